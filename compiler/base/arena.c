@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See arena.h. Chunks grow geometrically up to 4 MiB so that small files cost one small malloc. */
+#include "compiler/base/arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CHUNK ((size_t)16 << 10)
+#define LARGEST_CHUNK ((size_t)4 << 20)
+#define RESERVE ((size_t)256 << 10)
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size, used;
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+static struct arena_chunk *chunk_new(size_t size)
+{
+    struct arena_chunk *c = malloc(sizeof *c + size);
+    if (!c)
+        return NULL;
+    c->next = NULL;
+    c->size = size;
+    c->used = 0;
+    return c;
+}
+
+bool arena_init(struct arena *a, size_t limit)
+{
+    memset(a, 0, sizeof *a);
+    a->limit = limit;
+    a->head = chunk_new(FIRST_CHUNK);
+    return a->head != NULL;
+}
+
+static struct arena_chunk *grow(struct arena *a, size_t need)
+{
+    size_t size = a->head ? a->head->size * 2 : FIRST_CHUNK;
+    if (size > LARGEST_CHUNK)
+        size = LARGEST_CHUNK;
+    if (size < need)
+        size = need;
+    struct arena_chunk *c = chunk_new(size);
+    if (!c) {
+        a->failed = true;
+        c = chunk_new(need);
+        if (!c)
+            abort(); /* not even one line's worth of memory: nothing sensible can be reported */
+    }
+    c->next = a->head;
+    a->head = c;
+    return c;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    const size_t al = alignof(max_align_t);
+    size = (size + al - 1) & ~(al - 1);
+    if (size == 0)
+        size = al;
+    struct arena_chunk *c = a->head;
+    if (!c || c->size - c->used < size)
+        c = grow(a, size);
+    void *p = c->bytes + c->used;
+    c->used += size;
+    a->used += size;
+    if (a->used > a->limit)
+        a->failed = true;
+    memset(p, 0, size);
+    return p;
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(n, size, &total) || total > SIZE_MAX / 2)
+        abort(); /* our own mistake: callers bound n by the input length */
+    return arena_alloc(a, total);
+}
+
+char *arena_strndup(struct arena *a, const char *p, size_t len)
+{
+    char *s = arena_alloc(a, len + 1);
+    if (len)
+        memcpy(s, p, len);
+    return s;
+}
+
+bool arena_exhausted(const struct arena *a)
+{
+    return a->failed;
+}
+
+void arena_free(struct arena *a)
+{
+    for (struct arena_chunk *c = a->head, *next; c; c = next) {
+        next = c->next;
+        explicit_bzero(c->bytes, c->used);
+        free(c);
+    }
+    memset(a, 0, sizeof *a);
+}
+
+static void list_reserve(struct arena *a, struct ptrlist *l)
+{
+    if (l->n < l->cap)
+        return;
+    uint32_t cap = l->cap ? l->cap * 2 : 4;
+    void **v = arena_array(a, cap, sizeof *v);
+    if (l->n)
+        memcpy(v, l->v, l->n * sizeof *v);
+    l->v = v;
+    l->cap = cap;
+}
+
+void ptrlist_add(struct arena *a, struct ptrlist *l, void *item)
+{
+    list_reserve(a, l);
+    l->v[l->n++] = item;
+}
+
+void ptrlist_insert(struct arena *a, struct ptrlist *l, uint32_t at, void *item)
+{
+    list_reserve(a, l);
+    memmove(l->v + at + 1, l->v + at, (l->n - at) * sizeof *l->v);
+    l->v[at] = item;
+    l->n++;
+}
+
+void ptrlist_remove(struct ptrlist *l, uint32_t at)
+{
+    memmove(l->v + at, l->v + at + 1, (l->n - at - 1) * sizeof *l->v);
+    l->n--;
+}

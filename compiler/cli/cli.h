@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Subcommands: a table that is dispatch and help at once. Internal to compiler/cli. */
+#ifndef IOSCC_CLI_CLI_H
+#define IOSCC_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "compiler/base/str.h"
+
+enum exit_code { EXIT_CLEAN = 0, EXIT_FINDINGS = 1, EXIT_USAGE = 2, EXIT_SYSTEM = 3 };
+
+struct cli_option {
+    const char *name; /* without dashes */
+    char letter;      /* 0: none */
+    const char *arg;  /* NULL: a flag */
+    const char *help;
+};
+
+struct command {
+    const char *name;
+    const char *synopsis; /* after the name */
+    const char *summary;
+    const struct cli_option *options; /* ends with name NULL */
+    int (*run)(const struct command *c, int argc, char **argv);
+};
+
+extern const struct command cmd_check, cmd_compile, cmd_show;
+
+/*
+ * Reads the next option. Returns its index in c->options, CLI_END when the words begin (then *i is the first), CLI_HELP
+ * after --help was printed, CLI_BAD after a message was printed. `--option value`, `--option=value`, `-x value`.
+ */
+enum { CLI_END = -1, CLI_HELP = -2, CLI_BAD = -3 };
+int cli_next(const struct command *c, int argc, char **argv, int *i, const char **value);
+
+void cli_help(const struct command *c, FILE *to);
+int cli_usage_error(const struct command *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes a buffer to a file descriptor stream; false after a message on standard error. */
+bool cli_write(FILE *to, const struct buf *b);
+
+#endif

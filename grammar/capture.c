@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Terminal captures and pages that hold configurations: prompts, echoed commands, output of other commands, `--More--`,
+ * Markdown fences. What a router's prompt introduces decides how the following lines are read.
+ */
+#include "grammar/reader.h"
+
+bool capture_has_fences(const struct source *src)
+{
+    const char *p = src->text, *end = src->text + src->len;
+    unsigned n = 0;
+    while (p < end && (p = memmem(p, (size_t)(end - p), "```", 3)) != NULL) {
+        const char *q = p;
+        while (q > src->text && (q[-1] == ' ' || q[-1] == '\t'))
+            q--;
+        if (q == src->text || q[-1] == '\n')
+            n++;
+        p += 3;
+    }
+    return n >= 2;
+}
+
+static struct str trim(struct str s)
+{
+    while (s.len && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s.p++, s.len--;
+    while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r'))
+        s.len--;
+    return s;
+}
+
+/* ` --More-- ` and the backspaces and blanks that wipe it, and ANSI sequences, at the start of a line. */
+static struct str strip_pager(struct str l)
+{
+    struct str t = trim(l);
+    if (t.len && t.p[0] == 27) {
+        uint32_t i = 1;
+        while (i < t.len && !((t.p[i] | 32) >= 'a' && (t.p[i] | 32) <= 'z'))
+            i++;
+        if (i < t.len)
+            return strip_pager((struct str){t.p + i + 1, t.len - i - 1});
+    }
+    static const char *const pagers[] = {"--More--", "<--- More --->", "-- More --"};
+    for (size_t k = 0; k < 3; k++) {
+        size_t n = strlen(pagers[k]);
+        if (t.len < n || memcmp(t.p, pagers[k], n) != 0)
+            continue;
+        uint32_t i = (uint32_t)n, last_bs = 0;
+        for (; i < t.len && (t.p[i] == ' ' || t.p[i] == 8 || t.p[i] == '\r'); i++)
+            if (t.p[i] == 8 || t.p[i] == '\r')
+                last_bs = i + 1;
+        if (last_bs)
+            i = last_bs; /* blanks after the last backspace are indentation */
+        return (struct str){t.p + i, t.len - i};
+    }
+    if (l.len && l.p[0] == 8) {
+        uint32_t i = 0, last = 0;
+        for (; i < l.len && (l.p[i] == 8 || l.p[i] == ' '); i++)
+            if (l.p[i] == 8)
+                last = i + 1;
+        return (struct str){l.p + last, l.len - last};
+    }
+    return l;
+}
+
+struct prompt {
+    struct str host, mode, command;
+    bool config; /* `R1(config…)#` */
+};
+
+static bool host_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
+           c == '/';
+}
+
+/* `HOST#`, `HOST>`, `HOST(config-if)#` at the very start of a line. */
+static bool read_prompt(struct str l, struct prompt *out)
+{
+    uint32_t i = 0;
+    while (i < l.len && host_char(l.p[i]))
+        i++;
+    if (i == 0 || i > 64 || i == l.len)
+        return false;
+    out->host = (struct str){l.p, i};
+    out->mode = (struct str){l.p, 0};
+    out->config = false;
+    if (l.p[i] == '(') {
+        uint32_t open = ++i;
+        while (i < l.len && l.p[i] != ')' && i - open < 48)
+            i++;
+        if (i >= l.len || l.p[i] != ')')
+            return false;
+        out->mode = (struct str){l.p + open, i - open};
+        out->config = out->mode.len >= 3 && (memcmp(out->mode.p, "con", 3) == 0 || memcmp(out->mode.p, "cfg", 3) == 0 ||
+                                             memcmp(out->mode.p, "ips", 3) == 0 || memcmp(out->mode.p, "ca-", 3) == 0 ||
+                                             memcmp(out->mode.p, "crypto", 6 < out->mode.len ? 6 : out->mode.len) == 0 ||
+                                             memcmp(out->mode.p, "gdo", 3) == 0 || memcmp(out->mode.p, "gkm", 3) == 0 ||
+                                             memcmp(out->mode.p, "cs-", 3) == 0);
+        i++;
+        if (!out->config || i >= l.len || l.p[i] != '#')
+            return false;
+    }
+    if (i >= l.len || (l.p[i] != '#' && l.p[i] != '>'))
+        return false;
+    bool letter = false;
+    for (uint32_t k = 0; k < out->host.len; k++)
+        letter |= (out->host.p[k] | 32) >= 'a' && (out->host.p[k] | 32) <= 'z';
+    if (!letter)
+        return false;
+    out->command = trim((struct str){l.p + i + 1, l.len - i - 1});
+    return true;
+}
+
+/* First and second word of an exec command, abbreviated as people type. */
+static bool exec_is(struct str cmd, const char *w1, uint32_t min1, const char *w2, uint32_t min2)
+{
+    uint32_t i = 0;
+    while (i < cmd.len && cmd.p[i] != ' ')
+        i++;
+    if (i < min1 || !str_prefix_of((struct str){cmd.p, i}, w1))
+        return false;
+    if (!w2)
+        return true;
+    while (i < cmd.len && cmd.p[i] == ' ')
+        i++;
+    uint32_t start = i;
+    while (i < cmd.len && cmd.p[i] != ' ' && cmd.p[i] != '|')
+        i++;
+    return i - start >= min2 && str_prefix_of((struct str){cmd.p + start, i - start}, w2);
+}
+
+static bool shows_configuration(struct str cmd)
+{
+    return exec_is(cmd, "show", 2, "running-config", 2) || exec_is(cmd, "show", 2, "startup-config", 3) ||
+           exec_is(cmd, "show", 2, "configuration", 4) || exec_is(cmd, "more", 2, NULL, 0) ||
+           exec_is(cmd, "write", 2, "terminal", 1) || exec_is(cmd, "configure", 4, NULL, 0);
+}
+
+static void enter_host(struct ios_parser *p, struct str host)
+{
+    if (str_eq(host, p->host))
+        return;
+    p->host = host;
+    p->depth = 1;
+    p->saw_full_config = false;
+    p->sink->new_unit(p->sink->ctx, host, span_of(p, host));
+}
+
+static struct str at_prompt(struct ios_parser *p, struct str line, const struct prompt *pr)
+{
+    const struct str nothing = {line.p, 0};
+    enter_host(p, pr->host);
+    bool help = pr->command.len && pr->command.p[pr->command.len - 1] == '?';
+    if (help) {
+        p->capture = CAP_OUTPUT; /* the list that `?` prints */
+        return nothing;
+    }
+    if (pr->config) {
+        p->capture = CAP_CONFIG;
+        if (str_is(pr->mode, "config"))
+            p->depth = 1;
+        return exec_is(pr->command, "do", 2, NULL, 0) ? nothing : pr->command;
+    }
+    p->depth = 1;
+    if (pr->command.len == 0 || shows_configuration(pr->command)) {
+        p->capture = CAP_CONFIG;
+        return nothing;
+    }
+    p->capture = CAP_OUTPUT;
+    return nothing;
+}
+
+static bool is_fence(struct str t)
+{
+    return t.len >= 3 && memcmp(t.p, "```", 3) == 0;
+}
+
+struct str capture_strip(struct ios_parser *p, struct str line)
+{
+    struct str nothing = {line.p, 0};
+    if (p->markdown) {
+        struct str t = trim(line);
+        if (is_fence(t)) {
+            p->in_fence = !p->in_fence;
+            p->depth = 1;
+            p->capture = p->in_fence ? CAP_CONFIG : CAP_PROSE;
+            return nothing;
+        }
+        if (!p->in_fence)
+            return nothing;
+    }
+    line = strip_pager(line);
+    struct prompt pr;
+    /* cheap test first: a prompt has '#' or '>' and starts at the left edge */
+    if (line.len && host_char(line.p[0]) &&
+        (memchr(line.p, '#', line.len < 112 ? line.len : 112) || memchr(line.p, '>', line.len < 112 ? line.len : 112)) &&
+        read_prompt(line, &pr))
+        return at_prompt(p, line, &pr);
+    if (p->capture == CAP_OUTPUT)
+        return nothing;
+    /* messages, marks and rules of tables are not commands */
+    if (line.len && strchr("%*^=|", line.p[0]))
+        return nothing;
+    struct str t = trim(line);
+    if (t.len && (t.p[0] == '^' || (t.len > 22 && memcmp(t.p, "Current configuration ", 22) == 0))) {
+        if (t.p[0] == 'C') { /* a second whole configuration of the same router starts here */
+            if (p->saw_full_config) {
+                p->depth = 1;
+                p->sink->new_unit(p->sink->ctx, p->host, span_of(p, t));
+            }
+            p->saw_full_config = true;
+        }
+        return nothing;
+    }
+    return line;
+}

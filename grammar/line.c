@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the grammar's actions call: small edits of the statement under construction. */
+#include "grammar/parse.h"
+
+void line_reset(struct ios_line *p, struct ios_stmt *st)
+{
+    memset(p, 0, offsetof(struct ios_line, list));
+    memset(st, 0, sizeof *st);
+    p->st = st;
+    st->list = p->list;
+    st->opens = -1;
+    p->end = &st->ace.src;
+}
+
+void line_statement(struct ios_line *p, enum ios_stmt_kind kind, const struct ios_val *args, size_t n)
+{
+    p->st->kind = kind;
+    for (size_t i = 0; i < n && i < IOS_ARGS_MAX; i++)
+        p->st->args[i] = args[i];
+}
+
+void line_list(struct ios_line *p, struct ios_val v)
+{
+    if (p->st->nlist < LINE_WORDS_MAX)
+        p->list[p->st->nlist++] = v;
+}
+
+void line_host(struct ios_line *p, struct ios_val v)
+{
+    p->end->form = v.kind == IOS_V_ADDR ? AF_HOST : AF_HOSTNAME;
+    p->end->addr = v;
+}
+
+void line_port(struct ios_line *p, struct ios_val v)
+{
+    if (p->end->nports < IOS_PORTS_MAX)
+        p->end->ports[p->end->nports] = v;
+    if (p->end->nports <= IOS_PORTS_MAX)
+        p->end->nports++; /* one beyond the limit tells the consumer that there were too many */
+}
+
+/* The options of an access list line, from the first to the last word. */
+void line_opt(struct ios_line *p, struct ios_val v)
+{
+    struct span *o = &p->st->ace.opts;
+    if (v.kind == IOS_V_NONE)
+        return;
+    if (o->len == 0)
+        *o = v.span;
+    else
+        o->len = v.span.off + v.span.len - o->off;
+}
+
+void line_misprint(struct ios_line *p, struct ios_val v)
+{
+    p->st->misprint = true;
+    p->st->misprint_at = v.span;
+}
+
+void line_mode(struct ios_line *p, const char *canonical)
+{
+    p->mode = (struct ios_val){.kind = IOS_V_KEYWORD, .u.word = canonical};
+}

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The line reader: decides for each line whether it can matter, in which mode it is to be understood, and hands what
+ * was understood to the sink. A line that is not about IPsec costs one look at its first word.
+ *
+ * Modes. IOS takes a line in the current sub-mode if it is legal there, else leaves the sub-mode and tries one level
+ * up. Here it is the same, except that we do not know every command of IOS: in a block that does not concern us
+ * indentation, or the list of other global commands (foreign.c), tells where it ends.
+ */
+#include <stdlib.h>
+
+#include "grammar/reader.h"
+
+struct ios_parser *ios_parser_new(void)
+{
+    struct ios_parser *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->resolver = resolver_new();
+    p->lexer = lexer_new();
+    p->linebuf = malloc(LINE_BYTES_MAX + 2);
+    if (!p->resolver || !p->lexer || !p->linebuf) {
+        ios_parser_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void ios_parser_free(struct ios_parser *p)
+{
+    if (!p)
+        return;
+    resolver_free(p->resolver);
+    lexer_free(p->lexer);
+    if (p->linebuf)
+        explicit_bzero(p->linebuf, LINE_BYTES_MAX + 2);
+    free(p->linebuf);
+    explicit_bzero(p, sizeof *p);
+    free(p);
+}
+
+bool ios_is_placeholder(struct str w)
+{
+    if (w.len >= 3 && memmem(w.p, w.len, "${", 2))
+        return true;
+    if (w.len >= 4 && (memmem(w.p, w.len, "{{", 2) || memmem(w.p, w.len, "%{", 2)))
+        return true;
+    if (w.len >= 3 && w.p[0] == '<' && memchr(w.p, '>', w.len))
+        return true;
+    if (w.len >= 3 && w.p[0] == '[' && w.p[w.len - 1] == ']')
+        return true;
+    /* 40.76.X.X, x.x.x.x, A.B.C.D: four parts, each a number, one letter or a row of x; not all numbers */
+    unsigned parts = 1, letters = 0, run = 0, digits = 0;
+    for (uint32_t i = 0; i < w.len; i++) {
+        char c = str_lower(w.p[i]);
+        if (c == '.') {
+            parts++;
+            if (run + digits == 0)
+                return false;
+            run = digits = 0;
+        } else if (c >= '0' && c <= '9' && !run) {
+            digits++;
+        } else if (c >= 'a' && c <= 'z' && !digits && (!run || c == 'x')) {
+            run++;
+            letters++;
+        } else {
+            return false;
+        }
+    }
+    return parts == 4 && letters > 0 && run + digits > 0;
+}
+
+static struct str next_line(struct ios_parser *p)
+{
+    const char *start = p->src->text + p->pos;
+    uint32_t left = p->src->len - p->pos;
+    const char *nl = memchr(start, '\n', left);
+    uint32_t len = nl ? (uint32_t)(nl - start) : left;
+    p->pos += len + (nl != NULL);
+    return (struct str){start, len};
+}
+
+static struct str peek_line(const struct ios_parser *p, uint32_t pos)
+{
+    const char *nl = memchr(p->src->text + pos, '\n', p->src->len - pos);
+    return (struct str){p->src->text + pos, nl ? (uint32_t)(nl - p->src->text) - pos : p->src->len - pos};
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v' || c == 8;
+}
+
+static struct str rstrip(struct str s)
+{
+    while (s.len && is_space(s.p[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static struct str lstrip(struct str s)
+{
+    while (s.len && is_space(s.p[0]))
+        s.p++, s.len--;
+    return s;
+}
+
+static struct str first_word(struct str s)
+{
+    uint32_t i = 0;
+    while (i < s.len && !is_space(s.p[i]))
+        i++;
+    return (struct str){s.p, i};
+}
+
+/* ---- blocks of opaque text ---- */
+
+/* `banner TYPE D … D`: everything up to the next D is text. */
+static void skip_banner(struct ios_parser *p, struct str line)
+{
+    static const char *const types[] = {"motd", "login", "exec", "incoming", "prompt-timeout", "slip-ppp", "config-save"};
+    struct str rest = lstrip((struct str){line.p + first_word(line).len, line.len - first_word(line).len});
+    struct str type = first_word(rest);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (type.len > 1 && str_prefix_of(type, types[i])) {
+            rest = lstrip((struct str){rest.p + type.len, rest.len - type.len});
+            break;
+        }
+    if (rest.len == 0)
+        return;
+    uint32_t dlen = rest.p[0] == '^' && rest.len > 1 && rest.p[1] == 'C' ? 2 : 1;
+    const char *d = rest.p, *after = d + dlen, *end = p->src->text + p->src->len;
+    const char *close = memmem(after, (size_t)(end - after), d, dlen);
+    if (!close) {
+        diag_add(p->diags, D_UNTERMINATED_BLOCK, span_of(p, line), "banner without its closing delimiter");
+        return;
+    }
+    struct str tail = peek_line(p, (uint32_t)(close - p->src->text));
+    p->pos = (uint32_t)(tail.p + tail.len - p->src->text);
+    p->pos += p->pos < p->src->len;
+}
+
+static bool blob_line(struct str l)
+{
+    l = rstrip(lstrip(l));
+    for (uint32_t i = 0; i < l.len; i++)
+        if (!strchr("0123456789abcdefABCDEF ", l.p[i]))
+            return false;
+    return l.len > 0;
+}
+
+/* Hexadecimal lines up to `quit`. The span of the lines goes into the statement. */
+static void read_blob(struct ios_parser *p, struct ios_stmt *st)
+{
+    uint32_t start = p->pos, end = start;
+    while (p->pos < p->src->len) {
+        uint32_t before = p->pos;
+        struct str l = next_line(p);
+        struct str t = rstrip(lstrip(l));
+        if (str_ieq(t, "quit")) {
+            st->blob = (struct span){start, end - start};
+            return;
+        }
+        if (!blob_line(l)) {
+            p->pos = before;
+            if (end > start || st->kind == S_KEY_STRING)
+                diag_add(p->diags, D_UNTERMINATED_BLOCK, st->span, "%s without its closing quit",
+                         st->kind == S_CERTIFICATE ? "certificate" : "key string");
+            st->blob = (struct span){start, end - start};
+            return;
+        }
+        end = (uint32_t)(l.p + l.len - p->src->text);
+    }
+    st->blob = (struct span){start, end - start};
+    if (end > start)
+        diag_add(p->diags, D_UNTERMINATED_BLOCK, st->span, "%s without its closing quit",
+                 st->kind == S_CERTIFICATE ? "certificate" : "key string");
+}
+
+static void skip_pem(struct ios_parser *p, struct str line)
+{
+    while (p->pos < p->src->len) {
+        uint32_t before = p->pos;
+        struct str t = rstrip(lstrip(next_line(p)));
+        if (t.len > 8 && memcmp(t.p, "-----END", 8) == 0)
+            return;
+        if (t.len > 80 || memchr(t.p, ' ', t.len)) { /* base64 has no blanks: the end is missing */
+            p->pos = before;
+            break;
+        }
+    }
+    diag_add(p->diags, D_UNTERMINATED_BLOCK, span_of(p, line), "PEM block without its END line");
+}
+
+/* ---- modes ---- */
+
+static void pop_to(struct ios_parser *p, uint32_t depth)
+{
+    p->depth = depth;
+}
+
+static void push_mode(struct ios_parser *p, enum ios_mode mode, uint32_t indent)
+{
+    if (p->depth == DEPTH_MAX)
+        p->depth--;
+    p->stack[p->depth++] = (struct mode_level){.mode = mode, .indent = indent};
+}
+
+static bool is_open_world(enum ios_mode m)
+{
+    return m == MODE_GLOBAL || m == MODE_INTERFACE || m == MODE_ROUTE_MAP || m == MODE_IGNORED || m == MODE_OTHER;
+}
+
+/* Splits into words and notes a leading `no` or `default`. */
+static bool split_words(struct ios_parser *p, struct str line)
+{
+    struct line_words *w = &p->words;
+    memcpy(p->linebuf, line.p, line.len);
+    w->text = p->linebuf;
+    w->len = line.len;
+    w->off = span_of(p, line).off;
+    w->n = lexer_split(p->lexer, p->linebuf, line.len, w->words, LINE_WORDS_MAX);
+    w->first = 0;
+    w->negated = false;
+    /* `<xsl:value-of select="…"/>`: a placeholder may hold blanks */
+    uint32_t n = w->n > LINE_WORDS_MAX ? LINE_WORDS_MAX : w->n;
+    if (memchr(line.p, '<', line.len))
+        for (uint32_t i = 0; i < n; i++) {
+            const char *lt = memchr(w->text + w->words[i].off, '<', w->words[i].len);
+            if (!lt || memchr(lt, '>', (size_t)(w->text + w->words[i].off + w->words[i].len - lt)) || lt[1] == ' ')
+                continue;
+            uint32_t j = i + 1;
+            while (j < n && !memchr(w->text + w->words[j].off, '>', w->words[j].len))
+                j++;
+            if (j == n)
+                break;
+            w->words[i].len = w->words[j].off + w->words[j].len - w->words[i].off;
+            w->words[i].shape = SHAPE_WORD;
+            memmove(w->words + i + 1, w->words + j + 1, (n - j - 1) * sizeof *w->words);
+            n -= j - i;
+            w->n -= j - i;
+        }
+    return w->n > 0;
+}
+
+/* Commands that no other system has: one of them and the file is IOS, whatever else it holds. */
+static bool is_ios_only(enum ios_stmt_kind k)
+{
+    return k == S_ISAKMP_KEY || k == S_KEYRING || k == S_ISAKMP_PROFILE || k == S_V2_PROPOSAL || k == S_V2_KEYRING ||
+           k == S_IPSEC_PROFILE || k == S_TUN_PROTECTION || k == S_IF_CRYPTO_MAP || k == S_NAT_LIST || k == S_NAT_STATIC ||
+           (k == S_ACL);
+}
+
+static bool execute(struct ios_parser *p, const struct resolution *res, enum ios_mode mode, uint32_t indent)
+{
+    line_reset(&p->line, &p->stmt);
+    p->stmt.mode = mode;
+    p->stmt.span = (struct span){p->words.off, p->words.len};
+    resolver_run(p->resolver, res, &p->line);
+    if (p->line.failed)
+        return false;
+    struct ios_stmt *st = &p->stmt;
+    struct str head = first_word((struct str){p->words.text, p->words.len});
+    st->negated = p->words.negated && str_ieq(head, "no");
+    st->to_default = p->words.negated && !st->negated;
+    if ((st->kind == S_CERTIFICATE && !st->negated) || st->kind == S_KEY_STRING)
+        read_blob(p, st);
+    if (st->kind == S_ASA)
+        p->foreign[OS_ASA]++;
+    p->ios_marks += is_ios_only(st->kind);
+    if (st->kind != S_IGNORED)
+        p->nstatements++;
+    if (st->kind != S_IGNORED)
+        p->sink->statement(p->sink->ctx, st);
+    if (st->opens >= 0 && !st->negated && !st->to_default)
+        push_mode(p, (enum ios_mode)st->opens, indent);
+    return true;
+}
+
+/* Tries the line in the modes from the innermost outwards. True if it was taken. */
+static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *failed_in, uint32_t *failed_depth)
+{
+    p->best.ntok = 0;
+    for (uint32_t d = p->depth; d-- > 0;) {
+        enum ios_mode m = p->stack[d].mode;
+        if (m == MODE_IGNORED || (m == MODE_OTHER && indent <= p->stack[d].indent))
+            continue;
+        resolver_try(p->resolver, m, &p->words, &p->trial);
+        if (p->trial.status == RES_OK) {
+            if (d == p->depth - 1 && d > 0 && indent <= p->stack[d].indent)
+                p->stack[d].flat = true;
+            pop_to(p, d + 1);
+            return execute(p, &p->trial, m, indent);
+        }
+        if (p->best.ntok == 0 || p->trial.ntok > p->best.ntok) {
+            memcpy(&p->best, &p->trial, offsetof(struct resolution, tok));
+            *failed_in = m;
+            *failed_depth = d;
+        }
+    }
+    return false;
+}
+
+static bool near(struct str w, const char *z)
+{
+    return w.len >= 4 && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
+}
+
+/* No mode knows the first word. */
+static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str word, struct str line)
+{
+    struct mode_level *top = &p->stack[p->depth - 1];
+    bool outside = p->depth == 1 || indent <= top->indent;
+    struct span at = span_of(p, word);
+    if (top->mode == MODE_OTHER && !(outside && foreign_is_global(line))) {
+        resolver_try(p->resolver, MODE_OTHER, &p->words, &p->trial);
+        if (p->trial.status == RES_OK)
+            execute(p, &p->trial, MODE_OTHER, indent);
+        return;
+    }
+    if (!is_open_world(top->mode)) {
+        if (!outside) {
+            syntax_unknown_word(p, top->mode, at, word);
+            return;
+        }
+        if (!foreign_is_global(line)) {
+            if (top->flat || resolver_nearest(p->resolver, (uint32_t)top->mode, word))
+                syntax_unknown_word(p, top->mode, at, word);
+            return;
+        }
+    } else if (!outside && top->mode != MODE_GLOBAL) {
+        if (top->mode == MODE_INTERFACE && (near(word, "crypto") || near(word, "tunnel")))
+            syntax_unknown_word(p, top->mode, at, word);
+        return;
+    } else if (!foreign_is_global(line)) {
+        if (near(word, "crypto") || near(word, "access-list") || near(word, "interface") || near(word, "object-group"))
+            syntax_unknown_word(p, MODE_GLOBAL, at, word);
+        if (top->mode == MODE_INTERFACE || top->mode == MODE_IGNORED)
+            return; /* e.g. `description` in a file without indentation */
+    }
+    pop_to(p, 1);
+    push_mode(p, MODE_IGNORED, indent);
+}
+
+static void count_foreign(struct ios_parser *p, struct str line)
+{
+    enum foreign_os os = foreign_os_of(line);
+    if (os == OS_IOS)
+        return;
+    if (p->foreign[os]++ == 0)
+        p->foreign_first[os] = span_of(p, line).off;
+}
+
+/* `exit`, `end`, `do …` and the like. True if the line is dealt with. */
+static bool leaving(struct ios_parser *p, struct str word)
+{
+    if (str_ieq(word, "exit") || str_ieq(word, "quit")) {
+        if (p->depth > 1)
+            pop_to(p, p->depth - 1);
+        return true;
+    }
+    if (str_ieq(word, "end") || str_is(word, "^Z")) {
+        pop_to(p, 1);
+        return true;
+    }
+    return str_ieq(word, "do");
+}
+
+static void read_line(struct ios_parser *p, struct str raw)
+{
+    struct str line = rstrip(raw);
+    struct str body = lstrip(line);
+    uint32_t indent = line.len - body.len;
+    if (body.len == 0 || body.p[0] == '!')  {
+        if (body.len && indent == 0)
+            count_foreign(p, body);
+        return;
+    }
+    struct mode_level *top = &p->stack[p->depth - 1];
+    if (top->mode == MODE_IGNORED && indent > top->indent)
+        return;
+    struct str word = first_word(body);
+    if (leaving(p, word))
+        return;
+    if (word.len >= 3 && str_prefix_of(word, "banner")) {
+        skip_banner(p, body);
+        return;
+    }
+    if (body.len > 10 && memcmp(body.p, "-----BEGIN", 10) == 0) {
+        skip_pem(p, body);
+        return;
+    }
+    /* first-word filter */
+    bool negated = str_ieq(word, "no") || str_ieq(word, "default");
+    struct str key = word;
+    if (negated) {
+        key = first_word(lstrip((struct str){body.p + word.len, body.len - word.len}));
+        negated = key.len > 0;
+    }
+    bool known = false;
+    for (uint32_t d = p->depth; d-- > 0 && !known;)
+        known = p->stack[d].mode != MODE_IGNORED && p->stack[d].mode != MODE_OTHER &&
+                resolver_starts(p->resolver, p->stack[d].mode, key.len ? key : word);
+    if (!known && p->depth == 1 && indent > 0)
+        return;
+    if (!known && is_open_world(top->mode) && top->mode != MODE_OTHER) {
+        count_foreign(p, body);
+        unknown_first_word(p, indent, negated ? key : word, body);
+        return;
+    }
+    if (body.len > LINE_BYTES_MAX) {
+        diag_add(p->diags, D_LINE_TOO_LONG, (struct span){span_of(p, body).off, word.len},
+                 "line of %u characters is left out: a router takes 254", body.len);
+        return;
+    }
+    if (!split_words(p, body))
+        return;
+    p->words.first = negated;
+    p->words.negated = negated;
+    enum ios_mode failed_in = MODE_GLOBAL;
+    uint32_t failed_depth = 0;
+    if (try_modes(p, indent, &failed_in, &failed_depth))
+        return;
+    count_foreign(p, body);
+    if (!known || p->best.ntok <= 1) { /* not even the first word was taken: ntok counts the mode itself */
+        if (p->best.ntok <= 1 && p->best.status == RES_AMBIGUOUS)
+            return; /* a cut word such as `s` that may be anything */
+        unknown_first_word(p, indent, negated ? key : word, body);
+        return;
+    }
+    syntax_report(p, failed_in);
+    if (failed_in == MODE_GLOBAL) { /* what follows may belong to the line that was not understood */
+        pop_to(p, 1);
+        push_mode(p, MODE_IGNORED, indent);
+    } else {
+        pop_to(p, failed_depth + 1);
+    }
+}
+
+static void report_foreign(struct ios_parser *p, uint32_t before[DIAG_COUNT], uint32_t kept)
+{
+    enum foreign_os os = OS_IOS;
+    for (enum foreign_os i = OS_ASA; i < OS_COUNT; i++)
+        if (p->foreign[i] > p->foreign[os] || (os == OS_IOS && p->foreign[i] >= 2))
+            os = i;
+    if (os == OS_IOS || p->foreign[os] < 2 || p->ios_marks > 0)
+        return;
+    p->diags->items.n = kept;
+    memcpy(p->diags->per_id, before, sizeof p->diags->per_id);
+    struct str l = peek_line(p, p->foreign_first[os]);
+    l = rstrip(lstrip(l));
+    struct diag *d = diag_add(p->diags, D_NOT_IOS, span_of(p, l), "this looks like a %s configuration, not IOS: it is not analysed",
+                              foreign_os_name(os));
+    diag_hint(p->diags, d, "only Cisco IOS and IOS XE are read");
+    p->sink->new_unit(p->sink->ctx, (struct str){NULL, 0}, span_of(p, l));
+}
+
+void ios_parse(struct ios_parser *p, struct source *src, struct diag_list *diags, const struct ios_sink *sink)
+{
+    p->src = src;
+    p->diags = diags;
+    p->sink = sink;
+    p->depth = 1;
+    p->stack[0] = (struct mode_level){.mode = MODE_GLOBAL};
+    p->host = (struct str){NULL, 0};
+    p->saw_full_config = false;
+    p->markdown = capture_has_fences(src);
+    p->in_fence = false;
+    p->capture = p->markdown ? CAP_PROSE : CAP_CONFIG;
+    memset(p->foreign, 0, sizeof p->foreign);
+    p->ios_marks = p->nstatements = 0;
+    p->pos = src->len >= 3 && memcmp(src->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    uint32_t before[DIAG_COUNT], kept = diags->items.n;
+    memcpy(before, diags->per_id, sizeof before);
+    while (p->pos < src->len) {
+        struct str line = capture_strip(p, next_line(p));
+        if (line.len)
+            read_line(p, line);
+        if (arena_exhausted(diags->arena)) {
+            diag_add(diags, D_TOO_LARGE, (struct span){p->pos < src->len ? p->pos : 0, 0},
+                     "configuration needs more memory than is allowed: reading stops here");
+            break;
+        }
+    }
+    report_foreign(p, before, kept);
+}
