@@ -140,6 +140,9 @@ global:
 | "vrf" T_OTHER                     { ST(IGNORED, none); OPENS(IGNORED); }
 | "ip" global_ip
 | "ipv6" "access-list" name_cut     { ST(ACL, $3, $2); p->st->args[1].u.word = "ipv6"; OPENS(ACL6); }
+| "ipv6" "access-list" "standard" T_OTHER { ST(ASA, $2); OPENS(IGNORED); }
+| "ipv6" "access-list" "extended" T_OTHER { ST(ASA, $2); OPENS(IGNORED); }
+| "ipv6" "access-list" "log-update" T_OTHER { ST(IGNORED, none); }
 | "ipv6" T_OTHER                    { ST(IGNORED, none); OPENS(IGNORED); }
 | "access-list" numbered_acl
 | "object-group" "network" name_cut { ST(OBJECT_GROUP, $3, $2); OPENS(OG_NET); }

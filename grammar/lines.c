@@ -41,6 +41,8 @@ void ios_parser_free(struct ios_parser *p)
 
 bool ios_is_placeholder(struct str w)
 {
+    if (w.len == 0)
+        return false;
     if (w.len >= 3 && memmem(w.p, w.len, "${", 2))
         return true;
     if (w.len >= 4 && (memmem(w.p, w.len, "{{", 2) || memmem(w.p, w.len, "%{", 2)))
@@ -277,6 +279,22 @@ static bool execute(struct ios_parser *p, const struct resolution *res, enum ios
     return true;
 }
 
+/* A sub-mode took the line only by its catch-all (`ip …` in an interface). If an outer mode knows the words better
+ * (`ip access-list extended X`), or knows them as well and the line stands outside the block, it is the outer one's. */
+static bool outer_is_better(struct ios_parser *p, uint32_t d, uint32_t indent)
+{
+    uint32_t keywords = p->trial.nkeywords;
+    bool outside = indent <= p->stack[d].indent && !p->stack[d].flat;
+    for (uint32_t k = d; k-- > 0;) {
+        if (p->stack[k].mode == MODE_IGNORED || p->stack[k].mode == MODE_OTHER)
+            continue;
+        resolver_try(p->resolver, p->stack[k].mode, &p->words, &p->trial);
+        if (p->trial.status == RES_OK && (p->trial.nkeywords > keywords || (outside && p->trial.nkeywords == keywords)))
+            return true;
+    }
+    return false;
+}
+
 /* Tries the line in the modes from the innermost outwards. True if it was taken. */
 static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *failed_in, uint32_t *failed_depth)
 {
@@ -286,6 +304,11 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
         if (m == MODE_IGNORED || (m == MODE_OTHER && indent <= p->stack[d].indent))
             continue;
         resolver_try(p->resolver, m, &p->words, &p->trial);
+        if (p->trial.status == RES_OK && p->trial.catch_all && d > 0) {
+            if (outer_is_better(p, d, indent))
+                continue;
+            resolver_try(p->resolver, m, &p->words, &p->trial);
+        }
         if (p->trial.status == RES_OK) {
             if (d == p->depth - 1 && d > 0 && indent <= p->stack[d].indent)
                 p->stack[d].flat = true;
@@ -303,7 +326,7 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
 
 static bool near(struct str w, const char *z)
 {
-    return w.len >= 4 && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
+    return w.len >= 4 && w.p[w.len - 1] != ':' && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
 }
 
 /* No mode knows the first word. */
@@ -366,12 +389,24 @@ static bool leaving(struct ios_parser *p, struct str word)
     return str_ieq(word, "do");
 }
 
+/* `Crypto map tag: Tunnel0-head-0, …`, `Access-List SS dynamic: False`: output that was pasted without its prompt. */
+static bool is_program_output(const struct line_words *w)
+{
+    uint32_t n = w->n > 6 ? 6 : w->n;
+    for (uint32_t i = 1; i < n; i++) {
+        const struct word *x = &w->words[i];
+        if (x->len > 1 && x->shape == SHAPE_WORD && w->text[x->off + x->len - 1] == ':')
+            return true;
+    }
+    return false;
+}
+
 static void read_line(struct ios_parser *p, struct str raw)
 {
     struct str line = rstrip(raw);
     struct str body = lstrip(line);
     uint32_t indent = line.len - body.len;
-    if (body.len == 0 || body.p[0] == '!')  {
+    if (body.len == 0 || body.p[0] == '!' || body.p[0] == '#') { /* '#': comments of scripts around IOS commands */
         if (body.len && indent == 0)
             count_foreign(p, body);
         return;
@@ -428,6 +463,8 @@ static void read_line(struct ios_parser *p, struct str raw)
         unknown_first_word(p, indent, negated ? key : word, body);
         return;
     }
+    if (failed_in == MODE_GLOBAL && is_program_output(&p->words))
+        return;
     syntax_report(p, failed_in);
     if (failed_in == MODE_GLOBAL) { /* what follows may belong to the line that was not understood */
         pop_to(p, 1);

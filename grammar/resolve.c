@@ -199,6 +199,7 @@ static void take_keyword(struct resolver *r, struct resolution *o, uint32_t inde
     v.kind = IOS_V_KEYWORD;
     v.tok = (uint32_t)tok;
     v.u.word = grammar_symbol_name(tok);
+    o->nkeywords++;
     take(r, o, tok, &v, &n->kw_next[index]);
 }
 
@@ -244,6 +245,7 @@ static uint32_t one_word(struct resolver *r, const struct line_words *w, uint32_
     if (rest) {
         v = rest_of_line(w, i);
         v.tok = (uint32_t)rest;
+        o->catch_all = rest == T_OTHER;
         take_shape(r, o, rest, &v);
         return UINT32_MAX;
     }
@@ -256,7 +258,8 @@ void resolver_try(struct resolver *r, enum ios_mode mode, const struct line_word
     if (r->n > NODES_MAX)
         nodes_clear(r);
     o->node = (uint32_t)mode;
-    o->ntok = 0;
+    o->ntok = o->nkeywords = 0;
+    o->catch_all = false;
     o->tok[o->ntok++] = M_GLOBAL + (int)mode;
     o->val[0] = (struct ios_val){.kind = IOS_V_NONE};
     uint32_t n = w->n > LINE_WORDS_MAX ? LINE_WORDS_MAX : w->n, i = w->first;

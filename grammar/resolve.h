@@ -38,6 +38,8 @@ struct resolution {
     enum resolve_status status;
     uint32_t at;        /* index of the word that did not fit */
     uint32_t node;      /* place in the tree, for resolver_expected() */
+    uint32_t nkeywords; /* how specific the match is */
+    bool catch_all;     /* it ended in "other words" that were not looked at */
     uint32_t ntok;
     int tok[LINE_WORDS_MAX + 4];
     struct ios_val val[LINE_WORDS_MAX + 4];

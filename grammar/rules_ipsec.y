@@ -31,6 +31,7 @@ crypto:
 | "csr-params" name                 { ST(OTHER, $1); OPENS(OTHER); }
 | "mka" T_OTHER                     { ST(OTHER, $1); OPENS(OTHER); }
 | "eli" opt_rest                    { ST(OTHER, $1); }
+| "rsa-key-pair" T_OTHER            { ST(OTHER, $1); OPENS(IGNORED); }
 | "fail-close" opt_rest             { ST(OTHER, $1); }
 ;
 
@@ -293,6 +294,7 @@ tunnel:
 | "destination" host_cut            { ST(TUN_DESTINATION, $2); }
 | "destination" "dynamic"           { ST(TUN_DESTINATION, $2); }
 | "destination" "list" T_OTHER      { ST(TUN_OTHER, $1); }
+| "destination" "access-list" T_NUM { ST(TUN_OTHER, $1); }
 | "mode" tunnel_mode                { ST(TUN_MODE, p->mode); }
 | "protection" "ipsec" "profile" name_cut prot_flags { ST(TUN_PROTECTION, $4, p->nat.pool, p->nat.vrf, p->nat.overload); }
 | "protection" "ipsec" "policy" "ipv4" name { ST(TUN_PROTECTION_POLICY, $4, $5); }

@@ -22,11 +22,26 @@ const char *mode_name(enum ios_mode mode)
     return names[mode];
 }
 
+/* Where any word will do, saying that it may also look like a number or an address says nothing. */
+static void fold_shapes(struct expectation *e)
+{
+    bool name = false, key = false;
+    for (uint32_t i = 0; i < e->nshape; i++) {
+        name |= strcmp(e->shape[i], "a name") == 0;
+        key |= strcmp(e->shape[i], "0 or 6") == 0;
+    }
+    if (!name)
+        return;
+    e->shape[0] = key ? "a key" : "a name";
+    e->nshape = 1;
+}
+
 /* "policy, profile or key" — at most `max` of them. */
 static const char *list_expected(struct ios_parser *p, uint32_t node, unsigned max)
 {
     struct expectation *e = arena_alloc(p->diags->arena, sizeof *e);
     resolver_expected(p->resolver, node, e);
+    fold_shapes(e);
     struct buf b = {0};
     unsigned total = e->nkw + e->nshape, shown = 0;
     if (e->end)

@@ -17,7 +17,7 @@ static const char *format(struct arena *a, const char *fmt, va_list ap)
     int n = vsnprintf(NULL, 0, fmt, again);
     va_end(again);
     if (n < 0)
-        return "";
+        return "?";
     char *s = arena_alloc(a, (size_t)n + 1);
     vsnprintf(s, (size_t)n + 1, fmt, ap);
     for (char *p = s; *p; p++) /* text of the user's file must not drive his terminal */

@@ -45,12 +45,48 @@ static int read_all(struct source *s, int fd, size_t hint)
     return 0;
 }
 
+/* UTF-16 with a byte order mark becomes UTF-8: some editors of Windows save configurations so. Offsets are then those of
+ * the UTF-8 text. */
+static int from_utf16(struct source *s)
+{
+    const unsigned char *in = (const unsigned char *)s->text;
+    if (s->len < 4 || !((in[0] == 0xff && in[1] == 0xfe) || (in[0] == 0xfe && in[1] == 0xff)))
+        return 0;
+    bool little = in[0] == 0xff;
+    unsigned char *out = malloc((size_t)s->len * 2 + 2), *o = out; /* at most 3 bytes for 2 */
+    if (!out)
+        return -ENOMEM;
+    for (uint32_t i = 2; i + 1 < s->len; i += 2) {
+        uint32_t c = little ? (uint32_t)in[i] | (uint32_t)in[i + 1] << 8 : (uint32_t)in[i] << 8 | in[i + 1];
+        if (c >= 0xd800 && c < 0xe000)
+            c = 0xfffd; /* surrogates: nothing of IOS lies beyond the basic plane */
+        if (c < 0x80) {
+            *o++ = (unsigned char)c;
+        } else if (c < 0x800) {
+            *o++ = (unsigned char)(0xc0 | c >> 6);
+            *o++ = (unsigned char)(0x80 | (c & 0x3f));
+        } else {
+            *o++ = (unsigned char)(0xe0 | c >> 12);
+            *o++ = (unsigned char)(0x80 | (c >> 6 & 0x3f));
+            *o++ = (unsigned char)(0x80 | (c & 0x3f));
+        }
+    }
+    o[0] = o[1] = 0;
+    explicit_bzero(s->text, s->len);
+    free(s->text);
+    s->text = (char *)out;
+    s->len = (uint32_t)(o - out);
+    return 0;
+}
+
 int source_read(struct source *s, const char *path)
 {
     memset(s, 0, sizeof *s);
     s->name = path;
-    if (strcmp(path, "-") == 0)
-        return read_all(s, STDIN_FILENO, 0);
+    if (strcmp(path, "-") == 0) {
+        int e = read_all(s, STDIN_FILENO, 0);
+        return e ? e : from_utf16(s);
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -errno;
@@ -65,7 +101,7 @@ int source_read(struct source *s, const char *path)
     if (!r)
         r = read_all(s, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0);
     close(fd);
-    return r;
+    return r ? r : from_utf16(s);
 }
 
 int source_from_memory(struct source *s, const char *name, const char *text, size_t len)

@@ -17,6 +17,8 @@ struct str {
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).len, (s).p ? (s).p : ""
 
+#define STR_EMPTY ((struct str){0})
+
 static inline struct str str_lit(const char *z)
 {
     return (struct str){z, (uint32_t)strlen(z)};

@@ -201,11 +201,27 @@ static void trustpoint(struct lint_ctx *x, enum diag_id id)
     }
 }
 
+/* A physical interface exists whether or not a fragment shows it; a logical one exists only once it is configured. */
+static bool is_logical(struct str name)
+{
+    static const char *const types[] = {"Loopback", "Tunnel", "Vlan", "Dialer", "BDI", "BVI", "Port-channel", "Virtual-Template", "Multilink"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (name.len > strlen(types[i]) && memcmp(name.p, types[i], strlen(types[i])) == 0)
+            return true;
+    return memchr(name.p, '.', name.len) != NULL;
+}
+
+static void undefined_interface(struct lint_ctx *x, enum diag_id id, const struct ir_ref *r, const char *effect)
+{
+    if (IR_WRITTEN(*r) && (IR_IS_SET(x->c->version) || is_logical(r->name)))
+        undefined(x, id, r, "interface", &x->c->interfaces, effect);
+}
+
 static void local_interfaces(struct lint_ctx *x, enum diag_id id, const struct ptrlist *l)
 {
     PTRLIST_FOR(struct local_address, a, l)
     {
-        undefined(x, id, &a->interface, "interface", &x->c->interfaces, "");
+        undefined_interface(x, id, &a->interface, "");
     }
 }
 
@@ -216,12 +232,12 @@ static void interface(struct lint_ctx *x, enum diag_id id)
         return;
     PTRLIST_FOR(struct crypto_map, m, &x->c->crypto_maps)
     {
-        undefined(x, id, &m->local_address, "interface", &x->c->interfaces, "the crypto map has no local address");
+        undefined_interface(x, id, &m->local_address, "the crypto map has no local address");
     }
     PTRLIST_FOR(struct interface, i, &x->c->interfaces)
     {
         if (IR_IS_SET(i->protection))
-            undefined(x, id, &i->tunnel_source_if, "interface", &x->c->interfaces, "the tunnel has no source address");
+            undefined_interface(x, id, &i->tunnel_source_if, "the tunnel has no source address");
     }
     PTRLIST_FOR(struct keyring, k, &x->c->keyrings)
     {

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ioscc: build, test, install. `make help` lists the targets.
+VERSION   = 0.1.0
+CC       ?= gcc
+PREFIX   ?= /usr/local
+BINDIR   ?= $(PREFIX)/bin
+MANDIR   ?= $(PREFIX)/share/man
+VARIANT  ?= release
+B         = build/$(VARIANT)
+GEN       = build/gen
+
+# Debian packages: to build, and what tests need on top of them
+BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev pkg-config
+TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux
+
+WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
+CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"'
+BASEFLAGS = -std=gnu11 $(WARN) -ffile-prefix-map=$(CURDIR)=.
+FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LD_release    = -pie -Wl,-z,relro,-z,now
+LD_asan       = -fsanitize=address,undefined
+LIBS          = -ljansson -lcrypto -lpthread
+
+SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c)
+CLI := $(wildcard compiler/cli/*.c)
+LIBSRC := $(filter-out $(CLI),$(SRC))
+GENSRC := $(GEN)/ios_parse.c $(GEN)/ios_lex.c
+LIBOBJ := $(LIBSRC:%.c=$(B)/%.o) $(GENSRC:%.c=$(B)/%.o)
+CLIOBJ := $(CLI:%.c=$(B)/%.o)
+IOSCC  := $(B)/ioscc
+RULES  := grammar/ios.y grammar/rules_acl.y grammar/rules_isakmp.y grammar/rules_ipsec.y grammar/rules_pki.y
+
+Q = $(if $(V),,@)
+
+all: $(IOSCC) ## build the program
+
+$(IOSCC): $(CLIOBJ) $(B)/libioscc.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(LD_$(VARIANT)) -o $@ $(CLIOBJ) $(B)/libioscc.a $(LIBS)
+
+$(B)/libioscc.a: $(LIBOBJ)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && ar rcs $@ $(LIBOBJ)
+
+$(B)/%.o: %.c | $(GEN)/ios_parse.h $(GEN)/ios_lex.h
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) $(FLAGS_$(VARIANT)) $(CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# generated code is compiled as it comes
+$(B)/$(GEN)/%.o: EXTRA = -Wno-conversion -Wno-unused-function -Wno-missing-prototypes -Wno-shadow -Wno-undef -Wno-sign-compare
+
+# the grammar: one list of keywords, five files of rules, one parser
+$(GEN)/ios_all.y: grammar/keywords.def $(RULES)
+	@mkdir -p $(GEN)
+	$(Q)awk -F'"' '/^KEYWORD/{n=toupper($$2); gsub(/[^A-Z0-9]/,"_",n); printf "%%token K_%s \"%s\"\n", n, $$2}' grammar/keywords.def > $(GEN)/tokens.y
+	$(Q)sed -e '/^\/\* KEYWORDS:/r $(GEN)/tokens.y' grammar/ios.y > $@.tmp
+	$(Q)cat $(filter-out grammar/ios.y,$(RULES)) >> $@.tmp
+	$(Q)mv $@.tmp $@
+$(GEN)/ios_parse.c $(GEN)/ios_parse.h &: $(GEN)/ios_all.y
+	@echo "  BISON $<"
+	$(Q)bison -Wall -Wno-yacc -Werror -o $(GEN)/ios_parse.c --defines=$(GEN)/ios_parse.h $<
+$(GEN)/ios_lex.c $(GEN)/ios_lex.h &: grammar/ios.l
+	@mkdir -p $(GEN)
+	@echo "  FLEX  $<"
+	$(Q)flex -o $(GEN)/ios_lex.c grammar/ios.l
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+quickstart: ## install what the build needs, build, and run on the bundled routers
+	@sh tests/packages.sh $(BUILD_PACKAGES)
+	@$(MAKE) --no-print-directory all
+	@echo; echo "== ioscc check testdata/pairs/branch-hq"
+	@$(IOSCC) check testdata/pairs/branch-hq || true
+	@echo; echo "== ioscc compile --to ios testdata/pairs/branch-hq/branch.cfg"
+	@$(IOSCC) compile --to ios testdata/pairs/branch-hq/branch.cfg
+
+test: ## install what tests need, build with sanitizers, run everything that can run here
+	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory check
+	
+check: ## unit, golden, property and structure tests (sanitizers on)
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
+	@$(MAKE) --no-print-directory VARIANT=release all
+	@python3 tests/run.py
+
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
+        $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c))
+unit-programs: $(UNIT)
+$(B)/tests/%: tests/%.c $(B)/libioscc.a
+	@mkdir -p $(@D)
+	@echo "  CCLD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -MMD -MP -o $@ $< $(B)/libioscc.a -lcmocka $(LIBS)
+
+bench: all ## throughput against a do-nothing flex scanner; prints ratios
+	@python3 tests/bench/bench.py
+
+fuzz: ## ten minutes of each fuzz target (SECONDS=600)
+	@sh tests/fuzz/run.sh $(or $(SECONDS),600)
+
+fmt: ## lay the code out
+	clang-format -i $(SRC) $(wildcard compiler/*/*.h grammar/*.h lint/*.h lint/*/*.h backends/*/*.h tests/*/*.c)
+
+install: all docs/man/ioscc.1 ## install program and manual page
+	install -Dm755 $(IOSCC) $(DESTDIR)$(BINDIR)/ioscc
+	install -Dm644 docs/man/ioscc.1 $(DESTDIR)$(MANDIR)/man1/ioscc.1
+
+docs/man/ioscc.1: docs/man/ioscc.1.scd
+	scdoc < $< > $@
+
+clean: ## remove everything that was built
+	rm -rf build docs/man/ioscc.1
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
+
+.PHONY: all quickstart test check unit-programs bench fuzz fmt install clean help
+.DELETE_ON_ERROR:

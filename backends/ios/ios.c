@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The IR as canonical IOS text: the crypto part of a configuration in the order and spelling of `show running-config`.
+ * Only what was written is printed, so reading the text again gives an equal IR.
+ */
+#include "backends/ios/out.h"
+
+void ios_secret(struct ios_out *w, const struct ir_secret *s)
+{
+    const char *type = s->s.form == SECRET_TYPE6 ? "6 " : s->s.form == SECRET_TYPE7 ? "7 " : s->s.form == SECRET_HEX ? "hex " : "";
+    struct str k = secret_reveal(&s->s);
+    /* a plain key that is a single digit would be read as a type */
+    if (*type == '\0' && k.len == 1 && strchr("0567", k.p[0]))
+        type = "0 ";
+    buf_puts(w->b, type);
+    if (w->o->show_secrets)
+        buf_str(w->b, k);
+    else
+        buf_puts(w->b, "<key>");
+}
+
+void ios_addr(struct ios_out *w, const struct ir_addr *a)
+{
+    char t[ADDR_TEXT_MAX];
+    OUT(w, a->plen == 255 ? "%s" : "%s/%u", addr_text(&a->a, t), a->plen);
+}
+
+void ios_host(struct ios_out *w, const struct ir_host *h)
+{
+    char t[ADDR_TEXT_MAX];
+    if (h->addr.family != FAMILY_NONE)
+        buf_puts(w->b, addr_text(&h->addr, t));
+    else
+        buf_str(w->b, h->name);
+}
+
+void ios_texts(struct ios_out *w, const char *indent, const struct ptrlist *l)
+{
+    PTRLIST_FOR(struct ir_text, t, l)
+    {
+        OUT(w, "%s" STR_FMT, indent, STR_ARG(t->text.s));
+        if (IR_IS_SET(t->key)) {
+            buf_putc(w->b, ' ');
+            ios_secret(w, &t->key);
+        }
+        buf_putc(w->b, '\n');
+    }
+}
+
+void ios_local(struct ios_out *w, const char *prefix, const struct ptrlist *l)
+{
+    PTRLIST_FOR(struct local_address, a, l)
+    {
+        buf_puts(w->b, prefix);
+        if (IR_IS_SET(a->interface))
+            buf_str(w->b, a->interface.name);
+        else
+            ios_host(w, &a->address);
+        if (IR_IS_SET(a->vrf))
+            OUT(w, " " STR_FMT, STR_ARG(a->vrf.s));
+        buf_putc(w->b, '\n');
+    }
+}
+
+static void print(struct buf *out, const struct ptrlist *units, const struct backend_options *o)
+{
+    struct ios_out w = {out, o};
+    PTRLIST_FOR(struct ir_config, c, units)
+    {
+        if (c_i > 0) /* how a capture tells that another whole configuration begins */
+            buf_puts(out, "Current configuration : 0 bytes\n");
+        else if (units->n > 1)
+            buf_puts(out, "Current configuration : 0 bytes\n");
+        OUT_STR(&w, c->version, "version " STR_FMT);
+        OUT_STR(&w, c->hostname, "hostname " STR_FMT);
+        buf_puts(out, "!\n");
+        PTRLIST_FOR(struct ir_vrf, v, &c->vrfs)
+        {
+            OUT(&w, "vrf definition " STR_FMT "\n", STR_ARG(v->name.s));
+        }
+        ios_print_pki(&w, c);
+        ios_print_isakmp(&w, c);
+        ios_print_ikev2(&w, c);
+        ios_print_ipsec(&w, c);
+        ios_print_maps(&w, c);
+        ios_print_interfaces(&w, c);
+        ios_print_nat(&w, c);
+        ios_print_acls(&w, c);
+        buf_puts(out, "end\n");
+    }
+}
+
+const struct backend backend_ios = {"ios", "the crypto part as canonical IOS text", print, true};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/cli/load.h"
+
+#include "grammar/stmt.h"
+#include "lint/reporters/reporter.h"
+
+int cli_load(const struct command *c, const char *path, struct compiled *out)
+{
+    struct source src;
+    int r = source_read(&src, path);
+    if (r < 0) {
+        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));
+        return EXIT_USAGE;
+    }
+    struct ios_parser *p = ios_parser_new();
+    if (!p || sem_compile(out, p, &src) < 0) {
+        fprintf(stderr, "ioscc %s: out of memory\n", c->name);
+        source_free(&src);
+        ios_parser_free(p);
+        return EXIT_SYSTEM;
+    }
+    ios_parser_free(p);
+    if (strcmp(path, "-") == 0)
+        out->source.name = "<stdin>";
+    if (out->diags.per_id[D_NOT_TEXT]) {
+        fprintf(stderr, "ioscc %s: %s is not a text file\n", c->name, path);
+        sem_free(out);
+        return EXIT_USAGE;
+    }
+    return EXIT_CLEAN;
+}
+
+uint32_t cli_complain(struct compiled *c)
+{
+    uint32_t n = 0, kept = 0;
+    diag_sort(&c->diags);
+    for (uint32_t i = 0; i < c->diags.items.n; i++) {
+        struct diag *d = c->diags.items.v[i];
+        n += d->severity == SEV_ERROR;
+        if (d->severity >= SEV_WARNING)
+            c->diags.items.v[kept++] = d;
+    }
+    c->diags.items.n = kept;
+    struct buf b = {0};
+    reporter_text.file(&b, &c->source, &c->diags, false, true);
+    cli_write(stderr, &b);
+    buf_free(&b);
+    return n;
+}

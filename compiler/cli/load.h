@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One file from its name to its IR, for the commands that work on a single configuration. Internal. */
+#ifndef IOSCC_CLI_LOAD_H
+#define IOSCC_CLI_LOAD_H
+
+#include "compiler/cli/cli.h"
+#include "compiler/sem/sem.h"
+
+/* Returns an exit code; on EXIT_CLEAN the caller owns *out (sem_free). Prints why not. */
+int cli_load(const struct command *c, const char *path, struct compiled *out);
+
+/* Prints errors about lines that were not understood to standard error: what follows does not contain them. Returns how
+ * many. Rules are not run. */
+uint32_t cli_complain(struct compiled *c);
+
+#endif
