@@ -144,7 +144,7 @@ static void enter_host(struct ios_parser *p, struct str host)
     p->host = host;
     p->depth = 1;
     p->saw_full_config = false;
-    p->sink->new_unit(p->sink->ctx, host, span_of(p, host));
+    p->sink->new_unit(p->sink->ctx, host, span_of(p, host), false);
 }
 
 static struct str at_prompt(struct ios_parser *p, struct str line, const struct prompt *pr)
@@ -207,7 +207,7 @@ struct str capture_strip(struct ios_parser *p, struct str line)
         if (t.p[0] == 'C') { /* a second whole configuration of the same router starts here */
             if (p->saw_full_config) {
                 p->depth = 1;
-                p->sink->new_unit(p->sink->ctx, p->host, span_of(p, t));
+                p->sink->new_unit(p->sink->ctx, p->host, span_of(p, t), true);
             }
             p->saw_full_config = true;
         }

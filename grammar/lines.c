@@ -489,7 +489,7 @@ static void report_foreign(struct ios_parser *p, uint32_t before[DIAG_COUNT], ui
     struct diag *d = diag_add(p->diags, D_NOT_IOS, span_of(p, l), "this looks like a %s configuration, not IOS: it is not analysed",
                               foreign_os_name(os));
     diag_hint(p->diags, d, "only Cisco IOS and IOS XE are read");
-    p->sink->new_unit(p->sink->ctx, (struct str){NULL, 0}, span_of(p, l));
+    p->sink->abandon(p->sink->ctx, span_of(p, l));
 }
 
 void ios_parse(struct ios_parser *p, struct source *src, struct diag_list *diags, const struct ios_sink *sink)

@@ -133,8 +133,11 @@ struct ios_stmt {
 struct ios_sink {
     /* One statement. */
     void (*statement)(void *ctx, const struct ios_stmt *s);
-    /* A capture goes on with another configuration (of `host`, empty if unknown). Later statements belong to it. */
-    void (*new_unit)(void *ctx, struct str host, struct span at);
+    /* A capture goes on with another configuration (of `host`, empty if unknown). Later statements belong to it. `fresh`:
+     * a whole configuration begins, else an earlier one of that host goes on. */
+    void (*new_unit)(void *ctx, struct str host, struct span at, bool fresh);
+    /* The whole source turned out to belong to another operating system: forget what was handed on. */
+    void (*abandon)(void *ctx, struct span at);
     void *ctx;
 };
 

@@ -175,7 +175,7 @@ void ios_print_pki(struct ios_out *w, const struct ir_config *c)
     }
     PTRLIST_FOR(struct other_block, o, &c->others)
     {
-        OUT(w, STR_FMT, STR_ARG(o->head.s));
+        ios_text(w, o->head.s);
         if (IR_IS_SET(o->key)) {
             buf_putc(w->b, ' ');
             ios_secret(w, &o->key);

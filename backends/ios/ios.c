@@ -5,6 +5,8 @@
  */
 #include "backends/ios/out.h"
 
+#include "compiler/base/redact.h"
+
 void ios_secret(struct ios_out *w, const struct ir_secret *s)
 {
     const char *type = s->s.form == SECRET_TYPE6 ? "6 " : s->s.form == SECRET_TYPE7 ? "7 " : s->s.form == SECRET_HEX ? "hex " : "";
@@ -34,11 +36,20 @@ void ios_host(struct ios_out *w, const struct ir_host *h)
         buf_str(w->b, h->name);
 }
 
+void ios_text(struct ios_out *w, struct str s)
+{
+    if (w->o->show_secrets)
+        buf_str(w->b, s);
+    else
+        redact_line(s, w->b, NULL, NULL);
+}
+
 void ios_texts(struct ios_out *w, const char *indent, const struct ptrlist *l)
 {
     PTRLIST_FOR(struct ir_text, t, l)
     {
-        OUT(w, "%s" STR_FMT, indent, STR_ARG(t->text.s));
+        buf_puts(w->b, indent);
+        ios_text(w, t->text.s);
         if (IR_IS_SET(t->key)) {
             buf_putc(w->b, ' ');
             ios_secret(w, &t->key);

@@ -37,6 +37,7 @@ struct ios_out {
 void ios_secret(struct ios_out *w, const struct ir_secret *s);   /* `6 TEXT`, `hex TEXT` or `TEXT`; <key> if hidden */
 void ios_addr(struct ios_out *w, const struct ir_addr *a);       /* A or A/len */
 void ios_host(struct ios_out *w, const struct ir_host *h);
+void ios_text(struct ios_out *w, struct str s);                /* a kept command; words that may be keys hidden */
 void ios_texts(struct ios_out *w, const char *indent, const struct ptrlist *l);
 void ios_local(struct ios_out *w, const char *prefix, const struct ptrlist *l);
 

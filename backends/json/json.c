@@ -8,6 +8,7 @@
  */
 #include "backends/backend.h"
 #include "compiler/base/ipnames.h"
+#include "compiler/base/redact.h"
 #include "compiler/ir/desc.h"
 
 struct writer {
@@ -327,6 +328,19 @@ static void scalar(struct writer *w, const struct ir_field *f, const void *p)
     mark_end(w, &n->m);
 }
 
+/* Whole commands that are kept as text may hold keys. */
+static void text(struct writer *w, const struct ir_field *f, struct str s)
+{
+    if (w->o->show_secrets || (strcmp(f->name, "text") != 0 && strcmp(f->name, "command") != 0)) {
+        string(w, s);
+        return;
+    }
+    struct buf b = {0};
+    redact_line(s, &b, NULL, NULL);
+    string(w, (struct str){b.p, (uint32_t)b.len});
+    buf_free(&b);
+}
+
 static void place_value(struct writer *w, const struct ir_field *f, const void *p)
 {
     if (f->type == IR_STR) {
@@ -334,7 +348,7 @@ static void place_value(struct writer *w, const struct ir_field *f, const void *
         if (!IR_IS_SET(*s))
             return;
         value_begin(w, f->name);
-        string(w, s->s);
+        text(w, f, s->s);
         mark_end(w, &s->m);
     } else if (f->type == IR_ADDR) {
         const struct ir_addr *a = p;

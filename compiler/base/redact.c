@@ -45,6 +45,16 @@ static bool is_connective(struct str w)
     return false;
 }
 
+/* `crypto key export rsa NAME pem terminal 3des PASSWORD`: there the last word is the secret. */
+static bool last_word_is_secret(struct str l)
+{
+    uint32_t at = 0;
+    struct str w1 = next_word(l, &at), w2 = next_word(l, &at), w3 = next_word(l, &at);
+    return w1.len > 1 && w2.len > 1 && w3.len > 2 && str_prefix_of(w1, "crypto") && str_prefix_of(w2, "key") &&
+           (str_prefix_of(w3, "export") || str_prefix_of(w3, "import") || str_prefix_of(w3, "encrypt") || str_prefix_of(w3, "decrypt") ||
+            str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
+}
+
 static bool long_hex(struct str w)
 {
     if (w.len < 8)
@@ -67,6 +77,9 @@ static bool next_masked(struct str l, uint32_t *at, bool *armed, bool *session, 
             uint32_t peek = *at;
             hide = next_word(l, &peek).len == 0;
         }
+        uint32_t peek_end = *at;
+        if (!hide && next_word(l, &peek_end).len == 0 && last_word_is_secret(l))
+            hide = true;
         if (str_prefix_of(w, "session-key") && w.len > 7)
             *session = true;
         bool again = announces_key(w);

@@ -18,6 +18,7 @@ struct builder {
     struct crypto_map_entry *cur_entry;
     struct other_block *cur_other;
     struct acl *cur_acl;
+    bool uses_ipsec; /* set for the passes over the finished configuration */
 };
 
 typedef void handler(struct builder *b, const struct ios_stmt *s);

@@ -33,22 +33,17 @@ static void unit_begin(struct builder *b, struct str host, struct span at)
     ptrlist_add(b->a, &b->out->units, c);
 }
 
-static void new_unit(void *ctx, struct str host, struct span at)
+static void new_unit(void *ctx, struct str host, struct span at, bool fresh)
 {
     struct builder *b = ctx;
-    if (host.len == 0 && host.p == NULL) { /* the whole source turned out to be something else */
-        b->out->units.n = 0;
-        unit_begin(b, host, at);
-        return;
-    }
     if (b->c->crypto_statements == 0 && b->c->interfaces.n == 0 && b->c->acls.n == 0) { /* nothing yet: the prompt names it */
-        b->c->hostname = (struct ir_str){host, written(at)};
+        if (host.len)
+            b->c->hostname = (struct ir_str){host, written(at)};
         b->c->unit = at;
         return;
     }
     /* a prompt that was seen before goes on with that router */
-    bool again = str_eq(b->c->hostname.s, host);
-    for (uint32_t i = b->out->units.n; i-- > 0 && !again;) {
+    for (uint32_t i = b->out->units.n; i-- > 0 && !fresh && host.len;) {
         struct ir_config *c = b->out->units.v[i];
         if (str_eq(c->hostname.s, host)) {
             b->c = c;
@@ -56,6 +51,13 @@ static void new_unit(void *ctx, struct str host, struct span at)
         }
     }
     unit_begin(b, host, at);
+}
+
+static void abandon(void *ctx, struct span at)
+{
+    struct builder *b = ctx;
+    b->out->units.n = 0;
+    unit_begin(b, STR_EMPTY, at);
 }
 
 static void hostname(struct builder *b, const struct ios_stmt *s)
@@ -132,13 +134,13 @@ int sem_compile(struct compiled *c, struct ios_parser *parser, struct source *sr
     }
     c->diags.arena = &c->arena;
     struct builder b = {.out = c, .a = &c->arena, .diags = &c->diags, .src = &c->source};
-    unit_begin(&b, (struct str){NULL, 0}, (struct span){0, 0});
+    unit_begin(&b, STR_EMPTY, (struct span){0, 0});
     if (c->source.len == 0) {
         diag_add(&c->diags, D_EMPTY_FILE, (struct span){0, 0}, "the file is empty");
     } else if (!source_is_text(&c->source)) {
         diag_add(&c->diags, D_NOT_TEXT, (struct span){0, 0}, "this is not a text file");
     } else {
-        const struct ios_sink sink = {statement, new_unit, &b};
+        const struct ios_sink sink = {statement, new_unit, abandon, &b};
         ios_parse(parser, &c->source, &c->diags, &sink);
     }
     drop_empty_units(c);

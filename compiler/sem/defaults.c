@@ -65,7 +65,7 @@ static void isakmp_defaults(struct builder *b)
         dflt(&g->keepalive_retry, 2);
         dflt_str(&g->keepalive_mode, "on-demand");
     }
-    if (c->isakmp_policies.n == 0 && g->default_policy.v && c->crypto_statements > 0)
+    if (c->isakmp_policies.n == 0 && g->default_policy.v && b->uses_ipsec)
         builtin_policies(b);
     if (c->isakmp_policies.n > 1)
         qsort(c->isakmp_policies.v, c->isakmp_policies.n, sizeof(void *), by_number);
@@ -127,7 +127,7 @@ static void default_proposal(struct builder *b)
 {
     struct ir_config *c = b->c;
     struct ikev2_proposal *p = ir_find(c, TAB_V2_PROPOSAL, str_lit("default"));
-    if (!p && (c->ikev2.no_default_proposal.v || c->crypto_statements == 0))
+    if (!p && (c->ikev2.no_default_proposal.v || !b->uses_ipsec))
         return;
     if (!p) {
         p = object_get(b, TAB_V2_PROPOSAL, &c->ikev2_proposals, sizeof *p, builtin_name("default"), (struct span){0, 0}, NULL);
@@ -161,7 +161,7 @@ static void ikev2_defaults(struct builder *b)
             }
         p->complete = num_default(proposal_complete(p));
     }
-    if (!ir_find(c, TAB_V2_POLICY, str_lit("default")) && !c->ikev2.no_default_policy.v && c->crypto_statements > 0) {
+    if (!ir_find(c, TAB_V2_POLICY, str_lit("default")) && !c->ikev2.no_default_policy.v && b->uses_ipsec) {
         struct ikev2_policy *p = object_get(b, TAB_V2_POLICY, &c->ikev2_policies, sizeof *p, builtin_name("default"), (struct span){0, 0}, NULL);
         p->is_default = num_default(1);
         p->fvrf = builtin_name("any");
@@ -189,7 +189,7 @@ static void add_ref(struct builder *b, struct ptrlist *l, const char *name)
 static void default_set(struct builder *b)
 {
     struct ir_config *c = b->c;
-    if (c->crypto_statements == 0 || c->ipsec.no_default_transform_set.v || ir_find(c, TAB_TRANSFORM_SET, str_lit("default")))
+    if (!b->uses_ipsec || c->ipsec.no_default_transform_set.v || ir_find(c, TAB_TRANSFORM_SET, str_lit("default")))
         return;
     struct transform_set *t = object_get(b, TAB_TRANSFORM_SET, &c->transform_sets, sizeof *t, builtin_name("default"), (struct span){0, 0}, NULL);
     t->is_default = num_default(1);
@@ -248,7 +248,7 @@ static void ipsec_defaults(struct builder *b)
     {
         dflt_str(&t->mode, "tunnel");
     }
-    if (c->crypto_statements && !ir_find(c, TAB_IPSEC_PROFILE, str_lit("default"))) {
+    if (b->uses_ipsec && !ir_find(c, TAB_IPSEC_PROFILE, str_lit("default"))) {
         struct ipsec_profile *p = object_get(b, TAB_IPSEC_PROFILE, &c->ipsec_profiles, sizeof *p, builtin_name("default"), (struct span){0, 0}, NULL);
         p->is_default = num_default(1);
     }
@@ -271,8 +271,26 @@ static void map_defaults(struct builder *b, struct ptrlist *maps)
     }
 }
 
+/* Does this configuration hold anything about IPsec? If not, built-in objects would only be noise. */
+static bool uses_ipsec(const struct ir_config *c)
+{
+    const struct ptrlist *const lists[] = {&c->isakmp_policies, &c->isakmp_keys, &c->keyrings, &c->isakmp_profiles, &c->isakmp_peers,
+                                           &c->ikev2_proposals, &c->ikev2_policies, &c->ikev2_keyrings, &c->ikev2_profiles,
+                                           &c->transform_sets, &c->ipsec_profiles, &c->crypto_maps, &c->dynamic_maps};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i]->n)
+            return true;
+    PTRLIST_FOR(struct interface, f, &c->interfaces)
+    {
+        if (IR_IS_SET(f->crypto_map) || IR_IS_SET(f->crypto_map6) || IR_IS_SET(f->protection))
+            return true;
+    }
+    return false;
+}
+
 void defaults_apply(struct builder *b)
 {
+    b->uses_ipsec = uses_ipsec(b->c);
     isakmp_defaults(b);
     ikev2_defaults(b);
     ipsec_defaults(b);
