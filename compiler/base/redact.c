@@ -37,8 +37,18 @@ static bool announces_key(struct str w)
 static bool is_connective(struct str w)
 {
     static const char *const words[] = {"address", "local", "remote", "hostname", "hex", "0", "5", "6", "7", "8", "9",
-                                        "encryption", "generate", "import", "export", "zeroize", "pubkey-chain", "chain",
-                                        "storage", "ipv6", "config-key", "key", "encrypt", "id", "manual", "param"};
+                                        "encryption", "ipv6", "key", "id", "manual"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_ieq(w, words[i]))
+            return true;
+    return false;
+}
+
+/* `crypto key generate …`, `key chain NAME`: here `key` announces nothing. */
+static bool is_key_command(struct str w)
+{
+    static const char *const words[] = {"generate", "import", "export", "zeroize", "pubkey-chain", "chain", "storage", "config-key",
+                                        "encrypt", "decrypt", "lock", "unlock", "move", "param", "rsa", "ec"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
@@ -71,6 +81,8 @@ static bool next_masked(struct str l, uint32_t *at, bool *armed, bool *session, 
     struct str w;
     while ((w = next_word(l, at)).len) {
         uint32_t off = (uint32_t)(w.p - l.p);
+        if (*armed && is_key_command(w))
+            *armed = false;
         bool hide = (*armed && !is_connective(w)) || (*session && long_hex(w));
         /* `key 6 ABC`: the digit is not the key, unless the line ends with it */
         if (*armed && is_connective(w) && w.len == 1) {

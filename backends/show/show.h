@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the router itself would print for `show …` about its configuration. Layouts follow captured output: the classic one
+ * (IOS 12.4 to 15.x: eight blanks) and that of current IOS XE (tabs, more lines); the `version` line decides.
+ */
+#ifndef IOSCC_BACKENDS_SHOW_SHOW_H
+#define IOSCC_BACKENDS_SHOW_SHOW_H
+
+#include "compiler/ir/ir.h"
+
+/* Restricts what is printed; NULL or empty: everything. */
+struct show_filter {
+    struct str name;      /* tag, list, proposal … */
+    struct str interface; /* canonical name */
+};
+
+struct show_command {
+    const char *words[4];   /* keywords, NULL-terminated; abbreviations are resolved among all commands */
+    const char *selector[3]; /* keywords that may follow, each with a value: "tag", "interface"; "" = a bare value */
+    void (*print)(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+    const char *summary;
+};
+extern const struct show_command show_commands[]; /* ends with print NULL */
+
+void show_crypto_map(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_dynamic_map(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_transform_sets(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_ikev2_proposals(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_isakmp_policies(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_access_lists(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_sa_lifetime(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+
+#endif
