@@ -45,10 +45,14 @@ void line_opt(struct ios_line *p, struct ios_val v)
     struct span *o = &p->st->ace.opts;
     if (v.kind == IOS_V_NONE)
         return;
-    if (o->len == 0)
+    if (o->len == 0) {
         *o = v.span;
-    else
-        o->len = v.span.off + v.span.len - o->off;
+        return;
+    }
+    /* the words of one option are reported after its arguments */
+    uint32_t start = v.span.off < o->off ? v.span.off : o->off;
+    uint32_t end = v.span.off + v.span.len > o->off + o->len ? v.span.off + v.span.len : o->off + o->len;
+    *o = (struct span){start, end - start};
 }
 
 void line_misprint(struct ios_line *p, struct ios_val v)

@@ -382,7 +382,9 @@ static bool leaving(struct ios_parser *p, struct str word)
             pop_to(p, p->depth - 1);
         return true;
     }
-    if (str_ieq(word, "end") || str_is(word, "^Z")) {
+    /* exec commands that people paste around a configuration open no block */
+    bool exec = str_ieq(word, "enable") || (word.len >= 4 && str_prefix_of(word, "configure"));
+    if (str_ieq(word, "end") || str_is(word, "^Z") || exec) {
         pop_to(p, 1);
         return true;
     }

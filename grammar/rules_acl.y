@@ -90,7 +90,7 @@ ace_opt:
 /* what may follow the destination: ports, or the type and code of an ICMP message */
 ace_message: opt_ports | T_ICMP { p->st->ace.icmp_type = $1; } | icmp_number;
 icmp_number: T_NUM { p->st->ace.icmp_type = $1; } | T_NUM T_NUM { p->st->ace.icmp_type = $1; p->st->ace.icmp_code = $2; };
-opt_cookie: %empty | T_WORD;
+opt_cookie: %empty | T_WORD { line_opt(p, $1); };
 tcp_flag: "ack" | "fin" | "psh" | "rst" | "syn" | "urg";
 flag_words: T_WORD { line_opt(p, $1); } | flag_words T_WORD { line_opt(p, $2); };
 dscp: T_DSCP | T_NUM;

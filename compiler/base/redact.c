@@ -37,7 +37,7 @@ static bool announces_key(struct str w)
 static bool is_connective(struct str w)
 {
     static const char *const words[] = {"address", "local", "remote", "hostname", "hex", "0", "5", "6", "7", "8", "9",
-                                        "encryption", "ipv6", "key", "id", "manual"};
+                                        "encryption", "ipv6", "key", "id", "manual", "text", "md5", "key-string"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
@@ -79,6 +79,7 @@ static bool long_hex(struct str w)
 static bool next_masked(struct str l, uint32_t *at, bool *armed, bool *session, struct masked *m)
 {
     struct str w;
+    bool protocol = false; /* `ip nhrp authentication X`, `standby 1 authentication X` */
     while ((w = next_word(l, at)).len) {
         uint32_t off = (uint32_t)(w.p - l.p);
         if (*armed && is_key_command(w))
@@ -94,7 +95,8 @@ static bool next_masked(struct str l, uint32_t *at, bool *armed, bool *session, 
             hide = true;
         if (str_prefix_of(w, "session-key") && w.len > 7)
             *session = true;
-        bool again = announces_key(w);
+        bool again = announces_key(w) || (protocol && str_ieq(w, "authentication"));
+        protocol |= str_ieq(w, "nhrp") || str_ieq(w, "standby") || str_ieq(w, "vrrp");
         if (hide) {
             *armed = false;
             *m = (struct masked){off, w.len};

@@ -27,8 +27,8 @@ static void permits(struct lint_ctx *x, enum diag_id id, const struct crypto_map
     const struct ace *first = NULL, *second = NULL;
     if (!a)
         return;
-    PTRLIST_FOR(struct ace, l, &a->aces)
-    {
+    for (uint32_t i = 0; i < a->aces.n && !second; i++) {
+        const struct ace *l = a->aces.v[i];
         if (l->remark || !l->permit)
             continue;
         if (!first)

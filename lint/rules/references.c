@@ -253,12 +253,10 @@ static void interface(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-/* Groups used by the lists of crypto map entries. */
-static void entry_groups(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+/* Groups used by one access list. */
+static void acl_groups(struct lint_ctx *x, enum diag_id id, const struct acl *l)
 {
-    if (!e->acl.target)
-        return;
-    PTRLIST_FOR(struct ace, a, &((struct acl *)e->acl.target)->aces)
+    PTRLIST_FOR(struct ace, a, &l->aces)
     {
         const struct ace_end *const ends[] = {&a->src, &a->dst};
         for (size_t i = 0; i < 2; i++)
@@ -273,9 +271,25 @@ static void entry_groups(struct lint_ctx *x, enum diag_id id, const struct crypt
     }
 }
 
+/* Each list once, however many entries share it. */
 static void object_group(struct lint_ctx *x, enum diag_id id)
 {
-    each_entry(x, id, entry_groups);
+    struct symtab used = {0};
+    const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
+    for (size_t k = 0; k < 2; k++)
+        PTRLIST_FOR(struct crypto_map, m, maps[k])
+        {
+            PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
+            {
+                if (e->acl.target && !symtab_get(&used, e->acl.name, 0))
+                    symtab_put(x->diags->arena, &used, e->acl.name, 0, e->acl.target);
+            }
+        }
+    PTRLIST_FOR(struct acl, l, &x->c->acls)
+    {
+        if (symtab_get(&used, l->name.s, 0) == l)
+            acl_groups(x, id, l);
+    }
 }
 
 static void cert_map(struct lint_ctx *x, enum diag_id id)

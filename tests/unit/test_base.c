@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "compiler/algo/algo.h"
+#include "compiler/base/addr.h"
+#include "compiler/base/arena.h"
+#include "compiler/base/hash.h"
+#include "compiler/base/ipnames.h"
+#include "compiler/base/redact.h"
+#include "compiler/base/source.h"
+
+static void addresses(void **state)
+{
+    (void)state;
+    struct ip_addr a;
+    static const char *const bad4[] = {"1.2.3", "1.2.3.4.5", "256.1.1.1", "1..2.3", "1.2.3.", "a.b.c.d", "", "1.2.3.4 ", "1.2.3.0004"};
+    for (size_t i = 0; i < sizeof bad4 / sizeof *bad4; i++)
+        assert_false(addr_parse4(str_lit(bad4[i]), &a));
+    assert_true(addr_parse4(str_lit("10.0.255.1"), &a));
+    assert_int_equal(addr_v4(&a), 0x0a00ff01);
+    assert_true(addr_parse6(str_lit("2001:db8::1"), &a));
+    char t[ADDR_TEXT_MAX];
+    assert_string_equal(addr_text(&a, t), "2001:db8::1");
+    assert_false(addr_parse6(str_lit("2001:db8:::1"), &a));
+    assert_int_equal(mask4_len(0xffffff00u), 24);
+    assert_int_equal(mask4_len(0xff00ff00u), -1);
+    assert_int_equal(mask4_len(0), 0);
+    assert_int_equal(mask4_len(0xffffffffu), 32);
+}
+
+static void strings(void **state)
+{
+    (void)state;
+    assert_int_equal(str_distance(str_lit("polcy"), "policy", 2), 1);
+    assert_int_equal(str_distance(str_lit("cyrpto"), "crypto", 2), 1); /* a swap counts once */
+    assert_int_equal(str_distance(str_lit("abc"), "xyz", 2), 3);
+    assert_true(str_prefix_of(str_lit("CRY"), "crypto"));
+    assert_false(str_prefix_of(str_lit(""), "crypto"));
+    assert_false(str_prefix_of(str_lit("cryptos"), "crypto"));
+}
+
+static void tables(void **state)
+{
+    (void)state;
+    struct arena a;
+    assert_true(arena_init(&a, 1 << 24));
+    struct symtab t = {0};
+    for (uint32_t i = 1; i <= 5000; i++) {
+        char z[16];
+        int n = snprintf(z, sizeof z, "name%u", i);
+        symtab_put(&a, &t, (struct str){arena_strndup(&a, z, (size_t)n), (uint32_t)n}, i % 3, (void *)(uintptr_t)i);
+    }
+    assert_ptr_equal(symtab_get(&t, str_lit("name4999"), 4999 % 3), (void *)4999);
+    assert_null(symtab_get(&t, str_lit("name4999"), (4999 % 3 + 1) % 3));
+    symtab_del(&t, str_lit("name4999"), 4999 % 3);
+    assert_null(symtab_get(&t, str_lit("name4999"), 4999 % 3));
+    assert_ptr_equal(symtab_get(&t, str_lit("name5000"), 5000 % 3), (void *)5000);
+    arena_free(&a);
+}
+
+static void arenas(void **state)
+{
+    (void)state;
+    struct arena a;
+    assert_true(arena_init(&a, 1000));
+    assert_false(arena_exhausted(&a));
+    char *p = arena_alloc(&a, 5000);
+    assert_int_equal(p[4999], 0);
+    assert_true(arena_exhausted(&a)); /* still usable, but the caller is to stop */
+    assert_non_null(arena_alloc(&a, 1));
+    arena_free(&a);
+}
+
+static void algorithms(void **state)
+{
+    (void)state;
+    const char *bad = algo_self_check();
+    if (bad)
+        fail_msg("algorithm table: %s", bad);
+    unsigned bits;
+    assert_int_equal(algo_find(ALGO_ENCR, ALGO_CTX_IKEV2, str_lit("aes-cbc-256"), &bits), ALGO_ENCR_AES_CBC);
+    assert_int_equal(bits, 256);
+    assert_int_equal(algo_find(ALGO_INTEG, ALGO_CTX_AH, str_lit("ah-sha256-hmac"), &bits), ALGO_INTEG_SHA256);
+    assert_int_equal(algo_find(ALGO_INTEG, ALGO_CTX_AH, str_lit("esp-sha256-hmac"), &bits), ALGO_NONE);
+}
+
+static void names(void **state)
+{
+    (void)state;
+    uint32_t v;
+    assert_true(ipname_parse(IPN_UDP, str_lit("isakmp"), &v));
+    assert_int_equal(v, 500);
+    assert_true(ipname_parse(IPN_UDP, str_lit("syslog"), &v));
+    assert_int_equal(v, 514);
+    assert_true(ipname_parse(IPN_TCP, str_lit("cmd"), &v));
+    assert_int_equal(v, 514);
+    assert_string_equal(ipname_of(IPN_UDP, 512), "biff");
+    assert_string_equal(ipname_of(IPN_TCP, 512), "exec");
+    assert_null(ipname_of(IPN_TCP, 443)); /* IOS has no https */
+    assert_true(ipname_is_foreign(IPN_TCP, str_lit("https")));
+    assert_true(ipname_parse(IPN_ICMP, str_lit("host-unreachable"), &v));
+    assert_int_equal(v, 3 << 8 | 1);
+    assert_false(ipname_parse(IPN_TCP, str_lit("nosuch"), &v));
+}
+
+static void masked(const char *in, const char *want)
+{
+    struct buf b = {0};
+    redact_line(str_lit(in), &b, NULL, NULL);
+    assert_string_equal(b.p, want);
+    buf_free(&b);
+}
+
+static void redaction(void **state)
+{
+    (void)state;
+    masked("crypto isakmp key s3cret address 1.2.3.4", "crypto isakmp key <key> address 1.2.3.4");
+    masked("crypto isakmp key 6 s3cret address 1.2.3.4", "crypto isakmp key 6 <key> address 1.2.3.4");
+    masked(" pre-shared-key local s3cret", " pre-shared-key local <key>");
+    masked("  pre-shared-key address 1.1.1.1 key s3cret", "  pre-shared-key address <key> key <key>");
+    masked(" set session-key inbound esp 256 cipher 0123456789abcdef authenticator 00112233", " set session-key inbound esp 256 cipher <key> authenticator <key>");
+    masked(" set session-key inbound ah 256 98765432109876549876543210987654", " set session-key inbound ah 256 <key>");
+    masked("crypto key generate rsa modulus 2048", "crypto key generate rsa modulus 2048");
+    masked("crypto key export rsa N pem terminal 3des pass", "crypto key export rsa N pem terminal 3des <key>");
+    masked(" password 7 0822455D0A16", " password 7 <key>");
+    masked("username u secret 5 $1$abc", "username u secret 5 <key>");
+    masked("no keys\there", "no keys here");
+    uint32_t caret = 37, len = 7;
+    struct buf b = {0};
+    redact_line(str_lit("crypto isakmp key averylongsecretkey addresss 1.2.3.4"), &b, &caret, &len);
+    assert_memory_equal(b.p + caret, "addresss", 7);
+    buf_free(&b);
+}
+
+static void places(void **state)
+{
+    (void)state;
+    static const char text[] = "\xef\xbb\xbfone\r\ntwo \xc3\xa9 x\n";
+    struct source s;
+    assert_int_equal(source_from_memory(&s, "t", text, sizeof text - 1), 0);
+    struct location l = source_locate(&s, 3);
+    assert_int_equal(l.line, 1);
+    assert_int_equal(l.column, 1);
+    l = source_locate(&s, (uint32_t)(strchr(text, 'x') - text));
+    assert_int_equal(l.line, 2);
+    assert_int_equal(l.column, 7); /* é is one character */
+    assert_int_equal(l.text.len, 8);
+    source_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses), cmocka_unit_test(strings), cmocka_unit_test(tables), cmocka_unit_test(arenas), cmocka_unit_test(algorithms),
+        cmocka_unit_test(names),     cmocka_unit_test(redaction), cmocka_unit_test(places),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
