@@ -176,6 +176,7 @@ og_port:
 
 route_map_cmd:
   "match" "ip" "address" names_cut  { ST(RM_MATCH); }
+| "match" "ip" "address" "prefix-list" T_OTHER { ST(RM_OTHER, $1); }
 | "match" T_OTHER                   { ST(RM_OTHER, $1); }
 | "set" T_OTHER                     { ST(RM_OTHER, $1); }
 | "description" T_REST              { ST(IGNORED, none); }
