@@ -52,7 +52,7 @@ static int prefix_cmp(const void *key, const void *item)
 bool foreign_is_global(struct str line)
 {
     static const char *const pairs[] = {"key chain ", "key config-key ", "password encryption "};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && line.len && strchr("kKpP", line.p[0]); i++)
         if (line.len > strlen(pairs[i]) && str_prefix_of((struct str){line.p, (uint32_t)strlen(pairs[i])}, pairs[i]))
             return true;
     struct str w = {line.p, 0};
@@ -93,6 +93,8 @@ static bool is_asa_line(struct str l)
     /* `access-list NAME extended …`, `crypto map M interface outside`, masks in `crypto map … set ikev1` */
     static const char *const inside[] = {" extended permit ", " extended deny ", " set ikev1 ", " type ipsec-l2l", " interface outside",
                                          " ikev1 transform-set ", " standard permit "};
+    if (l.len < 8 || !strchr("act", l.p[0]))
+        return false;
     bool acl = l.len > 12 && memcmp(l.p, "access-list ", 12) == 0, map = l.len > 7 && memcmp(l.p, "crypto ", 7) == 0;
     if (!acl && !map && !(l.len > 13 && memcmp(l.p, "tunnel-group ", 13) == 0))
         return false;
@@ -105,6 +107,8 @@ static bool is_asa_line(struct str l)
 enum foreign_os foreign_os_of(struct str l)
 {
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (l.p[0] != marks[i].start[0]) /* every line that does not concern us comes through here */
+            continue;
         size_t n = strlen(marks[i].start);
         if (l.len >= n && memcmp(l.p, marks[i].start, n) == 0 && marks[i].os != OS_COUNT)
             return marks[i].os;

@@ -326,6 +326,9 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
 
 static bool near(struct str w, const char *z)
 {
+    size_t n = strlen(z);
+    if (w.len + 2 < n || n + 2 < w.len || (w.p[0] != z[0] && w.p[1] != z[1] && w.p[0] != z[1]))
+        return false;
     return w.len >= 4 && w.p[w.len - 1] != ':' && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
 }
 

@@ -2,6 +2,7 @@
 /* ioscc: one program with subcommands. */
 #include "compiler/cli/cli.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,10 @@ bool cli_write(FILE *to, const struct buf *b)
 
 int main(int argc, char **argv)
 {
+    /* Files come and go by the thousand: keep their memory instead of giving it back to the kernel after each, which costs
+     * page faults and makes threads wait for one another. */
+    mallopt(M_MMAP_THRESHOLD, 16 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
     symtab_seed_init();
     if (argc < 2) {
         general_help(stderr);

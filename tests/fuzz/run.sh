@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs each fuzz target for $1 seconds on the seeds of testdata and the kept corpus; new inputs stay under build/fuzz.
+set -eu
+seconds=${1:-600}
+cd "$(dirname "$0")/../.."
+make --no-print-directory build/gen/ios_parse.c build/gen/ios_lex.c
+mkdir -p build/fuzz/seeds
+find testdata -name '*.cfg' | while read -r f; do cp "$f" "build/fuzz/seeds/$(echo "$f" | tr / _)"; done
+awk -F'"' '/^KEYWORD/{printf "\"%s\"\n", $2}' grammar/keywords.def > build/fuzz/keywords.dict
+src="$(ls compiler/base/*.c compiler/algo/*.c compiler/ir/*.c compiler/sets/*.c compiler/sem/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c) build/gen/ios_parse.c build/gen/ios_lex.c"
+pids=
+for t in parse json; do
+	clang -g -O1 -w -D_GNU_SOURCE -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -ljansson -lcrypto
+	mkdir -p "build/fuzz/corpus_$t" tests/fuzz/corpus
+	"build/fuzz/fuzz_$t" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=4096 -dict=build/fuzz/keywords.dict -print_final_stats=1 \
+		-artifact_prefix="build/fuzz/$t-" "build/fuzz/corpus_$t" tests/fuzz/corpus build/fuzz/seeds >"build/fuzz/$t.log" 2>&1 &
+	pids="$pids $!"
+done
+failed=0
+for p in $pids; do wait "$p" || failed=1; done
+for t in parse json; do
+	echo "== fuzz_$t"
+	grep -E 'stat::number_of_executed_units|SUMMARY|ERROR' "build/fuzz/$t.log" || tail -3 "build/fuzz/$t.log"
+done
+exit $failed
