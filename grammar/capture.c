@@ -199,6 +199,10 @@ struct str capture_strip(struct ios_parser *p, struct str line)
         return at_prompt(p, line, &pr);
     if (p->capture == CAP_OUTPUT)
         return nothing;
+    bool message = p->after_message && line.len > 8 && memcmp(line.p, "        ", 8) == 0;
+    p->after_message = message || (line.len > 1 && line.p[0] == '%' && line.p[1] == ' ');
+    if (message)
+        return nothing;
     /* messages, marks and rules of tables are not commands */
     if (line.len && strchr("%*^=|", line.p[0]))
         return nothing;

@@ -213,6 +213,29 @@ static bool is_open_world(enum ios_mode m)
     return m == MODE_GLOBAL || m == MODE_INTERFACE || m == MODE_ROUTE_MAP || m == MODE_IGNORED || m == MODE_OTHER;
 }
 
+/* `<xsl:value-of select="…"/>`, `{{ peer }}`: a placeholder may hold blanks. Its words become one. */
+static void join_placeholders(struct line_words *w, const char *open, const char *close)
+{
+    size_t ol = strlen(open), cl = strlen(close);
+    uint32_t n = w->n > LINE_WORDS_MAX ? LINE_WORDS_MAX : w->n;
+    for (uint32_t i = 0; i < n; i++) {
+        const char *word = w->text + w->words[i].off, *end = word + w->words[i].len;
+        const char *at = memmem(word, w->words[i].len, open, ol);
+        if (!at || memmem(at, (size_t)(end - at), close, cl) || (ol == 1 && at + 1 == end))
+            continue;
+        uint32_t j = i + 1;
+        while (j < n && !memmem(w->text + w->words[j].off, w->words[j].len, close, cl))
+            j++;
+        if (j == n)
+            return;
+        w->words[i].len = w->words[j].off + w->words[j].len - w->words[i].off;
+        w->words[i].shape = SHAPE_WORD;
+        memmove(w->words + i + 1, w->words + j + 1, (n - j - 1) * sizeof *w->words);
+        n -= j - i;
+        w->n -= j - i;
+    }
+}
+
 /* Splits into words and notes a leading `no` or `default`. */
 static bool split_words(struct ios_parser *p, struct str line)
 {
@@ -224,24 +247,10 @@ static bool split_words(struct ios_parser *p, struct str line)
     w->n = lexer_split(p->lexer, p->linebuf, line.len, w->words, LINE_WORDS_MAX);
     w->first = 0;
     w->negated = false;
-    /* `<xsl:value-of select="…"/>`: a placeholder may hold blanks */
-    uint32_t n = w->n > LINE_WORDS_MAX ? LINE_WORDS_MAX : w->n;
     if (memchr(line.p, '<', line.len))
-        for (uint32_t i = 0; i < n; i++) {
-            const char *lt = memchr(w->text + w->words[i].off, '<', w->words[i].len);
-            if (!lt || memchr(lt, '>', (size_t)(w->text + w->words[i].off + w->words[i].len - lt)) || lt[1] == ' ')
-                continue;
-            uint32_t j = i + 1;
-            while (j < n && !memchr(w->text + w->words[j].off, '>', w->words[j].len))
-                j++;
-            if (j == n)
-                break;
-            w->words[i].len = w->words[j].off + w->words[j].len - w->words[i].off;
-            w->words[i].shape = SHAPE_WORD;
-            memmove(w->words + i + 1, w->words + j + 1, (n - j - 1) * sizeof *w->words);
-            n -= j - i;
-            w->n -= j - i;
-        }
+        join_placeholders(w, "<", ">");
+    if (memmem(line.p, line.len, "{{", 2))
+        join_placeholders(w, "{{", "}}");
     return w->n > 0;
 }
 
@@ -251,6 +260,27 @@ static bool is_ios_only(enum ios_stmt_kind k)
     return k == S_ISAKMP_KEY || k == S_KEYRING || k == S_ISAKMP_PROFILE || k == S_V2_PROPOSAL || k == S_V2_KEYRING ||
            k == S_IPSEC_PROFILE || k == S_TUN_PROTECTION || k == S_IF_CRYPTO_MAP || k == S_NAT_LIST || k == S_NAT_STATIC ||
            (k == S_ACL);
+}
+
+/* A mark of another operating system. */
+static void note_foreign(struct ios_parser *p, enum foreign_os os, uint32_t off)
+{
+    if (p->foreign[os]++ == 0)
+        p->foreign_first[os] = off;
+}
+
+/* Said once a file: names that are holes of a template. */
+static void note_placeholder(struct ios_parser *p, const struct resolution *res)
+{
+    for (uint32_t i = 1; i < res->ntok && !p->told_placeholder; i++) {
+        if (res->val[i].kind != IOS_V_WORD)
+            continue;
+        struct str s = source_slice(p->src, res->val[i].span);
+        if (!ios_is_placeholder(s))
+            continue;
+        diag_add(p->diags, D_TEMPLATE_PLACEHOLDER, res->val[i].span, "template placeholder: it is taken as a name, here and below");
+        p->told_placeholder = true;
+    }
 }
 
 static bool execute(struct ios_parser *p, const struct resolution *res, enum ios_mode mode, uint32_t indent)
@@ -268,10 +298,10 @@ static bool execute(struct ios_parser *p, const struct resolution *res, enum ios
     if ((st->kind == S_CERTIFICATE && !st->negated) || st->kind == S_KEY_STRING)
         read_blob(p, st);
     if (st->kind == S_ASA)
-        p->foreign[OS_ASA]++;
+        note_foreign(p, OS_ASA, st->span.off);
     p->ios_marks += is_ios_only(st->kind);
     if (st->kind != S_IGNORED)
-        p->nstatements++;
+        note_placeholder(p, res);
     if (st->kind != S_IGNORED)
         p->sink->statement(p->sink->ctx, st);
     if (st->opens >= 0 && !st->negated && !st->to_default)
@@ -309,6 +339,9 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
                 continue;
             resolver_try(p->resolver, m, &p->words, &p->trial);
         }
+        /* `ip address 10.0.0.1 garbage` is a bad line of the interface, not some other global `ip …` */
+        if (p->trial.status == RES_OK && p->trial.catch_all && p->best.ntok && p->best.nkeywords > p->trial.nkeywords)
+            return false;
         if (p->trial.status == RES_OK) {
             if (d == p->depth - 1 && d > 0 && indent <= p->stack[d].indent)
                 p->stack[d].flat = true;
@@ -330,6 +363,28 @@ static bool near(struct str w, const char *z)
     if (w.len + 2 < n || n + 2 < w.len || (w.p[0] != z[0] && w.p[1] != z[1] && w.p[0] != z[1]))
         return false;
     return w.len >= 4 && w.p[w.len - 1] != ':' && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
+}
+
+/* `set peer …` with no crypto map entry open: a line of a sub-mode that was never entered. Only a line that would be legal
+ * from end to end is meant; prose is not. */
+static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str line)
+{
+    static const char *const words[] = {"set", "match", "pre-shared-key", "encr", "encryption", "authentication", "tunnel", "permit", "deny", "keyring", "proposal"};
+    static const enum ios_mode modes[] = {MODE_CMAP, MODE_IPSEC_PROFILE, MODE_ISAKMP_POLICY, MODE_KEYRING, MODE_ISAKMP_PROFILE, MODE_V2_PROFILE, MODE_V2_PEER,
+                                          MODE_V2_PROPOSAL, MODE_V2_POLICY, MODE_ACL_EXT, MODE_INTERFACE};
+    bool hit = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        hit |= str_ieq(word, words[i]);
+    if (!hit || line.len > LINE_BYTES_MAX || !split_words(p, line))
+        return false;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        resolver_try(p->resolver, modes[i], &p->words, &p->trial);
+        if (p->trial.status != RES_OK || p->trial.catch_all)
+            continue;
+        diag_add(p->diags, D_WRONG_PLACE, span_of(p, word), "this is a command of %s, but none is open here: the line is left out", mode_name(modes[i]));
+        return true;
+    }
+    return false;
 }
 
 /* No mode knows the first word. */
@@ -371,10 +426,8 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
 static void count_foreign(struct ios_parser *p, struct str line)
 {
     enum foreign_os os = foreign_os_of(line);
-    if (os == OS_IOS)
-        return;
-    if (p->foreign[os]++ == 0)
-        p->foreign_first[os] = span_of(p, line).off;
+    if (os != OS_IOS)
+        note_foreign(p, os, span_of(p, line).off);
 }
 
 /* `exit`, `end`, `do …` and the like. True if the line is dealt with. */
@@ -441,7 +494,7 @@ static void read_line(struct ios_parser *p, struct str raw)
     for (uint32_t d = p->depth; d-- > 0 && !known;)
         known = p->stack[d].mode != MODE_IGNORED && p->stack[d].mode != MODE_OTHER &&
                 resolver_starts(p->resolver, p->stack[d].mode, key.len ? key : word);
-    if (!known && p->depth == 1 && indent > 0)
+    if (!known && p->depth == 1 && (belongs_elsewhere(p, word, body) || indent > 0))
         return;
     if (!known && is_open_world(top->mode) && top->mode != MODE_OTHER) {
         count_foreign(p, body);
@@ -510,7 +563,8 @@ void ios_parse(struct ios_parser *p, struct source *src, struct diag_list *diags
     p->in_fence = false;
     p->capture = p->markdown ? CAP_PROSE : CAP_CONFIG;
     memset(p->foreign, 0, sizeof p->foreign);
-    p->ios_marks = p->nstatements = 0;
+    p->ios_marks = 0;
+    p->told_placeholder = p->after_message = false;
     p->pos = src->len >= 3 && memcmp(src->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     uint32_t before[DIAG_COUNT], kept = diags->items.n;
     memcpy(before, diags->per_id, sizeof before);

@@ -44,8 +44,9 @@ struct ios_parser {
     struct str host; /* of the last prompt */
     bool saw_full_config;
     uint32_t pos; /* start of the next line */
-    uint32_t foreign[OS_COUNT], ios_marks, crypto_lines, foreign_first[OS_COUNT];
-    uint32_t nstatements;
+    uint32_t foreign[OS_COUNT], ios_marks, foreign_first[OS_COUNT];
+    bool told_placeholder;
+    bool after_message; /* the line before began with `% `: indented lines go on with it */
 };
 
 /* capture.c: what stands around the configuration. Returns the line that is left to be read as configuration; its

@@ -291,6 +291,13 @@ static const struct ir_field crypto_map_entry_fields[] = {
 };
 static const struct ir_desc desc_crypto_map_entry = {"crypto_map_entry", true, crypto_map_entry_fields};
 
+static const struct ir_field map_binding_fields[] = {
+    F(map_binding, "interface", REF, interface),
+    F(map_binding, "local_address", ADDR, local),
+    END,
+};
+static const struct ir_desc desc_map_binding = {"map_binding", true, map_binding_fields};
+
 static const struct ir_field crypto_map_fields[] = {
     F(crypto_map, "name", STR, name),
     F(crypto_map, "ipv6", FLAG, ipv6),
@@ -299,6 +306,7 @@ static const struct ir_field crypto_map_fields[] = {
     F(crypto_map, "local_address", REF, local_address),
     FS(crypto_map, "options", LIST, options, desc_ir_text),
     F(crypto_map, "interfaces", NAMES, applied),
+    FS(crypto_map, "bindings", LIST, bindings, desc_map_binding),
     END,
 };
 static const struct ir_desc desc_crypto_map = {"crypto_map", true, crypto_map_fields};

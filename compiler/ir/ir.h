@@ -297,6 +297,15 @@ struct crypto_map {
     struct ir_ref local_address; /* → struct interface */
     struct ptrlist options;      /* struct ir_text */
     struct ptrlist applied;      /* struct interface */
+    struct ptrlist bindings;     /* struct map_binding: one for each interface, same order */
+};
+
+/* A crypto map on an interface. The local address is that of the map's local-address interface, else the interface's own
+ * (through ip unnumbered); unset if it is not known from the text (DHCP, no address). */
+struct map_binding {
+    struct span span;
+    struct ir_ref interface;
+    struct ir_addr local;
 };
 
 struct ipsec_profile {

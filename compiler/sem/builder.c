@@ -25,7 +25,8 @@ bool val_is(const struct ios_val *v, const char *keyword)
 
 static void report_second(struct builder *b, const struct ios_stmt *s, struct span first)
 {
-    struct diag *d = diag_add(b->diags, D_REDEFINED, s->span, "this replaces an earlier value");
+    struct str old = source_slice(b->src, first);
+    struct diag *d = diag_add(b->diags, D_REDEFINED, s->span, "this replaces '" STR_FMT "', which was set before: the later line counts", STR_ARG(old));
     diag_note(b->diags, d, first, "first set here");
 }
 

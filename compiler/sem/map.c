@@ -323,9 +323,12 @@ static void entry_line(struct builder *b, const struct ios_stmt *s)
 /* One-line forms name their entry themselves. Called before any entry line. */
 void map_select(struct builder *b, const struct ios_stmt *s)
 {
-    if (s->one_line)
-        entry_open(b, entry_get(b, s, true));
-    else if (s->mode == MODE_CMAP && b->cur[MODE_CMAP])
+    if (s->one_line) {
+        struct crypto_map_entry *e = entry_get(b, s, !undo(s));
+        if (!e) /* `no crypto map M 10 set peer …` of an entry that is not there: taken back from nothing */
+            e = ARENA_NEW(b->a, struct crypto_map_entry);
+        entry_open(b, e);
+    } else if (s->mode == MODE_CMAP && b->cur[MODE_CMAP])
         entry_open(b, b->cur[MODE_CMAP]);
     else if (s->mode == MODE_IPSEC_PROFILE)
         b->cur_sa = &((struct ipsec_profile *)b->cur[MODE_IPSEC_PROFILE])->sa;

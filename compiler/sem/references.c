@@ -207,6 +207,39 @@ static void resolve_maps(struct builder *b, struct ptrlist *maps)
     }
 }
 
+/* The address IKE and IPsec packets of a map on this interface come from (guide, Applying Crypto Map Sets, step 6). */
+static struct ir_addr local_of(const struct interface *i, bool v6, unsigned depth)
+{
+    const struct ptrlist *l = v6 ? &i->addresses6 : &i->addresses;
+    PTRLIST_FOR(struct if_address, a, l)
+    {
+        bool link_local = v6 && a->address.a.b[0] == 0xfe && (a->address.a.b[1] & 0xc0) == 0x80;
+        if (!a->secondary.v && !link_local)
+            return (struct ir_addr){a->address.a, 255, a->address.m};
+    }
+    if (!v6 && i->unnumbered.target && depth < 4)
+        return local_of(i->unnumbered.target, v6, depth + 1);
+    return (struct ir_addr){0};
+}
+
+static void bind_maps(struct builder *b)
+{
+    PTRLIST_FOR(struct crypto_map, m, &b->c->crypto_maps)
+    {
+        PTRLIST_FOR(struct interface, i, &m->applied)
+        {
+            struct map_binding *x = ARENA_NEW(b->a, struct map_binding);
+            const struct ir_ref *r = m->ipv6.v ? &i->crypto_map6 : &i->crypto_map;
+            x->span = r->m.span;
+            x->interface = (struct ir_ref){i->name.s, r->m, i};
+            const struct interface *from = m->local_address.target ? m->local_address.target : i;
+            if (m->local_address.target || !IR_IS_SET(m->local_address))
+                x->local = local_of(from, m->ipv6.v != 0, 0);
+            ptrlist_add(b->a, &m->bindings, x);
+        }
+    }
+}
+
 void references_resolve(struct builder *b)
 {
     resolve_acls(b);
@@ -214,6 +247,7 @@ void references_resolve(struct builder *b)
     resolve_ike(b);
     resolve_maps(b, &b->c->dynamic_maps);
     resolve_maps(b, &b->c->crypto_maps);
+    bind_maps(b);
     PTRLIST_FOR(struct ipsec_profile, p, &b->c->ipsec_profiles)
     {
         resolve_sa(b, &p->sa);
