@@ -109,7 +109,8 @@ static void statement(void *ctx, const struct ios_stmt *s)
 
 size_t sem_memory_limit(size_t source_len)
 {
-    return ((size_t)64 << 20) + source_len * 24;
+    size_t limit = ((size_t)64 << 20) + source_len * 24; /* a crypto map entry takes about fourteen times its text */
+    return limit < SEM_MEMORY_MAX ? limit : SEM_MEMORY_MAX;
 }
 
 static void drop_empty_units(struct compiled *c)

@@ -19,7 +19,8 @@ struct compiled {
     struct ptrlist units; /* struct ir_config; at least one */
 };
 
-/* Memory one file may take: grows with its size, so that a hostile file cannot take it all. */
+/* Memory one file may take: grows with its size up to a bound, so that a hostile file cannot take it all. */
+#define SEM_MEMORY_MAX ((size_t)2 << 30)
 size_t sem_memory_limit(size_t source_len);
 
 /* Takes over `src` (freed by sem_free). Returns 0, or -ENOMEM before anything was read. A file that is not text gets

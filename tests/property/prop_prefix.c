@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Every prefix of every configuration in testdata, and seeded mutations of each, goes through parser, resolver and rules
+ * Every prefix of every configuration in testdata and of every input the fuzzers found worth keeping, and seeded mutations of each, goes through parser, resolver and rules
  * without a crash (sanitizers are on). The seed is printed on start; IOSCC_SEED repeats a run.
  */
 #include <dirent.h>
@@ -117,7 +117,7 @@ static void walk(const char *dir, bool every)
             continue;
         if (S_ISDIR(st.st_mode))
             walk(path, every && strcmp(e->d_name, "rules") != 0);
-        else if (strstr(e->d_name, ".cfg") && (every || next(8) == 0))
+        else if ((strstr(e->d_name, ".cfg") || strstr(dir, "fuzz/corpus")) && (every || next(8) == 0))
             file(path);
     }
     if (d)
@@ -133,6 +133,7 @@ int main(void)
     symtab_seed_init();
     parser = ios_parser_new();
     walk("testdata", true);
+    walk("tests/fuzz/corpus", true);
     ios_parser_free(parser);
     printf("%lu configurations read\n", runs);
     return runs > 1000 ? 0 : 1;
