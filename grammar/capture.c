@@ -70,8 +70,8 @@ struct prompt {
 
 static bool host_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-           c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '/';
 }
 
 /* `HOST#`, `HOST>`, `HOST(config-if)#` at the very start of a line. */
@@ -92,11 +92,12 @@ static bool read_prompt(struct str l, struct prompt *out)
         if (i >= l.len || l.p[i] != ')')
             return false;
         out->mode = (struct str){l.p + open, i - open};
-        out->config = out->mode.len >= 3 && (memcmp(out->mode.p, "con", 3) == 0 || memcmp(out->mode.p, "cfg", 3) == 0 ||
-                                             memcmp(out->mode.p, "ips", 3) == 0 || memcmp(out->mode.p, "ca-", 3) == 0 ||
-                                             memcmp(out->mode.p, "crypto", 6 < out->mode.len ? 6 : out->mode.len) == 0 ||
-                                             memcmp(out->mode.p, "gdo", 3) == 0 || memcmp(out->mode.p, "gkm", 3) == 0 ||
-                                             memcmp(out->mode.p, "cs-", 3) == 0);
+        out->config =
+            out->mode.len >= 3 && (memcmp(out->mode.p, "con", 3) == 0 || memcmp(out->mode.p, "cfg", 3) == 0 ||
+                                   memcmp(out->mode.p, "ips", 3) == 0 || memcmp(out->mode.p, "ca-", 3) == 0 ||
+                                   memcmp(out->mode.p, "crypto", 6 < out->mode.len ? 6 : out->mode.len) == 0 ||
+                                   memcmp(out->mode.p, "gdo", 3) == 0 || memcmp(out->mode.p, "gkm", 3) == 0 ||
+                                   memcmp(out->mode.p, "cs-", 3) == 0);
         i++;
         if (!out->config || i >= l.len || l.p[i] != '#')
             return false;
@@ -194,7 +195,8 @@ struct str capture_strip(struct ios_parser *p, struct str line)
     struct prompt pr;
     /* cheap test first: a prompt has '#' or '>' and starts at the left edge */
     if (line.len && host_char(line.p[0]) &&
-        (memchr(line.p, '#', line.len < 112 ? line.len : 112) || memchr(line.p, '>', line.len < 112 ? line.len : 112)) &&
+        (memchr(line.p, '#', line.len < 112 ? line.len : 112) ||
+         memchr(line.p, '>', line.len < 112 ? line.len : 112)) &&
         read_prompt(line, &pr))
         return at_prompt(p, line, &pr);
     if (p->capture == CAP_OUTPUT)

@@ -11,6 +11,10 @@
  * cut to at least four letters? It then ends whatever sub-mode was open. */
 bool foreign_is_global(struct str line);
 
+/* Commands that exist both globally and under an interface: in a file without indentation they do not end the
+ * interface. */
+bool foreign_is_interface_too(struct str word);
+
 enum foreign_os { OS_IOS, OS_ASA, OS_NXOS, OS_XR, OS_COUNT };
 /* Which other system would write this line? OS_IOS: nothing speaks against IOS. */
 enum foreign_os foreign_os_of(struct str line);

@@ -87,7 +87,8 @@ static struct str first_word(struct str s)
 /* `banner TYPE D … D`: everything up to the next D is text. */
 static void skip_banner(struct ios_parser *p, struct str line)
 {
-    static const char *const types[] = {"motd", "login", "exec", "incoming", "prompt-timeout", "slip-ppp", "config-save"};
+    static const char *const types[] = {"motd",           "login",    "exec",       "incoming",
+                                        "prompt-timeout", "slip-ppp", "config-save"};
     struct str rest = lstrip((struct str){line.p + first_word(line).len, line.len - first_word(line).len});
     struct str type = first_word(rest);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -116,6 +117,33 @@ static bool blob_line(struct str l)
         if (!strchr("0123456789abcdefABCDEF ", l.p[i]))
             return false;
     return l.len > 0;
+}
+
+/* `macro name N` … `@`: somebody's command lines, to be run later. */
+static bool skip_macro(struct ios_parser *p, struct str word, struct str line)
+{
+    struct str rest = lstrip((struct str){line.p + word.len, line.len - word.len});
+    if (!str_ieq(word, "macro") || !str_ieq(first_word(rest), "name"))
+        return false;
+    uint32_t start = p->pos;
+    while (p->pos < p->src->len) {
+        struct str t = rstrip(lstrip(next_line(p)));
+        if (str_is(t, "@"))
+            return true;
+    }
+    p->pos = start; /* no end: better read what follows than lose it */
+    diag_add(p->diags, D_UNTERMINATED_BLOCK, span_of(p, line), "macro without its closing @");
+    return true;
+}
+
+/* `menu NAME title D … D` holds text like a banner. */
+static bool is_menu_title(struct str word, struct str line)
+{
+    if (!str_ieq(word, "menu"))
+        return false;
+    struct str rest = lstrip((struct str){line.p + word.len, line.len - word.len});
+    rest = lstrip((struct str){rest.p + first_word(rest).len, rest.len - first_word(rest).len});
+    return str_ieq(first_word(rest), "title");
 }
 
 /* Hexadecimal lines up to `quit`. The span of the lines goes into the statement. */
@@ -225,8 +253,8 @@ static bool split_words(struct ios_parser *p, struct str line)
 static bool is_ios_only(enum ios_stmt_kind k)
 {
     return k == S_ISAKMP_KEY || k == S_KEYRING || k == S_ISAKMP_PROFILE || k == S_V2_PROPOSAL || k == S_V2_KEYRING ||
-           k == S_IPSEC_PROFILE || k == S_TUN_PROTECTION || k == S_IF_CRYPTO_MAP || k == S_NAT_LIST || k == S_NAT_STATIC ||
-           (k == S_ACL);
+           k == S_IPSEC_PROFILE || k == S_TUN_PROTECTION || k == S_IF_CRYPTO_MAP || k == S_NAT_LIST ||
+           k == S_NAT_STATIC || (k == S_ACL);
 }
 
 /* A mark of another operating system. */
@@ -245,7 +273,8 @@ static void note_placeholder(struct ios_parser *p, const struct resolution *res)
         struct str s = source_slice(p->src, res->val[i].span);
         if (!ios_is_placeholder(s))
             continue;
-        diag_add(p->diags, D_TEMPLATE_PLACEHOLDER, res->val[i].span, "template placeholder: it is taken as a name, here and below");
+        diag_add(p->diags, D_TEMPLATE_PLACEHOLDER, res->val[i].span,
+                 "template placeholder: it is taken as a name, here and below");
         p->told_placeholder = true;
     }
 }
@@ -332,13 +361,15 @@ static bool near(struct str w, const char *z)
     return w.len >= 4 && w.p[w.len - 1] != ':' && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
 }
 
-/* `set peer …` with no crypto map entry open: a line of a sub-mode that was never entered. Only a line that would be legal
- * from end to end is meant; prose is not. */
+/* `set peer …` with no crypto map entry open: a line of a sub-mode that was never entered. Only a line that would be
+ * legal from end to end is meant; prose is not. */
 static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str line)
 {
-    static const char *const words[] = {"set", "match", "pre-shared-key", "encr", "encryption", "authentication", "tunnel", "permit", "deny", "keyring", "proposal"};
-    static const enum ios_mode modes[] = {MODE_CMAP, MODE_IPSEC_PROFILE, MODE_ISAKMP_POLICY, MODE_KEYRING, MODE_ISAKMP_PROFILE, MODE_V2_PROFILE, MODE_V2_PEER,
-                                          MODE_V2_PROPOSAL, MODE_V2_POLICY, MODE_ACL_EXT, MODE_INTERFACE};
+    static const char *const words[] = {"set",    "match",  "pre-shared-key", "encr",    "encryption", "authentication",
+                                        "tunnel", "permit", "deny",           "keyring", "proposal"};
+    static const enum ios_mode modes[] = {MODE_CMAP,           MODE_IPSEC_PROFILE, MODE_ISAKMP_POLICY, MODE_KEYRING,
+                                          MODE_ISAKMP_PROFILE, MODE_V2_PROFILE,    MODE_V2_PEER,       MODE_V2_PROPOSAL,
+                                          MODE_V2_POLICY,      MODE_ACL_EXT,       MODE_INTERFACE};
     bool hit = false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         hit |= str_ieq(word, words[i]);
@@ -348,7 +379,8 @@ static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str 
         resolver_try(p->resolver, modes[i], &p->words, &p->trial);
         if (p->trial.status != RES_OK || p->trial.catch_all)
             continue;
-        diag_add(p->diags, D_WRONG_PLACE, span_of(p, word), "this is a command of %s, but none is open here: the line is left out", mode_name(modes[i]));
+        diag_add(p->diags, D_WRONG_PLACE, span_of(p, word),
+                 "this is a command of %s, but none is open here: the line is left out", mode_name(modes[i]));
         return true;
     }
     return false;
@@ -360,6 +392,9 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
     struct mode_level *top = &p->stack[p->depth - 1];
     bool outside = p->depth == 1 || indent <= top->indent;
     struct span at = span_of(p, word);
+    bool dual = p->flat_file && top->mode == MODE_INTERFACE && foreign_is_interface_too(word);
+    if (dual)
+        return;
     if (top->mode == MODE_OTHER && !(outside && foreign_is_global(line))) {
         resolver_try(p->resolver, MODE_OTHER, &p->words, &p->trial);
         if (p->trial.status == RES_OK)
@@ -426,6 +461,34 @@ static bool is_program_output(const struct line_words *w)
     return false;
 }
 
+/* Fewer than one line in fifty is indented. */
+static bool is_flat_file(const struct source *src)
+{
+    uint32_t lines = 0, indented = 0, end = src->len < 65536 ? src->len : 65536;
+    for (uint32_t i = 0; i + 1 < end; i++)
+        if (i == 0 || src->text[i - 1] == '\n') {
+            char c = src->text[i];
+            lines += c != '!' && c != '\r' && c != '\n';
+            indented += (c == ' ' || c == '\t') && src->text[i + 1] != '!';
+        }
+    return indented * 50 <= lines;
+}
+
+/* A global command that is none of ours, standing as far left as the line that opened the block: it ends the block,
+ * even if the sub-mode has a command of that name (`aaa`, `redundancy`). In a file without indentation only what cannot
+ * be a line of the block counts. */
+static bool ends_block(struct ios_parser *p, uint32_t indent, struct str word, struct str line)
+{
+    struct mode_level *top = &p->stack[p->depth - 1];
+    if (p->depth == 1 || indent > top->indent || top->mode == MODE_IGNORED || top->mode == MODE_OTHER ||
+        !foreign_is_global(line))
+        return false;
+    if (!p->flat_file && !top->flat)
+        return true;
+    return !(top->mode == MODE_INTERFACE && foreign_is_interface_too(word)) &&
+           !resolver_starts(p->resolver, top->mode, word);
+}
+
 static void read_line(struct ios_parser *p, struct str raw)
 {
     struct str line = rstrip(raw);
@@ -446,8 +509,22 @@ static void read_line(struct ios_parser *p, struct str raw)
         skip_banner(p, body);
         return;
     }
+    if (is_menu_title(word, body)) { /* behind the menu's name it reads like `banner D … D` */
+        struct str rest = lstrip((struct str){body.p + word.len, body.len - word.len});
+        uint32_t name = first_word(rest).len;
+        skip_banner(p, lstrip((struct str){rest.p + name, rest.len - name}));
+        return;
+    }
+    if (skip_macro(p, word, body))
+        return;
     if (body.len > 10 && memcmp(body.p, "-----BEGIN", 10) == 0) {
         skip_pem(p, body);
+        return;
+    }
+    if (ends_block(p, indent, word, body)) {
+        count_foreign(p, body);
+        pop_to(p, 1);
+        push_mode(p, MODE_IGNORED, indent);
         return;
     }
     /* first-word filter */
@@ -511,8 +588,8 @@ static void report_foreign(struct ios_parser *p, uint32_t before[DIAG_COUNT], ui
     memcpy(p->diags->per_id, before, sizeof p->diags->per_id);
     struct str l = peek_line(p, p->foreign_first[os]);
     l = rstrip(lstrip(l));
-    struct diag *d = diag_add(p->diags, D_NOT_IOS, span_of(p, l), "this looks like a %s configuration, not IOS: it is not analysed",
-                              foreign_os_name(os));
+    struct diag *d = diag_add(p->diags, D_NOT_IOS, span_of(p, l),
+                              "this looks like a %s configuration, not IOS: it is not analysed", foreign_os_name(os));
     diag_hint(p->diags, d, "only Cisco IOS and IOS XE are read");
     p->sink->abandon(p->sink->ctx, span_of(p, l));
 }
@@ -531,6 +608,7 @@ void ios_parse(struct ios_parser *p, struct source *src, struct diag_list *diags
     p->capture = p->markdown ? CAP_PROSE : CAP_CONFIG;
     memset(p->foreign, 0, sizeof p->foreign);
     p->ios_marks = 0;
+    p->flat_file = is_flat_file(src);
     p->told_placeholder = p->after_message = false;
     p->pos = src->len >= 3 && memcmp(src->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     uint32_t before[DIAG_COUNT], kept = diags->items.n;

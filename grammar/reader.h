@@ -39,13 +39,14 @@ struct ios_parser {
     struct mode_level stack[DEPTH_MAX];
     uint32_t depth; /* stack[depth - 1] is the current mode; stack[0] is global */
     enum capture_state capture;
-    bool markdown;  /* the source has ``` fences */
+    bool markdown; /* the source has ``` fences */
     bool in_fence;
     struct str host; /* of the last prompt */
     bool saw_full_config;
     uint32_t pos; /* start of the next line */
     uint32_t foreign[OS_COUNT], ios_marks, foreign_first[OS_COUNT];
     bool told_placeholder;
+    bool flat_file;     /* the whole source is written without indentation */
     bool after_message; /* the line before began with `% `: indented lines go on with it */
 };
 

@@ -16,7 +16,7 @@ struct node {
     uint32_t *kw_next;
     uint16_t nkw;
     bool ready, end;
-    uint32_t shapes;            /* bit (tok - T_NUM) */
+    uint32_t shapes; /* bit (tok - T_NUM) */
     uint32_t shape_next[M_GLOBAL - T_NUM];
     uint32_t parent;
     int tok; /* that led here */
@@ -167,10 +167,10 @@ static uint32_t child(struct resolver *r, uint32_t at, int tok, uint32_t *slot)
 {
     if (*slot)
         return *slot;
-    size_t kw_offset = r->nodes[at].kw_next && slot >= r->nodes[at].kw_next &&
-                               slot < r->nodes[at].kw_next + r->nodes[at].nkw
-                           ? (size_t)(slot - r->nodes[at].kw_next)
-                           : SIZE_MAX;
+    size_t kw_offset =
+        r->nodes[at].kw_next && slot >= r->nodes[at].kw_next && slot < r->nodes[at].kw_next + r->nodes[at].nkw
+            ? (size_t)(slot - r->nodes[at].kw_next)
+            : SIZE_MAX;
     uint32_t c = node_new(r, at, tok); /* may move the nodes */
     struct node *n = &r->nodes[at];
     if (kw_offset != SIZE_MAX)

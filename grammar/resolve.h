@@ -29,7 +29,7 @@ struct line_words {
     uint32_t len;
     uint32_t off;
     struct word words[LINE_WORDS_MAX];
-    uint32_t n;    /* LINE_WORDS_MAX + 1: there were more */
+    uint32_t n;     /* LINE_WORDS_MAX + 1: there were more */
     uint32_t first; /* words before this one (`no`, `default`) are not part of the command */
     bool negated;
 };

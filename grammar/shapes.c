@@ -6,8 +6,9 @@
 #include "compiler/base/ipnames.h"
 
 const int shape_order[] = {
-    T_SECTYPE, T_GROUP1, T_IP4LEN, T_IP4, T_IP6LEN, T_IP6, T_NUM, T_PORT, T_ICMP, T_ICMP6, T_PROTO, T_PROTO6, T_PREC,
-    T_TOS, T_DSCP, T_ENCR1, T_HASH1, T_AUTH1, T_TRANSFORM, T_PFS, T_ENCR2, T_INTEG2, 0,
+    T_SECTYPE, T_GROUP1, T_IP4LEN,    T_IP4,    T_IP6LEN, T_IP6,    T_NUM,  T_PORT,
+    T_ICMP,    T_ICMP6,  T_PROTO,     T_PROTO6, T_PREC,   T_TOS,    T_DSCP, T_ENCR1,
+    T_HASH1,   T_AUTH1,  T_TRANSFORM, T_PFS,    T_ENCR2,  T_INTEG2, 0,
 };
 
 static struct str word_str(const struct line_words *w, uint32_t i)
@@ -108,7 +109,8 @@ static bool transform(struct ios_val *v, struct str s)
     static const struct {
         enum algo_kind kind;
         enum algo_context ctx;
-    } where[] = {{ALGO_ENCR, ALGO_CTX_ESP}, {ALGO_INTEG, ALGO_CTX_ESP}, {ALGO_INTEG, ALGO_CTX_AH}, {ALGO_COMP, ALGO_CTX_ESP}};
+    } where[] = {
+        {ALGO_ENCR, ALGO_CTX_ESP}, {ALGO_INTEG, ALGO_CTX_ESP}, {ALGO_INTEG, ALGO_CTX_AH}, {ALGO_COMP, ALGO_CTX_ESP}};
     for (size_t i = 0; i < 4; i++) {
         hits[n] = *v;
         if (algorithm(&hits[n], s, where[i].kind, where[i].ctx)) {
@@ -231,7 +233,8 @@ uint32_t shape_match(int tok, const struct line_words *w, uint32_t i, struct ios
     }
 }
 
-static const char *nearest_algo(struct str s, enum algo_kind kind, enum algo_context ctx, const char *best, unsigned *limit)
+static const char *nearest_algo(struct str s, enum algo_kind kind, enum algo_context ctx, const char *best,
+                                unsigned *limit)
 {
     for (enum algo_id i = ALGO_NONE + 1; i < ALGO_COUNT; i++) {
         const char *z = algo_get(i)->kind == kind ? algo_spelling(i, ctx) : NULL;
@@ -248,7 +251,8 @@ static const char *nearest_algo(struct str s, enum algo_kind kind, enum algo_con
 
 static const char *nearest_ikev2_cipher(struct str s)
 {
-    static const char *const words[] = {"aes-cbc-128", "aes-cbc-192", "aes-cbc-256", "aes-gcm-128", "aes-gcm-256", "3des", "des"};
+    static const char *const words[] = {"aes-cbc-128", "aes-cbc-192", "aes-cbc-256", "aes-gcm-128",
+                                        "aes-gcm-256", "3des",        "des"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_distance(s, words[i], 2) <= 2)
             return words[i];

@@ -95,7 +95,7 @@ struct ios_ace_end {
 struct ios_ace {
     bool permit;
     struct ios_val seq, action;
-    struct ios_val proto;  /* NAMED; or WORD: a service object group */
+    struct ios_val proto; /* NAMED; or WORD: a service object group */
     bool proto_is_group;
     struct ios_ace_end src, dst;
     struct ios_val icmp_type, icmp_code;
@@ -104,37 +104,45 @@ struct ios_ace {
     uint32_t unselectable; /* options that no IPsec selector can express: ACE_OPT_* bits */
 };
 enum {
-    ACE_OPT_FLAGS = 1, ACE_OPT_DSCP = 2, ACE_OPT_PRECEDENCE = 4, ACE_OPT_TOS = 8, ACE_OPT_TTL = 16,
-    ACE_OPT_FRAGMENTS = 32, ACE_OPT_OPTION = 64, ACE_OPT_TIME_RANGE = 128, ACE_OPT_ESTABLISHED = 256,
-    ACE_OPT_REFLECT = 512, ACE_OPT_OTHER = 1024,
+    ACE_OPT_FLAGS = 1,
+    ACE_OPT_DSCP = 2,
+    ACE_OPT_PRECEDENCE = 4,
+    ACE_OPT_TOS = 8,
+    ACE_OPT_TTL = 16,
+    ACE_OPT_FRAGMENTS = 32,
+    ACE_OPT_OPTION = 64,
+    ACE_OPT_TIME_RANGE = 128,
+    ACE_OPT_ESTABLISHED = 256,
+    ACE_OPT_REFLECT = 512,
+    ACE_OPT_OTHER = 1024,
 };
 
 #define IOS_ARGS_MAX 8
 
 struct ios_stmt {
     enum ios_stmt_kind kind;
-    enum ios_mode mode;   /* in which it was taken */
-    bool negated;         /* `no …` */
-    bool to_default;      /* `default …` */
-    struct span span;     /* the command without indentation and line end */
+    enum ios_mode mode; /* in which it was taken */
+    bool negated;       /* `no …` */
+    bool to_default;    /* `default …` */
+    struct span span;   /* the command without indentation and line end */
     struct ios_val args[IOS_ARGS_MAX];
     struct ios_val *list; /* parser's memory */
     uint32_t nlist;
     struct ios_ace ace;
     /* S_CRYPTO_MAP … and one-line forms `crypto map NAME SEQ set …`: */
     bool one_line, is_v6, is_dynamic_map;
-    bool misprint;        /* a spelling that only occurs in printed guides; `misprint_at` says where */
+    bool misprint; /* a spelling that only occurs in printed guides; `misprint_at` says where */
     struct span misprint_at;
     struct ios_val map_name, map_seq;
-    struct span blob;     /* hexadecimal lines after S_CERTIFICATE and S_KEY_STRING */
-    int opens;            /* enum ios_mode this line enters, or -1 */
+    struct span blob; /* hexadecimal lines after S_CERTIFICATE and S_KEY_STRING */
+    int opens;        /* enum ios_mode this line enters, or -1 */
 };
 
 struct ios_sink {
     /* One statement. */
     void (*statement)(void *ctx, const struct ios_stmt *s);
-    /* A capture goes on with another configuration (of `host`, empty if unknown). Later statements belong to it. `fresh`:
-     * a whole configuration begins, else an earlier one of that host goes on. */
+    /* A capture goes on with another configuration (of `host`, empty if unknown). Later statements belong to it.
+     * `fresh`: a whole configuration begins, else an earlier one of that host goes on. */
     void (*new_unit)(void *ctx, struct str host, struct span at, bool fresh);
     /* The whole source turned out to belong to another operating system: forget what was handed on. */
     void (*abandon)(void *ctx, struct span at);

@@ -7,16 +7,33 @@
 const char *mode_name(enum ios_mode mode)
 {
     static const char *const names[MODE_COUNT] = {
-        [MODE_GLOBAL] = "global configuration", [MODE_IGNORED] = "another block", [MODE_OTHER] = "a recognised block",
-        [MODE_INTERFACE] = "interface configuration", [MODE_ACL_EXT] = "an extended access list",
-        [MODE_ACL_STD] = "a standard access list", [MODE_ACL6] = "an IPv6 access list",
-        [MODE_OG_NET] = "a network object group", [MODE_OG_SVC] = "a service object group", [MODE_ROUTE_MAP] = "a route map",
-        [MODE_ISAKMP_POLICY] = "an isakmp policy", [MODE_ISAKMP_PEER] = "an isakmp peer", [MODE_KEYRING] = "a keyring",
-        [MODE_ISAKMP_PROFILE] = "an isakmp profile", [MODE_TRANSFORM] = "a transform set",
-        [MODE_IPSEC_PROFILE] = "an ipsec profile", [MODE_CMAP] = "a crypto map entry", [MODE_V2_PROPOSAL] = "an IKEv2 proposal",
-        [MODE_V2_POLICY] = "an IKEv2 policy", [MODE_V2_KEYRING] = "an IKEv2 keyring", [MODE_V2_PEER] = "an IKEv2 keyring peer",
-        [MODE_V2_PROFILE] = "an IKEv2 profile", [MODE_TRUSTPOINT] = "a trustpoint", [MODE_CERT_CHAIN] = "a certificate chain",
-        [MODE_CERT_MAP] = "a certificate map", [MODE_IDENTITY] = "a crypto identity", [MODE_PUBKEY_CHAIN] = "a public key chain",
+        [MODE_GLOBAL] = "global configuration",
+        [MODE_IGNORED] = "another block",
+        [MODE_OTHER] = "a recognised block",
+        [MODE_INTERFACE] = "interface configuration",
+        [MODE_ACL_EXT] = "an extended access list",
+        [MODE_ACL_STD] = "a standard access list",
+        [MODE_ACL6] = "an IPv6 access list",
+        [MODE_OG_NET] = "a network object group",
+        [MODE_OG_SVC] = "a service object group",
+        [MODE_ROUTE_MAP] = "a route map",
+        [MODE_ISAKMP_POLICY] = "an isakmp policy",
+        [MODE_ISAKMP_PEER] = "an isakmp peer",
+        [MODE_KEYRING] = "a keyring",
+        [MODE_ISAKMP_PROFILE] = "an isakmp profile",
+        [MODE_TRANSFORM] = "a transform set",
+        [MODE_IPSEC_PROFILE] = "an ipsec profile",
+        [MODE_CMAP] = "a crypto map entry",
+        [MODE_V2_PROPOSAL] = "an IKEv2 proposal",
+        [MODE_V2_POLICY] = "an IKEv2 policy",
+        [MODE_V2_KEYRING] = "an IKEv2 keyring",
+        [MODE_V2_PEER] = "an IKEv2 keyring peer",
+        [MODE_V2_PROFILE] = "an IKEv2 profile",
+        [MODE_TRUSTPOINT] = "a trustpoint",
+        [MODE_CERT_CHAIN] = "a certificate chain",
+        [MODE_CERT_MAP] = "a certificate map",
+        [MODE_IDENTITY] = "a crypto identity",
+        [MODE_PUBKEY_CHAIN] = "a public key chain",
         [MODE_PUBKEY] = "a public key",
     };
     return names[mode];
@@ -84,8 +101,8 @@ static void unexpected(struct ios_parser *p, enum ios_mode mode, struct span at,
     }
     bool value = e->nkw == 0;
     const char *want = list_expected(p, r->node, 8);
-    struct diag *d = diag_add(p->diags, value ? D_BAD_VALUE : D_UNKNOWN_COMMAND, at, "expected %s, found %s in %s", want,
-                              quotable(p, word), mode_name(mode));
+    struct diag *d = diag_add(p->diags, value ? D_BAD_VALUE : D_UNKNOWN_COMMAND, at, "expected %s, found %s in %s",
+                              want, quotable(p, word), mode_name(mode));
     const char *near = resolver_nearest(p->resolver, r->node, word);
     if (near)
         diag_hint(p->diags, d, "did you mean '%s'?", near);
@@ -110,8 +127,8 @@ void syntax_report(struct ios_parser *p, enum ios_mode mode)
     }
     switch (r->status) {
     case RES_INCOMPLETE:
-        diag_add(p->diags, D_INCOMPLETE_COMMAND, (struct span){at.off + at.len, 0}, "command ends too early: expected %s",
-                 list_expected(p, r->node, 8));
+        diag_add(p->diags, D_INCOMPLETE_COMMAND, (struct span){at.off + at.len, 0},
+                 "command ends too early: expected %s", list_expected(p, r->node, 8));
         return;
     case RES_AMBIGUOUS: {
         struct expectation *e = arena_alloc(p->diags->arena, sizeof *e);
@@ -120,7 +137,8 @@ void syntax_report(struct ios_parser *p, enum ios_mode mode)
         for (uint32_t k = 0; k < e->nkw; k++)
             if (str_prefix_of(word, e->kw[k]))
                 buf_printf(&b, "%s%s", b.len ? ", " : "", e->kw[k]);
-        diag_add(p->diags, D_AMBIGUOUS_COMMAND, at, "%s is short for several words: %s", quotable(p, word), b.p ? b.p : "");
+        diag_add(p->diags, D_AMBIGUOUS_COMMAND, at, "%s is short for several words: %s", quotable(p, word),
+                 b.p ? b.p : "");
         buf_free(&b);
         return;
     }
@@ -139,8 +157,9 @@ void syntax_unknown_word(struct ios_parser *p, enum ios_mode mode, struct span a
     if (ios_is_placeholder(word))
         return;
     bool secret = word.len > 40;
-    struct diag *d = diag_add(p->diags, D_UNKNOWN_COMMAND, at, "%s%.*s%s is not a command of %s", secret ? "" : "'",
-                              secret ? 9 : (int)word.len, secret ? "this word" : word.p, secret ? "" : "'", mode_name(mode));
+    struct diag *d =
+        diag_add(p->diags, D_UNKNOWN_COMMAND, at, "%s%.*s%s is not a command of %s", secret ? "" : "'",
+                 secret ? 9 : (int)word.len, secret ? "this word" : word.p, secret ? "" : "'", mode_name(mode));
     const char *near = resolver_nearest(p->resolver, (uint32_t)mode, word);
     if (near)
         diag_hint(p->diags, d, "did you mean '%s'?", near);

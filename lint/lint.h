@@ -21,7 +21,8 @@ struct lint_rule {
 };
 
 /* Families end with a row whose check is NULL. */
-extern const struct lint_rule rules_algorithms[], rules_references[], rules_maps[], rules_manual_sa[], rules_transforms[];
+extern const struct lint_rule rules_algorithms[], rules_references[], rules_maps[], rules_manual_sa[],
+    rules_transforms[];
 extern const struct lint_rule *const lint_families[];
 
 /* Runs every rule over one configuration. */

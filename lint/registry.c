@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lint/lint.h"
 
-const struct lint_rule *const lint_families[] = {rules_algorithms, rules_references, rules_maps, rules_manual_sa, rules_transforms, NULL};
+const struct lint_rule *const lint_families[] = {rules_algorithms, rules_references, rules_maps,
+                                                 rules_manual_sa,  rules_transforms, NULL};
 
 void lint_run(const struct ir_config *c, struct diag_list *diags)
 {

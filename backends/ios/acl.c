@@ -40,7 +40,8 @@ void ios_ace_end(struct buf *b, const struct ace_end *e, bool bare_host)
 
 void ios_ports(struct buf *b, const struct ace_ports *p, unsigned proto)
 {
-    static const char *const ops[] = {[ACE_NO_PORT] = "", [ACE_EQ] = "eq", [ACE_NEQ] = "neq", [ACE_LT] = "lt", [ACE_GT] = "gt", [ACE_PORT_RANGE] = "range"};
+    static const char *const ops[] = {[ACE_NO_PORT] = "", [ACE_EQ] = "eq", [ACE_NEQ] = "neq",
+                                      [ACE_LT] = "lt",    [ACE_GT] = "gt", [ACE_PORT_RANGE] = "range"};
     if (p->op == ACE_NO_PORT)
         return;
     buf_printf(b, " %s", ops[p->op]);
@@ -57,7 +58,8 @@ static void icmp(struct buf *b, const struct ace *a, bool v6)
 {
     if (!a->icmp_type_set)
         return;
-    uint32_t key = a->icmp_code_set ? (uint32_t)a->icmp_type << 8 | a->icmp_code : (uint32_t)a->icmp_type << 8 | ICMP_ANY_CODE;
+    uint32_t key =
+        a->icmp_code_set ? (uint32_t)a->icmp_type << 8 | a->icmp_code : (uint32_t)a->icmp_type << 8 | ICMP_ANY_CODE;
     const char *name = ipname_of(v6 ? IPN_ICMP6 : IPN_ICMP, key);
     if (name)
         buf_printf(b, " %s", name);
@@ -103,11 +105,12 @@ void ios_ace(struct buf *b, const struct ace *a, enum acl_kind kind)
 static void one_acl(struct ios_out *w, const struct acl *l)
 {
     enum acl_kind kind = (enum acl_kind)l->kind.v;
-    static const char *const heads[] = {[ACL_EXTENDED] = "ip access-list extended ", [ACL_STANDARD] = "ip access-list standard ", [ACL_IPV6] = "ipv6 access-list "};
+    static const char *const heads[] = {[ACL_EXTENDED] = "ip access-list extended ",
+                                        [ACL_STANDARD] = "ip access-list standard ",
+                                        [ACL_IPV6] = "ipv6 access-list "};
     OUT(w, "%s" STR_FMT "\n", heads[kind], STR_ARG(l->name.s));
     uint32_t next = 10;
-    PTRLIST_FOR(struct ace, a, &l->aces)
-    {
+    PTRLIST_FOR (struct ace, a, &l->aces) {
         if (a->remark) {
             OUT(w, " remark " STR_FMT "\n", STR_ARG(a->text));
             continue;
@@ -142,7 +145,10 @@ static void item(struct ios_out *w, const struct object_item *it, bool service)
             ios_ports(w->b, &it->src_ports, it->proto);
         }
         ios_ports(w->b, &it->end.ports, it->proto);
-        struct ace tmp = {.icmp_type_set = it->icmp_set, .icmp_type = it->icmp_type, .icmp_code = it->icmp_code, .icmp_code_set = it->icmp_code_set};
+        struct ace tmp = {.icmp_type_set = it->icmp_set,
+                          .icmp_type = it->icmp_type,
+                          .icmp_code = it->icmp_code,
+                          .icmp_code_set = it->icmp_code_set};
         icmp(w->b, &tmp, false);
     } else if (it->end.form == ACE_PREFIX && it->end.addr.family == FAMILY_V4) {
         struct ip_addr mask = addr_from_v4(mask4(it->end.plen));
@@ -155,26 +161,22 @@ static void item(struct ios_out *w, const struct object_item *it, bool service)
 
 void ios_print_acls(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct object_group, g, &c->object_groups)
-    {
+    PTRLIST_FOR (struct object_group, g, &c->object_groups) {
         OUT(w, "object-group %s " STR_FMT "\n", g->is_service.v ? "service" : "network", STR_ARG(g->name.s));
         OUT_STR(w, g->description, " description " STR_FMT);
-        PTRLIST_FOR(struct object_item, it, &g->items)
-        {
+        PTRLIST_FOR (struct object_item, it, &g->items) {
             item(w, it, g->is_service.v);
         }
     }
-    PTRLIST_FOR(struct acl, l, &c->acls)
-    {
+    PTRLIST_FOR (struct acl, l, &c->acls) {
         one_acl(w, l);
     }
-    PTRLIST_FOR(struct route_map, r, &c->route_maps)
-    {
-        OUT(w, "route-map " STR_FMT " %s %llu\n", STR_ARG(r->name.s), r->permit.v ? "permit" : "deny", (unsigned long long)r->seq.v);
+    PTRLIST_FOR (struct route_map, r, &c->route_maps) {
+        OUT(w, "route-map " STR_FMT " %s %llu\n", STR_ARG(r->name.s), r->permit.v ? "permit" : "deny",
+            (unsigned long long)r->seq.v);
         if (r->acls.n) {
             buf_puts(w->b, " match ip address");
-            PTRLIST_FOR(struct ir_ref, a, &r->acls)
-            {
+            PTRLIST_FOR (struct ir_ref, a, &r->acls) {
                 OUT(w, " " STR_FMT, STR_ARG(a->name));
             }
             buf_putc(w->b, '\n');
@@ -186,12 +188,11 @@ void ios_print_acls(struct ios_out *w, const struct ir_config *c)
 void ios_print_nat(struct ios_out *w, const struct ir_config *c)
 {
     char x[ADDR_TEXT_MAX], y[ADDR_TEXT_MAX];
-    PTRLIST_FOR(struct nat_pool, p, &c->nat_pools)
-    {
-        OUT(w, "ip nat pool " STR_FMT " %s %s prefix-length %llu\n", STR_ARG(p->name.s), addr_text(&p->first.a, x), addr_text(&p->last.a, y), (unsigned long long)p->plen.v);
+    PTRLIST_FOR (struct nat_pool, p, &c->nat_pools) {
+        OUT(w, "ip nat pool " STR_FMT " %s %s prefix-length %llu\n", STR_ARG(p->name.s), addr_text(&p->first.a, x),
+            addr_text(&p->last.a, y), (unsigned long long)p->plen.v);
     }
-    PTRLIST_FOR(struct nat_rule, r, &c->nat_rules)
-    {
+    PTRLIST_FOR (struct nat_rule, r, &c->nat_rules) {
         OUT(w, "ip nat inside source " STR_FMT, STR_ARG(r->kind.s));
         if (IR_IS_SET(r->text))
             OUT(w, " " STR_FMT, STR_ARG(r->text.s));

@@ -9,8 +9,7 @@ static const char *ios_word(const struct ir_num *f)
 
 static void policies(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct isakmp_policy, p, &c->isakmp_policies)
-    {
+    PTRLIST_FOR (struct isakmp_policy, p, &c->isakmp_policies) {
         if (p->is_default.v)
             continue;
         OUT(w, "crypto isakmp policy %llu\n", (unsigned long long)p->number.v);
@@ -47,8 +46,7 @@ static void key_peer(struct ios_out *w, const struct psk *k)
 
 static void keys(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct psk, k, &c->isakmp_keys)
-    {
+    PTRLIST_FOR (struct psk, k, &c->isakmp_keys) {
         buf_puts(w->b, "crypto isakmp key ");
         ios_secret(w, &k->key);
         buf_putc(w->b, ' ');
@@ -83,24 +81,21 @@ static void pubkey_lines(struct ios_out *w, const char *indent, const struct rsa
 
 static void keyrings(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct keyring, k, &c->keyrings)
-    {
+    PTRLIST_FOR (struct keyring, k, &c->keyrings) {
         OUT(w, "crypto keyring " STR_FMT, STR_ARG(k->name.s));
         if (IR_IS_SET(k->vrf))
             OUT(w, " vrf " STR_FMT, STR_ARG(k->vrf.s));
         buf_putc(w->b, '\n');
         OUT_STR(w, k->description, "  description " STR_FMT);
         ios_local(w, "  local-address ", &k->local);
-        PTRLIST_FOR(struct psk, p, &k->keys)
-        {
+        PTRLIST_FOR (struct psk, p, &k->keys) {
             buf_puts(w->b, "  pre-shared-key ");
             key_peer(w, p);
             buf_puts(w->b, " key ");
             ios_secret(w, &p->key);
             buf_putc(w->b, '\n');
         }
-        PTRLIST_FOR(struct rsa_pubkey, p, &k->pubkeys)
-        {
+        PTRLIST_FOR (struct rsa_pubkey, p, &k->pubkeys) {
             OUT(w, "  rsa-pubkey " STR_FMT " " STR_FMT, STR_ARG(p->kind.s), STR_ARG(p->name.s));
             if (IR_IS_SET(p->usage))
                 OUT(w, " " STR_FMT, STR_ARG(p->usage.s));
@@ -114,8 +109,7 @@ static void pubkey_chain(struct ios_out *w, const struct ir_config *c)
 {
     if (c->pubkeys.n)
         buf_puts(w->b, "crypto key pubkey-chain rsa\n");
-    PTRLIST_FOR(struct rsa_pubkey, p, &c->pubkeys)
-    {
+    PTRLIST_FOR (struct rsa_pubkey, p, &c->pubkeys) {
         OUT(w, " " STR_FMT " " STR_FMT, STR_ARG(p->kind.s), STR_ARG(p->name.s));
         if (IR_IS_SET(p->usage))
             OUT(w, " " STR_FMT, STR_ARG(p->usage.s));
@@ -149,17 +143,14 @@ static void v1_identity(struct ios_out *w, const struct identity_match *m)
 
 static void profiles(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct isakmp_profile, p, &c->isakmp_profiles)
-    {
+    PTRLIST_FOR (struct isakmp_profile, p, &c->isakmp_profiles) {
         OUT(w, "crypto isakmp profile " STR_FMT "\n", STR_ARG(p->name.s));
         OUT_STR(w, p->description, "   description " STR_FMT);
         OUT_STR(w, p->vrf, "   vrf " STR_FMT);
-        PTRLIST_FOR(struct ir_ref, r, &p->keyrings)
-        {
+        PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
             OUT(w, "   keyring " STR_FMT "\n", STR_ARG(r->name));
         }
-        PTRLIST_FOR(struct ir_ref, r, &p->trustpoints)
-        {
+        PTRLIST_FOR (struct ir_ref, r, &p->trustpoints) {
             OUT(w, "   ca trust-point " STR_FMT "\n", STR_ARG(r->name));
         }
         if (IR_IS_SET(p->self_identity_kind)) {
@@ -168,16 +159,15 @@ static void profiles(struct ios_out *w, const struct ir_config *c)
             OUT(w, "   self-identity " STR_FMT "%s" STR_FMT "\n", STR_ARG(bare ? STR_EMPTY : k),
                 IR_IS_SET(p->self_identity) && !bare ? " " : "", STR_ARG(p->self_identity.s));
         }
-        PTRLIST_FOR(struct identity_match, m, &p->identities)
-        {
+        PTRLIST_FOR (struct identity_match, m, &p->identities) {
             v1_identity(w, m);
         }
-        PTRLIST_FOR(struct ir_ref, r, &p->cert_maps)
-        {
+        PTRLIST_FOR (struct ir_ref, r, &p->cert_maps) {
             OUT(w, "   match certificate " STR_FMT "\n", STR_ARG(r->name));
         }
         if (IR_IS_SET(p->keepalive_s))
-            OUT(w, "   keepalive %llu retry %llu\n", (unsigned long long)p->keepalive_s.v, (unsigned long long)p->keepalive_retry.v);
+            OUT(w, "   keepalive %llu retry %llu\n", (unsigned long long)p->keepalive_s.v,
+                (unsigned long long)p->keepalive_retry.v);
         OUT_STR(w, p->initiate_mode, "   initiate mode " STR_FMT);
         ios_local(w, "   local-address ", &p->local);
         ios_texts(w, "   ", &p->other);
@@ -186,9 +176,9 @@ static void profiles(struct ios_out *w, const struct ir_config *c)
 
 static void peers(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct isakmp_peer, p, &c->isakmp_peers)
-    {
-        buf_puts(w->b, p->peer.addr.family == FAMILY_NONE ? "crypto isakmp peer hostname " : "crypto isakmp peer address ");
+    PTRLIST_FOR (struct isakmp_peer, p, &c->isakmp_peers) {
+        buf_puts(w->b,
+                 p->peer.addr.family == FAMILY_NONE ? "crypto isakmp peer hostname " : "crypto isakmp peer address ");
         if (p->peer.addr.family == FAMILY_V6)
             buf_puts(w->b, "ipv6 ");
         ios_host(w, &p->peer);
@@ -202,7 +192,8 @@ static void peers(struct ios_out *w, const struct ir_config *c)
             buf_putc(w->b, '\n');
         }
         if (IR_IS_SET(p->endpoint_kind))
-            OUT(w, " set aggressive-mode client-endpoint " STR_FMT " " STR_FMT "\n", STR_ARG(p->endpoint_kind.s), STR_ARG(p->endpoint.s));
+            OUT(w, " set aggressive-mode client-endpoint " STR_FMT " " STR_FMT "\n", STR_ARG(p->endpoint_kind.s),
+                STR_ARG(p->endpoint.s));
     }
 }
 
@@ -251,8 +242,7 @@ static void alg_line(struct ios_out *w, const char *word, const struct ptrlist *
     if (l->n == 0 || ((struct ir_alg *)l->v[0])->m.origin != ORIGIN_WRITTEN)
         return;
     OUT(w, " %s", word);
-    PTRLIST_FOR(struct ir_alg, a, l)
-    {
+    PTRLIST_FOR (struct ir_alg, a, l) {
         OUT(w, a->bits ? " %s-%u" : " %s", algo_spelling(a->id, ALGO_CTX_IKEV2), a->bits);
     }
     buf_putc(w->b, '\n');
@@ -262,8 +252,7 @@ static void proposals(struct ios_out *w, const struct ir_config *c)
 {
     if (c->ikev2.no_default_proposal.v)
         buf_puts(w->b, "no crypto ikev2 proposal default\n");
-    PTRLIST_FOR(struct ikev2_proposal, p, &c->ikev2_proposals)
-    {
+    PTRLIST_FOR (struct ikev2_proposal, p, &c->ikev2_proposals) {
         if (p->is_default.v)
             continue;
         OUT(w, "crypto ikev2 proposal " STR_FMT "\n", STR_ARG(p->name.s));
@@ -280,8 +269,7 @@ static void v2_policies(struct ios_out *w, const struct ir_config *c)
 {
     if (c->ikev2.no_default_policy.v)
         buf_puts(w->b, "no crypto ikev2 policy default\n");
-    PTRLIST_FOR(struct ikev2_policy, p, &c->ikev2_policies)
-    {
+    PTRLIST_FOR (struct ikev2_policy, p, &c->ikev2_policies) {
         if (p->is_default.v)
             continue;
         OUT(w, "crypto ikev2 policy " STR_FMT "\n", STR_ARG(p->name.s));
@@ -289,8 +277,7 @@ static void v2_policies(struct ios_out *w, const struct ir_config *c)
         OUT_STR(w, p->fvrf, " match fvrf " STR_FMT);
         ios_local(w, " match address local ", &p->local);
         OUT_FLAG(w, p->inbound_only, " match inbound-only");
-        PTRLIST_FOR(struct ir_ref, r, &p->proposals)
-        {
+        PTRLIST_FOR (struct ir_ref, r, &p->proposals) {
             OUT(w, " proposal " STR_FMT "\n", STR_ARG(r->name));
         }
     }
@@ -323,19 +310,19 @@ static void peer_psk(struct ios_out *w, const char *direction, const struct ir_s
 
 static void v2_keyrings(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct ikev2_keyring, k, &c->ikev2_keyrings)
-    {
+    PTRLIST_FOR (struct ikev2_keyring, k, &c->ikev2_keyrings) {
         OUT(w, "crypto ikev2 keyring " STR_FMT "\n", STR_ARG(k->name.s));
         OUT_STR(w, k->description, " description " STR_FMT);
-        PTRLIST_FOR(struct ikev2_peer, p, &k->peers)
-        {
+        PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
             OUT(w, " peer " STR_FMT "\n", STR_ARG(p->name.s));
             OUT_STR(w, p->description, "  description " STR_FMT);
             OUT_STR(w, p->hostname, "  hostname " STR_FMT);
             peer_address(w, p);
             if (IR_IS_SET(p->identity_kind))
-                OUT(w, "  identity " STR_FMT "%s " STR_FMT "\n", STR_ARG(p->identity_kind.s), p->identity_domain.v ? " domain" : "", STR_ARG(p->identity.s));
-            if (IR_IS_SET(p->local_key) && IR_IS_SET(p->remote_key) && secret_equal(&p->local_key.s, &p->remote_key.s)) {
+                OUT(w, "  identity " STR_FMT "%s " STR_FMT "\n", STR_ARG(p->identity_kind.s),
+                    p->identity_domain.v ? " domain" : "", STR_ARG(p->identity.s));
+            if (IR_IS_SET(p->local_key) && IR_IS_SET(p->remote_key) &&
+                secret_equal(&p->local_key.s, &p->remote_key.s)) {
                 peer_psk(w, "", &p->local_key);
             } else {
                 peer_psk(w, "local ", &p->local_key);
@@ -363,8 +350,7 @@ static void v2_identity(struct ios_out *w, const struct identity_match *m)
 
 static void v2_local(struct ios_out *w, const struct ptrlist *l)
 {
-    PTRLIST_FOR(struct local_address, a, l)
-    {
+    PTRLIST_FOR (struct local_address, a, l) {
         if (IR_IS_SET(a->interface)) {
             OUT(w, " match address local interface " STR_FMT "\n", STR_ARG(a->interface.name));
         } else {
@@ -377,8 +363,7 @@ static void v2_local(struct ios_out *w, const struct ptrlist *l)
 
 static void v2_auth(struct ios_out *w, const char *side, const struct ptrlist *l)
 {
-    PTRLIST_FOR(struct ikev2_auth, a, l)
-    {
+    PTRLIST_FOR (struct ikev2_auth, a, l) {
         OUT(w, " authentication %s " STR_FMT, side, STR_ARG(a->method.s));
         if (IR_IS_SET(a->text))
             OUT(w, " " STR_FMT, STR_ARG(a->text.s));
@@ -396,31 +381,29 @@ static void v2_profile(struct ios_out *w, const struct ikev2_profile *p)
     OUT_STR(w, p->description, " description " STR_FMT);
     OUT_STR(w, p->match_fvrf, " match fvrf " STR_FMT);
     v2_local(w, &p->local);
-    PTRLIST_FOR(struct identity_match, m, &p->match_identities)
-    {
+    PTRLIST_FOR (struct identity_match, m, &p->match_identities) {
         v2_identity(w, m);
     }
-    PTRLIST_FOR(struct ir_ref, r, &p->cert_maps)
-    {
+    PTRLIST_FOR (struct ir_ref, r, &p->cert_maps) {
         OUT(w, " match certificate " STR_FMT "\n", STR_ARG(r->name));
     }
     OUT_FLAG(w, p->inbound_only, " match inbound-only");
     if (IR_IS_SET(p->identity_kind))
-        OUT(w, " identity local " STR_FMT "%s" STR_FMT "\n", STR_ARG(p->identity_kind.s), IR_IS_SET(p->identity) ? " " : "", STR_ARG(p->identity.s));
+        OUT(w, " identity local " STR_FMT "%s" STR_FMT "\n", STR_ARG(p->identity_kind.s),
+            IR_IS_SET(p->identity) ? " " : "", STR_ARG(p->identity.s));
     v2_auth(w, "remote", &p->auth_remote);
     v2_auth(w, "local", &p->auth_local);
     OUT_REF(w, p->keyring, " keyring local " STR_FMT);
     OUT_STR(w, p->keyring_aaa, " keyring aaa " STR_FMT);
     OUT_STR(w, p->keyring_ppk, " keyring ppk " STR_FMT);
-    PTRLIST_FOR(struct ir_ref, r, &p->trustpoints)
-    {
+    PTRLIST_FOR (struct ir_ref, r, &p->trustpoints) {
         OUT(w, " pki trustpoint " STR_FMT "\n", STR_ARG(r->name));
     }
     OUT_NUM(w, p->lifetime_s, " lifetime %llu");
     OUT_FLAG(w, p->lifetime_certificate, " lifetime certificate");
     if (IR_IS_SET(p->dpd_s))
-        OUT(w, " dpd %llu %llu%s" STR_FMT "\n", (unsigned long long)p->dpd_s.v, (unsigned long long)p->dpd_retry.v, IR_WRITTEN(p->dpd_mode) ? " " : "",
-            STR_ARG(IR_WRITTEN(p->dpd_mode) ? p->dpd_mode.s : STR_EMPTY));
+        OUT(w, " dpd %llu %llu%s" STR_FMT "\n", (unsigned long long)p->dpd_s.v, (unsigned long long)p->dpd_retry.v,
+            IR_WRITTEN(p->dpd_mode) ? " " : "", STR_ARG(IR_WRITTEN(p->dpd_mode) ? p->dpd_mode.s : STR_EMPTY));
     OUT_NUM(w, p->nat_keepalive_s, " nat keepalive %llu");
     OUT_STR(w, p->ivrf, " ivrf " STR_FMT);
     OUT_NUM(w, p->virtual_template, " virtual-template %llu");
@@ -446,8 +429,9 @@ static void v2_globals(struct ios_out *w, const struct ikev2_globals *g)
         OUT_FLAG(w, g->fragmentation, "crypto ikev2 fragmentation");
     OUT_NUM(w, g->cookie_challenge, "crypto ikev2 cookie-challenge %llu");
     if (IR_IS_SET(g->max_in_negotiation))
-        OUT(w, "crypto ikev2 limit max-in-negotation-sa %llu%s" STR_FMT "\n", (unsigned long long)g->max_in_negotiation.v,
-            IR_IS_SET(g->max_in_negotiation_direction) ? " " : "", STR_ARG(g->max_in_negotiation_direction.s));
+        OUT(w, "crypto ikev2 limit max-in-negotation-sa %llu%s" STR_FMT "\n",
+            (unsigned long long)g->max_in_negotiation.v, IR_IS_SET(g->max_in_negotiation_direction) ? " " : "",
+            STR_ARG(g->max_in_negotiation_direction.s));
     OUT_NUM(w, g->max_sa, "crypto ikev2 limit max-sa %llu");
     OUT_NUM(w, g->queue_sa_init, "crypto ikev2 limit queue sa-init %llu");
     OUT_NUM(w, g->certificate_cache, "crypto ikev2 certificate-cache %llu");
@@ -464,8 +448,7 @@ void ios_print_ikev2(struct ios_out *w, const struct ir_config *c)
     proposals(w, c);
     v2_policies(w, c);
     v2_keyrings(w, c);
-    PTRLIST_FOR(struct ikev2_profile, p, &c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &c->ikev2_profiles) {
         v2_profile(w, p);
     }
     v2_globals(w, &c->ikev2);

@@ -8,8 +8,7 @@
 static void print(struct buf *out, const struct ptrlist *units, const struct backend_options *o)
 {
     struct ios_out w = {out, o};
-    PTRLIST_FOR(struct ir_config, c, units)
-    {
+    PTRLIST_FOR (struct ir_config, c, units) {
         if (c_i > 0) /* how a capture tells that another whole configuration begins */
             buf_puts(out, "Current configuration : 0 bytes\n");
         else if (units->n > 1)
@@ -17,8 +16,7 @@ static void print(struct buf *out, const struct ptrlist *units, const struct bac
         OUT_STR(&w, c->version, "version " STR_FMT);
         OUT_STR(&w, c->hostname, "hostname " STR_FMT);
         buf_puts(out, "!\n");
-        PTRLIST_FOR(struct ir_vrf, v, &c->vrfs)
-        {
+        PTRLIST_FOR (struct ir_vrf, v, &c->vrfs) {
             OUT(&w, "vrf definition " STR_FMT "\n", STR_ARG(v->name.s));
         }
         ios_print_pki(&w, c);

@@ -6,13 +6,11 @@ static void transform_sets(struct ios_out *w, const struct ir_config *c)
 {
     if (c->ipsec.no_default_transform_set.v)
         buf_puts(w->b, "no crypto ipsec transform-set default\n");
-    PTRLIST_FOR(struct transform_set, t, &c->transform_sets)
-    {
+    PTRLIST_FOR (struct transform_set, t, &c->transform_sets) {
         if (t->is_default.v)
             continue;
         OUT(w, "crypto ipsec transform-set " STR_FMT, STR_ARG(t->name.s));
-        PTRLIST_FOR(struct ir_transform, x, &t->transforms)
-        {
+        PTRLIST_FOR (struct ir_transform, x, &t->transforms) {
             OUT(w, " %s", algo_spelling(x->alg, x->proto == PROTO_AH ? ALGO_CTX_AH : ALGO_CTX_ESP));
             if (algo_get(x->alg)->keys[1] && x->bits != algo_get(x->alg)->keys[0])
                 OUT(w, " %u", x->bits);
@@ -30,8 +28,7 @@ static void ref_line(struct ios_out *w, const char *word, const struct ptrlist *
     if (l->n == 0 || ((struct ir_ref *)l->v[0])->m.origin != ORIGIN_WRITTEN)
         return;
     OUT(w, " %s", word);
-    PTRLIST_FOR(struct ir_ref, r, l)
-    {
+    PTRLIST_FOR (struct ir_ref, r, l) {
         OUT(w, " " STR_FMT, STR_ARG(r->name));
     }
     buf_putc(w->b, '\n');
@@ -64,7 +61,8 @@ static void sa_before(struct ios_out *w, const struct sa_settings *sa)
     OUT_NUM(w, sa->lifetime_kb, " set security-association lifetime kilobytes %llu");
     OUT_FLAG(w, sa->lifetime_kb_disabled, " set security-association lifetime kilobytes disable");
     if (IR_WRITTEN(sa->idle_s))
-        OUT(w, " set security-association idle-time %llu%s\n", (unsigned long long)sa->idle_s.v, sa->idle_default.v ? " default" : "");
+        OUT(w, " set security-association idle-time %llu%s\n", (unsigned long long)sa->idle_s.v,
+            sa->idle_default.v ? " default" : "");
     OUT_FLAG(w, sa->replay_disabled, " set security-association replay disable");
     OUT_NUM(w, sa->replay_window, " set security-association replay window-size %llu");
     OUT_NUM(w, sa->dummy_pps, " set security-association dummy pps %llu");
@@ -95,8 +93,7 @@ static void sa_after(struct ios_out *w, const struct sa_settings *sa)
 
 static void profiles(struct ios_out *w, const struct ir_config *c)
 {
-    PTRLIST_FOR(struct ipsec_profile, p, &c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &c->ipsec_profiles) {
         if (p->is_default.v)
             continue;
         OUT(w, "crypto ipsec profile " STR_FMT "\n", STR_ARG(p->name.s));
@@ -140,7 +137,8 @@ void ios_print_ipsec(struct ios_out *w, const struct ir_config *c)
 
 static void entry_head(struct ios_out *w, const struct crypto_map *m, const struct crypto_map_entry *e)
 {
-    OUT(w, "crypto %s%s" STR_FMT " %llu", m->is_dynamic.v ? "dynamic-map " : "map ", m->ipv6.v ? "ipv6 " : "", STR_ARG(m->name.s), (unsigned long long)e->seq.v);
+    OUT(w, "crypto %s%s" STR_FMT " %llu", m->is_dynamic.v ? "dynamic-map " : "map ", m->ipv6.v ? "ipv6 " : "",
+        STR_ARG(m->name.s), (unsigned long long)e->seq.v);
     if (!m->is_dynamic.v && e->type.v != ENTRY_UNTYPED)
         OUT(w, " %s", entry_type_word((enum entry_type)e->type.v));
     if (e->type.v == ENTRY_DYNAMIC)
@@ -164,9 +162,9 @@ static void hex_key(struct ios_out *w, const char *word, const struct ir_secret 
 
 static void session_keys(struct ios_out *w, const struct crypto_map_entry *e)
 {
-    PTRLIST_FOR(struct manual_key, k, &e->keys)
-    {
-        OUT(w, " set session-key %s %s %llu", k->outbound.v ? "outbound" : "inbound", k->proto.v == PROTO_AH ? "ah" : "esp", (unsigned long long)k->spi.v);
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
+        OUT(w, " set session-key %s %s %llu", k->outbound.v ? "outbound" : "inbound",
+            k->proto.v == PROTO_AH ? "ah" : "esp", (unsigned long long)k->spi.v);
         hex_key(w, k->proto.v == PROTO_AH ? " " : " cipher ", &k->cipher);
         hex_key(w, " authenticator ", &k->authenticator);
         buf_putc(w->b, '\n');
@@ -177,8 +175,7 @@ static void entry(struct ios_out *w, const struct crypto_map *m, const struct cr
 {
     entry_head(w, m, e);
     OUT_STR(w, e->description, " description " STR_FMT);
-    PTRLIST_FOR(struct map_peer, p, &e->peers)
-    {
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
         buf_puts(w->b, " set peer ");
         ios_host(w, &p->host);
         OUT(w, "%s%s\n", p->dynamic.v ? " dynamic" : "", p->is_default.v ? " default" : "");
@@ -196,13 +193,12 @@ static void entry(struct ios_out *w, const struct crypto_map *m, const struct cr
 
 static void maps(struct ios_out *w, const struct ptrlist *l)
 {
-    PTRLIST_FOR(struct crypto_map, m, l)
-    {
+    PTRLIST_FOR (struct crypto_map, m, l) {
         if (IR_IS_SET(m->local_address))
-            OUT(w, "crypto map %s" STR_FMT " local-address " STR_FMT "\n", m->ipv6.v ? "ipv6 " : "", STR_ARG(m->name.s), STR_ARG(m->local_address.name));
+            OUT(w, "crypto map %s" STR_FMT " local-address " STR_FMT "\n", m->ipv6.v ? "ipv6 " : "", STR_ARG(m->name.s),
+                STR_ARG(m->local_address.name));
         ios_texts(w, "", &m->options);
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             entry(w, m, e);
         }
     }

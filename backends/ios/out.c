@@ -5,7 +5,10 @@
 
 void ios_secret(struct ios_out *w, const struct ir_secret *s)
 {
-    const char *type = s->s.form == SECRET_TYPE6 ? "6 " : s->s.form == SECRET_TYPE7 ? "7 " : s->s.form == SECRET_HEX ? "hex " : "";
+    const char *type = s->s.form == SECRET_TYPE6   ? "6 "
+                       : s->s.form == SECRET_TYPE7 ? "7 "
+                       : s->s.form == SECRET_HEX   ? "hex "
+                                                   : "";
     struct str k = secret_reveal(&s->s);
     /* a plain key that is a single digit would be read as a type */
     if (*type == '\0' && k.len == 1 && strchr("0567", k.p[0]))
@@ -42,8 +45,7 @@ void ios_text(struct ios_out *w, struct str s)
 
 void ios_texts(struct ios_out *w, const char *indent, const struct ptrlist *l)
 {
-    PTRLIST_FOR(struct ir_text, t, l)
-    {
+    PTRLIST_FOR (struct ir_text, t, l) {
         buf_puts(w->b, indent);
         ios_text(w, t->text.s);
         if (IR_IS_SET(t->key)) {
@@ -56,8 +58,7 @@ void ios_texts(struct ios_out *w, const char *indent, const struct ptrlist *l)
 
 void ios_local(struct ios_out *w, const char *prefix, const struct ptrlist *l)
 {
-    PTRLIST_FOR(struct local_address, a, l)
-    {
+    PTRLIST_FOR (struct local_address, a, l) {
         buf_puts(w->b, prefix);
         if (IR_IS_SET(a->interface))
             buf_str(w->b, a->interface.name);

@@ -21,14 +21,18 @@ struct writer {
 
 static unsigned utf8_length(const unsigned char *p, uint32_t left)
 {
-    unsigned n = *p < 0x80 ? 1 : (*p & 0xe0) == 0xc0 && *p >= 0xc2 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : (*p & 0xf8) == 0xf0 && *p < 0xf5 ? 4 : 0;
+    unsigned n = *p < 0x80                           ? 1
+                 : (*p & 0xe0) == 0xc0 && *p >= 0xc2 ? 2
+                 : (*p & 0xf0) == 0xe0               ? 3
+                 : (*p & 0xf8) == 0xf0 && *p < 0xf5  ? 4
+                                                     : 0;
     if (n == 0 || n > left)
         return 0;
     for (unsigned i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    if ((n == 3 && *p == 0xe0 && p[1] < 0xa0) || (n == 3 && *p == 0xed && p[1] > 0x9f) || (n == 4 && *p == 0xf0 && p[1] < 0x90) ||
-        (n == 4 && *p == 0xf4 && p[1] > 0x8f))
+    if ((n == 3 && *p == 0xe0 && p[1] < 0xa0) || (n == 3 && *p == 0xed && p[1] > 0x9f) ||
+        (n == 4 && *p == 0xf0 && p[1] < 0x90) || (n == 4 && *p == 0xf4 && p[1] > 0x8f))
         return 0;
     return n;
 }
@@ -107,7 +111,10 @@ static void place(struct writer *w, struct span at, bool comma)
 
 static void mark_end(struct writer *w, const struct ir_mark *m)
 {
-    static const char *const names[] = {[ORIGIN_UNSET] = "unset", [ORIGIN_WRITTEN] = "written", [ORIGIN_DEFAULT] = "default", [ORIGIN_INHERITED] = "inherited"};
+    static const char *const names[] = {[ORIGIN_UNSET] = "unset",
+                                        [ORIGIN_WRITTEN] = "written",
+                                        [ORIGIN_DEFAULT] = "default",
+                                        [ORIGIN_INHERITED] = "inherited"};
     buf_printf(w->out, ", \"origin\": \"%s\"", names[m->origin]);
     if (m->origin == ORIGIN_WRITTEN || (m->origin == ORIGIN_INHERITED && m->span.len))
         place(w, m->span, true);
@@ -122,7 +129,11 @@ static void value_begin(struct writer *w, const char *name)
 
 static void secret(struct writer *w, const char *name, const struct ir_secret *s)
 {
-    static const char *const forms[] = {[SECRET_NONE] = "none", [SECRET_PLAIN] = "plain", [SECRET_TYPE6] = "type6", [SECRET_TYPE7] = "type7", [SECRET_HEX] = "hex"};
+    static const char *const forms[] = {[SECRET_NONE] = "none",
+                                        [SECRET_PLAIN] = "plain",
+                                        [SECRET_TYPE6] = "type6",
+                                        [SECRET_TYPE7] = "type7",
+                                        [SECRET_HEX] = "hex"};
     value_begin(w, name);
     if (w->o->show_secrets)
         string(w, secret_reveal(&s->s));
@@ -149,8 +160,7 @@ static void reference(struct writer *w, const struct ir_ref *r)
 static void algorithms(struct writer *w, const struct ptrlist *l)
 {
     open(w, '[');
-    PTRLIST_FOR(struct ir_alg, a, l)
-    {
+    PTRLIST_FOR (struct ir_alg, a, l) {
         item(w);
         buf_printf(w->out, "{\"value\": \"%s\", \"bits\": %u", algo_get(a->id)->name, a->bits);
         mark_end(w, &a->m);
@@ -162,10 +172,10 @@ static void transforms(struct writer *w, const struct ptrlist *l)
 {
     static const char *const protos[] = {[PROTO_AH] = "ah", [PROTO_ESP] = "esp", [PROTO_COMP] = "comp"};
     open(w, '[');
-    PTRLIST_FOR(struct ir_transform, t, l)
-    {
+    PTRLIST_FOR (struct ir_transform, t, l) {
         item(w);
-        buf_printf(w->out, "{\"value\": \"%s\", \"protocol\": \"%s\", \"bits\": %u", algo_get(t->alg)->name, protos[t->proto], t->bits);
+        buf_printf(w->out, "{\"value\": \"%s\", \"protocol\": \"%s\", \"bits\": %u", algo_get(t->alg)->name,
+                   protos[t->proto], t->bits);
         mark_end(w, &t->m);
     }
     shut(w, ']');
@@ -173,7 +183,8 @@ static void transforms(struct writer *w, const struct ptrlist *l)
 
 static void ports(struct writer *w, const char *name, const struct ace_ports *p)
 {
-    static const char *const ops[] = {[ACE_NO_PORT] = "", [ACE_EQ] = "eq", [ACE_NEQ] = "neq", [ACE_LT] = "lt", [ACE_GT] = "gt", [ACE_PORT_RANGE] = "range"};
+    static const char *const ops[] = {[ACE_NO_PORT] = "", [ACE_EQ] = "eq", [ACE_NEQ] = "neq",
+                                      [ACE_LT] = "lt",    [ACE_GT] = "gt", [ACE_PORT_RANGE] = "range"};
     if (p->op == ACE_NO_PORT)
         return;
     buf_printf(w->out, ", \"%s\": {\"op\": \"%s\", \"ports\": [", name, ops[p->op]);
@@ -201,7 +212,8 @@ static void end_text(struct writer *w, const char *name, const struct ace_end *e
         if (inv >= 0)
             buf_printf(w->out, "\"%s/%d\"", addr_text(&e->addr, a), inv);
         else
-            buf_printf(w->out, "{\"address\": \"%s\", \"wildcard\": \"%s\"}", addr_text(&e->addr, a), addr_text(&e->wild, b));
+            buf_printf(w->out, "{\"address\": \"%s\", \"wildcard\": \"%s\"}", addr_text(&e->addr, a),
+                       addr_text(&e->wild, b));
         break;
     }
     case ACE_RANGE:
@@ -260,8 +272,7 @@ static void ace_body(struct writer *w, const struct ace *a, bool standard)
 static void aces(struct writer *w, const struct ptrlist *l, bool standard)
 {
     open(w, '[');
-    PTRLIST_FOR(struct ace, a, l)
-    {
+    PTRLIST_FOR (struct ace, a, l) {
         item(w);
         if (a->remark) {
             buf_puts(w->out, "{\"remark\": ");
@@ -279,8 +290,7 @@ static void aces(struct writer *w, const struct ptrlist *l, bool standard)
 static void object_items(struct writer *w, const struct ptrlist *l, bool service)
 {
     open(w, '[');
-    PTRLIST_FOR(struct object_item, it, l)
-    {
+    PTRLIST_FOR (struct object_item, it, l) {
         item(w);
         buf_puts(w->out, "{\"kind\": \"item\"");
         if (it->is_group) {
@@ -373,8 +383,7 @@ static void place_value(struct writer *w, const struct ir_field *f, const void *
 static void references(struct writer *w, const struct ptrlist *l)
 {
     open(w, '[');
-    PTRLIST_FOR(struct ir_ref, r, l)
-    {
+    PTRLIST_FOR (struct ir_ref, r, l) {
         item(w);
         reference(w, r);
     }
@@ -384,8 +393,7 @@ static void references(struct writer *w, const struct ptrlist *l)
 static void interface_names(struct writer *w, const struct ptrlist *l)
 {
     open(w, '[');
-    PTRLIST_FOR(struct interface, i, l)
-    {
+    PTRLIST_FOR (struct interface, i, l) {
         item(w);
         string(w, i->name.s);
     }
@@ -472,8 +480,7 @@ static void print(struct buf *out, const struct ptrlist *units, const struct bac
     buf_puts(out, "\"ioscc-ir/1\"");
     key(&w, "configurations");
     open(&w, '[');
-    PTRLIST_FOR(struct ir_config, c, units)
-    {
+    PTRLIST_FOR (struct ir_config, c, units) {
         w.src = c->source;
         item(&w);
         object(&w, &ir_desc_config, c);

@@ -5,22 +5,33 @@
 
 static const char *const shared =
     "  \"origin\": {\"enum\": [\"written\", \"default\", \"inherited\"]},\n"
-    "  \"at\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"line\": {\"type\": \"integer\"}, \"column\": {\"type\": \"integer\"}, \"length\": {\"type\": \"integer\"}}},\n"
-    "  \"ports\": {\"type\": \"object\", \"required\": [\"op\", \"ports\"], \"properties\": {\"op\": {\"enum\": [\"eq\", \"neq\", \"lt\", \"gt\", \"range\"]}, \"ports\": {\"type\": \"array\", \"items\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 65535}}}},\n"
-    "  \"end\": {\"description\": \"any, an address, a prefix, or an object for what is neither\", \"type\": [\"string\", \"object\"]},\n"
+    "  \"at\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"line\": {\"type\": "
+    "\"integer\"}, \"column\": {\"type\": \"integer\"}, \"length\": {\"type\": \"integer\"}}},\n"
+    "  \"ports\": {\"type\": \"object\", \"required\": [\"op\", \"ports\"], \"properties\": {\"op\": {\"enum\": "
+    "[\"eq\", \"neq\", \"lt\", \"gt\", \"range\"]}, \"ports\": {\"type\": \"array\", \"items\": {\"type\": "
+    "\"integer\", \"minimum\": 0, \"maximum\": 65535}}}},\n"
+    "  \"end\": {\"description\": \"any, an address, a prefix, or an object for what is neither\", \"type\": "
+    "[\"string\", \"object\"]},\n"
     "  \"protocol\": {\"description\": \"IP protocol number, or any\", \"type\": [\"string\", \"integer\"]},\n"
-    "  \"ace\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"remark\": {\"type\": \"string\"}, \"sequence\": {\"type\": \"integer\"}, \"action\": {\"enum\": [\"permit\", \"deny\"]}, "
-    "\"protocol\": {\"$ref\": \"#/$defs/protocol\"}, \"service_group\": {\"type\": \"string\"}, \"source\": {\"$ref\": \"#/$defs/end\"}, \"source_ports\": {\"$ref\": \"#/$defs/ports\"}, "
-    "\"destination\": {\"$ref\": \"#/$defs/end\"}, \"destination_ports\": {\"$ref\": \"#/$defs/ports\"}, \"icmp_type\": {\"type\": \"integer\"}, \"icmp_code\": {\"type\": \"integer\"}, "
-    "\"options\": {\"type\": \"string\"}, \"selectable\": {\"description\": \"false: holds options that no IPsec selector can express\", \"type\": \"boolean\"}, "
+    "  \"ace\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"remark\": {\"type\": "
+    "\"string\"}, \"sequence\": {\"type\": \"integer\"}, \"action\": {\"enum\": [\"permit\", \"deny\"]}, "
+    "\"protocol\": {\"$ref\": \"#/$defs/protocol\"}, \"service_group\": {\"type\": \"string\"}, \"source\": {\"$ref\": "
+    "\"#/$defs/end\"}, \"source_ports\": {\"$ref\": \"#/$defs/ports\"}, "
+    "\"destination\": {\"$ref\": \"#/$defs/end\"}, \"destination_ports\": {\"$ref\": \"#/$defs/ports\"}, "
+    "\"icmp_type\": {\"type\": \"integer\"}, \"icmp_code\": {\"type\": \"integer\"}, "
+    "\"options\": {\"type\": \"string\"}, \"selectable\": {\"description\": \"false: holds options that no IPsec "
+    "selector can express\", \"type\": \"boolean\"}, "
     "\"line\": {\"type\": \"integer\"}, \"column\": {\"type\": \"integer\"}, \"length\": {\"type\": \"integer\"}}},\n"
     "  \"object_item\": {\"type\": \"object\", \"required\": [\"kind\"]}";
 
 static void value_schema(struct buf *b, const char *type, const char *extra)
 {
-    buf_printf(b, "{\"type\": \"object\", \"required\": [\"value\", \"origin\"], \"additionalProperties\": false, \"properties\": {\"value\": %s, \"origin\": {\"$ref\": \"#/$defs/origin\"}%s, "
-                  "\"line\": {\"type\": \"integer\"}, \"column\": {\"type\": \"integer\"}, \"length\": {\"type\": \"integer\"}}}",
-               type, extra);
+    buf_printf(
+        b,
+        "{\"type\": \"object\", \"required\": [\"value\", \"origin\"], \"additionalProperties\": false, "
+        "\"properties\": {\"value\": %s, \"origin\": {\"$ref\": \"#/$defs/origin\"}%s, "
+        "\"line\": {\"type\": \"integer\"}, \"column\": {\"type\": \"integer\"}, \"length\": {\"type\": \"integer\"}}}",
+        type, extra);
 }
 
 static void words(struct buf *b, const char *const *w)
@@ -71,7 +82,8 @@ static void field_schema(struct buf *b, const struct ir_field *f)
         value_schema(b, str, ", \"bits\": {\"type\": \"integer\"}");
         break;
     case IR_XFORMS:
-        value_schema(b, str, ", \"bits\": {\"type\": \"integer\"}, \"protocol\": {\"enum\": [\"ah\", \"esp\", \"comp\"]}");
+        value_schema(b, str,
+                     ", \"bits\": {\"type\": \"integer\"}, \"protocol\": {\"enum\": [\"ah\", \"esp\", \"comp\"]}");
         break;
     case IR_ACES:
         buf_puts(b, "{\"$ref\": \"#/$defs/ace\"}");
@@ -111,10 +123,14 @@ void json_schema_print(struct buf *b)
 {
     const struct ir_desc *seen[128];
     size_t n = 0;
-    buf_puts(b, "{\n \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n \"title\": \"ioscc IR, version 1\",\n"
-                " \"description\": \"What a Cisco IOS configuration means for IPsec. Lifetimes in seconds and kilobytes; every value says whether it was written, inherited from a global command, or is a default.\",\n"
-                " \"type\": \"object\",\n \"required\": [\"schema\", \"configurations\"],\n \"additionalProperties\": false,\n"
-                " \"properties\": {\"schema\": {\"const\": \"ioscc-ir/1\"}, \"configurations\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/configuration\"}}},\n \"$defs\": {\n");
+    buf_puts(
+        b,
+        "{\n \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n \"title\": \"ioscc IR, version 1\",\n"
+        " \"description\": \"What a Cisco IOS configuration means for IPsec. Lifetimes in seconds and kilobytes; every "
+        "value says whether it was written, inherited from a global command, or is a default.\",\n"
+        " \"type\": \"object\",\n \"required\": [\"schema\", \"configurations\"],\n \"additionalProperties\": false,\n"
+        " \"properties\": {\"schema\": {\"const\": \"ioscc-ir/1\"}, \"configurations\": {\"type\": \"array\", "
+        "\"items\": {\"$ref\": \"#/$defs/configuration\"}}},\n \"$defs\": {\n");
     buf_puts(b, shared);
     desc_schema(b, &ir_desc_config, seen, &n);
     buf_puts(b, "\n }\n}\n");

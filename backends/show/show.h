@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the router itself would print for `show …` about its configuration. Layouts follow captured output: the classic one
- * (IOS 12.4 to 15.x: eight blanks) and that of current IOS XE (tabs, more lines); the `version` line decides.
+ * What the router itself would print for `show …` about its configuration. Layouts follow captured output: the classic
+ * one (IOS 12.4 to 15.x: eight blanks) and that of current IOS XE (tabs, more lines); the `version` line decides.
  */
 #ifndef IOSCC_BACKENDS_SHOW_SHOW_H
 #define IOSCC_BACKENDS_SHOW_SHOW_H
@@ -15,7 +15,7 @@ struct show_filter {
 };
 
 struct show_command {
-    const char *words[4];   /* keywords, NULL-terminated; abbreviations are resolved among all commands */
+    const char *words[4];    /* keywords, NULL-terminated; abbreviations are resolved among all commands */
     const char *selector[3]; /* keywords that may follow, each with a value: "tag", "interface"; "" = a bare value */
     void (*print)(struct buf *out, const struct ir_config *c, const struct show_filter *f);
     const char *summary;

@@ -25,7 +25,7 @@ struct algo {
     const char *ios_isakmp, *ios_esp, *ios_ah, *ios_ikev2;
     const char *show_isakmp, *show_ikev2, *show_prf;
     uint16_t ike_v1, esp_v1, ah_v1, ikev2, prf_v2;
-    uint16_t keys[3];            /* bits, default first, 0-terminated (NULL: none) */
+    uint16_t keys[3];              /* bits, default first, 0-terminated (NULL: none) */
     uint16_t block, iv, salt, icv; /* bits */
     bool is_aead, no_secrecy;
     const char *xfrm; /* kernel crypto name; NULL: the kernel has no counterpart */

@@ -50,8 +50,8 @@ void ptrlist_add(struct arena *a, struct ptrlist *l, void *item);
 void ptrlist_insert(struct arena *a, struct ptrlist *l, uint32_t at, void *item);
 void ptrlist_remove(struct ptrlist *l, uint32_t at);
 
-#define PTRLIST_FOR(type, var, list)                                                                          \
-    for (uint32_t var##_i = 0; var##_i < (list)->n; var##_i++)                                                \
+#define PTRLIST_FOR(type, var, list)                                                                                   \
+    for (uint32_t var##_i = 0; var##_i < (list)->n; var##_i++)                                                         \
         for (type *var = (list)->v[var##_i], *var##_once = var; var##_once; var##_once = NULL)
 
 #endif

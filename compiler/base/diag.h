@@ -25,8 +25,8 @@ enum diag_id {
 };
 
 struct diag_info {
-    const char *id;    /* "IC1001" */
-    const char *slug;  /* "unknown-command" */
+    const char *id;   /* "IC1001" */
+    const char *slug; /* "unknown-command" */
     const char *title;
     enum severity severity;
 };

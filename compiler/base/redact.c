@@ -25,8 +25,9 @@ static struct str next_word(struct str l, uint32_t *at)
 /* Words after which a secret comes. */
 static bool announces_key(struct str w)
 {
-    static const char *const words[] = {"key", "password", "pre-shared-key", "secret", "cipher", "authenticator", "hex",
-                                        "key-string", "community", "passphrase", "ppk", "md5", "authentication-key", "pre-share"};
+    static const char *const words[] = {"key",           "password", "pre-shared-key",     "secret",    "cipher",
+                                        "authenticator", "hex",      "key-string",         "community", "passphrase",
+                                        "ppk",           "md5",      "authentication-key", "pre-share"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
@@ -36,8 +37,9 @@ static bool announces_key(struct str w)
 /* Words that may stand between the announcement and the secret. */
 static bool is_connective(struct str w)
 {
-    static const char *const words[] = {"address", "local", "remote", "hostname", "hex", "0", "5", "6", "7", "8", "9",
-                                        "encryption", "ipv6", "key", "id", "manual", "text", "md5", "key-string"};
+    static const char *const words[] = {"address", "local",  "remote", "hostname", "hex",        "0",    "5",
+                                        "6",       "7",      "8",      "9",        "encryption", "ipv6", "key",
+                                        "id",      "manual", "text",   "md5",      "key-string"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
@@ -47,8 +49,9 @@ static bool is_connective(struct str w)
 /* `crypto key generate …`, `key chain NAME`: here `key` announces nothing. */
 static bool is_key_command(struct str w)
 {
-    static const char *const words[] = {"generate", "import", "export", "zeroize", "pubkey-chain", "chain", "storage", "config-key",
-                                        "encrypt", "decrypt", "lock", "unlock", "move", "param", "rsa", "ec"};
+    static const char *const words[] = {"generate", "import",     "export",  "zeroize", "pubkey-chain", "chain",
+                                        "storage",  "config-key", "encrypt", "decrypt", "lock",         "unlock",
+                                        "move",     "param",      "rsa",     "ec"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
@@ -61,8 +64,8 @@ static bool last_word_is_secret(struct str l)
     uint32_t at = 0;
     struct str w1 = next_word(l, &at), w2 = next_word(l, &at), w3 = next_word(l, &at);
     return w1.len > 1 && w2.len > 1 && w3.len > 2 && str_prefix_of(w1, "crypto") && str_prefix_of(w2, "key") &&
-           (str_prefix_of(w3, "export") || str_prefix_of(w3, "import") || str_prefix_of(w3, "encrypt") || str_prefix_of(w3, "decrypt") ||
-            str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
+           (str_prefix_of(w3, "export") || str_prefix_of(w3, "import") || str_prefix_of(w3, "encrypt") ||
+            str_prefix_of(w3, "decrypt") || str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
 }
 
 static bool long_hex(struct str w)

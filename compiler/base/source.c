@@ -45,8 +45,8 @@ static int read_all(struct source *s, int fd, size_t hint)
     return 0;
 }
 
-/* UTF-16 with a byte order mark becomes UTF-8: some editors of Windows save configurations so. Offsets are then those of
- * the UTF-8 text. */
+/* UTF-16 with a byte order mark becomes UTF-8: some editors of Windows save configurations so. Offsets are then those
+ * of the UTF-8 text. */
 static int from_utf16(struct source *s)
 {
     const unsigned char *in = (const unsigned char *)s->text;

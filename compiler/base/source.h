@@ -19,10 +19,10 @@ struct span {
 };
 
 struct source {
-    const char *name;       /* as the user named it; not owned */
-    char *text;             /* owned; text[len] and text[len + 1] are NUL */
+    const char *name; /* as the user named it; not owned */
+    char *text;       /* owned; text[len] and text[len + 1] are NUL */
     uint32_t len;
-    uint32_t *line_starts;  /* built at the first source_locate() */
+    uint32_t *line_starts; /* built at the first source_locate() */
     uint32_t nlines;
 };
 

@@ -18,7 +18,8 @@ static const struct cli_option options[] = {
     [OPT_FORMAT] = {"format", 'f', "text|json", "how to print findings (text)"},
     [OPT_FAIL_ON] = {"fail-on", 0, "LEVEL", "exit 1 for findings of error, warning or note and above (error)"},
     [OPT_JOBS] = {"jobs", 'j', "N", "use N threads over the files (1; 0: one per processor)"},
-    [OPT_COLOR] = {"color", 0, "auto|always|never", "colour the text output (auto: on a terminal, unless NO_COLOR is set)"},
+    [OPT_COLOR] = {"color", 0, "auto|always|never",
+                   "colour the text output (auto: on a terminal, unless NO_COLOR is set)"},
     [OPT_QUIET] = {"quiet", 'q', NULL, "no summary line"},
     {NULL, 0, NULL, NULL},
 };
@@ -45,12 +46,16 @@ struct job {
     struct result ring[AHEAD];
 };
 
-static bool check_one(struct job *j, struct ios_parser *parser, const struct walk_item *item, struct buf *out, uint32_t counts[3], bool *unreadable)
+static bool check_one(struct job *j, struct ios_parser *parser, const struct walk_item *item, struct buf *out,
+                      uint32_t counts[3], bool *unreadable)
 {
     struct source src;
     int r = item->error ? item->error : source_read(&src, item->path);
     if (r < 0) {
-        const char *why = r == -ELOOP ? "directory loop" : r == -EFBIG ? "larger than 2 GiB" : r == -EINVAL ? "not a regular file" : strerror(-r);
+        const char *why = r == -ELOOP    ? "directory loop"
+                          : r == -EFBIG  ? "larger than 2 GiB"
+                          : r == -EINVAL ? "not a regular file"
+                                         : strerror(-r);
         *unreadable = true;
         return j->reporter->unreadable(out, item->path, why, j->colour, true);
     }
@@ -60,15 +65,13 @@ static bool check_one(struct job *j, struct ios_parser *parser, const struct wal
         *unreadable = true;
         return j->reporter->unreadable(out, item->path, strerror(-r), j->colour, true);
     }
-    PTRLIST_FOR(struct ir_config, u, &c.units)
-    {
+    PTRLIST_FOR (struct ir_config, u, &c.units) {
         lint_run(u, &c.diags);
     }
     diag_sort(&c.diags);
     if (c.diags.per_id[D_NOT_TEXT])
         *unreadable = true;
-    PTRLIST_FOR(struct diag, d, &c.diags.items)
-    {
+    PTRLIST_FOR (struct diag, d, &c.diags.items) {
         counts[d->severity]++;
     }
     c.source.name = strcmp(item->path, "-") == 0 ? "<stdin>" : item->path;
@@ -180,7 +183,8 @@ static int run(const struct command *c, int argc, char **argv)
     if (strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
         return cli_usage_error(c, "--color takes auto, always or never, not '%s'", color);
     const char *no_color = getenv("NO_COLOR");
-    bool colour = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && isatty(STDOUT_FILENO) && !(no_color && *no_color));
+    bool colour = strcmp(color, "always") == 0 ||
+                  (strcmp(color, "auto") == 0 && isatty(STDOUT_FILENO) && !(no_color && *no_color));
 
     struct walk files = {0};
     for (; i < argc; i++)
@@ -220,5 +224,9 @@ static int run(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_check = {
-    "check", "[OPTION…] PATH…", "Parses, resolves and judges configurations: files, '-' for standard input, or directories of them.", options, run,
+    "check",
+    "[OPTION…] PATH…",
+    "Parses, resolves and judges configurations: files, '-' for standard input, or directories of them.",
+    options,
+    run,
 };

@@ -108,5 +108,9 @@ static int run(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_compile = {
-    "compile", "--to json|ios [OPTION…] FILE", "Writes what a configuration means, as JSON or as canonical IOS text.", options, run,
+    "compile",
+    "--to json|ios [OPTION…] FILE",
+    "Writes what a configuration means, as JSON or as canonical IOS text.",
+    options,
+    run,
 };

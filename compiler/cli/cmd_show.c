@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ioscc show: what the router itself would print about a configuration. Keywords may be abbreviated as on the router. */
+/* ioscc show: what the router itself would print about a configuration. Keywords may be abbreviated as on the router.
+ */
 #include <string.h>
 
 #include "backends/show/show.h"
@@ -66,8 +67,7 @@ static struct str interface_named(const struct ir_config *c, const char *typed)
     uint32_t letters = 0;
     while (letters < t.len && ((t.p[letters] | 32) >= 'a' && (t.p[letters] | 32) <= 'z'))
         letters++;
-    PTRLIST_FOR(struct interface, i, &c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
         struct str n = i->name.s;
         uint32_t num = 0;
         while (num < n.len && !(n.p[num] >= '0' && n.p[num] <= '9'))
@@ -84,7 +84,8 @@ static struct str interface_named(const struct ir_config *c, const char *typed)
     return t;
 }
 
-static int selectors(const struct command *c, const struct show_command *s, int n, char **words, const struct ir_config *u, struct show_filter *f)
+static int selectors(const struct command *c, const struct show_command *s, int n, char **words,
+                     const struct ir_config *u, struct show_filter *f)
 {
     if (n == 0)
         return EXIT_CLEAN;
@@ -113,15 +114,15 @@ static int selectors(const struct command *c, const struct show_command *s, int 
 
 static const struct ir_config *choose(const struct compiled *c, const char *device)
 {
-    PTRLIST_FOR(struct ir_config, u, &c->units)
-    {
+    PTRLIST_FOR (struct ir_config, u, &c->units) {
         if (!device || str_eq(u->hostname.s, str_lit(device)))
             return u;
     }
     return NULL;
 }
 
-static int print(const struct command *c, const struct show_command *s, int n, char **rest, const char *config, const char *device)
+static int print(const struct command *c, const struct show_command *s, int n, char **rest, const char *config,
+                 const char *device)
 {
     struct compiled compiled;
     int code = cli_load(c, config, &compiled);
@@ -181,5 +182,9 @@ static int run(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_show = {
-    "show", "WORDS… --config FILE", "Prints what the router's own 'show' command would print about this configuration.", options, run,
+    "show",
+    "WORDS… --config FILE",
+    "Prints what the router's own 'show' command would print about this configuration.",
+    options,
+    run,
 };

@@ -18,9 +18,10 @@ static const struct command *const commands[] = {&cmd_check, &cmd_compile, &cmd_
 
 static void general_help(FILE *to)
 {
-    fprintf(to, "Usage: ioscc COMMAND [OPTION…] [FILE…]\n\n"
-                "Reads Cisco IOS and IOS XE configurations, says what their IPsec part means and what is wrong with it.\n\n"
-                "Commands:\n");
+    fprintf(to,
+            "Usage: ioscc COMMAND [OPTION…] [FILE…]\n\n"
+            "Reads Cisco IOS and IOS XE configurations, says what their IPsec part means and what is wrong with it.\n\n"
+            "Commands:\n");
     for (size_t i = 0; i < NCOMMANDS; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(to, "\n'ioscc COMMAND --help' explains a command, 'ioscc --version' prints the version.\n"
@@ -32,8 +33,8 @@ void cli_help(const struct command *c, FILE *to)
     fprintf(to, "Usage: ioscc %s %s\n\n%s\n\nOptions:\n", c->name, c->synopsis, c->summary);
     for (const struct cli_option *o = c->options; o->name; o++) {
         char left[48];
-        snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
-                 o->arg ? " " : "", o->arg ? o->arg : "");
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+                 o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
         fprintf(to, "  %-34s %s\n", left, o->help);
     }
     fprintf(to, "      --help                         print this and exit\n");
@@ -53,7 +54,8 @@ int cli_usage_error(const struct command *c, const char *fmt, ...)
 static int option_index(const struct command *c, const char *word, size_t len, char letter)
 {
     for (int k = 0; c->options[k].name; k++)
-        if (letter ? c->options[k].letter == letter : strlen(c->options[k].name) == len && memcmp(c->options[k].name, word, len) == 0)
+        if (letter ? c->options[k].letter == letter
+                   : strlen(c->options[k].name) == len && memcmp(c->options[k].name, word, len) == 0)
             return k;
     return -1;
 }
@@ -71,7 +73,9 @@ int cli_next(const struct command *c, int argc, char **argv, int *i, const char 
     }
     const char *eq = a[1] == '-' ? strchr(a, '=') : NULL;
     const char *word = a + 2;
-    int k = a[1] == '-' ? option_index(c, word, eq ? (size_t)(eq - word) : strlen(word), 0) : a[2] == '\0' ? option_index(c, NULL, 0, a[1]) : -1;
+    int k = a[1] == '-'    ? option_index(c, word, eq ? (size_t)(eq - word) : strlen(word), 0)
+            : a[2] == '\0' ? option_index(c, NULL, 0, a[1])
+                           : -1;
     if (k < 0) {
         cli_usage_error(c, "unknown option '%s'", a);
         return CLI_BAD;
@@ -107,8 +111,8 @@ bool cli_write(FILE *to, const struct buf *b)
 
 int main(int argc, char **argv)
 {
-    /* Files come and go by the thousand: keep their memory instead of giving it back to the kernel after each, which costs
-     * page faults and makes threads wait for one another. */
+    /* Files come and go by the thousand: keep their memory instead of giving it back to the kernel after each, which
+     * costs page faults and makes threads wait for one another. */
     mallopt(M_MMAP_THRESHOLD, 16 << 20);
     mallopt(M_TRIM_THRESHOLD, 32 << 20);
     symtab_seed_init();

@@ -41,7 +41,7 @@ struct ir_field {
 };
 struct ir_desc {
     const char *name;
-    bool has_span; /* starts with struct span */
+    bool has_span;                 /* starts with struct span */
     const struct ir_field *fields; /* ends with name NULL */
 };
 

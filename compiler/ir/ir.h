@@ -113,7 +113,8 @@ struct local_address {
 
 struct identity_match {
     struct span span;
-    struct ir_str kind; /* address, ipv6, host, host-domain, user, user-domain, user-fqdn, group, fqdn, email, key-id, any */
+    struct ir_str
+        kind; /* address, ipv6, host, host-domain, user, user-domain, user-fqdn, group, fqdn, email, key-id, any */
     struct ir_str value;
     struct ir_addr address, mask;
     struct ir_num domain; /* 1: the value is a domain */
@@ -127,11 +128,11 @@ struct isakmp_profile {
     struct ptrlist identities; /* struct identity_match */
     struct ptrlist cert_maps;  /* struct ir_ref → struct cert_map */
     struct ir_str self_identity_kind, self_identity;
-    struct ptrlist local;      /* struct local_address */
+    struct ptrlist local; /* struct local_address */
     struct ir_num keepalive_s, keepalive_retry;
     struct ptrlist trustpoints; /* struct ir_ref → struct trustpoint */
     struct ir_str initiate_mode;
-    struct ptrlist other;      /* struct ir_text: lines without a counterpart here */
+    struct ptrlist other; /* struct ir_text: lines without a counterpart here */
 };
 
 struct isakmp_peer {
@@ -210,7 +211,7 @@ struct ikev2_profile {
     struct ir_num nat_keepalive_s;
     struct ir_str ivrf;
     struct ir_num virtual_template, shutdown;
-    struct ptrlist other; /* struct ir_text */
+    struct ptrlist other;   /* struct ir_text */
     struct ir_num complete; /* 1: usable (R-PF2-1) */
 };
 
@@ -273,20 +274,20 @@ struct sa_settings {
 struct crypto_map_entry {
     struct span span;
     struct ir_num seq;
-    struct ir_num type;          /* enum entry_type */
-    struct ir_ref dynamic;       /* → struct crypto_map that is_dynamic */
+    struct ir_num type;    /* enum entry_type */
+    struct ir_ref dynamic; /* → struct crypto_map that is_dynamic */
     struct ir_num discover;
-    struct ir_ref type_profile;  /* `ipsec-isakmp profile P` */
+    struct ir_ref type_profile; /* `ipsec-isakmp profile P` */
     struct ir_str description;
-    struct ir_ref acl;           /* → struct acl */
-    struct ptrlist peers;        /* struct map_peer */
-    struct ptrlist keys;         /* struct manual_key */
+    struct ir_ref acl;    /* → struct acl */
+    struct ptrlist peers; /* struct map_peer */
+    struct ptrlist keys;  /* struct manual_key */
     struct sa_settings sa;
     struct ir_ref gdoi_group;
     struct ir_ref access_in, access_out;
     struct ir_num nat_demux, disabled;
-    struct ir_num complete;      /* 1: it takes part; 0: it is disabled, see `lacks` */
-    struct ir_str lacks;         /* what is missing, in words */
+    struct ir_num complete; /* 1: it takes part; 0: it is disabled, see `lacks` */
+    struct ir_str lacks;    /* what is missing, in words */
 };
 
 struct crypto_map {
@@ -300,8 +301,8 @@ struct crypto_map {
     struct ptrlist bindings;     /* struct map_binding: one for each interface, same order */
 };
 
-/* A crypto map on an interface. The local address is that of the map's local-address interface, else the interface's own
- * (through ip unnumbered); unset if it is not known from the text (DHCP, no address). */
+/* A crypto map on an interface. The local address is that of the map's local-address interface, else the interface's
+ * own (through ip unnumbered); unset if it is not known from the text (DHCP, no address). */
 struct map_binding {
     struct span span;
     struct ir_ref interface;
@@ -328,8 +329,8 @@ struct ace_ports {
     uint16_t port[ACE_PORTS_MAX];
 };
 struct ace_end {
-    uint8_t form; /* enum ace_addr_form */
-    uint8_t plen; /* ACE_PREFIX */
+    uint8_t form;              /* enum ace_addr_form */
+    uint8_t plen;              /* ACE_PREFIX */
     struct ip_addr addr, wild; /* ACE_WILDCARD: don't-care bits set; addr has them zeroed. ACE_RANGE: first, last */
     struct str name;           /* ACE_HOSTNAME, ACE_GROUP */
     void *group;               /* ACE_GROUP → struct object_group, NULL if undefined */
@@ -343,10 +344,10 @@ struct ace {
     uint16_t proto; /* IP protocol, PROTO_ANY */
     uint8_t icmp_type, icmp_code;
     uint16_t unselectable; /* ACE options that no IPsec selector can express; bits as in the grammar */
-    struct str opts;   /* their text */
-    struct str text;   /* of a remark */
+    struct str opts;       /* their text */
+    struct str text;       /* of a remark */
     struct str service_group;
-    void *service;     /* → struct object_group */
+    void *service; /* → struct object_group */
     struct span service_span;
     struct ace_end src, dst;
 };
@@ -362,9 +363,9 @@ struct acl {
 
 struct object_item {
     struct span span;
-    struct ace_end end;     /* network item, or destination port of a service item */
+    struct ace_end end; /* network item, or destination port of a service item */
     struct ace_ports src_ports;
-    uint16_t proto;         /* service item; PROTO_TCP_UDP for tcp-udp */
+    uint16_t proto; /* service item; PROTO_TCP_UDP for tcp-udp */
     bool is_group, icmp_set;
     uint8_t icmp_type, icmp_code;
     bool icmp_code_set;
@@ -396,8 +397,8 @@ struct interface {
     struct span span;
     struct ir_str name; /* canonical: full type name, no blank */
     struct ir_num ipv4_none;
-    struct ptrlist addresses;  /* struct if_address, IPv4 */
-    struct ptrlist addresses6; /* struct if_address */
+    struct ptrlist addresses;      /* struct if_address, IPv4 */
+    struct ptrlist addresses6;     /* struct if_address */
     struct ir_str dynamic_address; /* dhcp, negotiated, pool */
     struct ir_ref unnumbered;
     struct ir_str vrf;
@@ -500,7 +501,8 @@ struct isakmp_globals {
     struct ir_str identity;
     struct ir_num keepalive_s, keepalive_retry;
     struct ir_str keepalive_mode;
-    struct ir_num nat_keepalive_s, aggressive_disable, invalid_spi_recovery, fragmentation, performance, disconnect_revoked;
+    struct ir_num nat_keepalive_s, aggressive_disable, invalid_spi_recovery, fragmentation, performance,
+        disconnect_revoked;
     struct ir_num diagnose_error, xauth_timeout_s;
 };
 struct ipsec_globals {
@@ -516,7 +518,8 @@ struct ikev2_globals {
     struct ir_num dpd_s, dpd_retry;
     struct ir_str dpd_mode;
     struct ir_num nat_keepalive_s, window, fragmentation, fragmentation_mtu, cookie_challenge;
-    struct ir_num max_in_negotiation, max_sa, queue_sa_init, certificate_cache, http_url_cert, http_url_bundle, diagnose_error;
+    struct ir_num max_in_negotiation, max_sa, queue_sa_init, certificate_cache, http_url_cert, http_url_bundle,
+        diagnose_error;
     struct ir_str max_in_negotiation_direction;
     struct ir_num disconnect_revoked, cts_sgt;
     struct ir_num no_default_proposal, no_default_policy;
@@ -535,16 +538,36 @@ struct ir_config {
     struct ptrlist transform_sets, ipsec_profiles, crypto_maps, dynamic_maps;
     struct ptrlist acls, object_groups, interfaces, nat_rules, nat_pools, route_maps;
     struct ptrlist trustpoints, cert_chains, cert_maps, identities, pubkeys, others;
-    struct symtab names; /* (name, enum ir_table) → object */
+    struct symtab names;        /* (name, enum ir_table) → object */
     uint32_t crypto_statements; /* how much of the text was about IPsec */
 };
 
 /* Name spaces of ir_config.names. */
 enum ir_table {
-    TAB_ACL = 1, TAB_OBJECT_GROUP, TAB_INTERFACE, TAB_TRANSFORM_SET, TAB_IPSEC_PROFILE, TAB_CRYPTO_MAP, TAB_CRYPTO_MAP6,
-    TAB_DYNAMIC_MAP, TAB_KEYRING, TAB_ISAKMP_PROFILE, TAB_V2_PROPOSAL, TAB_V2_POLICY, TAB_V2_KEYRING, TAB_V2_PROFILE,
-    TAB_TRUSTPOINT, TAB_CERT_CHAIN, TAB_CERT_MAP, TAB_IDENTITY, TAB_ROUTE_MAP, TAB_VRF, TAB_ISAKMP_POLICY, TAB_NAT_POOL,
-    TAB_ROUTE_MAP_ENTRY, TAB_MAP_ENTRY_BASE = 1 << 20,
+    TAB_ACL = 1,
+    TAB_OBJECT_GROUP,
+    TAB_INTERFACE,
+    TAB_TRANSFORM_SET,
+    TAB_IPSEC_PROFILE,
+    TAB_CRYPTO_MAP,
+    TAB_CRYPTO_MAP6,
+    TAB_DYNAMIC_MAP,
+    TAB_KEYRING,
+    TAB_ISAKMP_PROFILE,
+    TAB_V2_PROPOSAL,
+    TAB_V2_POLICY,
+    TAB_V2_KEYRING,
+    TAB_V2_PROFILE,
+    TAB_TRUSTPOINT,
+    TAB_CERT_CHAIN,
+    TAB_CERT_MAP,
+    TAB_IDENTITY,
+    TAB_ROUTE_MAP,
+    TAB_VRF,
+    TAB_ISAKMP_POLICY,
+    TAB_NAT_POOL,
+    TAB_ROUTE_MAP_ENTRY,
+    TAB_MAP_ENTRY_BASE = 1 << 20,
 };
 
 /* Any object by name, NULL if there is none. */

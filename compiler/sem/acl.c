@@ -25,10 +25,13 @@ static void acl_open(struct builder *b, const struct ios_stmt *s)
         object_remove(b, s, TAB_ACL, &b->c->acls, name, "access list");
         return;
     }
-    enum acl_kind kind = val_is(ARG(1), "extended") ? ACL_EXTENDED : val_is(ARG(1), "standard") ? ACL_STANDARD : ACL_IPV6;
+    enum acl_kind kind = val_is(ARG(1), "extended")   ? ACL_EXTENDED
+                         : val_is(ARG(1), "standard") ? ACL_STANDARD
+                                                      : ACL_IPV6;
     b->cur_acl = acl_get(b, val_name(b, ARG(0)), kind, s->span, NULL);
     if (b->cur_acl->kind.v != kind) {
-        struct diag *d = diag_add(b->diags, D_NOT_EXTENDED_ACL, ARG(0)->span, "access list '" STR_FMT "' is of another kind already", STR_ARG(name));
+        struct diag *d = diag_add(b->diags, D_NOT_EXTENDED_ACL, ARG(0)->span,
+                                  "access list '" STR_FMT "' is of another kind already", STR_ARG(name));
         diag_note(b->diags, d, b->cur_acl->span, "first defined here");
     }
     if (ARG(0)->kind == IOS_V_NUMBER)
@@ -36,7 +39,8 @@ static void acl_open(struct builder *b, const struct ios_stmt *s)
 }
 
 /* The list a line belongs to: named by the line (`access-list 101 …`) or the one that is open. */
-static struct acl *acl_of(struct builder *b, const struct ios_stmt *s, const struct ios_val *number, enum acl_kind *kind)
+static struct acl *acl_of(struct builder *b, const struct ios_stmt *s, const struct ios_val *number,
+                          enum acl_kind *kind)
 {
     if (number->kind != IOS_V_NUMBER) {
         *kind = (enum acl_kind)b->cur_acl->kind.v;
@@ -61,8 +65,8 @@ static bool port_value(struct builder *b, const struct ios_val *v, uint16_t *out
         return false;
     }
     if (v->kind == IOS_V_NAMED && ipname_is_foreign(IPN_TCP, val_str(b, v)))
-        diag_add(b->diags, D_FOREIGN_NAME, v->span, "'" STR_FMT "' is not a port name of IOS: it is read as %llu", STR_ARG(val_str(b, v)),
-                 (unsigned long long)v->u.num);
+        diag_add(b->diags, D_FOREIGN_NAME, v->span, "'" STR_FMT "' is not a port name of IOS: it is read as %llu",
+                 STR_ARG(val_str(b, v)), (unsigned long long)v->u.num);
     *out = (uint16_t)v->u.num;
     return true;
 }
@@ -70,7 +74,7 @@ static bool port_value(struct builder *b, const struct ios_val *v, uint16_t *out
 static bool ports(struct builder *b, const struct ios_ace_end *in, struct ace_ports *out)
 {
     static const uint8_t ops[] = {[PORT_NONE] = ACE_NO_PORT, [PORT_EQ] = ACE_EQ, [PORT_NEQ] = ACE_NEQ,
-                                  [PORT_LT] = ACE_LT, [PORT_GT] = ACE_GT, [PORT_RANGE] = ACE_PORT_RANGE};
+                                  [PORT_LT] = ACE_LT,        [PORT_GT] = ACE_GT, [PORT_RANGE] = ACE_PORT_RANGE};
     out->op = ops[in->op];
     if (in->nports > IOS_PORTS_MAX) {
         diag_add(b->diags, D_OUT_OF_RANGE, in->ports[0].span, "more than %d ports in one line", IOS_PORTS_MAX);
@@ -95,9 +99,12 @@ static void wildcard(struct builder *b, const struct ios_ace_end *in, struct ace
     if (plen > 0 && plen < 32 && (addr & wild) != 0) {
         struct ip_addr inverse = addr_from_v4(~wild);
         char t[ADDR_TEXT_MAX];
-        struct diag *d = diag_add(b->diags, D_BAD_WILDCARD, in->mask.span,
-                                  "wildcard " STR_FMT " looks like a subnet mask: it ignores the first %d bits of the address", STR_ARG(val_str(b, &in->mask)), plen);
-        diag_hint(b->diags, d, "a wildcard has ones where bits do not matter; for this network write %s", addr_text(&inverse, t));
+        struct diag *d =
+            diag_add(b->diags, D_BAD_WILDCARD, in->mask.span,
+                     "wildcard " STR_FMT " looks like a subnet mask: it ignores the first %d bits of the address",
+                     STR_ARG(val_str(b, &in->mask)), plen);
+        diag_hint(b->diags, d, "a wildcard has ones where bits do not matter; for this network write %s",
+                  addr_text(&inverse, t));
     }
     if (wild == 0xffffffffu) {
         out->form = ACE_ANY;
@@ -153,10 +160,12 @@ static void address(struct builder *b, const struct ios_ace_end *in, struct ace_
     case AF_MASK: {
         int plen = mask4_len(addr_v4(&in->mask.u.addr));
         if (plen < 0)
-            diag_add(b->diags, D_BAD_MASK, in->mask.span, "'" STR_FMT "' is not a subnet mask: object groups take masks, not wildcards",
+            diag_add(b->diags, D_BAD_MASK, in->mask.span,
+                     "'" STR_FMT "' is not a subnet mask: object groups take masks, not wildcards",
                      STR_ARG(val_str(b, &in->mask)));
         out->form = plen == 0 ? ACE_ANY : plen == 32 ? ACE_HOST : ACE_PREFIX;
-        out->plen = (uint8_t)(plen < 0 ? 32 : plen); /* in doubt the smaller set of a broken line; it is an error anyway */
+        out->plen =
+            (uint8_t)(plen < 0 ? 32 : plen); /* in doubt the smaller set of a broken line; it is an error anyway */
         out->addr = in->addr.u.addr;
         clear_host_bits(&out->addr, out->plen);
         break;
@@ -223,7 +232,8 @@ static bool ace_fill(struct builder *b, const struct ios_stmt *s, struct ace *a,
         return false;
     bool with_ports = in->src.op != PORT_NONE || in->dst.op != PORT_NONE;
     if (with_ports && a->proto != 6 && a->proto != 17 && a->proto != 132) {
-        diag_add(b->diags, D_PORT_WITHOUT_PROTO, in->src.op != PORT_NONE ? in->src.ports[0].span : in->dst.ports[0].span,
+        diag_add(b->diags, D_PORT_WITHOUT_PROTO,
+                 in->src.op != PORT_NONE ? in->src.ports[0].span : in->dst.ports[0].span,
                  "ports need tcp, udp or sctp: this line is about '" STR_FMT "'", STR_ARG(val_str(b, &in->proto)));
         return false;
     }
@@ -278,14 +288,15 @@ static void ace(struct builder *b, const struct ios_stmt *s)
         return;
     bool is_std_form = s->ace.proto.kind == IOS_V_NONE && !s->ace.proto_is_group;
     if (is_std_form != (kind == ACL_STANDARD)) {
-        diag_add(b->diags, D_NOT_EXTENDED_ACL, s->ace.action.span, "access list " STR_FMT " is %s: it takes %s", STR_ARG(a->name.s),
-                 kind == ACL_STANDARD ? "a standard list" : "an extended list",
+        diag_add(b->diags, D_NOT_EXTENDED_ACL, s->ace.action.span, "access list " STR_FMT " is %s: it takes %s",
+                 STR_ARG(a->name.s), kind == ACL_STANDARD ? "a standard list" : "an extended list",
                  kind == ACL_STANDARD ? "a source address only" : "protocol, source and destination");
         return;
     }
     struct str text = ace_text(b, s);
     if (undo(s)) {
-        if (s->negated && ARG(0)->kind == IOS_V_NUMBER) { /* no access-list 101 permit …: the whole list goes, as on the router */
+        if (s->negated &&
+            ARG(0)->kind == IOS_V_NUMBER) { /* no access-list 101 permit …: the whole list goes, as on the router */
             object_remove(b, s, TAB_ACL, &b->c->acls, a->name.s, "access list");
             return;
         }
@@ -327,7 +338,8 @@ static void ace_delete(struct builder *b, const struct ios_stmt *s)
             return;
         }
     }
-    diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "the access list has no line " STR_FMT " to remove", STR_ARG(val_str(b, ARG(0))));
+    diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "the access list has no line " STR_FMT " to remove",
+             STR_ARG(val_str(b, ARG(0))));
 }
 
 static int by_seq(const void *x, const void *y)
@@ -348,7 +360,8 @@ void acl_finish(struct builder *b, struct acl *a)
         struct ace *x = a->aces.v[i], *prev = a->aces.v[i - 1];
         if (x->seq != prev->seq || x->remark || prev->remark)
             continue;
-        struct diag *d = diag_add(b->diags, D_DUPLICATE_SEQUENCE, x->span, "sequence number %u is taken: the router refuses this line", x->seq);
+        struct diag *d = diag_add(b->diags, D_DUPLICATE_SEQUENCE, x->span,
+                                  "sequence number %u is taken: the router refuses this line", x->seq);
         diag_note(b->diags, d, prev->span, "first used here");
         ptrlist_remove(&a->aces, i--);
     }
@@ -362,7 +375,8 @@ static void resequence(struct builder *b, const struct ios_stmt *s)
         diag_add(b->diags, D_UNDEFINED_ACL, ARG(0)->span, "access list '" STR_FMT "' is not defined", STR_ARG(name));
         return;
     }
-    if (!check_range(b, ARG(1), 1, 2147483647, "sequence number", "") || !check_range(b, ARG(2), 1, 2147483647, "step", ""))
+    if (!check_range(b, ARG(1), 1, 2147483647, "sequence number", "") ||
+        !check_range(b, ARG(2), 1, 2147483647, "step", ""))
         return;
     acl_finish(b, a);
     uint64_t n = ARG(1)->u.num;
@@ -385,7 +399,8 @@ static void object_group(struct builder *b, const struct ios_stmt *s)
         object_remove(b, s, TAB_OBJECT_GROUP, &b->c->object_groups, name, "object group");
         return;
     }
-    struct object_group *g = object_get(b, TAB_OBJECT_GROUP, &b->c->object_groups, sizeof *g, val_name(b, ARG(0)), s->span, NULL);
+    struct object_group *g =
+        object_get(b, TAB_OBJECT_GROUP, &b->c->object_groups, sizeof *g, val_name(b, ARG(0)), s->span, NULL);
     g->is_service = num_of(val_is(ARG(1), "service"), ARG(1)->span);
     b->cur[MODE_OG_NET] = b->cur[MODE_OG_SVC] = g;
 }

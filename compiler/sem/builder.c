@@ -26,7 +26,8 @@ bool val_is(const struct ios_val *v, const char *keyword)
 static void report_second(struct builder *b, const struct ios_stmt *s, struct span first)
 {
     struct str old = source_slice(b->src, first);
-    struct diag *d = diag_add(b->diags, D_REDEFINED, s->span, "this replaces '" STR_FMT "', which was set before: the later line counts", STR_ARG(old));
+    struct diag *d = diag_add(b->diags, D_REDEFINED, s->span,
+                              "this replaces '" STR_FMT "', which was set before: the later line counts", STR_ARG(old));
     diag_note(b->diags, d, first, "first set here");
 }
 
@@ -71,12 +72,13 @@ void set_alg(struct builder *b, const struct ios_stmt *s, struct ir_num *f, cons
     *f = num_of(v->u.num, v->span);
 }
 
-bool check_range(struct builder *b, const struct ios_val *v, uint64_t min, uint64_t max, const char *what, const char *unit)
+bool check_range(struct builder *b, const struct ios_val *v, uint64_t min, uint64_t max, const char *what,
+                 const char *unit)
 {
     if (v->u.num >= min && v->u.num <= max)
         return true;
-    diag_add(b->diags, D_OUT_OF_RANGE, v->span, "%s " STR_FMT " is outside %llu to %llu%s%s", what, STR_ARG(val_str(b, v)),
-             (unsigned long long)min, (unsigned long long)max, *unit ? " " : "", unit);
+    diag_add(b->diags, D_OUT_OF_RANGE, v->span, "%s " STR_FMT " is outside %llu to %llu%s%s", what,
+             STR_ARG(val_str(b, v)), (unsigned long long)min, (unsigned long long)max, *unit ? " " : "", unit);
     return false;
 }
 
@@ -143,8 +145,8 @@ struct named_object {
     struct ir_str name;
 };
 
-void *object_get(struct builder *b, enum ir_table t, struct ptrlist *list, size_t size, struct ir_str name, struct span span,
-                 bool *is_new)
+void *object_get(struct builder *b, enum ir_table t, struct ptrlist *list, size_t size, struct ir_str name,
+                 struct span span, bool *is_new)
 {
     struct named_object *o = ir_find(b->c, t, name.s);
     if (is_new)
@@ -165,7 +167,8 @@ void object_remove(struct builder *b, const struct ios_stmt *s, enum ir_table t,
     void *o = ir_find(b->c, t, name);
     if (!o) {
         if (!str_is(name, "default"))
-            diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "there is no %s '" STR_FMT "' to remove", what, STR_ARG(name));
+            diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "there is no %s '" STR_FMT "' to remove", what,
+                     STR_ARG(name));
         return;
     }
     symtab_del(&b->c->names, name, (uint32_t)t);

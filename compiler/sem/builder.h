@@ -14,7 +14,7 @@ struct builder {
     struct ir_config *c;
     /* object that lines of a mode apply to */
     void *cur[MODE_COUNT];
-    struct sa_settings *cur_sa;       /* of the map entry or profile */
+    struct sa_settings *cur_sa; /* of the map entry or profile */
     struct crypto_map_entry *cur_entry;
     struct other_block *cur_other;
     struct acl *cur_acl;
@@ -61,7 +61,8 @@ void set_host(struct builder *b, const struct ios_stmt *s, struct ir_host *f, co
 void set_secret(struct builder *b, struct ir_secret *f, const struct ios_val *type, const struct ios_val *v);
 /* The statement's rest text without surrounding blanks. */
 void set_text(struct builder *b, const struct ios_stmt *s, struct ir_str *f, const struct ios_val *v);
-bool check_range(struct builder *b, const struct ios_val *v, uint64_t min, uint64_t max, const char *what, const char *unit);
+bool check_range(struct builder *b, const struct ios_val *v, uint64_t min, uint64_t max, const char *what,
+                 const char *unit);
 
 static inline struct ir_mark written(struct span sp)
 {
@@ -80,8 +81,8 @@ static inline struct ir_num num_default(uint64_t v)
 
 /* Finds or makes the object `name` of a table; new ones are appended to `list`. Size and place of the name are given
  * because all named objects start alike: span, then name. */
-void *object_get(struct builder *b, enum ir_table t, struct ptrlist *list, size_t size, struct ir_str name, struct span span,
-                 bool *is_new);
+void *object_get(struct builder *b, enum ir_table t, struct ptrlist *list, size_t size, struct ir_str name,
+                 struct span span, bool *is_new);
 /* Removes by name; reports `no` of something that was never there. */
 void object_remove(struct builder *b, const struct ios_stmt *s, enum ir_table t, struct ptrlist *list, struct str name,
                    const char *what);
@@ -99,7 +100,7 @@ void map_select(struct builder *b, const struct ios_stmt *s);
 struct str interface_canonical(struct builder *b, struct str name);
 
 /* ---- passes over the finished configuration ---- */
-void defaults_apply(struct builder *b);   /* defaults.c */
+void defaults_apply(struct builder *b);     /* defaults.c */
 void references_resolve(struct builder *b); /* references.c */
 
 #endif

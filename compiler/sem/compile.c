@@ -36,7 +36,8 @@ static void unit_begin(struct builder *b, struct str host, struct span at)
 static void new_unit(void *ctx, struct str host, struct span at, bool fresh)
 {
     struct builder *b = ctx;
-    if (b->c->crypto_statements == 0 && b->c->interfaces.n == 0 && b->c->acls.n == 0) { /* nothing yet: the prompt names it */
+    if (b->c->crypto_statements == 0 && b->c->interfaces.n == 0 &&
+        b->c->acls.n == 0) { /* nothing yet: the prompt names it */
         if (host.len)
             b->c->hostname = (struct ir_str){host, written(at)};
         b->c->unit = at;
@@ -88,7 +89,8 @@ static bool has_target(const struct builder *b, const struct ios_stmt *s)
 
 static bool is_crypto(enum ios_stmt_kind k)
 {
-    return k >= S_ISAKMP_ENABLE || k == S_IF_CRYPTO_MAP || k == S_IF_CRYPTO_MAP6 || k == S_TUN_PROTECTION || k == S_OTHER;
+    return k >= S_ISAKMP_ENABLE || k == S_IF_CRYPTO_MAP || k == S_IF_CRYPTO_MAP6 || k == S_TUN_PROTECTION ||
+           k == S_OTHER;
 }
 
 static void statement(void *ctx, const struct ios_stmt *s)

@@ -37,10 +37,14 @@ static void builtin_policies(struct builder *b)
     static const struct {
         enum algo_id encr, hash, auth, group;
     } rows[] = {
-        {ALGO_ENCR_AES_CBC, ALGO_INTEG_SHA1, ALGO_AUTH_RSA_SIG, ALGO_DH_1536_MODP}, {ALGO_ENCR_AES_CBC, ALGO_INTEG_SHA1, ALGO_AUTH_PSK, ALGO_DH_1536_MODP},
-        {ALGO_ENCR_AES_CBC, ALGO_INTEG_MD5, ALGO_AUTH_RSA_SIG, ALGO_DH_1536_MODP},  {ALGO_ENCR_AES_CBC, ALGO_INTEG_MD5, ALGO_AUTH_PSK, ALGO_DH_1536_MODP},
-        {ALGO_ENCR_3DES, ALGO_INTEG_SHA1, ALGO_AUTH_RSA_SIG, ALGO_DH_1024_MODP},    {ALGO_ENCR_3DES, ALGO_INTEG_SHA1, ALGO_AUTH_PSK, ALGO_DH_1024_MODP},
-        {ALGO_ENCR_3DES, ALGO_INTEG_MD5, ALGO_AUTH_RSA_SIG, ALGO_DH_1024_MODP},     {ALGO_ENCR_3DES, ALGO_INTEG_MD5, ALGO_AUTH_PSK, ALGO_DH_1024_MODP},
+        {ALGO_ENCR_AES_CBC, ALGO_INTEG_SHA1, ALGO_AUTH_RSA_SIG, ALGO_DH_1536_MODP},
+        {ALGO_ENCR_AES_CBC, ALGO_INTEG_SHA1, ALGO_AUTH_PSK, ALGO_DH_1536_MODP},
+        {ALGO_ENCR_AES_CBC, ALGO_INTEG_MD5, ALGO_AUTH_RSA_SIG, ALGO_DH_1536_MODP},
+        {ALGO_ENCR_AES_CBC, ALGO_INTEG_MD5, ALGO_AUTH_PSK, ALGO_DH_1536_MODP},
+        {ALGO_ENCR_3DES, ALGO_INTEG_SHA1, ALGO_AUTH_RSA_SIG, ALGO_DH_1024_MODP},
+        {ALGO_ENCR_3DES, ALGO_INTEG_SHA1, ALGO_AUTH_PSK, ALGO_DH_1024_MODP},
+        {ALGO_ENCR_3DES, ALGO_INTEG_MD5, ALGO_AUTH_RSA_SIG, ALGO_DH_1024_MODP},
+        {ALGO_ENCR_3DES, ALGO_INTEG_MD5, ALGO_AUTH_PSK, ALGO_DH_1024_MODP},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct isakmp_policy *p = ARENA_NEW(b->a, struct isakmp_policy);
@@ -69,8 +73,7 @@ static void isakmp_defaults(struct builder *b)
         builtin_policies(b);
     if (c->isakmp_policies.n > 1)
         qsort(c->isakmp_policies.v, c->isakmp_policies.n, sizeof(void *), by_number);
-    PTRLIST_FOR(struct isakmp_policy, p, &c->isakmp_policies)
-    {
+    PTRLIST_FOR (struct isakmp_policy, p, &c->isakmp_policies) {
         dflt(&p->encr, ALGO_ENCR_DES);
         dflt(&p->encr_bits, algo_get((enum algo_id)p->encr.v)->keys[0]);
         dflt(&p->hash, ALGO_INTEG_SHA1);
@@ -89,8 +92,7 @@ static void add_alg(struct builder *b, struct ptrlist *l, enum algo_id id, uint1
 
 static bool all_aead(const struct ikev2_proposal *p)
 {
-    PTRLIST_FOR(struct ir_alg, a, &p->encr)
-    {
+    PTRLIST_FOR (struct ir_alg, a, &p->encr) {
         if (!algo_get(a->id)->is_aead)
             return false;
     }
@@ -99,8 +101,7 @@ static bool all_aead(const struct ikev2_proposal *p)
 
 static bool any_aead(const struct ikev2_proposal *p)
 {
-    PTRLIST_FOR(struct ir_alg, a, &p->encr)
-    {
+    PTRLIST_FOR (struct ir_alg, a, &p->encr) {
         if (algo_get(a->id)->is_aead)
             return true;
     }
@@ -130,7 +131,8 @@ static void default_proposal(struct builder *b)
     if (!p && (c->ikev2.no_default_proposal.v || !b->uses_ipsec))
         return;
     if (!p) {
-        p = object_get(b, TAB_V2_PROPOSAL, &c->ikev2_proposals, sizeof *p, builtin_name("default"), (struct span){0, 0}, NULL);
+        p = object_get(b, TAB_V2_PROPOSAL, &c->ikev2_proposals, sizeof *p, builtin_name("default"), (struct span){0, 0},
+                       NULL);
         p->is_default = num_default(1);
     }
     /* the guide: encryption aes-cbc-128 3des, integrity sha1 md5, group 5 2; lines that are written replace theirs */
@@ -152,25 +154,23 @@ static void ikev2_defaults(struct builder *b)
 {
     struct ir_config *c = b->c;
     default_proposal(b);
-    PTRLIST_FOR(struct ikev2_proposal, p, &c->ikev2_proposals)
-    {
+    PTRLIST_FOR (struct ikev2_proposal, p, &c->ikev2_proposals) {
         if (p->prf.n == 0)
-            PTRLIST_FOR(struct ir_alg, a, &p->integ)
-            {
+            PTRLIST_FOR (struct ir_alg, a, &p->integ) {
                 add_alg(b, &p->prf, a->id, 0);
             }
         p->complete = num_default(proposal_complete(p));
     }
     if (!ir_find(c, TAB_V2_POLICY, str_lit("default")) && !c->ikev2.no_default_policy.v && b->uses_ipsec) {
-        struct ikev2_policy *p = object_get(b, TAB_V2_POLICY, &c->ikev2_policies, sizeof *p, builtin_name("default"), (struct span){0, 0}, NULL);
+        struct ikev2_policy *p = object_get(b, TAB_V2_POLICY, &c->ikev2_policies, sizeof *p, builtin_name("default"),
+                                            (struct span){0, 0}, NULL);
         p->is_default = num_default(1);
         p->fvrf = builtin_name("any");
         struct ir_ref *r = ARENA_NEW(b->a, struct ir_ref);
         *r = (struct ir_ref){str_lit("default"), {{0, 0}, ORIGIN_DEFAULT}, NULL};
         ptrlist_add(b->a, &p->proposals, r);
     }
-    PTRLIST_FOR(struct ikev2_profile, p, &c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &c->ikev2_profiles) {
         dflt(&p->lifetime_s, 86400);
         p->complete = num_default(p->auth_local.n && p->auth_remote.n && (p->match_identities.n || p->cert_maps.n));
     }
@@ -191,7 +191,8 @@ static void default_set(struct builder *b)
     struct ir_config *c = b->c;
     if (!b->uses_ipsec || c->ipsec.no_default_transform_set.v || ir_find(c, TAB_TRANSFORM_SET, str_lit("default")))
         return;
-    struct transform_set *t = object_get(b, TAB_TRANSFORM_SET, &c->transform_sets, sizeof *t, builtin_name("default"), (struct span){0, 0}, NULL);
+    struct transform_set *t = object_get(b, TAB_TRANSFORM_SET, &c->transform_sets, sizeof *t, builtin_name("default"),
+                                         (struct span){0, 0}, NULL);
     t->is_default = num_default(1);
     t->mode = builtin_name("transport");
     static const struct {
@@ -200,7 +201,8 @@ static void default_set(struct builder *b)
     } parts[] = {{ALGO_ENCR_AES_CBC, 128}, {ALGO_INTEG_SHA1, 160}};
     for (size_t i = 0; i < 2; i++) {
         struct ir_transform *x = ARENA_NEW(b->a, struct ir_transform);
-        *x = (struct ir_transform){.proto = PROTO_ESP, .alg = parts[i].alg, .bits = parts[i].bits, .m = {{0, 0}, ORIGIN_DEFAULT}};
+        *x = (struct ir_transform){
+            .proto = PROTO_ESP, .alg = parts[i].alg, .bits = parts[i].bits, .m = {{0, 0}, ORIGIN_DEFAULT}};
         ptrlist_add(b->a, &t->transforms, x);
     }
 }
@@ -244,26 +246,23 @@ static void ipsec_defaults(struct builder *b)
     if (g->optional.v)
         dflt(&g->optional_retry_s, 300);
     default_set(b);
-    PTRLIST_FOR(struct transform_set, t, &c->transform_sets)
-    {
+    PTRLIST_FOR (struct transform_set, t, &c->transform_sets) {
         dflt_str(&t->mode, "tunnel");
     }
     if (b->uses_ipsec && !ir_find(c, TAB_IPSEC_PROFILE, str_lit("default"))) {
-        struct ipsec_profile *p = object_get(b, TAB_IPSEC_PROFILE, &c->ipsec_profiles, sizeof *p, builtin_name("default"), (struct span){0, 0}, NULL);
+        struct ipsec_profile *p = object_get(b, TAB_IPSEC_PROFILE, &c->ipsec_profiles, sizeof *p,
+                                             builtin_name("default"), (struct span){0, 0}, NULL);
         p->is_default = num_default(1);
     }
-    PTRLIST_FOR(struct ipsec_profile, p, &c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &c->ipsec_profiles) {
         sa_defaults(b, &p->sa, true);
     }
 }
 
 static void map_defaults(struct builder *b, struct ptrlist *maps)
 {
-    PTRLIST_FOR(struct crypto_map, m, maps)
-    {
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+    PTRLIST_FOR (struct crypto_map, m, maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             bool ike = e->type.v == ENTRY_ISAKMP || e->type.v == ENTRY_UNTYPED;
             if (ike || e->type.v == ENTRY_MANUAL)
                 sa_defaults(b, &e->sa, ike);
@@ -274,14 +273,14 @@ static void map_defaults(struct builder *b, struct ptrlist *maps)
 /* Does this configuration hold anything about IPsec? If not, built-in objects would only be noise. */
 static bool uses_ipsec(const struct ir_config *c)
 {
-    const struct ptrlist *const lists[] = {&c->isakmp_policies, &c->isakmp_keys, &c->keyrings, &c->isakmp_profiles, &c->isakmp_peers,
-                                           &c->ikev2_proposals, &c->ikev2_policies, &c->ikev2_keyrings, &c->ikev2_profiles,
-                                           &c->transform_sets, &c->ipsec_profiles, &c->crypto_maps, &c->dynamic_maps};
+    const struct ptrlist *const lists[] = {
+        &c->isakmp_policies, &c->isakmp_keys,    &c->keyrings,       &c->isakmp_profiles, &c->isakmp_peers,
+        &c->ikev2_proposals, &c->ikev2_policies, &c->ikev2_keyrings, &c->ikev2_profiles,  &c->transform_sets,
+        &c->ipsec_profiles,  &c->crypto_maps,    &c->dynamic_maps};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (lists[i]->n)
             return true;
-    PTRLIST_FOR(struct interface, f, &c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, f, &c->interfaces) {
         if (IR_IS_SET(f->crypto_map) || IR_IS_SET(f->crypto_map6) || IR_IS_SET(f->protection))
             return true;
     }
@@ -296,13 +295,11 @@ void defaults_apply(struct builder *b)
     ipsec_defaults(b);
     map_defaults(b, &b->c->crypto_maps);
     map_defaults(b, &b->c->dynamic_maps);
-    PTRLIST_FOR(struct interface, i, &b->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &b->c->interfaces) {
         if (i->name.s.len > 6 && memcmp(i->name.s.p, "Tunnel", 6) == 0)
             dflt_str(&i->tunnel_mode, "gre ip");
     }
-    PTRLIST_FOR(struct acl, a, &b->c->acls)
-    {
+    PTRLIST_FOR (struct acl, a, &b->c->acls) {
         acl_finish(b, a);
     }
 }

@@ -18,7 +18,8 @@ static void interface(struct builder *b, const struct ios_stmt *s)
             *old = (struct interface){.span = old->span, .name = old->name};
         return;
     }
-    b->cur[MODE_INTERFACE] = object_get(b, TAB_INTERFACE, &b->c->interfaces, sizeof(struct interface), name, s->span, NULL);
+    b->cur[MODE_INTERFACE] =
+        object_get(b, TAB_INTERFACE, &b->c->interfaces, sizeof(struct interface), name, s->span, NULL);
 }
 
 static void add_address(struct builder *b, const struct ios_stmt *s, struct interface *i)
@@ -32,7 +33,8 @@ static void add_address(struct builder *b, const struct ios_stmt *s, struct inte
     if (ARG(1)->kind == IOS_V_ADDR) {
         int n = mask4_len(addr_v4(&ARG(1)->u.addr));
         if (n < 0) {
-            diag_add(b->diags, D_BAD_MASK, ARG(1)->span, "'" STR_FMT "' is not a subnet mask", STR_ARG(val_str(b, ARG(1))));
+            diag_add(b->diags, D_BAD_MASK, ARG(1)->span, "'" STR_FMT "' is not a subnet mask",
+                     STR_ARG(val_str(b, ARG(1))));
             return;
         }
         plen = (unsigned)n;
@@ -277,8 +279,8 @@ static void nat_rule(struct builder *b, const struct ios_stmt *s)
     }
     for (uint32_t i = 0; i < b->c->nat_rules.n && (undo(s) || b->c->nat_rules.n < 64); i++) {
         struct nat_rule *o = b->c->nat_rules.v[i];
-        if (!str_eq(o->kind.s, r->kind.s) || !str_eq(o->acl.name, r->acl.name) || !str_eq(o->route_map.name, r->route_map.name) ||
-            !str_eq(o->text.s, r->text.s))
+        if (!str_eq(o->kind.s, r->kind.s) || !str_eq(o->acl.name, r->acl.name) ||
+            !str_eq(o->route_map.name, r->route_map.name) || !str_eq(o->text.s, r->text.s))
             continue;
         if (undo(s))
             ptrlist_remove(&b->c->nat_rules, i);
@@ -299,7 +301,9 @@ static void nat_pool(struct builder *b, const struct ios_stmt *s)
     struct nat_pool *p = object_get(b, TAB_NAT_POOL, &b->c->nat_pools, sizeof *p, val_name(b, ARG(0)), s->span, NULL);
     set_addr(b, s, &p->first, ARG(1));
     set_addr(b, s, &p->last, ARG(2));
-    int n = ARG(3)->kind == IOS_V_ADDR ? mask4_len(addr_v4(&ARG(3)->u.addr)) : ARG(4)->u.num <= 32 ? (int)ARG(4)->u.num : -1;
+    int n = ARG(3)->kind == IOS_V_ADDR ? mask4_len(addr_v4(&ARG(3)->u.addr))
+            : ARG(4)->u.num <= 32      ? (int)ARG(4)->u.num
+                                       : -1;
     if (n < 0)
         diag_add(b->diags, D_BAD_MASK, s->span, "the mask of this pool is not a subnet mask");
     else

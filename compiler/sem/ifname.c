@@ -4,18 +4,70 @@
 
 /* `Gi0/0`, `gi 0/0` and `GigabitEthernet0/0` are one interface. In order of preference for short prefixes. */
 static const char *const if_types[] = {
-    "GigabitEthernet", "FastEthernet", "Ethernet", "TenGigabitEthernet", "Serial", "Loopback", "Tunnel", "Port-channel", "Vlan",
-    "Dialer", "Virtual-Template", "Virtual-Access", "BDI", "BVI", "Cellular", "ATM", "Async", "Null", "Multilink", "MFR", "POS",
-    "TwentyFiveGigE", "FortyGigabitEthernet", "HundredGigE", "TwoGigabitEthernet", "FiveGigabitEthernet", "AppGigabitEthernet",
-    "LISP", "NVI", "nve", "VirtualPortGroup", "Wlan-GigabitEthernet", "Embedded-Service-Engine", "Group-Async", "BRI", "Bundle-Ether",
-    "Service-Engine", "Integrated-Service-Engine", "Management", "Hssi", "TokenRing", "FDDI", "CEM", "EOBC", "vmi", "pseudowire", "SM",
-    "ucse", "Port-group", "Lex", "CTunnel", "Vif", "Dot11Radio", "wlan-ap", "InternalInterface", "AccessGigabitEthernet", "overlay",
+    "GigabitEthernet",
+    "FastEthernet",
+    "Ethernet",
+    "TenGigabitEthernet",
+    "Serial",
+    "Loopback",
+    "Tunnel",
+    "Port-channel",
+    "Vlan",
+    "Dialer",
+    "Virtual-Template",
+    "Virtual-Access",
+    "BDI",
+    "BVI",
+    "Cellular",
+    "ATM",
+    "Async",
+    "Null",
+    "Multilink",
+    "MFR",
+    "POS",
+    "TwentyFiveGigE",
+    "FortyGigabitEthernet",
+    "HundredGigE",
+    "TwoGigabitEthernet",
+    "FiveGigabitEthernet",
+    "AppGigabitEthernet",
+    "LISP",
+    "NVI",
+    "nve",
+    "VirtualPortGroup",
+    "Wlan-GigabitEthernet",
+    "Embedded-Service-Engine",
+    "Group-Async",
+    "BRI",
+    "Bundle-Ether",
+    "Service-Engine",
+    "Integrated-Service-Engine",
+    "Management",
+    "Hssi",
+    "TokenRing",
+    "FDDI",
+    "CEM",
+    "EOBC",
+    "vmi",
+    "pseudowire",
+    "SM",
+    "ucse",
+    "Port-group",
+    "Lex",
+    "CTunnel",
+    "Vif",
+    "Dot11Radio",
+    "wlan-ap",
+    "InternalInterface",
+    "AccessGigabitEthernet",
+    "overlay",
 };
 
 struct str interface_canonical(struct builder *b, struct str name)
 {
     uint32_t letters = 0;
-    while (letters < name.len && (((name.p[letters] | 32) >= 'a' && (name.p[letters] | 32) <= 'z') || name.p[letters] == '-'))
+    while (letters < name.len &&
+           (((name.p[letters] | 32) >= 'a' && (name.p[letters] | 32) <= 'z') || name.p[letters] == '-'))
         letters++;
     uint32_t num = letters;
     while (num < name.len && (name.p[num] == ' ' || name.p[num] == '\t'))

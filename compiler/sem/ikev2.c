@@ -24,7 +24,7 @@ static void proposal_line(struct builder *b, const struct ios_stmt *s)
         set_text(b, s, &p->pqc, ARG(0));
         return;
     }
-    struct ptrlist *l = s->kind == S_V2_ENCRYPTION ? &p->encr
+    struct ptrlist *l = s->kind == S_V2_ENCRYPTION  ? &p->encr
                         : s->kind == S_V2_INTEGRITY ? &p->integ
                         : s->kind == S_V2_PRF       ? &p->prf
                                                     : &p->group;
@@ -147,7 +147,8 @@ static void peer_line(struct builder *b, const struct ios_stmt *s)
     }
     default: /* ppk: only that there is one; its key is not kept */
         p->ppk = undo(s) ? (struct ir_str){0} : (struct ir_str){str_lit("configured"), written(s->span)};
-        diag_add(b->diags, D_RECOGNISED_ONLY, s->span, "post-quantum preshared keys (RFC 8784) are recognised, not carried over");
+        diag_add(b->diags, D_RECOGNISED_ONLY, s->span,
+                 "post-quantum preshared keys (RFC 8784) are recognised, not carried over");
         break;
     }
 }
@@ -301,7 +302,8 @@ static void global_line(struct builder *b, const struct ios_stmt *s)
     } rows[] = {
         {"window", offsetof(struct ikev2_globals, window), 1, 200, "window", "messages"},
         {"cookie-challenge", offsetof(struct ikev2_globals, cookie_challenge), 0, 1000, "cookie-challenge", ""},
-        {"max-in-negotation-sa", offsetof(struct ikev2_globals, max_in_negotiation), 1, 9999, "max-in-negotation-sa", ""},
+        {"max-in-negotation-sa", offsetof(struct ikev2_globals, max_in_negotiation), 1, 9999, "max-in-negotation-sa",
+         ""},
         {"max-sa", offsetof(struct ikev2_globals, max_sa), 1, 9999, "max-sa", ""},
         {"sa-init", offsetof(struct ikev2_globals, queue_sa_init), 100, 100000, "queue sa-init", ""},
         {"certificate-cache", offsetof(struct ikev2_globals, certificate_cache), 1, 2000, "certificate-cache", ""},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Transform sets, ipsec profiles, global `crypto ipsec`, and the SA settings that maps and profiles share (§4, §6.2). */
+/* Transform sets, ipsec profiles, global `crypto ipsec`, and the SA settings that maps and profiles share (§4, §6.2).
+ */
 #include "compiler/sem/builder.h"
 
 #define ARG(n) (&s->args[n])
@@ -27,12 +28,14 @@ static void transforms_set(struct builder *b, const struct ios_stmt *s, struct t
             ptrlist_add(b->a, &ts->transforms, last);
             continue;
         }
-        if (last && !last->bits_written && algo_get(last->alg)->keys[1] && algo_key_legal(last->alg, (unsigned)v->u.num)) {
+        if (last && !last->bits_written && algo_get(last->alg)->keys[1] &&
+            algo_key_legal(last->alg, (unsigned)v->u.num)) {
             last->bits = (uint16_t)v->u.num;
             last->bits_written = true;
             last->m.span.len = v->span.off + v->span.len - last->m.span.off;
         } else {
-            diag_add(b->diags, D_BAD_VALUE, v->span, "'" STR_FMT "' is not a key size here: 128, 192 or 256 may follow esp-aes, esp-gcm and esp-gmac",
+            diag_add(b->diags, D_BAD_VALUE, v->span,
+                     "'" STR_FMT "' is not a key size here: 128, 192 or 256 may follow esp-aes, esp-gcm and esp-gmac",
                      STR_ARG(val_str(b, v)));
         }
     }
@@ -52,7 +55,8 @@ static void transform_set(struct builder *b, const struct ios_stmt *s)
         return;
     }
     bool is_new;
-    struct transform_set *ts = object_get(b, TAB_TRANSFORM_SET, &b->c->transform_sets, sizeof *ts, val_name(b, ARG(0)), s->span, &is_new);
+    struct transform_set *ts =
+        object_get(b, TAB_TRANSFORM_SET, &b->c->transform_sets, sizeof *ts, val_name(b, ARG(0)), s->span, &is_new);
     if (!is_new && ts->transforms.n && ts->span.off != s->span.off) {
         struct transform_set old = *ts;
         transforms_set(b, s, ts);
@@ -62,13 +66,16 @@ static void transform_set(struct builder *b, const struct ios_stmt *s)
             same = x->alg == y->alg && x->bits == y->bits && x->proto == y->proto;
         }
         if (!same) {
-            struct diag *d = diag_add(b->diags, D_REDEFINED, s->span, "transform set '" STR_FMT "' is defined again with other transforms", STR_ARG(name));
+            struct diag *d =
+                diag_add(b->diags, D_REDEFINED, s->span,
+                         "transform set '" STR_FMT "' is defined again with other transforms", STR_ARG(name));
             diag_note(b->diags, d, old.span, "first defined here");
         }
     } else {
         transforms_set(b, s, ts);
     }
-    b->c->ipsec.no_default_transform_set = str_is(name, "default") ? (struct ir_num){0} : b->c->ipsec.no_default_transform_set;
+    b->c->ipsec.no_default_transform_set =
+        str_is(name, "default") ? (struct ir_num){0} : b->c->ipsec.no_default_transform_set;
     b->cur[MODE_TRANSFORM] = ts;
 }
 
@@ -97,14 +104,16 @@ static void profile(struct builder *b, const struct ios_stmt *s)
         object_remove(b, s, TAB_IPSEC_PROFILE, &b->c->ipsec_profiles, val_str(b, ARG(0)), "ipsec profile");
         return;
     }
-    struct ipsec_profile *p = object_get(b, TAB_IPSEC_PROFILE, &b->c->ipsec_profiles, sizeof *p, val_name(b, ARG(0)), s->span, NULL);
+    struct ipsec_profile *p =
+        object_get(b, TAB_IPSEC_PROFILE, &b->c->ipsec_profiles, sizeof *p, val_name(b, ARG(0)), s->span, NULL);
     b->cur[MODE_IPSEC_PROFILE] = p;
     b->cur_sa = &p->sa;
 }
 
 /* The same words are legal globally and per entry; the fields stand in two structs of the same shape. */
 struct sa_fields {
-    struct ir_num *lifetime_s, *lifetime_kb, *kb_disabled, *window, *replay_disabled, *idle, *idle_default, *pps, *dummy_s;
+    struct ir_num *lifetime_s, *lifetime_kb, *kb_disabled, *window, *replay_disabled, *idle, *idle_default, *pps,
+        *dummy_s;
     struct ir_str *ecn, *dfbit;
     uint64_t max_seconds;
 };
@@ -114,10 +123,22 @@ static struct sa_fields fields_of(struct builder *b, const struct ios_stmt *s)
     struct ipsec_globals *g = &b->c->ipsec;
     struct sa_settings *e = b->cur_sa;
     if (s->mode == MODE_GLOBAL && !s->one_line)
-        return (struct sa_fields){&g->lifetime_s, &g->lifetime_kb, &g->lifetime_kb_disabled, &g->replay_window, &g->replay_disabled,
-                                  &g->idle_s, NULL, &g->dummy_pps, &g->dummy_s, &g->ecn, &g->df_bit, 86400};
-    return (struct sa_fields){&e->lifetime_s, &e->lifetime_kb, &e->lifetime_kb_disabled, &e->replay_window, &e->replay_disabled,
-                              &e->idle_s, &e->idle_default, &e->dummy_pps, &e->dummy_s, &e->ecn, &e->dfbit, 2592000};
+        return (struct sa_fields){&g->lifetime_s,
+                                  &g->lifetime_kb,
+                                  &g->lifetime_kb_disabled,
+                                  &g->replay_window,
+                                  &g->replay_disabled,
+                                  &g->idle_s,
+                                  NULL,
+                                  &g->dummy_pps,
+                                  &g->dummy_s,
+                                  &g->ecn,
+                                  &g->df_bit,
+                                  86400};
+    return (struct sa_fields){&e->lifetime_s,    &e->lifetime_kb,     &e->lifetime_kb_disabled,
+                              &e->replay_window, &e->replay_disabled, &e->idle_s,
+                              &e->idle_default,  &e->dummy_pps,       &e->dummy_s,
+                              &e->ecn,           &e->dfbit,           2592000};
 }
 
 static void set_lifetime_kb(struct builder *b, const struct ios_stmt *s, const struct sa_fields *f)
@@ -149,8 +170,8 @@ static void set_replay(struct builder *b, const struct ios_stmt *s, const struct
             *f->replay_disabled = (struct ir_num){0};
             return;
         }
-    diag_add(b->diags, D_OUT_OF_RANGE, ARG(0)->span, "replay window-size " STR_FMT " is not one of 64, 128, 256, 512, 1024",
-             STR_ARG(val_str(b, ARG(0))));
+    diag_add(b->diags, D_OUT_OF_RANGE, ARG(0)->span,
+             "replay window-size " STR_FMT " is not one of 64, 128, 256, 512, 1024", STR_ARG(val_str(b, ARG(0))));
 }
 
 static void sa_line(struct builder *b, const struct ios_stmt *s)
@@ -200,13 +221,16 @@ static void sa_line(struct builder *b, const struct ios_stmt *s)
         break;
     default: /* level per-host */
         if (global)
-            diag_add(b->diags, D_WRONG_PLACE, s->span, "level per-host belongs into a crypto map entry: here it has no effect");
+            diag_add(b->diags, D_WRONG_PLACE, s->span,
+                     "level per-host belongs into a crypto map entry: here it has no effect");
         else
             set_flag(b, s, &b->cur_sa->per_host);
         break;
     }
     if (s->misprint) {
-        struct diag *d = diag_add(b->diags, D_MISPRINT, s->misprint_at, "the guide prints the global command here; a router takes 'set security-association dummy'");
+        struct diag *d =
+            diag_add(b->diags, D_MISPRINT, s->misprint_at,
+                     "the guide prints the global command here; a router takes 'set security-association dummy'");
         (void)d;
     }
 }

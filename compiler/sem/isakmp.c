@@ -19,7 +19,8 @@ static void policy_remove(struct builder *b, const struct ios_stmt *s)
         found = true;
     }
     if (!found)
-        diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "there is no isakmp policy " STR_FMT " to remove", STR_ARG(val_str(b, ARG(0))));
+        diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "there is no isakmp policy " STR_FMT " to remove",
+                 STR_ARG(val_str(b, ARG(0))));
 }
 
 static void policy(struct builder *b, const struct ios_stmt *s)
@@ -51,7 +52,8 @@ static void policy_line(struct builder *b, const struct ios_stmt *s)
         set_alg(b, s, &p->encr, ARG(0));
         p->encr_bits = (struct ir_num){0};
         if (!undo(s) && has(ARG(1))) {
-            if (algo_key_legal((enum algo_id)ARG(0)->u.num, (unsigned)ARG(1)->u.num) && algo_get((enum algo_id)ARG(0)->u.num)->keys[1])
+            if (algo_key_legal((enum algo_id)ARG(0)->u.num, (unsigned)ARG(1)->u.num) &&
+                algo_get((enum algo_id)ARG(0)->u.num)->keys[1])
                 p->encr_bits = num_of(ARG(1)->u.num, ARG(1)->span);
             else
                 diag_add(b->diags, D_BAD_VALUE, ARG(1)->span, "expected 128, 192 or 256 after aes, found '" STR_FMT "'",
@@ -76,7 +78,10 @@ static void policy_line(struct builder *b, const struct ios_stmt *s)
 static void key_peer(struct builder *b, struct psk *k, const struct ios_val *kind, const struct ios_val *value,
                      const struct ios_val *mask)
 {
-    k->kind = num_of(val_is(kind, "hostname") ? KEY_HOSTNAME : val_is(kind, "ipv6") ? KEY_IPV6 : KEY_ADDRESS, kind->span);
+    k->kind = num_of(val_is(kind, "hostname") ? KEY_HOSTNAME
+                     : val_is(kind, "ipv6")   ? KEY_IPV6
+                                              : KEY_ADDRESS,
+                     kind->span);
     k->peer = (struct ir_host){.m = written(value->span)};
     if (value->kind == IOS_V_ADDR && !val_is(kind, "hostname")) {
         k->peer.addr = value->u.addr;
@@ -181,8 +186,8 @@ static void profile(struct builder *b, const struct ios_stmt *s)
         object_remove(b, s, TAB_ISAKMP_PROFILE, &b->c->isakmp_profiles, val_str(b, ARG(0)), "isakmp profile");
         return;
     }
-    b->cur[MODE_ISAKMP_PROFILE] = object_get(b, TAB_ISAKMP_PROFILE, &b->c->isakmp_profiles, sizeof(struct isakmp_profile),
-                                             val_name(b, ARG(0)), s->span, NULL);
+    b->cur[MODE_ISAKMP_PROFILE] = object_get(b, TAB_ISAKMP_PROFILE, &b->c->isakmp_profiles,
+                                             sizeof(struct isakmp_profile), val_name(b, ARG(0)), s->span, NULL);
 }
 
 static void profile_identity(struct builder *b, const struct ios_stmt *s, struct isakmp_profile *p)
@@ -204,8 +209,8 @@ static void profile_identity(struct builder *b, const struct ios_stmt *s, struct
         m->vrf = val_name(b, ARG(3));
     for (uint32_t i = 0; i < p->identities.n; i++) {
         struct identity_match *o = p->identities.v[i];
-        if (!str_eq(o->kind.s, m->kind.s) || !str_eq(o->value.s, m->value.s) || !addr_eq(&o->address.a, &m->address.a) ||
-            !addr_eq(&o->mask.a, &m->mask.a))
+        if (!str_eq(o->kind.s, m->kind.s) || !str_eq(o->value.s, m->value.s) ||
+            !addr_eq(&o->address.a, &m->address.a) || !addr_eq(&o->mask.a, &m->mask.a))
             continue;
         if (undo(s))
             ptrlist_remove(&p->identities, i);
@@ -328,9 +333,10 @@ static void global_line(struct builder *b, const struct ios_stmt *s)
         set_flag(b, s, &g->invalid_spi_recovery);
         break;
     case S_ISAKMP_FLAG:
-        set_flag(b, s, val_is(ARG(0), "fragmentation") ? &g->fragmentation
-                       : val_is(ARG(0), "performance") ? &g->performance
-                                                       : &g->disconnect_revoked);
+        set_flag(b, s,
+                 val_is(ARG(0), "fragmentation") ? &g->fragmentation
+                 : val_is(ARG(0), "performance") ? &g->performance
+                                                 : &g->disconnect_revoked);
         break;
     case S_ISAKMP_DIAGNOSE:
         set_range(b, s, &g->diagnose_error, ARG(0), 0, 1000, "error count", "");

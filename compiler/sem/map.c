@@ -77,7 +77,10 @@ static void remove_entry(struct builder *b, const struct ios_stmt *s)
 
 static enum entry_type type_of(const struct ios_val *v)
 {
-    return val_is(v, "ipsec-manual") ? ENTRY_MANUAL : val_is(v, "gdoi") ? ENTRY_GDOI : val_is(v, "ipsec-isakmp") ? ENTRY_ISAKMP : ENTRY_UNTYPED;
+    return val_is(v, "ipsec-manual")   ? ENTRY_MANUAL
+           : val_is(v, "gdoi")         ? ENTRY_GDOI
+           : val_is(v, "ipsec-isakmp") ? ENTRY_ISAKMP
+                                       : ENTRY_UNTYPED;
 }
 
 static void crypto_map(struct builder *b, const struct ios_stmt *s)
@@ -91,11 +94,12 @@ static void crypto_map(struct builder *b, const struct ios_stmt *s)
     if (t == ENTRY_ISAKMP && has(ARG(1)))
         t = ENTRY_DYNAMIC;
     if (t != ENTRY_UNTYPED && e->type.v != ENTRY_UNTYPED && e->type.v != t) {
-        struct diag *d = diag_add(b->diags, D_TYPE_CHANGED, ARG(0)->span, "entry %llu is %s already: the router refuses another type",
+        struct diag *d = diag_add(b->diags, D_TYPE_CHANGED, ARG(0)->span,
+                                  "entry %llu is %s already: the router refuses another type",
                                   (unsigned long long)e->seq.v, entry_type_word((enum entry_type)e->type.v));
         diag_note(b->diags, d, e->type.m.span, "its type was given here");
-        diag_hint(b->diags, d, "remove the entry first: no crypto map " STR_FMT " %llu", STR_ARG(val_str(b, &s->map_name)),
-                  (unsigned long long)e->seq.v);
+        diag_hint(b->diags, d, "remove the entry first: no crypto map " STR_FMT " %llu",
+                  STR_ARG(val_str(b, &s->map_name)), (unsigned long long)e->seq.v);
     } else if (t != ENTRY_UNTYPED) {
         e->type = num_of(t, ARG(0)->span);
         if (has(ARG(1)))
@@ -145,7 +149,8 @@ static void set_peer(struct builder *b, const struct ios_stmt *s)
 {
     struct crypto_map_entry *e = b->cur_entry;
     if (s->misprint || has(ARG(3)))
-        diag_add(b->diags, D_MISPRINT, ARG(3)->span, "'set-peer' is how the guide prints 'set peer'; a router takes two words");
+        diag_add(b->diags, D_MISPRINT, ARG(3)->span,
+                 "'set-peer' is how the guide prints 'set peer'; a router takes two words");
     if (undo(s) && !has(ARG(0))) {
         e->peers.n = 0;
         return;

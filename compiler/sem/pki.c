@@ -13,7 +13,8 @@ static void trustpoint(struct builder *b, const struct ios_stmt *s)
     if (undo(s))
         object_remove(b, s, TAB_TRUSTPOINT, &b->c->trustpoints, val_str(b, ARG(0)), "trustpoint");
     else
-        b->cur[MODE_TRUSTPOINT] = object_get(b, TAB_TRUSTPOINT, &b->c->trustpoints, sizeof(struct trustpoint), val_name(b, ARG(0)), s->span, NULL);
+        b->cur[MODE_TRUSTPOINT] = object_get(b, TAB_TRUSTPOINT, &b->c->trustpoints, sizeof(struct trustpoint),
+                                             val_name(b, ARG(0)), s->span, NULL);
 }
 
 static void trustpoint_line(struct builder *b, const struct ios_stmt *s)
@@ -39,7 +40,8 @@ static void trustpoint_line(struct builder *b, const struct ios_stmt *s)
             set_range(b, s, &t->keypair_bits, ARG(1), 256, 8192, "key size", "bits");
         break;
     case S_TP_HASH:
-        t->hash = undo(s) ? (struct ir_str){0} : (struct ir_str){source_slice(b->src, ARG(0)->span), written(ARG(0)->span)};
+        t->hash =
+            undo(s) ? (struct ir_str){0} : (struct ir_str){source_slice(b->src, ARG(0)->span), written(ARG(0)->span)};
         break;
     case S_TP_FQDN:
         set_str(b, s, &t->fqdn, ARG(0));
@@ -60,7 +62,8 @@ static void chain(struct builder *b, const struct ios_stmt *s)
     if (undo(s))
         object_remove(b, s, TAB_CERT_CHAIN, &b->c->cert_chains, val_str(b, ARG(0)), "certificate chain");
     else
-        b->cur[MODE_CERT_CHAIN] = object_get(b, TAB_CERT_CHAIN, &b->c->cert_chains, sizeof(struct cert_chain), val_name(b, ARG(0)), s->span, NULL);
+        b->cur[MODE_CERT_CHAIN] = object_get(b, TAB_CERT_CHAIN, &b->c->cert_chains, sizeof(struct cert_chain),
+                                             val_name(b, ARG(0)), s->span, NULL);
 }
 
 static unsigned nibble(char c)
@@ -84,7 +87,8 @@ static struct ir_str from_bio(struct builder *b, BIO *bio, struct span span)
 {
     char *p = NULL;
     long n = BIO_get_mem_data(bio, &p);
-    struct ir_str r = {{arena_strndup(b->a, p ? p : "", n > 0 ? (size_t)n : 0), n > 0 ? (uint32_t)n : 0}, written(span)};
+    struct ir_str r = {{arena_strndup(b->a, p ? p : "", n > 0 ? (size_t)n : 0), n > 0 ? (uint32_t)n : 0},
+                       written(span)};
     (void)BIO_reset(bio);
     return r;
 }
@@ -220,7 +224,8 @@ static void identity(struct builder *b, const struct ios_stmt *s)
     if (undo(s))
         object_remove(b, s, TAB_IDENTITY, &b->c->identities, val_str(b, ARG(0)), "crypto identity");
     else
-        b->cur[MODE_IDENTITY] = object_get(b, TAB_IDENTITY, &b->c->identities, sizeof(struct crypto_identity), val_name(b, ARG(0)), s->span, NULL);
+        b->cur[MODE_IDENTITY] = object_get(b, TAB_IDENTITY, &b->c->identities, sizeof(struct crypto_identity),
+                                           val_name(b, ARG(0)), s->span, NULL);
 }
 
 static void identity_line(struct builder *b, const struct ios_stmt *s)
@@ -264,16 +269,23 @@ static void say_recognised(struct builder *b, const struct ios_stmt *s)
     static const struct {
         const char *start, *what;
     } features[] = {
-        {"crypto gdoi", "GETVPN (GDOI)"}, {"crypto gkm", "GETVPN (GKM)"}, {"crypto ipsec client ezvpn", "Easy VPN client"},
-        {"crypto isakmp client configuration group", "Easy VPN server group"}, {"crypto ctcp", "IPsec over TCP"},
-        {"crypto ikev2 client flexvpn", "FlexVPN client"}, {"crypto ikev2 authorization policy", "FlexVPN authorization policy"},
-        {"crypto ikev2 cluster", "IKEv2 load balancer"}, {"crypto vpn anyconnect", "AnyConnect"}, {"crypto ssl", "SSL VPN"},
+        {"crypto gdoi", "GETVPN (GDOI)"},
+        {"crypto gkm", "GETVPN (GKM)"},
+        {"crypto ipsec client ezvpn", "Easy VPN client"},
+        {"crypto isakmp client configuration group", "Easy VPN server group"},
+        {"crypto ctcp", "IPsec over TCP"},
+        {"crypto ikev2 client flexvpn", "FlexVPN client"},
+        {"crypto ikev2 authorization policy", "FlexVPN authorization policy"},
+        {"crypto ikev2 cluster", "IKEv2 load balancer"},
+        {"crypto vpn anyconnect", "AnyConnect"},
+        {"crypto ssl", "SSL VPN"},
     };
     struct str t = source_slice(b->src, s->span);
     for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
         size_t n = strlen(features[i].start);
         if (t.len >= n && str_prefix_of((struct str){t.p, (uint32_t)n}, features[i].start)) {
-            diag_add(b->diags, D_RECOGNISED_ONLY, s->span, "%s is recognised; nothing here corresponds to it", features[i].what);
+            diag_add(b->diags, D_RECOGNISED_ONLY, s->span, "%s is recognised; nothing here corresponds to it",
+                     features[i].what);
             return;
         }
     }
@@ -317,7 +329,8 @@ static void other(struct builder *b, const struct ios_stmt *s)
 
 static void asa(struct builder *b, const struct ios_stmt *s)
 {
-    diag_add(b->diags, D_ASA_COMMAND, s->span, "this is a command of the ASA or PIX: IOS does not have it, the line is left out");
+    diag_add(b->diags, D_ASA_COMMAND, s->span,
+             "this is a command of the ASA or PIX: IOS does not have it, the line is left out");
 }
 
 static void description(struct builder *b, const struct ios_stmt *s)

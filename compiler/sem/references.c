@@ -13,16 +13,14 @@ static void resolve(struct builder *b, struct ir_ref *r, enum ir_table t)
 
 static void resolve_list(struct builder *b, struct ptrlist *l, enum ir_table t)
 {
-    PTRLIST_FOR(struct ir_ref, r, l)
-    {
+    PTRLIST_FOR (struct ir_ref, r, l) {
         resolve(b, r, t);
     }
 }
 
 static void resolve_local(struct builder *b, struct ptrlist *l)
 {
-    PTRLIST_FOR(struct local_address, a, l)
-    {
+    PTRLIST_FOR (struct local_address, a, l) {
         resolve(b, &a->interface, TAB_INTERFACE);
     }
 }
@@ -43,20 +41,16 @@ static void resolve_ace_end(struct builder *b, struct ace_end *e)
 
 static void resolve_acls(struct builder *b)
 {
-    PTRLIST_FOR(struct acl, a, &b->c->acls)
-    {
-        PTRLIST_FOR(struct ace, x, &a->aces)
-        {
+    PTRLIST_FOR (struct acl, a, &b->c->acls) {
+        PTRLIST_FOR (struct ace, x, &a->aces) {
             resolve_ace_end(b, &x->src);
             resolve_ace_end(b, &x->dst);
             if (x->service_group.len)
                 x->service = ir_find(b->c, TAB_OBJECT_GROUP, x->service_group);
         }
     }
-    PTRLIST_FOR(struct object_group, g, &b->c->object_groups)
-    {
-        PTRLIST_FOR(struct object_item, it, &g->items)
-        {
+    PTRLIST_FOR (struct object_group, g, &b->c->object_groups) {
+        PTRLIST_FOR (struct object_item, it, &g->items) {
             if (it->is_group)
                 it->group = ir_find(b->c, TAB_OBJECT_GROUP, it->group_name);
         }
@@ -65,8 +59,7 @@ static void resolve_acls(struct builder *b)
 
 static void resolve_interfaces(struct builder *b)
 {
-    PTRLIST_FOR(struct interface, i, &b->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &b->c->interfaces) {
         resolve(b, &i->crypto_map, TAB_CRYPTO_MAP);
         resolve(b, &i->crypto_map6, TAB_CRYPTO_MAP6);
         resolve(b, &i->unnumbered, TAB_INTERFACE);
@@ -76,12 +69,10 @@ static void resolve_interfaces(struct builder *b)
         resolve(b, &i->protection_isakmp, TAB_ISAKMP_PROFILE);
         resolve(b, &i->protection_acl4, TAB_ACL);
         resolve(b, &i->protection_acl6, TAB_ACL);
-        PTRLIST_FOR(struct acl_binding, g, &i->access_groups)
-        {
+        PTRLIST_FOR (struct acl_binding, g, &i->access_groups) {
             resolve(b, &g->acl, TAB_ACL);
         }
-        PTRLIST_FOR(struct acl_binding, g, &i->traffic_filters)
-        {
+        PTRLIST_FOR (struct acl_binding, g, &i->traffic_filters) {
             resolve(b, &g->acl, TAB_ACL);
         }
         if (i->crypto_map.target)
@@ -94,24 +85,20 @@ static void resolve_interfaces(struct builder *b)
 static void resolve_ike(struct builder *b)
 {
     struct ir_config *c = b->c;
-    PTRLIST_FOR(struct isakmp_profile, p, &c->isakmp_profiles)
-    {
+    PTRLIST_FOR (struct isakmp_profile, p, &c->isakmp_profiles) {
         resolve_list(b, &p->keyrings, TAB_KEYRING);
         resolve_list(b, &p->cert_maps, TAB_CERT_MAP);
         resolve_list(b, &p->trustpoints, TAB_TRUSTPOINT);
         resolve_local(b, &p->local);
     }
-    PTRLIST_FOR(struct keyring, k, &c->keyrings)
-    {
+    PTRLIST_FOR (struct keyring, k, &c->keyrings) {
         resolve_local(b, &k->local);
     }
-    PTRLIST_FOR(struct ikev2_policy, p, &c->ikev2_policies)
-    {
+    PTRLIST_FOR (struct ikev2_policy, p, &c->ikev2_policies) {
         resolve_list(b, &p->proposals, TAB_V2_PROPOSAL);
         resolve_local(b, &p->local);
     }
-    PTRLIST_FOR(struct ikev2_profile, p, &c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &c->ikev2_profiles) {
         resolve_list(b, &p->cert_maps, TAB_CERT_MAP);
         resolve_list(b, &p->trustpoints, TAB_TRUSTPOINT);
         resolve_local(b, &p->local);
@@ -121,8 +108,7 @@ static void resolve_ike(struct builder *b)
 
 static bool acl_has_lines(const struct acl *a)
 {
-    PTRLIST_FOR(struct ace, x, &a->aces)
-    {
+    PTRLIST_FOR (struct ace, x, &a->aces) {
         if (!x->remark)
             return true;
     }
@@ -144,8 +130,7 @@ static const char *static_lacks(const struct crypto_map_entry *e)
 
 static bool keyed(const struct crypto_map_entry *e, enum ipsec_proto proto, bool outbound)
 {
-    PTRLIST_FOR(struct manual_key, k, &e->keys)
-    {
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
         if (k->proto.v == proto && k->outbound.v == outbound)
             return true;
     }
@@ -160,8 +145,7 @@ static const char *manual_lacks(const struct crypto_map_entry *e)
     const struct ir_ref *r = e->sa.transform_sets.n ? e->sa.transform_sets.v[0] : NULL;
     if (!r || !r->target)
         return "transform set";
-    PTRLIST_FOR(struct ir_transform, t, &((struct transform_set *)r->target)->transforms)
-    {
+    PTRLIST_FOR (struct ir_transform, t, &((struct transform_set *)r->target)->transforms) {
         if (t->proto != PROTO_COMP && (!keyed(e, t->proto, false) || !keyed(e, t->proto, true)))
             return "session keys for both directions";
     }
@@ -189,11 +173,9 @@ static const char *entry_lacks(const struct crypto_map *m, const struct crypto_m
 
 static void resolve_maps(struct builder *b, struct ptrlist *maps)
 {
-    PTRLIST_FOR(struct crypto_map, m, maps)
-    {
+    PTRLIST_FOR (struct crypto_map, m, maps) {
         resolve(b, &m->local_address, TAB_INTERFACE);
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             resolve(b, &e->dynamic, TAB_DYNAMIC_MAP);
             resolve(b, &e->acl, TAB_ACL);
             resolve(b, &e->access_in, TAB_ACL);
@@ -211,8 +193,7 @@ static void resolve_maps(struct builder *b, struct ptrlist *maps)
 static struct ir_addr local_of(const struct interface *i, bool v6, unsigned depth)
 {
     const struct ptrlist *l = v6 ? &i->addresses6 : &i->addresses;
-    PTRLIST_FOR(struct if_address, a, l)
-    {
+    PTRLIST_FOR (struct if_address, a, l) {
         bool link_local = v6 && a->address.a.b[0] == 0xfe && (a->address.a.b[1] & 0xc0) == 0x80;
         if (!a->secondary.v && !link_local)
             return (struct ir_addr){a->address.a, 255, a->address.m};
@@ -224,10 +205,8 @@ static struct ir_addr local_of(const struct interface *i, bool v6, unsigned dept
 
 static void bind_maps(struct builder *b)
 {
-    PTRLIST_FOR(struct crypto_map, m, &b->c->crypto_maps)
-    {
-        PTRLIST_FOR(struct interface, i, &m->applied)
-        {
+    PTRLIST_FOR (struct crypto_map, m, &b->c->crypto_maps) {
+        PTRLIST_FOR (struct interface, i, &m->applied) {
             struct map_binding *x = ARENA_NEW(b->a, struct map_binding);
             const struct ir_ref *r = m->ipv6.v ? &i->crypto_map6 : &i->crypto_map;
             x->span = r->m.span;
@@ -248,18 +227,15 @@ void references_resolve(struct builder *b)
     resolve_maps(b, &b->c->dynamic_maps);
     resolve_maps(b, &b->c->crypto_maps);
     bind_maps(b);
-    PTRLIST_FOR(struct ipsec_profile, p, &b->c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &b->c->ipsec_profiles) {
         resolve_sa(b, &p->sa);
     }
-    PTRLIST_FOR(struct nat_rule, r, &b->c->nat_rules)
-    {
+    PTRLIST_FOR (struct nat_rule, r, &b->c->nat_rules) {
         resolve(b, &r->acl, TAB_ACL);
         resolve(b, &r->route_map, TAB_ROUTE_MAP);
         resolve(b, &r->interface, TAB_INTERFACE);
     }
-    PTRLIST_FOR(struct route_map, r, &b->c->route_maps)
-    {
+    PTRLIST_FOR (struct route_map, r, &b->c->route_maps) {
         resolve_list(b, &r->acls, TAB_ACL);
     }
 }

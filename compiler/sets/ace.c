@@ -52,7 +52,8 @@ static void add_range(struct arena *ar, struct addr_set *s, uint32_t lo, uint32_
     }
 }
 
-static bool end_addresses(struct arena *ar, const struct ace_end *e, bool v6, struct addr_set *out, uint32_t limit, unsigned depth)
+static bool end_addresses(struct arena *ar, const struct ace_end *e, bool v6, struct addr_set *out, uint32_t limit,
+                          unsigned depth)
 {
     struct addr_bits b = {{0}, {0}};
     switch ((enum ace_addr_form)e->form) {
@@ -82,8 +83,7 @@ static bool end_addresses(struct arena *ar, const struct ace_end *e, bool v6, st
         const struct object_group *g = e->group;
         if (!g || g->is_service.v || depth >= GROUP_DEPTH)
             return false;
-        PTRLIST_FOR(struct object_item, it, &g->items)
-        {
+        PTRLIST_FOR (struct object_item, it, &g->items) {
             struct ace_end inner = it->end;
             if (it->is_group) {
                 inner.form = ACE_GROUP;
@@ -194,8 +194,7 @@ static bool service(struct product *x, const struct object_group *g, unsigned de
 {
     if (!g || !g->is_service.v || depth >= GROUP_DEPTH)
         return false;
-    PTRLIST_FOR(struct object_item, it, &g->items)
-    {
+    PTRLIST_FOR (struct object_item, it, &g->items) {
         if (it->is_group) {
             if (!service(x, it->group, depth + 1))
                 return false;
@@ -218,7 +217,8 @@ enum line_sets ace_boxes(struct arena *ar, const struct ace *a, enum acl_kind ki
     bool v6 = kind == ACL_IPV6;
     struct product x = {.ar = ar, .out = out, .limit = limit, .family = v6 ? FAMILY_V6 : FAMILY_V4};
     struct ace_end any = {.form = ACE_ANY};
-    if (!end_addresses(ar, &a->src, v6, &x.src, limit, 0) || !end_addresses(ar, kind == ACL_STANDARD ? &any : &a->dst, v6, &x.dst, limit, 0))
+    if (!end_addresses(ar, &a->src, v6, &x.src, limit, 0) ||
+        !end_addresses(ar, kind == ACL_STANDARD ? &any : &a->dst, v6, &x.dst, limit, 0))
         return LINE_UNKNOWN;
     bool ok;
     if (a->service_group.len) {

@@ -48,8 +48,9 @@ static bool range_subset(struct port_range in, struct port_range out)
 
 bool box_contains(const struct box *b, const struct packet *p)
 {
-    return b->family == p->family && (b->proto == PROTO_ANY || b->proto == p->proto) && range_contains(b->sport, p->sport) &&
-           range_contains(b->dport, p->dport) && addr_contains(&b->src, p->src) && addr_contains(&b->dst, p->dst);
+    return b->family == p->family && (b->proto == PROTO_ANY || b->proto == p->proto) &&
+           range_contains(b->sport, p->sport) && range_contains(b->dport, p->dport) && addr_contains(&b->src, p->src) &&
+           addr_contains(&b->dst, p->dst);
 }
 
 bool box_intersect(const struct box *a, const struct box *b, struct box *out)
@@ -64,8 +65,9 @@ bool box_intersect(const struct box *a, const struct box *b, struct box *out)
 
 bool box_subset(const struct box *in, const struct box *out)
 {
-    return in->family == out->family && (out->proto == PROTO_ANY || in->proto == out->proto) && range_subset(in->sport, out->sport) &&
-           range_subset(in->dport, out->dport) && addr_subset(&in->src, &out->src) && addr_subset(&in->dst, &out->dst);
+    return in->family == out->family && (out->proto == PROTO_ANY || in->proto == out->proto) &&
+           range_subset(in->sport, out->sport) && range_subset(in->dport, out->dport) &&
+           addr_subset(&in->src, &out->src) && addr_subset(&in->dst, &out->dst);
 }
 
 bool box_equal(const struct box *a, const struct box *b)
@@ -75,7 +77,10 @@ bool box_equal(const struct box *a, const struct box *b)
 
 struct packet box_witness(const struct box *b)
 {
-    struct packet p = {.family = b->family, .proto = (uint8_t)(b->proto == PROTO_ANY ? 6 : b->proto), .sport = b->sport.lo, .dport = b->dport.lo};
+    struct packet p = {.family = b->family,
+                       .proto = (uint8_t)(b->proto == PROTO_ANY ? 6 : b->proto),
+                       .sport = b->sport.lo,
+                       .dport = b->dport.lo};
     memcpy(p.src, b->src.value, 16);
     memcpy(p.dst, b->dst.value, 16);
     return p;
@@ -106,8 +111,10 @@ void boxes_add(struct arena *a, struct boxes *s, const struct box *b)
     s->v[s->n++] = *b;
 }
 
-/* rest = a minus b, one address field: for each bit b cares about and a leaves open, the half of a that differs there. */
-static bool cut_addr(struct arena *ar, struct box *rest, struct addr_bits *field, const struct addr_bits *b, struct boxes *out, uint32_t limit)
+/* rest = a minus b, one address field: for each bit b cares about and a leaves open, the half of a that differs there.
+ */
+static bool cut_addr(struct arena *ar, struct box *rest, struct addr_bits *field, const struct addr_bits *b,
+                     struct boxes *out, uint32_t limit)
 {
     for (int i = 0; i < 16; i++)
         for (uint8_t bit = 0x80; bit; bit >>= 1) {
@@ -123,7 +130,8 @@ static bool cut_addr(struct arena *ar, struct box *rest, struct addr_bits *field
     return true;
 }
 
-static bool cut_range(struct arena *ar, struct box *rest, struct port_range *field, struct port_range b, struct boxes *out, uint32_t limit)
+static bool cut_range(struct arena *ar, struct box *rest, struct port_range *field, struct port_range b,
+                      struct boxes *out, uint32_t limit)
 {
     struct port_range old = *field;
     if (out->n + 2 > limit)
@@ -163,7 +171,8 @@ bool box_subtract(struct arena *ar, const struct box *a, const struct box *b, st
             }
         rest.proto = b->proto;
     }
-    return cut_range(ar, &rest, &rest.sport, b->sport, out, limit) && cut_range(ar, &rest, &rest.dport, b->dport, out, limit);
+    return cut_range(ar, &rest, &rest.sport, b->sport, out, limit) &&
+           cut_range(ar, &rest, &rest.dport, b->dport, out, limit);
 }
 
 int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, uint32_t limit, struct packet *witness)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A crypto map set as a function from packets to verdicts: the interpreter, which follows the router word by word, and the
- * flattening, which says the same as one first-match list. Property tests hold the two against one another.
+ * A crypto map set as a function from packets to verdicts: the interpreter, which follows the router word by word, and
+ * the flattening, which says the same as one first-match list. Property tests hold the two against one another.
  *
  * Flattening. Walk the entries from the last to the first; behind is the finished list of all later entries. For the
- * lines of one entry in order: a permit becomes a rule; a deny box D means "ask the later entries", so the rules behind,
- * cut with D, go there, and after them, if a line further down in the same entry could still catch D, a clear rule for D.
- * After the last line comes all that is behind (what no line matched asks the later entries too).
+ * lines of one entry in order: a permit becomes a rule; a deny box D means "ask the later entries", so the rules
+ * behind, cut with D, go there, and after them, if a line further down in the same entry could still catch D, a clear
+ * rule for D. After the last line comes all that is behind (what no line matched asks the later entries too).
  */
 #include "compiler/sets/sets.h"
 
@@ -26,8 +26,7 @@ static const struct acl *list_of(const struct crypto_map_entry *e)
     const struct acl *a = e->acl.target;
     if (!a)
         return NULL;
-    PTRLIST_FOR(struct ace, x, &a->aces)
-    {
+    PTRLIST_FOR (struct ace, x, &a->aces) {
         if (!x->remark)
             return a;
     }
@@ -46,8 +45,7 @@ struct decision map_decide(const struct crypto_map *m, const struct packet *p, e
     struct decision r = {VERDICT_CLEAR, NULL, NULL};
     if (!arena_init(&scratch, SIZE_MAX))
         return (struct decision){VERDICT_DROP, NULL, NULL};
-    PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-    {
+    PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
         if (is_passive(e) || r.verdict != VERDICT_CLEAR)
             continue;
         const struct acl *l = list_of(e);
@@ -117,12 +115,14 @@ static bool caught_later(struct flattening *x, const struct acl *l, uint32_t fro
     return false;
 }
 
-static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, const struct box *d, const struct crypto_map_entry *e)
+static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, const struct box *d,
+                      const struct crypto_map_entry *e)
 {
     struct flat *out = &x->here;
     const struct ace *a = l->aces.v[at];
     if (x->deny != DENY_JUMP) {
-        const struct flat_rule r = {*d, x->deny == DENY_CLEAR ? VERDICT_CLEAR : VERDICT_DROP, x->deny == DENY_CLEAR ? NULL : e, a, true};
+        const struct flat_rule r = {*d, x->deny == DENY_CLEAR ? VERDICT_CLEAR : VERDICT_DROP,
+                                    x->deny == DENY_CLEAR ? NULL : e, a, true};
         return flat_add(x->ar, out, &r, x->limit);
     }
     if (!caught_later(x, l, at + 1, d))
@@ -150,7 +150,8 @@ static const struct ace *flatten_entry(struct flattening *x, const struct crypto
         struct boxes b = {0};
         enum line_sets s = ace_boxes(x->ar, a, kind, &b, x->limit);
         if (s != LINE_EXACT) {
-            x->why = s == LINE_WIDER ? "holds conditions that no IPsec selector can express" : "has no known set of packets, or one that needs too many selectors";
+            x->why = s == LINE_WIDER ? "holds conditions that no IPsec selector can express"
+                                     : "has no known set of packets, or one that needs too many selectors";
             return a;
         }
         for (uint32_t k = 0; k < b.n; k++) {
@@ -179,7 +180,8 @@ static void reverse(struct flat *f)
     }
 }
 
-const struct ace *map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit, struct flat *out, const char **why)
+const struct ace *map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit,
+                              struct flat *out, const char **why)
 {
     struct flattening x = {.ar = ar, .limit = limit, .deny = deny};
     for (uint32_t i = m->entries.n; i-- > 0;) {

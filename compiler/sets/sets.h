@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Packet sets. A box is what one IPsec selector can say: addresses as value/mask (so that non-contiguous wildcards of
- * access lists fit without expansion), one protocol or all, port ranges, or an ICMP type and code. Boxes are closed under
- * intersection. Sets are lists of boxes.
+ * access lists fit without expansion), one protocol or all, port ranges, or an ICMP type and code. Boxes are closed
+ * under intersection. Sets are lists of boxes.
  *
  * On top of it: the reference interpreter of a crypto map set (what happens to a packet) and the flattening into one
  * first-match list, which Linux needs because its policies have no "try the next entry".
@@ -13,8 +13,8 @@
 #include "compiler/base/ipnames.h"
 #include "compiler/ir/ir.h"
 
-/* An address field: bits of `care` must equal those of `value`; value & ~care is 0. Network byte order, IPv4 in the first
- * four bytes with the rest zero. */
+/* An address field: bits of `care` must equal those of `value`; value & ~care is 0. Network byte order, IPv4 in the
+ * first four bytes with the rest zero. */
 struct addr_bits {
     uint8_t value[16], care[16];
 };
@@ -22,9 +22,9 @@ struct port_range {
     uint16_t lo, hi;
 };
 struct box {
-    uint8_t family;     /* FAMILY_V4 | FAMILY_V6 */
+    uint8_t family; /* FAMILY_V4 | FAMILY_V6 */
     struct addr_bits src, dst;
-    uint16_t proto;     /* PROTO_ANY or 0–255 */
+    uint16_t proto;                 /* PROTO_ANY or 0–255 */
     struct port_range sport, dport; /* 0–65535 where the protocol has no ports. For ICMP: type and code */
 };
 struct packet {
@@ -53,8 +53,8 @@ void boxes_add(struct arena *a, struct boxes *s, const struct box *b);
 
 /* a minus b as disjoint boxes, appended to out. Returns false when more than `limit` boxes would be needed. */
 bool box_subtract(struct arena *ar, const struct box *a, const struct box *b, struct boxes *out, uint32_t limit);
-/* Is `b` covered by the union of `s`? If not, *witness is a packet of b outside. Returns -1 beyond `limit` boxes of work,
- * else 0 or 1. */
+/* Is `b` covered by the union of `s`? If not, *witness is a packet of b outside. Returns -1 beyond `limit` boxes of
+ * work, else 0 or 1. */
 int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, uint32_t limit, struct packet *witness);
 
 /* What one line of an access list selects, appended to out: several boxes for port lists, neq, and object groups.
@@ -74,8 +74,8 @@ struct decision {
 };
 /* What the router does with an outbound packet on an interface with this map (R-ACL-1, R-MAP-1, R-MAP-4): entries in
  * rising order, first matching line inside each list, deny goes on with the next entry. A static entry whose list is
- * missing or empty drops what reaches it; dynamic, GDOI and incomplete entries without a list match nothing. `deny` says
- * what crypto ipsec ipv4-deny is set to. */
+ * missing or empty drops what reaches it; dynamic, GDOI and incomplete entries without a list match nothing. `deny`
+ * says what crypto ipsec ipv4-deny is set to. */
 enum deny_means { DENY_JUMP, DENY_CLEAR, DENY_DROP };
 struct decision map_decide(const struct crypto_map *m, const struct packet *p, enum deny_means deny);
 
@@ -95,8 +95,8 @@ struct flat {
 /* O(lines + denies that overlap a later permit of their entry × rules of the entries behind). One first-match list with
  * the same verdict for every packet. What no rule matches is clear. Returns NULL on success,
  * else the line that needs more than `limit` rules or cannot be expressed exactly (*why says which). */
-const struct ace *map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit, struct flat *out,
-                              const char **why);
+const struct ace *map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit,
+                              struct flat *out, const char **why);
 struct decision flat_decide(const struct flat *f, const struct packet *p);
 
 #endif

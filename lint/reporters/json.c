@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * For programs: one document {"schema", "findings": […], "summary"}. A finding has file, line, column, endColumn (from 1,
- * end exclusive), severity, id, rule, message, and where there are any: hint, notes. Text of the file itself is not
+ * For programs: one document {"schema", "findings": […], "summary"}. A finding has file, line, column, endColumn (from
+ * 1, end exclusive), severity, id, rule, message, and where there are any: hint, notes. Text of the file itself is not
  * included: it may hold keys.
  */
 #include <jansson.h>
@@ -51,8 +51,7 @@ static bool json_file(struct buf *out, struct source *src, const struct diag_lis
 {
     (void)colour;
     bool any = false;
-    PTRLIST_FOR(struct diag, d, &l->items)
-    {
+    PTRLIST_FOR (struct diag, d, &l->items) {
         json_t *o = json_object();
         json_object_set_new(o, "file", text(src->name));
         place(o, src, d->span);
@@ -77,8 +76,8 @@ static bool json_file(struct buf *out, struct source *src, const struct diag_lis
     }
     for (int id = 0; id < DIAG_COUNT; id++)
         if (l->per_id[id] > DIAG_CAP) {
-            json_t *o = json_pack("{s:o,s:s,s:s,s:i}", "file", text(src->name), "id", diag_infos[id].id, "rule", diag_infos[id].slug, "notShown",
-                                  (int)(l->per_id[id] - DIAG_CAP));
+            json_t *o = json_pack("{s:o,s:s,s:s,s:i}", "file", text(src->name), "id", diag_infos[id].id, "rule",
+                                  diag_infos[id].slug, "notShown", (int)(l->per_id[id] - DIAG_CAP));
             emit(out, o, first && !any);
             any = true;
         }
@@ -106,7 +105,8 @@ static void json_begin(struct buf *out)
 static void json_end(struct buf *out, uint32_t files, const uint32_t n[3], bool colour)
 {
     (void)colour;
-    buf_printf(out, "\n], \"summary\": {\"files\": %u, \"errors\": %u, \"warnings\": %u, \"notes\": %u}}\n", files, n[SEV_ERROR], n[SEV_WARNING], n[SEV_NOTE]);
+    buf_printf(out, "\n], \"summary\": {\"files\": %u, \"errors\": %u, \"warnings\": %u, \"notes\": %u}}\n", files,
+               n[SEV_ERROR], n[SEV_WARNING], n[SEV_NOTE]);
 }
 
 const struct reporter reporter_json = {"json", json_begin, json_file, json_unreadable, json_end};

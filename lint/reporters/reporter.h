@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How findings are shown. A reporter writes one file's findings into a buffer, so files can be worked on in parallel and
- * still be printed in order. */
+/* How findings are shown. A reporter writes one file's findings into a buffer, so files can be worked on in parallel
+ * and still be printed in order. */
 #ifndef IOSCC_LINT_REPORTERS_REPORTER_H
 #define IOSCC_LINT_REPORTERS_REPORTER_H
 

@@ -60,12 +60,12 @@ static void quote(struct buf *out, struct source *src, struct span at, const cha
 static bool text_file(struct buf *out, struct source *src, const struct diag_list *l, bool colour, bool first)
 {
     (void)first;
-    PTRLIST_FOR(struct diag, d, &l->items)
-    {
+    PTRLIST_FOR (struct diag, d, &l->items) {
         struct location loc = source_locate(src, d->span.off);
         const struct diag_info *info = &diag_infos[d->id];
-        buf_printf(out, "%s%s:%u:%u:%s %s%s:%s %s [%s %s]\n", paint(colour, "\033[1m"), src->name, loc.line, loc.column, paint(colour, "\033[0m"),
-                   paint(colour, severity_colour(d->severity)), severity_name(d->severity), paint(colour, "\033[0m"), d->message, info->id, info->slug);
+        buf_printf(out, "%s%s:%u:%u:%s %s%s:%s %s [%s %s]\n", paint(colour, "\033[1m"), src->name, loc.line, loc.column,
+                   paint(colour, "\033[0m"), paint(colour, severity_colour(d->severity)), severity_name(d->severity),
+                   paint(colour, "\033[0m"), d->message, info->id, info->slug);
         if (src->len)
             quote(out, src, d->span, "^~", severity_colour(d->severity), colour);
         for (uint8_t i = 0; i < d->nnotes; i++) {
@@ -79,7 +79,8 @@ static bool text_file(struct buf *out, struct source *src, const struct diag_lis
     bool any = l->items.n > 0;
     for (int id = 0; id < DIAG_COUNT; id++)
         if (l->per_id[id] > DIAG_CAP)
-            buf_printf(out, "%s: %u more findings of %s %s are not shown\n", src->name, l->per_id[id] - DIAG_CAP, diag_infos[id].id, diag_infos[id].slug);
+            buf_printf(out, "%s: %u more findings of %s %s are not shown\n", src->name, l->per_id[id] - DIAG_CAP,
+                       diag_infos[id].id, diag_infos[id].slug);
     return any;
 }
 
@@ -94,8 +95,9 @@ static bool text_unreadable(struct buf *out, const char *path, const char *why, 
 static void text_end(struct buf *out, uint32_t files, const uint32_t n[3], bool colour)
 {
     (void)colour;
-    buf_printf(out, "%u file%s checked: %u error%s, %u warning%s, %u note%s\n", files, files == 1 ? "" : "s", n[SEV_ERROR], n[SEV_ERROR] == 1 ? "" : "s",
-               n[SEV_WARNING], n[SEV_WARNING] == 1 ? "" : "s", n[SEV_NOTE], n[SEV_NOTE] == 1 ? "" : "s");
+    buf_printf(out, "%u file%s checked: %u error%s, %u warning%s, %u note%s\n", files, files == 1 ? "" : "s",
+               n[SEV_ERROR], n[SEV_ERROR] == 1 ? "" : "s", n[SEV_WARNING], n[SEV_WARNING] == 1 ? "" : "s", n[SEV_NOTE],
+               n[SEV_NOTE] == 1 ? "" : "s");
 }
 
 static void text_begin(struct buf *out)

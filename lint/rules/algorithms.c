@@ -12,14 +12,16 @@ static enum algo_weakness weakness_of(enum diag_id id)
 
 static const char *instead(enum algo_weakness w)
 {
-    return w == WEAK_CIPHER ? "use AES" : w == WEAK_HASH ? "use SHA-2 (sha256 or longer)" : "use group 14 or higher, or an elliptic curve group (19, 20, 21)";
+    return w == WEAK_CIPHER ? "use AES"
+           : w == WEAK_HASH ? "use SHA-2 (sha256 or longer)"
+                            : "use group 14 or higher, or an elliptic curve group (19, 20, 21)";
 }
 
 struct use {
     enum algo_id alg;
     struct ir_mark mark;
-    struct span block; /* where to point when nothing is written */
-    const char *what;  /* "encryption of isakmp policy 10" */
+    struct span block;   /* where to point when nothing is written */
+    const char *what;    /* "encryption of isakmp policy 10" */
     const char *command; /* the line that is missing */
 };
 
@@ -33,14 +35,14 @@ static void report(struct lint_ctx *x, enum diag_id id, const struct use *u)
     if (u->mark.origin == ORIGIN_WRITTEN)
         d = diag_add(x->diags, id, u->mark.span, "%s is no longer recommended (%s)", a->weak, u->what);
     else
-        d = diag_add(x->diags, id, u->block, "%s is used because there is no '%s' line (%s)", a->weak, u->command, u->what);
+        d = diag_add(x->diags, id, u->block, "%s is used because there is no '%s' line (%s)", a->weak, u->command,
+                     u->what);
     diag_hint(x->diags, d, "%s", instead(w));
 }
 
 static void isakmp_policies(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct isakmp_policy, p, &x->c->isakmp_policies)
-    {
+    PTRLIST_FOR (struct isakmp_policy, p, &x->c->isakmp_policies) {
         if (p->is_default.v)
             continue;
         const struct {
@@ -50,7 +52,8 @@ static void isakmp_policies(struct lint_ctx *x, enum diag_id id)
                       {&p->hash, "hash of an isakmp policy", "hash"},
                       {&p->group, "Diffie-Hellman group of an isakmp policy", "group"}};
         for (size_t i = 0; i < 3; i++) {
-            const struct use u = {(enum algo_id)fields[i].f->v, fields[i].f->m, p->span, fields[i].what, fields[i].command};
+            const struct use u = {(enum algo_id)fields[i].f->v, fields[i].f->m, p->span, fields[i].what,
+                                  fields[i].command};
             report(x, id, &u);
         }
     }
@@ -58,22 +61,20 @@ static void isakmp_policies(struct lint_ctx *x, enum diag_id id)
 
 static void transform_sets(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct transform_set, t, &x->c->transform_sets)
-    {
+    PTRLIST_FOR (struct transform_set, t, &x->c->transform_sets) {
         if (t->is_default.v)
             continue;
-        PTRLIST_FOR(struct ir_transform, w, &t->transforms)
-        {
+        PTRLIST_FOR (struct ir_transform, w, &t->transforms) {
             const struct use u = {w->alg, w->m, t->span, "transform set", ""};
             report(x, id, &u);
         }
     }
 }
 
-static void alg_list(struct lint_ctx *x, enum diag_id id, const struct ptrlist *l, struct span block, const char *what, const char *command)
+static void alg_list(struct lint_ctx *x, enum diag_id id, const struct ptrlist *l, struct span block, const char *what,
+                     const char *command)
 {
-    PTRLIST_FOR(struct ir_alg, a, l)
-    {
+    PTRLIST_FOR (struct ir_alg, a, l) {
         const struct use u = {a->id, a->m, block, what, command};
         report(x, id, &u);
     }
@@ -81,8 +82,7 @@ static void alg_list(struct lint_ctx *x, enum diag_id id, const struct ptrlist *
 
 static void ikev2_proposals(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct ikev2_proposal, p, &x->c->ikev2_proposals)
-    {
+    PTRLIST_FOR (struct ikev2_proposal, p, &x->c->ikev2_proposals) {
         if (p->is_default.v)
             continue;
         alg_list(x, id, &p->encr, p->span, "IKEv2 proposal", "encryption");
@@ -101,20 +101,18 @@ static void pfs(struct lint_ctx *x, enum diag_id id, const struct sa_settings *s
     report(x, id, &u);
 }
 
-static void each_pfs(struct lint_ctx *x, enum diag_id id, void (*f)(struct lint_ctx *, enum diag_id, const struct sa_settings *, struct span))
+static void each_pfs(struct lint_ctx *x, enum diag_id id,
+                     void (*f)(struct lint_ctx *, enum diag_id, const struct sa_settings *, struct span))
 {
     const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
     for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR(struct crypto_map, m, maps[k])
-        {
-            PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-            {
+        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
                 if (e->type.v != ENTRY_MANUAL)
                     f(x, id, &e->sa, e->span);
             }
         }
-    PTRLIST_FOR(struct ipsec_profile, p, &x->c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &x->c->ipsec_profiles) {
         f(x, id, &p->sa, p->span);
     }
 }
@@ -122,10 +120,8 @@ static void each_pfs(struct lint_ctx *x, enum diag_id id, void (*f)(struct lint_
 /* Is there anything on this router that would start IKE of this version? */
 static bool uses_ike(const struct ir_config *c, bool v2, struct span *where)
 {
-    PTRLIST_FOR(struct crypto_map, m, &c->crypto_maps)
-    {
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+    PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             bool ike = e->type.v == ENTRY_ISAKMP || e->type.v == ENTRY_DYNAMIC;
             if (ike && IR_IS_SET(e->sa.ikev2_profile) == v2 && m->applied.n) {
                 *where = e->span;
@@ -133,8 +129,7 @@ static bool uses_ike(const struct ir_config *c, bool v2, struct span *where)
             }
         }
     }
-    PTRLIST_FOR(struct interface, i, &c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
         const struct ipsec_profile *p = i->protection.target;
         if (p && !i->shutdown.v && (IR_IS_SET(p->sa.ikev2_profile) || IR_IS_SET(i->protection_ikev2)) == v2) {
             *where = i->protection.m.span;
@@ -151,9 +146,12 @@ static void builtin_isakmp(struct lint_ctx *x, enum diag_id id)
     const struct isakmp_policy *first = x->c->isakmp_policies.n ? x->c->isakmp_policies.v[0] : NULL;
     if (!first || !first->is_default.v || !uses_ike(x->c, false, &at))
         return;
-    static const char *const words[] = {[WEAK_CIPHER] = "3DES", [WEAK_HASH] = "MD5", [WEAK_GROUP] = "DH groups 5 and 2"};
+    static const char *const words[] = {
+        [WEAK_CIPHER] = "3DES", [WEAK_HASH] = "MD5", [WEAK_GROUP] = "DH groups 5 and 2"};
     enum algo_weakness w = weakness_of(id);
-    struct diag *d = diag_add(x->diags, id, at, "%s can be negotiated: no isakmp policy is configured, so the built-in ones (65507 to 65514) apply", words[w]);
+    struct diag *d = diag_add(
+        x->diags, id, at,
+        "%s can be negotiated: no isakmp policy is configured, so the built-in ones (65507 to 65514) apply", words[w]);
     diag_hint(x->diags, d, "write an isakmp policy: %s", instead(w));
 }
 
@@ -164,14 +162,16 @@ static void default_proposal(struct lint_ctx *x, enum diag_id id)
     const struct ikev2_proposal *p = ir_find(x->c, TAB_V2_PROPOSAL, str_lit("default"));
     if (!p || !p->is_default.v || !uses_ike(x->c, true, &at))
         return;
-    PTRLIST_FOR(struct ikev2_policy, pol, &x->c->ikev2_policies)
-    {
+    PTRLIST_FOR (struct ikev2_policy, pol, &x->c->ikev2_policies) {
         if (!pol->is_default.v && pol->proposals.n)
             return;
     }
-    static const char *const words[] = {[WEAK_CIPHER] = "3DES", [WEAK_HASH] = "MD5", [WEAK_GROUP] = "DH groups 5 and 2"};
+    static const char *const words[] = {
+        [WEAK_CIPHER] = "3DES", [WEAK_HASH] = "MD5", [WEAK_GROUP] = "DH groups 5 and 2"};
     enum algo_weakness w = weakness_of(id);
-    struct diag *d = diag_add(x->diags, id, at, "%s can be negotiated: no IKEv2 proposal is attached to a policy, so the default proposal applies", words[w]);
+    struct diag *d = diag_add(
+        x->diags, id, at,
+        "%s can be negotiated: no IKEv2 proposal is attached to a policy, so the default proposal applies", words[w]);
     diag_hint(x->diags, d, "write an IKEv2 proposal and attach it to a policy: %s", instead(w));
 }
 
@@ -191,8 +191,9 @@ static void bare(struct lint_ctx *x, enum diag_id id, const struct sa_settings *
     (void)block;
     if (!sa->pfs_bare.v)
         return;
-    struct diag *d = diag_add(x->diags, id, sa->pfs_bare.m.span,
-                              "'set pfs' without a group means DH group 1 (768 bit) by the guide; some releases read it as group 14");
+    struct diag *d = diag_add(
+        x->diags, id, sa->pfs_bare.m.span,
+        "'set pfs' without a group means DH group 1 (768 bit) by the guide; some releases read it as group 14");
     diag_hint(x->diags, d, "name the group: set pfs group14 or higher");
 }
 

@@ -5,10 +5,8 @@
 typedef void manual_fn(struct lint_ctx *, enum diag_id, const struct crypto_map_entry *);
 static void each_manual(struct lint_ctx *x, enum diag_id id, manual_fn *f)
 {
-    PTRLIST_FOR(struct crypto_map, m, &x->c->crypto_maps)
-    {
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+    PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             if (e->type.v == ENTRY_MANUAL)
                 f(x, id, e);
         }
@@ -38,26 +36,29 @@ static void permits(struct lint_ctx *x, enum diag_id id, const struct crypto_map
     }
     if (!second)
         return;
-    struct diag *d = diag_add(x->diags, id, e->acl.m.span, "the list of a manual entry may have one permit line: '" STR_FMT "' has more", STR_ARG(a->name.s));
+    struct diag *d =
+        diag_add(x->diags, id, e->acl.m.span,
+                 "the list of a manual entry may have one permit line: '" STR_FMT "' has more", STR_ARG(a->name.s));
     diag_note(x->diags, d, second->span, "the second permit line");
 }
 
 static void peers(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
 {
     if (e->peers.n > 1)
-        diag_add(x->diags, id, ((struct map_peer *)e->peers.v[1])->span, "a manual entry may have one peer: this is another");
+        diag_add(x->diags, id, ((struct map_peer *)e->peers.v[1])->span,
+                 "a manual entry may have one peer: this is another");
 }
 
 static void sets(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
 {
     if (e->sa.transform_sets.n > 1)
-        diag_add(x->diags, id, ((struct ir_ref *)e->sa.transform_sets.v[1])->m.span, "a manual entry may have one transform set: this is another");
+        diag_add(x->diags, id, ((struct ir_ref *)e->sa.transform_sets.v[1])->m.span,
+                 "a manual entry may have one transform set: this is another");
 }
 
 static const struct manual_key *key_of(const struct crypto_map_entry *e, enum ipsec_proto proto, bool outbound)
 {
-    PTRLIST_FOR(struct manual_key, k, &e->keys)
-    {
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
         if (k->proto.v == proto && k->outbound.v == outbound)
             return k;
     }
@@ -71,8 +72,7 @@ struct wants {
 static struct wants wants_of(const struct transform_set *ts)
 {
     struct wants w = {0};
-    PTRLIST_FOR(struct ir_transform, t, &ts->transforms)
-    {
+    PTRLIST_FOR (struct ir_transform, t, &ts->transforms) {
         if (t->proto == PROTO_AH)
             w.ah = t;
         else if (t->proto == PROTO_ESP && algo_get(t->alg)->kind == ALGO_ENCR)
@@ -92,18 +92,24 @@ static void keys_missing(struct lint_ctx *x, enum diag_id id, const struct crypt
     for (int out = 0; out < 2; out++) {
         const char *dir = out ? "outbound" : "inbound";
         if (w.ah && !key_of(e, PROTO_AH, out))
-            diag_add(x->diags, id, e->span, "no %s AH session key: transform set '" STR_FMT "' needs one", dir, STR_ARG(ts->name.s));
+            diag_add(x->diags, id, e->span, "no %s AH session key: transform set '" STR_FMT "' needs one", dir,
+                     STR_ARG(ts->name.s));
         const struct manual_key *k = key_of(e, PROTO_ESP, out);
         if ((w.cipher || w.auth) && !k)
-            diag_add(x->diags, id, e->span, "no %s ESP session key: transform set '" STR_FMT "' needs one", dir, STR_ARG(ts->name.s));
+            diag_add(x->diags, id, e->span, "no %s ESP session key: transform set '" STR_FMT "' needs one", dir,
+                     STR_ARG(ts->name.s));
         if (k && w.cipher && w.cipher->bits && !IR_IS_SET(k->cipher))
-            diag_add(x->diags, id, k->span, "the %s ESP key has no cipher key: transform set '" STR_FMT "' encrypts", dir, STR_ARG(ts->name.s));
+            diag_add(x->diags, id, k->span, "the %s ESP key has no cipher key: transform set '" STR_FMT "' encrypts",
+                     dir, STR_ARG(ts->name.s));
         if (k && w.auth && !IR_IS_SET(k->authenticator))
-            diag_add(x->diags, id, k->span, "the %s ESP key has no authenticator: transform set '" STR_FMT "' authenticates", dir, STR_ARG(ts->name.s));
+            diag_add(x->diags, id, k->span,
+                     "the %s ESP key has no authenticator: transform set '" STR_FMT "' authenticates", dir,
+                     STR_ARG(ts->name.s));
     }
 }
 
-static void one_key(struct lint_ctx *x, enum diag_id id, const struct ir_secret *k, const struct ir_transform *t, const char *part)
+static void one_key(struct lint_ctx *x, enum diag_id id, const struct ir_secret *k, const struct ir_transform *t,
+                    const char *part)
 {
     if (!IR_IS_SET(*k) || !t)
         return;
@@ -119,7 +125,9 @@ static void one_key(struct lint_ctx *x, enum diag_id id, const struct ir_secret 
     else if (have < need)
         diag_add(x->diags, id, k->m.span, "the %s has %u bytes: %s needs %u", part, have, algo_get(t->alg)->name, need);
     else if (have > need && need) {
-        struct diag *d = diag_add(x->diags, id, k->m.span, "the %s has %u bytes: %s takes %u, the router cuts off the rest", part, have, algo_get(t->alg)->name, need);
+        struct diag *d =
+            diag_add(x->diags, id, k->m.span, "the %s has %u bytes: %s takes %u, the router cuts off the rest", part,
+                     have, algo_get(t->alg)->name, need);
         d->severity = SEV_WARNING;
     }
 }
@@ -130,8 +138,7 @@ static void key_length(struct lint_ctx *x, enum diag_id id, const struct crypto_
     if (!ts)
         return;
     struct wants w = wants_of(ts);
-    PTRLIST_FOR(struct manual_key, k, &e->keys)
-    {
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
         if (k->proto.v == PROTO_AH) {
             one_key(x, id, &k->cipher, w.ah, "AH key");
         } else {
@@ -143,10 +150,10 @@ static void key_length(struct lint_ctx *x, enum diag_id id, const struct crypto_
 
 static void spi(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
 {
-    PTRLIST_FOR(struct manual_key, k, &e->keys)
-    {
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
         if (k->spi.v < 256 || k->spi.v > 4294967295u)
-            diag_add(x->diags, id, k->spi.m.span, "SPI %llu is outside 256 to 4294967295", (unsigned long long)k->spi.v);
+            diag_add(x->diags, id, k->spi.m.span, "SPI %llu is outside 256 to 4294967295",
+                     (unsigned long long)k->spi.v);
     }
 }
 
@@ -154,20 +161,18 @@ static void spi(struct lint_ctx *x, enum diag_id id, const struct crypto_map_ent
 static void spi_twice(struct lint_ctx *x, enum diag_id id)
 {
     struct symtab seen = {0};
-    PTRLIST_FOR(struct crypto_map, m, &x->c->crypto_maps)
-    {
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+    PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             if (e->type.v != ENTRY_MANUAL)
                 continue;
-            PTRLIST_FOR(struct manual_key, k, &e->keys)
-            {
+            PTRLIST_FOR (struct manual_key, k, &e->keys) {
                 if (k->outbound.v || k->spi.v > UINT32_MAX)
                     continue;
                 struct str proto = str_lit(k->proto.v == PROTO_AH ? "ah" : "esp");
                 struct manual_key *old = symtab_get(&seen, proto, (uint32_t)k->spi.v);
                 if (old) {
-                    struct diag *d = diag_add(x->diags, id, k->spi.m.span, "inbound SPI %llu is used by another entry", (unsigned long long)k->spi.v);
+                    struct diag *d = diag_add(x->diags, id, k->spi.m.span, "inbound SPI %llu is used by another entry",
+                                              (unsigned long long)k->spi.v);
                     diag_note(x->diags, d, old->spi.m.span, "first used here");
                 } else {
                     symtab_put(x->diags->arena, &seen, proto, (uint32_t)k->spi.v, k);
@@ -189,7 +194,9 @@ static void aead(struct lint_ctx *x, enum diag_id id, const struct crypto_map_en
     struct wants w = ts ? wants_of(ts) : (struct wants){0};
     if (!w.cipher || !algo_get(w.cipher->alg)->is_aead)
         return;
-    struct diag *d = diag_add(x->diags, id, ((struct ir_ref *)e->sa.transform_sets.v[0])->m.span, "%s must not be keyed by hand: a repeated counter gives the key away", algo_get(w.cipher->alg)->name);
+    struct diag *d =
+        diag_add(x->diags, id, ((struct ir_ref *)e->sa.transform_sets.v[0])->m.span,
+                 "%s must not be keyed by hand: a repeated counter gives the key away", algo_get(w.cipher->alg)->name);
     diag_note(x->diags, d, ts->span, "transform set defined here");
 }
 
@@ -199,13 +206,15 @@ static void unused(struct lint_ctx *x, enum diag_id id, const struct crypto_map_
     if (!ts)
         return;
     struct wants w = wants_of(ts);
-    PTRLIST_FOR(struct manual_key, k, &e->keys)
-    {
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
         bool ah = k->proto.v == PROTO_AH;
         if (ah ? !w.ah : !w.cipher && !w.auth)
-            diag_add(x->diags, id, k->span, "this key is for %s: transform set '" STR_FMT "' has no %s transform", ah ? "AH" : "ESP", STR_ARG(ts->name.s), ah ? "AH" : "ESP");
+            diag_add(x->diags, id, k->span, "this key is for %s: transform set '" STR_FMT "' has no %s transform",
+                     ah ? "AH" : "ESP", STR_ARG(ts->name.s), ah ? "AH" : "ESP");
         else if (!ah && IR_IS_SET(k->authenticator) && !w.auth)
-            diag_add(x->diags, id, k->authenticator.m.span, "this authenticator is not used: transform set '" STR_FMT "' has no ESP authentication", STR_ARG(ts->name.s));
+            diag_add(x->diags, id, k->authenticator.m.span,
+                     "this authenticator is not used: transform set '" STR_FMT "' has no ESP authentication",
+                     STR_ARG(ts->name.s));
     }
 }
 
@@ -226,29 +235,53 @@ static void ignored(struct lint_ctx *x, enum diag_id id, const struct crypto_map
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].set)
-            diag_add(x->diags, id, rows[i].at, "%s has no meaning in a manual entry: nothing is negotiated", rows[i].what);
+            diag_add(x->diags, id, rows[i].at, "%s has no meaning in a manual entry: nothing is negotiated",
+                     rows[i].what);
 }
 
-static void permits_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, permits); }
-static void peers_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, peers); }
-static void sets_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, sets); }
-static void missing_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, keys_missing); }
-static void length_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, key_length); }
-static void aead_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, aead); }
-static void unused_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, unused); }
-static void ignored_rule(struct lint_ctx *x, enum diag_id id) { each_manual(x, id, ignored); }
+static void permits_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, permits);
+}
+static void peers_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, peers);
+}
+static void sets_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, sets);
+}
+static void missing_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, keys_missing);
+}
+static void length_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, key_length);
+}
+static void aead_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, aead);
+}
+static void unused_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, unused);
+}
+static void ignored_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_manual(x, id, ignored);
+}
 
 /* Session keys outside manual entries. */
 static void not_manual(struct lint_ctx *x, enum diag_id id)
 {
     const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
     for (size_t i = 0; i < 2; i++)
-        PTRLIST_FOR(struct crypto_map, m, maps[i])
-        {
-            PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-            {
+        PTRLIST_FOR (struct crypto_map, m, maps[i]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
                 if (e->type.v != ENTRY_MANUAL && e->keys.n)
-                    diag_add(x->diags, id, ((struct manual_key *)e->keys.v[0])->span, "session keys need an ipsec-manual entry: this one is %s",
+                    diag_add(x->diags, id, ((struct manual_key *)e->keys.v[0])->span,
+                             "session keys need an ipsec-manual entry: this one is %s",
                              m->is_dynamic.v ? "dynamic" : entry_type_word((enum entry_type)e->type.v));
             }
         }

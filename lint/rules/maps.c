@@ -4,8 +4,7 @@
 
 static bool has_lines(const struct acl *a)
 {
-    PTRLIST_FOR(struct ace, x, &a->aces)
-    {
+    PTRLIST_FOR (struct ace, x, &a->aces) {
         if (!x->remark)
             return true;
     }
@@ -15,10 +14,8 @@ static bool has_lines(const struct acl *a)
 typedef void entry_fn(struct lint_ctx *, enum diag_id, const struct crypto_map *, const struct crypto_map_entry *);
 static void each(struct lint_ctx *x, enum diag_id id, const struct ptrlist *maps, entry_fn *f)
 {
-    PTRLIST_FOR(struct crypto_map, m, maps)
-    {
-        PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-        {
+    PTRLIST_FOR (struct crypto_map, m, maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             f(x, id, m, e);
         }
     }
@@ -33,12 +30,14 @@ static bool reported_elsewhere(const struct crypto_map_entry *e)
     return (acl && e->peers.n) || dyn || keys;
 }
 
-static void entry_incomplete(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_incomplete(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                             const struct crypto_map_entry *e)
 {
     if (e->complete.v || reported_elsewhere(e))
         return;
-    struct diag *d = diag_add(x->diags, id, e->span, "crypto map entry " STR_FMT " %llu stays disabled: it has no " STR_FMT, STR_ARG(m->name.s),
-                              (unsigned long long)e->seq.v, STR_ARG(e->lacks.s));
+    struct diag *d =
+        diag_add(x->diags, id, e->span, "crypto map entry " STR_FMT " %llu stays disabled: it has no " STR_FMT,
+                 STR_ARG(m->name.s), (unsigned long long)e->seq.v, STR_ARG(e->lacks.s));
     if (e->peers.n == 0 && (e->type.v == ENTRY_ISAKMP || e->type.v == ENTRY_MANUAL))
         diag_hint(x->diags, d, "add: set peer ADDRESS");
 }
@@ -48,7 +47,8 @@ static void incomplete(struct lint_ctx *x, enum diag_id id)
     each(x, id, &x->c->crypto_maps, entry_incomplete);
 }
 
-static void entry_untyped(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_untyped(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                          const struct crypto_map_entry *e)
 {
     (void)m;
     if (e->type.v != ENTRY_UNTYPED)
@@ -62,11 +62,15 @@ static void untyped(struct lint_ctx *x, enum diag_id id)
     each(x, id, &x->c->crypto_maps, entry_untyped);
 }
 
-static void entry_empty_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_empty_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                            const struct crypto_map_entry *e)
 {
     (void)m;
     if (e->acl.target && !has_lines(e->acl.target)) {
-        struct diag *d = diag_add(x->diags, id, e->acl.m.span, "access list '" STR_FMT "' has no lines: the router drops the traffic that reaches this entry", STR_ARG(e->acl.name));
+        struct diag *d =
+            diag_add(x->diags, id, e->acl.m.span,
+                     "access list '" STR_FMT "' has no lines: the router drops the traffic that reaches this entry",
+                     STR_ARG(e->acl.name));
         diag_note(x->diags, d, ((struct acl *)e->acl.target)->span, "defined here");
     }
 }
@@ -79,8 +83,7 @@ static void empty_acl(struct lint_ctx *x, enum diag_id id)
 
 static void dynamic_not_last(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct crypto_map, m, &x->c->crypto_maps)
-    {
+    PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
         const struct crypto_map_entry *last_static = NULL;
         for (uint32_t i = m->entries.n; i-- > 0;) {
             const struct crypto_map_entry *e = m->entries.v[i];
@@ -90,24 +93,30 @@ static void dynamic_not_last(struct lint_ctx *x, enum diag_id id)
             }
             if (!last_static)
                 continue;
-            struct diag *d = diag_add(x->diags, id, e->span, "the dynamic map is tried before entry %llu: it should be the last of its crypto map",
-                                      (unsigned long long)last_static->seq.v);
+            struct diag *d =
+                diag_add(x->diags, id, e->span,
+                         "the dynamic map is tried before entry %llu: it should be the last of its crypto map",
+                         (unsigned long long)last_static->seq.v);
             diag_note(x->diags, d, last_static->span, "this entry comes after it");
             diag_hint(x->diags, d, "give it a higher sequence number than any static entry");
         }
     }
 }
 
-static void entry_ipv6(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_ipv6(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                       const struct crypto_map_entry *e)
 {
-    PTRLIST_FOR(struct map_peer, p, &e->peers)
-    {
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
         if (p->host.addr.family == FAMILY_V6)
-            diag_add(x->diags, id, p->host.m.span, "IPv6 peer in dynamic map '" STR_FMT "': dynamic crypto maps do not support IPv6", STR_ARG(m->name.s));
+            diag_add(x->diags, id, p->host.m.span,
+                     "IPv6 peer in dynamic map '" STR_FMT "': dynamic crypto maps do not support IPv6",
+                     STR_ARG(m->name.s));
     }
     const struct acl *a = e->acl.target;
     if (a && a->kind.v == ACL_IPV6)
-        diag_add(x->diags, id, e->acl.m.span, "IPv6 access list in dynamic map '" STR_FMT "': dynamic crypto maps do not support IPv6", STR_ARG(m->name.s));
+        diag_add(x->diags, id, e->acl.m.span,
+                 "IPv6 access list in dynamic map '" STR_FMT "': dynamic crypto maps do not support IPv6",
+                 STR_ARG(m->name.s));
 }
 
 static void ipv6_in_dynamic(struct lint_ctx *x, enum diag_id id)
@@ -115,11 +124,14 @@ static void ipv6_in_dynamic(struct lint_ctx *x, enum diag_id id)
     each(x, id, &x->c->dynamic_maps, entry_ipv6);
 }
 
-static void entry_dynamic_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_dynamic_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                              const struct crypto_map_entry *e)
 {
     if (IR_IS_SET(e->acl))
         return;
-    struct diag *d = diag_add(x->diags, id, e->span, "entry %llu of dynamic map '" STR_FMT "' has no access list: it accepts whatever traffic a peer proposes",
+    struct diag *d = diag_add(x->diags, id, e->span,
+                              "entry %llu of dynamic map '" STR_FMT
+                              "' has no access list: it accepts whatever traffic a peer proposes",
                               (unsigned long long)e->seq.v, STR_ARG(m->name.s));
     diag_hint(x->diags, d, "add: match address LIST");
 }
@@ -129,16 +141,19 @@ static void dynamic_acl(struct lint_ctx *x, enum diag_id id)
     each(x, id, &x->c->dynamic_maps, entry_dynamic_acl);
 }
 
-static void entry_discover(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_discover(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                           const struct crypto_map_entry *e)
 {
     (void)m;
     const struct crypto_map *dyn = e->dynamic.target;
     if (!e->discover.v || !dyn)
         return;
-    PTRLIST_FOR(struct crypto_map_entry, de, &dyn->entries)
-    {
+    PTRLIST_FOR (struct crypto_map_entry, de, &dyn->entries) {
         if (!IR_IS_SET(de->acl)) {
-            struct diag *d = diag_add(x->diags, id, e->discover.m.span, "tunnel endpoint discovery needs a match address in dynamic map '" STR_FMT "': packets leave unencrypted", STR_ARG(dyn->name.s));
+            struct diag *d = diag_add(x->diags, id, e->discover.m.span,
+                                      "tunnel endpoint discovery needs a match address in dynamic map '" STR_FMT
+                                      "': packets leave unencrypted",
+                                      STR_ARG(dyn->name.s));
             diag_note(x->diags, d, de->span, "this entry has none");
         }
     }
@@ -149,21 +164,24 @@ static void discover(struct lint_ctx *x, enum diag_id id)
     each(x, id, &x->c->crypto_maps, entry_discover);
 }
 
-static void entry_family(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_family(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                         const struct crypto_map_entry *e)
 {
     uint8_t want = m->ipv6.v ? FAMILY_V6 : FAMILY_V4;
-    PTRLIST_FOR(struct map_peer, p, &e->peers)
-    {
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
         if (p->host.addr.family != FAMILY_NONE && p->host.addr.family != want) {
-            struct diag *d = diag_add(x->diags, id, p->host.m.span, "%s peer in an %s crypto map", want == FAMILY_V6 ? "IPv4" : "IPv6", want == FAMILY_V6 ? "IPv6" : "IPv4");
+            struct diag *d = diag_add(x->diags, id, p->host.m.span, "%s peer in an %s crypto map",
+                                      want == FAMILY_V6 ? "IPv4" : "IPv6", want == FAMILY_V6 ? "IPv6" : "IPv4");
             if (want == FAMILY_V4)
-                diag_hint(x->diags, d, "IPv6 entries need the ipv6 keyword: crypto map ipv6 " STR_FMT " %llu", STR_ARG(m->name.s), (unsigned long long)e->seq.v);
+                diag_hint(x->diags, d, "IPv6 entries need the ipv6 keyword: crypto map ipv6 " STR_FMT " %llu",
+                          STR_ARG(m->name.s), (unsigned long long)e->seq.v);
         }
     }
     const struct acl *a = e->acl.target;
     if (!a || a->kind.v == ACL_STANDARD || (a->kind.v == ACL_IPV6) == (want == FAMILY_V6))
         return;
-    struct diag *d = diag_add(x->diags, id, e->acl.m.span, "%s access list in an %s crypto map", want == FAMILY_V6 ? "IPv4" : "IPv6", want == FAMILY_V6 ? "IPv6" : "IPv4");
+    struct diag *d = diag_add(x->diags, id, e->acl.m.span, "%s access list in an %s crypto map",
+                              want == FAMILY_V6 ? "IPv4" : "IPv6", want == FAMILY_V6 ? "IPv6" : "IPv4");
     diag_note(x->diags, d, a->span, "defined here");
 }
 
@@ -172,13 +190,16 @@ static void family(struct lint_ctx *x, enum diag_id id)
     each(x, id, &x->c->crypto_maps, entry_family);
 }
 
-static void entry_standard_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
+static void entry_standard_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                               const struct crypto_map_entry *e)
 {
     (void)m;
     const struct acl *a = e->acl.target;
     if (!a || a->kind.v != ACL_STANDARD)
         return;
-    struct diag *d = diag_add(x->diags, id, e->acl.m.span, "'" STR_FMT "' is a standard access list: match address takes an extended one", STR_ARG(e->acl.name));
+    struct diag *d =
+        diag_add(x->diags, id, e->acl.m.span,
+                 "'" STR_FMT "' is a standard access list: match address takes an extended one", STR_ARG(e->acl.name));
     diag_note(x->diags, d, a->span, "defined here");
 }
 
@@ -192,10 +213,12 @@ static void check_sa(struct lint_ctx *x, enum diag_id id, const struct sa_settin
 {
     if (id == D_TOO_MANY_SETS && sa->transform_sets.n > 6) {
         const struct ir_ref *r = sa->transform_sets.v[6];
-        diag_add(x->diags, id, r->m.span, "this is the seventh of %u transform sets: six are allowed", sa->transform_sets.n);
+        diag_add(x->diags, id, r->m.span, "this is the seventh of %u transform sets: six are allowed",
+                 sa->transform_sets.n);
     }
     if (id == D_BOTH_PROFILES && IR_IS_SET(sa->isakmp_profile) && IR_IS_SET(sa->ikev2_profile)) {
-        struct diag *d = diag_add(x->diags, id, sa->ikev2_profile.m.span, "an IKEv2 profile and an isakmp profile exclude each other");
+        struct diag *d = diag_add(x->diags, id, sa->ikev2_profile.m.span,
+                                  "an IKEv2 profile and an isakmp profile exclude each other");
         diag_note(x->diags, d, sa->isakmp_profile.m.span, "the isakmp profile is set here");
     }
 }
@@ -204,15 +227,12 @@ static void sa_rules(struct lint_ctx *x, enum diag_id id)
 {
     const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
     for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR(struct crypto_map, m, maps[k])
-        {
-            PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-            {
+        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
                 check_sa(x, id, &e->sa);
             }
         }
-    PTRLIST_FOR(struct ipsec_profile, p, &x->c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &x->c->ipsec_profiles) {
         check_sa(x, id, &p->sa);
     }
 }
@@ -221,64 +241,64 @@ static void sa_rules(struct lint_ctx *x, enum diag_id id)
 
 static void profile_incomplete(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct ikev2_profile, p, &x->c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
         if (p->complete.v)
             continue;
         const char *lacks = !p->auth_local.n && !p->auth_remote.n ? "local and remote authentication method"
                             : !p->auth_local.n                    ? "local authentication method"
                             : !p->auth_remote.n                   ? "remote authentication method"
                                                                   : "match identity or match certificate statement";
-        diag_add(x->diags, id, p->span, "IKEv2 profile '" STR_FMT "' is not used: it has no %s", STR_ARG(p->name.s), lacks);
+        diag_add(x->diags, id, p->span, "IKEv2 profile '" STR_FMT "' is not used: it has no %s", STR_ARG(p->name.s),
+                 lacks);
     }
 }
 
 static void proposal_incomplete(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct ikev2_proposal, p, &x->c->ikev2_proposals)
-    {
+    PTRLIST_FOR (struct ikev2_proposal, p, &x->c->ikev2_proposals) {
         if (p->complete.v || p->is_default.v)
             continue;
         bool aead = false, cbc = false;
-        PTRLIST_FOR(struct ir_alg, a, &p->encr)
-        {
+        PTRLIST_FOR (struct ir_alg, a, &p->encr) {
             aead |= algo_get(a->id)->is_aead;
             cbc |= !algo_get(a->id)->is_aead;
         }
-        const char *lacks = !p->encr.n               ? "encryption"
-                            : cbc && !p->integ.n     ? "integrity"
+        const char *lacks = !p->encr.n                  ? "encryption"
+                            : cbc && !p->integ.n        ? "integrity"
                             : aead && !cbc && !p->prf.n ? "prf"
-                                                     : "group";
-        struct diag *d = diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is incomplete: it has no %s", STR_ARG(p->name.s), lacks);
+                                                        : "group";
+        struct diag *d = diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is incomplete: it has no %s",
+                                  STR_ARG(p->name.s), lacks);
         diag_hint(x->diags, d, "a proposal needs encryption, integrity and group, or aes-gcm, prf and group");
     }
 }
 
 static void proposal_unattached(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct ikev2_proposal, p, &x->c->ikev2_proposals)
-    {
+    PTRLIST_FOR (struct ikev2_proposal, p, &x->c->ikev2_proposals) {
         bool used = str_is(p->name.s, "default");
-        PTRLIST_FOR(struct ikev2_policy, pol, &x->c->ikev2_policies)
-        {
-            PTRLIST_FOR(struct ir_ref, r, &pol->proposals)
-            {
+        PTRLIST_FOR (struct ikev2_policy, pol, &x->c->ikev2_policies) {
+            PTRLIST_FOR (struct ir_ref, r, &pol->proposals) {
                 used |= r->target == p;
             }
         }
         if (used)
             continue;
-        struct diag *d = diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is never used: no IKEv2 policy names it", STR_ARG(p->name.s));
-        diag_hint(x->diags, d, "the default proposal is used instead; attach it: crypto ikev2 policy NAME, proposal " STR_FMT, STR_ARG(p->name.s));
+        struct diag *d =
+            diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is never used: no IKEv2 policy names it",
+                     STR_ARG(p->name.s));
+        diag_hint(x->diags, d,
+                  "the default proposal is used instead; attach it: crypto ikev2 policy NAME, proposal " STR_FMT,
+                  STR_ARG(p->name.s));
     }
 }
 
 static void policy_incomplete(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct ikev2_policy, p, &x->c->ikev2_policies)
-    {
+    PTRLIST_FOR (struct ikev2_policy, p, &x->c->ikev2_policies) {
         if (!p->is_default.v && p->proposals.n == 0)
-            diag_add(x->diags, id, p->span, "IKEv2 policy '" STR_FMT "' has no proposal: it cannot be used", STR_ARG(p->name.s));
+            diag_add(x->diags, id, p->span, "IKEv2 policy '" STR_FMT "' has no proposal: it cannot be used",
+                     STR_ARG(p->name.s));
     }
 }
 

@@ -14,8 +14,7 @@ static const char *nearest(struct lint_ctx *x, const struct ptrlist *l, struct s
     unsigned limit = name.len > 5 ? 3 : name.len > 2 ? 2 : 1;
     if (l->n > 2000)
         return NULL; /* generated fleets: the list of names is no help there, and this is a pass over all of them */
-    PTRLIST_FOR(struct named, o, l)
-    {
+    PTRLIST_FOR (struct named, o, l) {
         char z[64];
         if (o->name.s.len >= sizeof z || limit == 0)
             continue;
@@ -35,20 +34,22 @@ static bool placeholder(struct str n)
     return n.len > 2 && (n.p[0] == '<' || memchr(n.p, '{', n.len) || (n.p[0] == '[' && n.p[n.len - 1] == ']'));
 }
 
-static void undefined(struct lint_ctx *x, enum diag_id id, const struct ir_ref *r, const char *what, const struct ptrlist *l, const char *effect)
+static void undefined(struct lint_ctx *x, enum diag_id id, const struct ir_ref *r, const char *what,
+                      const struct ptrlist *l, const char *effect)
 {
     if (!IR_WRITTEN(*r) || r->target || r->name.len == 0 || placeholder(r->name))
         return;
-    struct diag *d = diag_add(x->diags, id, r->m.span, "%s '" STR_FMT "' is not defined%s%s", what, STR_ARG(r->name), *effect ? ": " : "", effect);
+    struct diag *d = diag_add(x->diags, id, r->m.span, "%s '" STR_FMT "' is not defined%s%s", what, STR_ARG(r->name),
+                              *effect ? ": " : "", effect);
     const char *near = nearest(x, l, r->name);
     if (near)
         diag_hint(x->diags, d, "did you mean '%s'?", near);
 }
 
-static void undefined_list(struct lint_ctx *x, enum diag_id id, const struct ptrlist *refs, const char *what, const struct ptrlist *l, const char *effect)
+static void undefined_list(struct lint_ctx *x, enum diag_id id, const struct ptrlist *refs, const char *what,
+                           const struct ptrlist *l, const char *effect)
 {
-    PTRLIST_FOR(struct ir_ref, r, refs)
-    {
+    PTRLIST_FOR (struct ir_ref, r, refs) {
         if (!str_is(r->name, "default"))
             undefined(x, id, r, what, l, effect);
     }
@@ -60,10 +61,8 @@ static void each_entry(struct lint_ctx *x, enum diag_id id, entry_fn *f)
 {
     const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
     for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR(struct crypto_map, m, maps[k])
-        {
-            PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-            {
+        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
                 f(x, id, e);
             }
         }
@@ -71,7 +70,8 @@ static void each_entry(struct lint_ctx *x, enum diag_id id, entry_fn *f)
 
 static void entry_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
 {
-    undefined(x, id, &e->acl, "access list", &x->c->acls, "the router drops the traffic of this interface that reaches the entry");
+    undefined(x, id, &e->acl, "access list", &x->c->acls,
+              "the router drops the traffic of this interface that reaches the entry");
     undefined(x, id, &e->access_in, "access list", &x->c->acls, "");
     undefined(x, id, &e->access_out, "access list", &x->c->acls, "");
 }
@@ -79,8 +79,7 @@ static void entry_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_m
 static void acl(struct lint_ctx *x, enum diag_id id)
 {
     each_entry(x, id, entry_acl);
-    PTRLIST_FOR(struct interface, i, &x->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
         undefined(x, id, &i->protection_acl4, "access list", &x->c->acls, "");
         undefined(x, id, &i->protection_acl6, "access list", &x->c->acls, "");
     }
@@ -94,8 +93,7 @@ static void entry_sets(struct lint_ctx *x, enum diag_id id, const struct crypto_
 static void transform_set(struct lint_ctx *x, enum diag_id id)
 {
     each_entry(x, id, entry_sets);
-    PTRLIST_FOR(struct ipsec_profile, p, &x->c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &x->c->ipsec_profiles) {
         undefined_list(x, id, &p->sa.transform_sets, "transform set", &x->c->transform_sets, "");
     }
 }
@@ -112,10 +110,10 @@ static void dynamic_map(struct lint_ctx *x, enum diag_id id)
 
 static void crypto_map(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct interface, i, &x->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
         undefined(x, id, &i->crypto_map, "crypto map", &x->c->crypto_maps, "nothing is protected on this interface");
-        undefined(x, id, &i->crypto_map6, "IPv6 crypto map", &x->c->crypto_maps, "nothing is protected on this interface");
+        undefined(x, id, &i->crypto_map6, "IPv6 crypto map", &x->c->crypto_maps,
+                  "nothing is protected on this interface");
     }
 }
 
@@ -127,12 +125,10 @@ static void entry_isakmp_profile(struct lint_ctx *x, enum diag_id id, const stru
 static void isakmp_profile(struct lint_ctx *x, enum diag_id id)
 {
     each_entry(x, id, entry_isakmp_profile);
-    PTRLIST_FOR(struct ipsec_profile, p, &x->c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &x->c->ipsec_profiles) {
         undefined(x, id, &p->sa.isakmp_profile, "isakmp profile", &x->c->isakmp_profiles, "");
     }
-    PTRLIST_FOR(struct interface, i, &x->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
         undefined(x, id, &i->protection_isakmp, "isakmp profile", &x->c->isakmp_profiles, "");
     }
 }
@@ -145,12 +141,10 @@ static void entry_ikev2_profile(struct lint_ctx *x, enum diag_id id, const struc
 static void ikev2_profile(struct lint_ctx *x, enum diag_id id)
 {
     each_entry(x, id, entry_ikev2_profile);
-    PTRLIST_FOR(struct ipsec_profile, p, &x->c->ipsec_profiles)
-    {
+    PTRLIST_FOR (struct ipsec_profile, p, &x->c->ipsec_profiles) {
         undefined(x, id, &p->sa.ikev2_profile, "IKEv2 profile", &x->c->ikev2_profiles, "");
     }
-    PTRLIST_FOR(struct interface, i, &x->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
         undefined(x, id, &i->protection_ikev2, "IKEv2 profile", &x->c->ikev2_profiles, "");
     }
 }
@@ -163,40 +157,34 @@ static void entry_ipsec_profile(struct lint_ctx *x, enum diag_id id, const struc
 static void ipsec_profile(struct lint_ctx *x, enum diag_id id)
 {
     each_entry(x, id, entry_ipsec_profile);
-    PTRLIST_FOR(struct interface, i, &x->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
         undefined(x, id, &i->protection, "ipsec profile", &x->c->ipsec_profiles, "the tunnel is not protected");
     }
 }
 
 static void keyring(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct isakmp_profile, p, &x->c->isakmp_profiles)
-    {
+    PTRLIST_FOR (struct isakmp_profile, p, &x->c->isakmp_profiles) {
         undefined_list(x, id, &p->keyrings, "keyring", &x->c->keyrings, "");
     }
-    PTRLIST_FOR(struct ikev2_profile, p, &x->c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
         undefined(x, id, &p->keyring, "IKEv2 keyring", &x->c->ikev2_keyrings, "");
     }
 }
 
 static void proposal(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct ikev2_policy, p, &x->c->ikev2_policies)
-    {
+    PTRLIST_FOR (struct ikev2_policy, p, &x->c->ikev2_policies) {
         undefined_list(x, id, &p->proposals, "IKEv2 proposal", &x->c->ikev2_proposals, "");
     }
 }
 
 static void trustpoint(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct isakmp_profile, p, &x->c->isakmp_profiles)
-    {
+    PTRLIST_FOR (struct isakmp_profile, p, &x->c->isakmp_profiles) {
         undefined_list(x, id, &p->trustpoints, "trustpoint", &x->c->trustpoints, "");
     }
-    PTRLIST_FOR(struct ikev2_profile, p, &x->c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
         undefined_list(x, id, &p->trustpoints, "trustpoint", &x->c->trustpoints, "");
     }
 }
@@ -204,7 +192,8 @@ static void trustpoint(struct lint_ctx *x, enum diag_id id)
 /* A physical interface exists whether or not a fragment shows it; a logical one exists only once it is configured. */
 static bool is_logical(struct str name)
 {
-    static const char *const types[] = {"Loopback", "Tunnel", "Vlan", "Dialer", "BDI", "BVI", "Port-channel", "Virtual-Template", "Multilink"};
+    static const char *const types[] = {"Loopback",     "Tunnel",           "Vlan",     "Dialer", "BDI", "BVI",
+                                        "Port-channel", "Virtual-Template", "Multilink"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (name.len > strlen(types[i]) && memcmp(name.p, types[i], strlen(types[i])) == 0)
             return true;
@@ -219,8 +208,7 @@ static void undefined_interface(struct lint_ctx *x, enum diag_id id, const struc
 
 static void local_interfaces(struct lint_ctx *x, enum diag_id id, const struct ptrlist *l)
 {
-    PTRLIST_FOR(struct local_address, a, l)
-    {
+    PTRLIST_FOR (struct local_address, a, l) {
         undefined_interface(x, id, &a->interface, "");
     }
 }
@@ -230,25 +218,20 @@ static void interface(struct lint_ctx *x, enum diag_id id)
 {
     if (x->c->interfaces.n == 0)
         return;
-    PTRLIST_FOR(struct crypto_map, m, &x->c->crypto_maps)
-    {
+    PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
         undefined_interface(x, id, &m->local_address, "the crypto map has no local address");
     }
-    PTRLIST_FOR(struct interface, i, &x->c->interfaces)
-    {
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
         if (IR_IS_SET(i->protection))
             undefined_interface(x, id, &i->tunnel_source_if, "the tunnel has no source address");
     }
-    PTRLIST_FOR(struct keyring, k, &x->c->keyrings)
-    {
+    PTRLIST_FOR (struct keyring, k, &x->c->keyrings) {
         local_interfaces(x, id, &k->local);
     }
-    PTRLIST_FOR(struct isakmp_profile, p, &x->c->isakmp_profiles)
-    {
+    PTRLIST_FOR (struct isakmp_profile, p, &x->c->isakmp_profiles) {
         local_interfaces(x, id, &p->local);
     }
-    PTRLIST_FOR(struct ikev2_profile, p, &x->c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
         local_interfaces(x, id, &p->local);
     }
 }
@@ -256,8 +239,7 @@ static void interface(struct lint_ctx *x, enum diag_id id)
 /* Groups used by one access list. */
 static void acl_groups(struct lint_ctx *x, enum diag_id id, const struct acl *l)
 {
-    PTRLIST_FOR(struct ace, a, &l->aces)
-    {
+    PTRLIST_FOR (struct ace, a, &l->aces) {
         const struct ace_end *const ends[] = {&a->src, &a->dst};
         for (size_t i = 0; i < 2; i++)
             if (ends[i]->form == ACE_GROUP && !ends[i]->group) {
@@ -277,16 +259,13 @@ static void object_group(struct lint_ctx *x, enum diag_id id)
     struct symtab used = {0};
     const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
     for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR(struct crypto_map, m, maps[k])
-        {
-            PTRLIST_FOR(struct crypto_map_entry, e, &m->entries)
-            {
+        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
                 if (e->acl.target && !symtab_get(&used, e->acl.name, 0))
                     symtab_put(x->diags->arena, &used, e->acl.name, 0, e->acl.target);
             }
         }
-    PTRLIST_FOR(struct acl, l, &x->c->acls)
-    {
+    PTRLIST_FOR (struct acl, l, &x->c->acls) {
         if (symtab_get(&used, l->name.s, 0) == l)
             acl_groups(x, id, l);
     }
@@ -294,12 +273,10 @@ static void object_group(struct lint_ctx *x, enum diag_id id)
 
 static void cert_map(struct lint_ctx *x, enum diag_id id)
 {
-    PTRLIST_FOR(struct isakmp_profile, p, &x->c->isakmp_profiles)
-    {
+    PTRLIST_FOR (struct isakmp_profile, p, &x->c->isakmp_profiles) {
         undefined_list(x, id, &p->cert_maps, "certificate map", &x->c->cert_maps, "");
     }
-    PTRLIST_FOR(struct ikev2_profile, p, &x->c->ikev2_profiles)
-    {
+    PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
         undefined_list(x, id, &p->cert_maps, "certificate map", &x->c->cert_maps, "");
     }
 }
@@ -319,8 +296,7 @@ static void route_map(struct lint_ctx *x, enum diag_id id)
 {
     if (x->c->crypto_statements == 0)
         return;
-    PTRLIST_FOR(struct nat_rule, r, &x->c->nat_rules)
-    {
+    PTRLIST_FOR (struct nat_rule, r, &x->c->nat_rules) {
         undefined(x, id, &r->route_map, "route map", &x->c->route_maps, "");
     }
 }

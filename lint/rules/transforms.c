@@ -21,8 +21,7 @@ static void put(struct parts *p, const struct ir_transform **slot, const struct 
 static struct parts parts_of(const struct transform_set *ts)
 {
     struct parts p = {0};
-    PTRLIST_FOR(struct ir_transform, t, &ts->transforms)
-    {
+    PTRLIST_FOR (struct ir_transform, t, &ts->transforms) {
         if (t->proto == PROTO_COMP)
             put(&p, &p.comp, t, "compression");
         else if (t->proto == PROTO_AH)
@@ -38,8 +37,7 @@ static struct parts parts_of(const struct transform_set *ts)
 typedef void set_fn(struct lint_ctx *, enum diag_id, const struct transform_set *, const struct parts *);
 static void each_set(struct lint_ctx *x, enum diag_id id, set_fn *f)
 {
-    PTRLIST_FOR(struct transform_set, ts, &x->c->transform_sets)
-    {
+    PTRLIST_FOR (struct transform_set, ts, &x->c->transform_sets) {
         if (ts->is_default.v || ts->transforms.n == 0)
             continue;
         struct parts p = parts_of(ts);
@@ -52,25 +50,33 @@ static void combination(struct lint_ctx *x, enum diag_id id, const struct transf
     if (p->twice)
         diag_add(x->diags, id, p->twice->m.span, "a second %s transform: a set holds one of each kind", p->twice_class);
     if (p->auth && !p->cipher) {
-        struct diag *d = diag_add(x->diags, id, p->auth->m.span, "ESP authentication needs an ESP encryption transform in the same set");
+        struct diag *d = diag_add(x->diags, id, p->auth->m.span,
+                                  "ESP authentication needs an ESP encryption transform in the same set");
         diag_hint(x->diags, d, "esp-null counts as one, if authentication alone is wanted");
     }
     if (p->auth && p->cipher && algo_get(p->cipher->alg)->is_aead) {
-        struct diag *d = diag_add(x->diags, id, p->auth->m.span, "%s authenticates by itself: it excludes an ESP authentication transform", algo_get(p->cipher->alg)->name);
+        struct diag *d = diag_add(x->diags, id, p->auth->m.span,
+                                  "%s authenticates by itself: it excludes an ESP authentication transform",
+                                  algo_get(p->cipher->alg)->name);
         diag_note(x->diags, d, p->cipher->m.span, "the combined mode cipher");
     }
     if (p->comp && !p->cipher && !p->ah && !p->auth)
-        diag_add(x->diags, id, p->comp->m.span, "transform set '" STR_FMT "' only compresses: it needs an AH or ESP transform", STR_ARG(ts->name.s));
+        diag_add(x->diags, id, p->comp->m.span,
+                 "transform set '" STR_FMT "' only compresses: it needs an AH or ESP transform", STR_ARG(ts->name.s));
     bool old_ah = p->ah && p->ah->alg == ALGO_INTEG_RFC1828, old_esp = p->cipher && p->cipher->alg == ALGO_ENCR_RFC1829;
     if ((old_ah && p->cipher && !old_esp) || (old_esp && p->ah && !old_ah))
-        diag_add(x->diags, id, (old_ah ? p->ah : p->cipher)->m.span, "ah-rfc1828 and esp-rfc1829 only go with one another");
+        diag_add(x->diags, id, (old_ah ? p->ah : p->cipher)->m.span,
+                 "ah-rfc1828 and esp-rfc1829 only go with one another");
 }
 
 static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
 {
     if (!p->cipher || p->auth || p->ah || algo_get(p->cipher->alg)->is_aead)
         return;
-    struct diag *d = diag_add(x->diags, id, p->cipher->m.span, "transform set '" STR_FMT "' encrypts without authentication: packets can be changed on the way", STR_ARG(ts->name.s));
+    struct diag *d =
+        diag_add(x->diags, id, p->cipher->m.span,
+                 "transform set '" STR_FMT "' encrypts without authentication: packets can be changed on the way",
+                 STR_ARG(ts->name.s));
     diag_hint(x->diags, d, "add an ESP authentication transform such as esp-sha256-hmac, or use esp-gcm");
 }
 
@@ -81,20 +87,34 @@ static void no_secrecy(struct lint_ctx *x, enum diag_id id, const struct transfo
     if (!p->cipher && !p->ah)
         return;
     const struct ir_transform *t = p->cipher ? p->cipher : p->ah;
-    diag_add(x->diags, id, t->m.span, "transform set '" STR_FMT "' does not encrypt: the traffic can be read", STR_ARG(ts->name.s));
+    diag_add(x->diags, id, t->m.span, "transform set '" STR_FMT "' does not encrypt: the traffic can be read",
+             STR_ARG(ts->name.s));
 }
 
 static void seal(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
 {
     (void)ts;
     if (p->cipher && p->cipher->alg == ALGO_ENCR_SEAL)
-        diag_add(x->diags, id, p->cipher->m.span, "SEAL exists on Cisco equipment without IPsec hardware only: no other peer can speak it");
+        diag_add(x->diags, id, p->cipher->m.span,
+                 "SEAL exists on Cisco equipment without IPsec hardware only: no other peer can speak it");
 }
 
-static void combination_rule(struct lint_ctx *x, enum diag_id id) { each_set(x, id, combination); }
-static void no_auth_rule(struct lint_ctx *x, enum diag_id id) { each_set(x, id, no_auth); }
-static void no_secrecy_rule(struct lint_ctx *x, enum diag_id id) { each_set(x, id, no_secrecy); }
-static void seal_rule(struct lint_ctx *x, enum diag_id id) { each_set(x, id, seal); }
+static void combination_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_set(x, id, combination);
+}
+static void no_auth_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_set(x, id, no_auth);
+}
+static void no_secrecy_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_set(x, id, no_secrecy);
+}
+static void seal_rule(struct lint_ctx *x, enum diag_id id)
+{
+    each_set(x, id, seal);
+}
 
 const struct lint_rule rules_transforms[] = {
     {D_TRANSFORM_RULES, "ios-crypto-commands R-TS-1 to R-TS-4", combination_rule},

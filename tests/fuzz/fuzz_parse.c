@@ -19,8 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         parser = ios_parser_new();
     if (source_from_memory(&src, "fuzz", (const char *)data, size) || sem_compile(&c, parser, &src))
         return 0;
-    PTRLIST_FOR(struct ir_config, u, &c.units)
-    {
+    PTRLIST_FOR (struct ir_config, u, &c.units) {
         lint_run(u, &c.diags);
     }
     diag_sort(&c.diags);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Every prefix of every configuration in testdata and of every input the fuzzers found worth keeping, and seeded mutations of each, goes through parser, resolver and rules
- * without a crash (sanitizers are on). The seed is printed on start; IOSCC_SEED repeats a run.
+ * Every prefix of every configuration in testdata and of every input the fuzzers found worth keeping, and seeded
+ * mutations of each, goes through parser, resolver and rules without a crash (sanitizers are on). The seed is printed
+ * on start; IOSCC_SEED repeats a run.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -34,8 +35,7 @@ static void feed(const char *text, size_t len)
     struct compiled c;
     if (source_from_memory(&src, "prefix", text, len) || sem_compile(&c, parser, &src))
         exit(3);
-    PTRLIST_FOR(struct ir_config, u, &c.units)
-    {
+    PTRLIST_FOR (struct ir_config, u, &c.units) {
         lint_run(u, &c.diags);
     }
     diag_sort(&c.diags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Random crypto maps and packets: the reference interpreter and the flattened list say the same; boxes behave as the sets
- * they stand for. Configurations are random IOS text, so parser and resolver are on the way. The seed is printed on
- * failure together with the configuration and the packet; IOSCC_SEED repeats a run.
+ * Random crypto maps and packets: the reference interpreter and the flattened list say the same; boxes behave as the
+ * sets they stand for. Configurations are random IOS text, so parser and resolver are on the way. The seed is printed
+ * on failure together with the configuration and the packet; IOSCC_SEED repeats a run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +94,8 @@ static void line(struct buf *b)
 
 static void configuration(struct buf *b)
 {
-    buf_puts(b, "object-group network NETS\n host 10.0.0.1\n 10.0.0.4 255.255.255.254\n range 10.0.0.2 10.0.0.6\nobject-group network MORE\n group-object NETS\n host 10.0.0.0\n"
+    buf_puts(b, "object-group network NETS\n host 10.0.0.1\n 10.0.0.4 255.255.255.254\n range 10.0.0.2 "
+                "10.0.0.6\nobject-group network MORE\n group-object NETS\n host 10.0.0.0\n"
                 "object-group service SVC\n tcp eq 1\n udp source range 1 3 gt 2\n icmp echo\n");
     uint32_t entries = 1 + next(5);
     for (uint32_t e = 1; e <= entries; e++) {
@@ -113,7 +114,8 @@ static void configuration(struct buf *b)
 static struct packet packet(void)
 {
     static const uint8_t protos[] = {1, 6, 17, 50};
-    struct packet p = {.family = FAMILY_V4, .proto = protos[next(4)], .sport = (uint16_t)next(8), .dport = (uint16_t)next(8)};
+    struct packet p = {
+        .family = FAMILY_V4, .proto = protos[next(4)], .sport = (uint16_t)next(8), .dport = (uint16_t)next(8)};
     static const uint8_t base[3] = {10, 0, 0};
     memcpy(p.src, base, 3);
     memcpy(p.dst, base, 3);
@@ -128,8 +130,9 @@ static int failures;
 
 static void complain(const char *what, const struct buf *text, const struct packet *p)
 {
-    printf("%s\nseed %llu\npacket %u.%u.%u.%u:%u -> %u.%u.%u.%u:%u proto %u\n%s\n", what, (unsigned long long)seed, p->src[0], p->src[1], p->src[2], p->src[3], p->sport,
-           p->dst[0], p->dst[1], p->dst[2], p->dst[3], p->dport, p->proto, text ? text->p : "");
+    printf("%s\nseed %llu\npacket %u.%u.%u.%u:%u -> %u.%u.%u.%u:%u proto %u\n%s\n", what, (unsigned long long)seed,
+           p->src[0], p->src[1], p->src[2], p->src[3], p->sport, p->dst[0], p->dst[1], p->dst[2], p->dst[3], p->dport,
+           p->proto, text ? text->p : "");
     failures++;
 }
 
@@ -176,7 +179,12 @@ static void one_map(struct ios_parser *parser)
 static struct box random_box(void)
 {
     static const uint8_t care[] = {0xff, 0xfe, 0xfc, 0xf8, 0xfa, 0xfd};
-    struct box b = {.family = FAMILY_V4, .proto = next(2) ? PROTO_ANY : next(2) ? 6 : 17, .sport = {0, 65535}, .dport = {0, 65535}};
+    struct box b = {.family = FAMILY_V4,
+                    .proto = next(2)   ? PROTO_ANY
+                             : next(2) ? 6
+                                       : 17,
+                    .sport = {0, 65535},
+                    .dport = {0, 65535}};
     struct addr_bits *const ends[] = {&b.src, &b.dst};
     for (int i = 0; i < 2; i++) {
         static const uint8_t base[3] = {10, 0, 0};
@@ -246,6 +254,7 @@ int main(void)
     for (int i = 0; i < 20000 && failures < 3; i++)
         algebra();
     ios_parser_free(parser);
-    printf("%lu packets over %lu flattened maps: %lu protected, %lu dropped\n", compared, flattened, protected_, dropped);
+    printf("%lu packets over %lu flattened maps: %lu protected, %lu dropped\n", compared, flattened, protected_,
+           dropped);
     return failures || protected_ < 1000 || dropped < 1000;
 }

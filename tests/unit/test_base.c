@@ -18,7 +18,8 @@ static void addresses(void **state)
 {
     (void)state;
     struct ip_addr a;
-    static const char *const bad4[] = {"1.2.3", "1.2.3.4.5", "256.1.1.1", "1..2.3", "1.2.3.", "a.b.c.d", "", "1.2.3.4 ", "1.2.3.0004"};
+    static const char *const bad4[] = {"1.2.3",   "1.2.3.4.5", "256.1.1.1", "1..2.3",    "1.2.3.",
+                                       "a.b.c.d", "",          "1.2.3.4 ",  "1.2.3.0004"};
     for (size_t i = 0; i < sizeof bad4 / sizeof *bad4; i++)
         assert_false(addr_parse4(str_lit(bad4[i]), &a));
     assert_true(addr_parse4(str_lit("10.0.255.1"), &a));
@@ -123,7 +124,8 @@ static void redaction(void **state)
     masked("crypto isakmp key 6 s3cret address 1.2.3.4", "crypto isakmp key 6 <key> address 1.2.3.4");
     masked(" pre-shared-key local s3cret", " pre-shared-key local <key>");
     masked("  pre-shared-key address 1.1.1.1 key s3cret", "  pre-shared-key address <key> key <key>");
-    masked(" set session-key inbound esp 256 cipher 0123456789abcdef authenticator 00112233", " set session-key inbound esp 256 cipher <key> authenticator <key>");
+    masked(" set session-key inbound esp 256 cipher 0123456789abcdef authenticator 00112233",
+           " set session-key inbound esp 256 cipher <key> authenticator <key>");
     masked(" set session-key inbound ah 256 98765432109876549876543210987654", " set session-key inbound ah 256 <key>");
     masked("crypto key generate rsa modulus 2048", "crypto key generate rsa modulus 2048");
     masked("crypto key export rsa N pem terminal 3des pass", "crypto key export rsa N pem terminal 3des <key>");
@@ -156,8 +158,8 @@ static void places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses), cmocka_unit_test(strings), cmocka_unit_test(tables), cmocka_unit_test(arenas), cmocka_unit_test(algorithms),
-        cmocka_unit_test(names),     cmocka_unit_test(redaction), cmocka_unit_test(places),
+        cmocka_unit_test(addresses),  cmocka_unit_test(strings), cmocka_unit_test(tables),    cmocka_unit_test(arenas),
+        cmocka_unit_test(algorithms), cmocka_unit_test(names),   cmocka_unit_test(redaction), cmocka_unit_test(places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
