@@ -7,8 +7,10 @@
 
 bool capture_has_fences(const struct source *src)
 {
-    const char *p = src->text, *end = src->text + src->len;
+    const char *p = memchr(src->text, '`', src->len), *end = src->text + src->len;
     unsigned n = 0;
+    if (!p)
+        return false;
     while (p < end && (p = memmem(p, (size_t)(end - p), "```", 3)) != NULL) {
         const char *q = p;
         while (q > src->text && (q[-1] == ' ' || q[-1] == '\t'))

@@ -5,7 +5,13 @@
 void line_reset(struct ios_line *p, struct ios_stmt *st)
 {
     memset(p, 0, offsetof(struct ios_line, list));
-    memset(st, 0, sizeof *st);
+    /* a statement is large because of its port lists: these are left alone, nports says what counts */
+    memset(st, 0, offsetof(struct ios_stmt, ace));
+    memset(&st->ace, 0, offsetof(struct ios_ace, src));
+    memset(&st->ace.src, 0, offsetof(struct ios_ace_end, ports));
+    memset(&st->ace.dst, 0, offsetof(struct ios_ace_end, ports));
+    memset(&st->ace.icmp_type, 0, sizeof st->ace - offsetof(struct ios_ace, icmp_type));
+    memset((char *)st + offsetof(struct ios_stmt, one_line), 0, sizeof *st - offsetof(struct ios_stmt, one_line));
     p->st = st;
     st->list = p->list;
     st->opens = -1;

@@ -355,6 +355,8 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
 
 static bool near(struct str w, const char *z)
 {
+    if (w.len < 4 || (w.p[0] != z[0] && w.p[1] != z[1] && w.p[0] != z[1]))
+        return false;
     size_t n = strlen(z);
     if (w.len + 2 < n || n + 2 < w.len || (w.p[0] != z[0] && w.p[1] != z[1] && w.p[0] != z[1]))
         return false;
@@ -435,6 +437,8 @@ static void count_foreign(struct ios_parser *p, struct str line)
 /* `exit`, `end`, `do …` and the like. True if the line is dealt with. */
 static bool leaving(struct ios_parser *p, struct str word)
 {
+    if (!strchr("eqdc^", word.p[0] | 32) && word.p[0] != '^') /* every line comes through here */
+        return false;
     if (str_ieq(word, "exit") || str_ieq(word, "quit")) {
         if (p->depth > 1)
             pop_to(p, p->depth - 1);
@@ -464,13 +468,16 @@ static bool is_program_output(const struct line_words *w)
 /* Fewer than one line in fifty is indented. */
 static bool is_flat_file(const struct source *src)
 {
-    uint32_t lines = 0, indented = 0, end = src->len < 65536 ? src->len : 65536;
-    for (uint32_t i = 0; i + 1 < end; i++)
-        if (i == 0 || src->text[i - 1] == '\n') {
-            char c = src->text[i];
-            lines += c != '!' && c != '\r' && c != '\n';
-            indented += (c == ' ' || c == '\t') && src->text[i + 1] != '!';
-        }
+    uint32_t lines = 0, indented = 0, end = src->len < 16384 ? src->len : 16384;
+    for (uint32_t i = 0; i + 1 < end;) {
+        char c = src->text[i];
+        lines += c != '!' && c != '\r' && c != '\n';
+        indented += (c == ' ' || c == '\t') && src->text[i + 1] != '!';
+        const char *nl = memchr(src->text + i, '\n', end - i);
+        if (!nl)
+            break;
+        i = (uint32_t)(nl - src->text) + 1;
+    }
     return indented * 50 <= lines;
 }
 
@@ -509,13 +516,14 @@ static void read_line(struct ios_parser *p, struct str raw)
         skip_banner(p, body);
         return;
     }
-    if (is_menu_title(word, body)) { /* behind the menu's name it reads like `banner D … D` */
+    bool m = (word.p[0] | 32) == 'm';
+    if (m && is_menu_title(word, body)) { /* behind the menu's name it reads like `banner D … D` */
         struct str rest = lstrip((struct str){body.p + word.len, body.len - word.len});
         uint32_t name = first_word(rest).len;
         skip_banner(p, lstrip((struct str){rest.p + name, rest.len - name}));
         return;
     }
-    if (skip_macro(p, word, body))
+    if (m && skip_macro(p, word, body))
         return;
     if (body.len > 10 && memcmp(body.p, "-----BEGIN", 10) == 0) {
         skip_pem(p, body);
@@ -528,7 +536,7 @@ static void read_line(struct ios_parser *p, struct str raw)
         return;
     }
     /* first-word filter */
-    bool negated = str_ieq(word, "no") || str_ieq(word, "default");
+    bool negated = strchr("nNdD", word.p[0]) && (str_ieq(word, "no") || str_ieq(word, "default"));
     struct str key = word;
     if (negated) {
         key = first_word(lstrip((struct str){body.p + word.len, body.len - word.len}));

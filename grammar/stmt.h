@@ -88,8 +88,8 @@ struct ios_ace_end {
     enum ios_addr_form form;
     struct ios_val addr, mask; /* AF_WILDCARD, AF_MASK: mask; AF_RANGE: last address; AF_GROUP, AF_HOSTNAME: name */
     enum ios_port_op op;
-    struct ios_val ports[IOS_PORTS_MAX];
     uint8_t nports;
+    struct ios_val ports[IOS_PORTS_MAX]; /* last: only the first nports are ever cleared or set */
 };
 
 struct ios_ace {

@@ -163,13 +163,13 @@ struct location source_locate(struct source *s, uint32_t off)
 bool source_is_text(const struct source *s)
 {
     uint32_t n = s->len < 65536 ? s->len : 65536, odd = 0;
+    if (memchr(s->text, 0, n))
+        return false;
+    n = n < 8192 ? n : 8192;
     for (uint32_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s->text[i];
-        if (c == 0)
-            return false;
         /* ^C closes banners, BS and ESC come from terminals, CR LF TAB FF are ordinary */
-        if (c < 32 && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != 3 && c != 8 && c != 27)
-            odd++;
+        odd += c < 32 && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != 3 && c != 8 && c != 27;
     }
     return odd * 20 <= n;
 }

@@ -26,6 +26,8 @@ static const struct cli_option options[] = {
 
 /* Files that may be finished ahead of the one that is to be printed next: bounds the memory of waiting output. */
 #define AHEAD 256
+/* Files a thread takes at a time: a lock for each small file would cost more in wake-ups than the file. */
+#define BATCH 8
 
 struct result {
     struct buf out;
@@ -99,7 +101,17 @@ static void drain(struct job *j)
         buf_free(&r->out);
         r->done = false;
         j->printed++;
-        pthread_cond_broadcast(&j->changed);
+    }
+    pthread_cond_broadcast(&j->changed);
+}
+
+/* One thread's turn: files [from, from + n), without the lock. */
+static void check_batch(struct job *j, struct ios_parser *parser, size_t from, size_t n, struct result *results,
+                        uint32_t counts[3], bool *unreadable)
+{
+    for (size_t i = 0; i < n; i++) {
+        results[i] = (struct result){.done = true};
+        check_one(j, parser, &j->files->v[from + i], &results[i].out, counts, unreadable);
     }
 }
 
@@ -110,21 +122,23 @@ static void *worker(void *arg)
     pthread_mutex_lock(&j->lock);
     j->oom |= parser == NULL;
     while (parser && j->next < j->files->n) {
-        if (j->next >= j->printed + AHEAD) {
+        if (j->next + BATCH > j->printed + AHEAD) {
             pthread_cond_wait(&j->changed, &j->lock);
             continue;
         }
-        size_t i = j->next++;
+        size_t from = j->next, left = j->files->n - from, n = left < BATCH ? left : BATCH;
+        j->next += n;
         pthread_mutex_unlock(&j->lock);
-        struct buf out = {0};
+        struct result results[BATCH];
         uint32_t counts[3] = {0};
         bool unreadable = false;
-        check_one(j, parser, &j->files->v[i], &out, counts, &unreadable);
+        check_batch(j, parser, from, n, results, counts, &unreadable);
         pthread_mutex_lock(&j->lock);
         for (int k = 0; k < 3; k++)
             j->by_severity[k] += counts[k];
         j->unreadable |= unreadable;
-        j->ring[i % AHEAD] = (struct result){out, true};
+        for (size_t i = 0; i < n; i++)
+            j->ring[(from + i) % AHEAD] = results[i];
         drain(j);
     }
     pthread_mutex_unlock(&j->lock);
