@@ -405,6 +405,7 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
     }
     if (!is_open_world(top->mode)) {
         if (!outside) {
+            p->sink->broken(p->sink->ctx, top->mode);
             syntax_unknown_word(p, top->mode, at, word);
             return;
         }
@@ -580,6 +581,7 @@ static void read_line(struct ios_parser *p, struct str raw)
         pop_to(p, 1);
         push_mode(p, MODE_IGNORED, indent);
     } else {
+        p->sink->broken(p->sink->ctx, failed_in);
         pop_to(p, failed_depth + 1);
     }
 }

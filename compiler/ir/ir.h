@@ -539,6 +539,7 @@ struct ir_config {
     struct ptrlist acls, object_groups, interfaces, nat_rules, nat_pools, route_maps;
     struct ptrlist trustpoints, cert_chains, cert_maps, identities, pubkeys, others;
     struct symtab names;        /* (name, enum ir_table) → object */
+    struct symtab broken; /* ("", span.off) of blocks that hold a line which was not understood */
     uint32_t crypto_statements; /* how much of the text was about IPsec */
 };
 

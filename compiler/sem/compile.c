@@ -54,6 +54,15 @@ static void new_unit(void *ctx, struct str host, struct span at, bool fresh)
     unit_begin(b, host, at);
 }
 
+/* Every object of the IR begins with its span. */
+static void broken(void *ctx, enum ios_mode mode)
+{
+    struct builder *b = ctx;
+    struct span *object = b->cur[mode];
+    if (object)
+        symtab_put(b->a, &b->c->broken, STR_EMPTY, object->off, object);
+}
+
 static void abandon(void *ctx, struct span at)
 {
     struct builder *b = ctx;
@@ -143,7 +152,7 @@ int sem_compile(struct compiled *c, struct ios_parser *parser, struct source *sr
     } else if (!source_is_text(&c->source)) {
         diag_add(&c->diags, D_NOT_TEXT, (struct span){0, 0}, "this is not a text file");
     } else {
-        const struct ios_sink sink = {statement, new_unit, abandon, &b};
+        const struct ios_sink sink = {statement, new_unit, broken, abandon, &b};
         ios_parse(parser, &c->source, &c->diags, &sink);
     }
     drop_empty_units(c);
