@@ -273,6 +273,7 @@ struct sa_settings {
 
 struct crypto_map_entry {
     struct span span;
+    bool in_dynamic; /* an entry of a dynamic map */
     struct ir_num seq;
     struct ir_num type;    /* enum entry_type */
     struct ir_ref dynamic; /* → struct crypto_map that is_dynamic */

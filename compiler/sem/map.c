@@ -57,7 +57,8 @@ static struct crypto_map_entry *entry_get(struct builder *b, const struct ios_st
     struct crypto_map_entry *e = ARENA_NEW(b->a, struct crypto_map_entry);
     e->span = s->span;
     e->seq = num_of(s->map_seq.u.num, s->map_seq.span);
-    if (s->is_dynamic_map)
+    e->in_dynamic = s->is_dynamic_map;
+    if (e->in_dynamic)
         e->type = num_default(ENTRY_ISAKMP);
     if (check_range(b, &s->map_seq, 1, 65535, "sequence number", ""))
         ptrlist_insert(b->a, &m->entries, at, e);

@@ -33,40 +33,60 @@ static const struct acl *list_of(const struct crypto_map_entry *e)
     return NULL;
 }
 
-/* Entries that never match outbound traffic by themselves. */
-static bool is_passive(const struct crypto_map_entry *e)
+/* The entries that look at outbound traffic, a dynamic map in place of the entry that names it. */
+static struct ptrlist entries_of(struct arena *ar, const struct crypto_map *m)
 {
-    return e->type.v == ENTRY_DYNAMIC || e->type.v == ENTRY_GDOI || !IR_IS_SET(e->acl);
+    struct ptrlist l = {0};
+    PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+        const struct crypto_map *d = e->dynamic.target;
+        if (e->type.v == ENTRY_DYNAMIC && d) {
+            PTRLIST_FOR (struct crypto_map_entry, x, &d->entries) {
+                if (IR_IS_SET(x->acl))
+                    ptrlist_add(ar, &l, x);
+            }
+        } else if (e->type.v != ENTRY_DYNAMIC && e->type.v != ENTRY_GDOI && IR_IS_SET(e->acl)) {
+            ptrlist_add(ar, &l, e);
+        }
+    }
+    return l;
+}
+
+/* What a permit line means: an entry of a dynamic map has no type, waits for peers, and lets nothing out by itself. */
+static enum verdict permitted(const struct crypto_map_entry *e)
+{
+    return e->peers.n && !e->in_dynamic ? VERDICT_PROTECT : VERDICT_DROP;
+}
+
+static struct decision decide_entry(struct arena *ar, const struct crypto_map_entry *e, const struct packet *p,
+                                    enum deny_means deny, bool *done)
+{
+    const struct acl *l = list_of(e);
+    *done = true;
+    if (!l) /* R-ACL-7: named, but missing or empty */
+        return (struct decision){VERDICT_DROP, e, NULL};
+    for (uint32_t i = 0; i < l->aces.n; i++) {
+        const struct ace *a = l->aces.v[i];
+        if (a->remark || !line_matches(a, (enum acl_kind)l->kind.v, p, ar))
+            continue;
+        if (a->permit)
+            return (struct decision){permitted(e), e, a};
+        *done = deny != DENY_JUMP;
+        return deny == DENY_DROP ? (struct decision){VERDICT_DROP, e, a} : (struct decision){VERDICT_CLEAR, NULL, NULL};
+    }
+    *done = false;
+    return (struct decision){VERDICT_CLEAR, NULL, NULL};
 }
 
 struct decision map_decide(const struct crypto_map *m, const struct packet *p, enum deny_means deny)
 {
     struct arena scratch;
     struct decision r = {VERDICT_CLEAR, NULL, NULL};
+    bool done = false;
     if (!arena_init(&scratch, SIZE_MAX))
         return (struct decision){VERDICT_DROP, NULL, NULL};
-    PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-        if (is_passive(e) || r.verdict != VERDICT_CLEAR)
-            continue;
-        const struct acl *l = list_of(e);
-        if (!l) { /* R-ACL-7: named, but missing or empty */
-            r = (struct decision){VERDICT_DROP, e, NULL};
-            goto out;
-        }
-        for (uint32_t i = 0; i < l->aces.n; i++) {
-            const struct ace *a = l->aces.v[i];
-            if (a->remark || !line_matches(a, (enum acl_kind)l->kind.v, p, &scratch))
-                continue;
-            if (a->permit)
-                r = (struct decision){e->peers.n ? VERDICT_PROTECT : VERDICT_DROP, e, a};
-            else if (deny == DENY_DROP)
-                r = (struct decision){VERDICT_DROP, e, a};
-            if (a->permit || deny != DENY_JUMP)
-                goto out;
-            break;
-        }
-    }
-out:
+    struct ptrlist l = entries_of(&scratch, m);
+    for (uint32_t i = 0; i < l.n && !done; i++)
+        r = decide_entry(&scratch, l.v[i], p, deny, &done);
     arena_free(&scratch);
     return r;
 }
@@ -93,7 +113,7 @@ struct flattening {
     struct arena *ar;
     uint32_t limit;
     enum deny_means deny;
-    const char *why;
+    struct ptrlist *problems;
     struct flat behind; /* finished rules of later entries, last first */
     struct flat here;   /* rules of the entry at hand, first first */
 };
@@ -139,31 +159,38 @@ static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, co
     return flat_add(x->ar, out, &clear, x->limit);
 }
 
-/* The rules of one entry. Returns the offending line, NULL if all went well. */
-static const struct ace *flatten_entry(struct flattening *x, const struct crypto_map_entry *e, const struct acl *l)
+static void complain(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a, const char *why, bool fatal)
 {
-    enum acl_kind kind = (enum acl_kind)l->kind.v;
-    for (uint32_t i = 0; i < l->aces.n; i++) {
-        const struct ace *a = l->aces.v[i];
-        if (a->remark)
-            continue;
-        struct boxes b = {0};
-        enum line_sets s = ace_boxes(x->ar, a, kind, &b, x->limit);
-        if (s != LINE_EXACT) {
-            x->why = s == LINE_WIDER ? "holds conditions that no IPsec selector can express"
-                                     : "has no known set of packets, or one that needs too many selectors";
-            return a;
-        }
-        for (uint32_t k = 0; k < b.n; k++) {
-            const struct flat_rule permit = {b.v[k], e->peers.n ? VERDICT_PROTECT : VERDICT_DROP, e, a, true};
-            bool ok = a->permit ? flat_add(x->ar, &x->here, &permit, x->limit) : emit_deny(x, l, i, &b.v[k], e);
-            if (!ok) {
-                x->why = "needs more selectors than the limit allows";
-                return a;
-            }
-        }
+    struct flat_problem *p = ARENA_NEW(x->ar, struct flat_problem);
+    *p = (struct flat_problem){e, a, why, fatal};
+    ptrlist_add(x->ar, x->problems, p);
+}
+
+/* The rules of one line. False when the limit is passed. */
+static bool flatten_line(struct flattening *x, const struct crypto_map_entry *e, const struct acl *l, uint32_t at)
+{
+    const struct ace *a = l->aces.v[at];
+    struct boxes b = {0};
+    enum verdict v = permitted(e);
+    switch (ace_boxes(x->ar, a, (enum acl_kind)l->kind.v, &b, x->limit)) {
+    case LINE_EXACT:
+        break;
+    case LINE_UNKNOWN:
+        complain(x, e, a, "has no known set of packets, or one that needs too many selectors", false);
+        return true;
+    case LINE_WIDER:
+        complain(x, e, a, "holds conditions that no IPsec selector can express", false);
+        if (!a->permit)
+            return true;
+        v = VERDICT_DROP;
+        break;
     }
-    return NULL;
+    for (uint32_t k = 0; k < b.n; k++) {
+        const struct flat_rule permit = {b.v[k], v, e, a, true};
+        if (!(a->permit ? flat_add(x->ar, &x->here, &permit, x->limit) : emit_deny(x, l, at, &b.v[k], e)))
+            return false;
+    }
+    return true;
 }
 
 static struct box everything(uint8_t family)
@@ -180,35 +207,43 @@ static void reverse(struct flat *f)
     }
 }
 
-const struct ace *map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit,
-                              struct flat *out, const char **why)
+/* All rules of one entry, then behind it what the later entries say. False when the limit is passed. */
+static bool flatten_entry(struct flattening *x, const struct crypto_map_entry *e, uint8_t family)
 {
-    struct flattening x = {.ar = ar, .limit = limit, .deny = deny};
-    for (uint32_t i = m->entries.n; i-- > 0;) {
-        const struct crypto_map_entry *e = m->entries.v[i];
-        if (is_passive(e))
-            continue;
-        x.here.n = 0;
-        const struct acl *l = list_of(e);
-        const struct ace *bad = l ? flatten_entry(&x, e, l) : NULL;
-        if (!l) { /* drops all that reaches it: nothing behind can matter */
-            const struct flat_rule drop = {everything(m->ipv6.v ? FAMILY_V6 : FAMILY_V4), VERDICT_DROP, e, NULL, true};
-            flat_add(ar, &x.here, &drop, limit);
-            x.behind.n = 0;
-        }
-        for (uint32_t k = x.here.n; !bad && k-- > 0;)
-            if (!flat_add(ar, &x.behind, &x.here.v[k], limit)) {
-                x.why = "needs more selectors than the limit allows";
-                bad = x.here.v[k].line;
-            }
-        if (bad) {
-            *why = x.why;
-            return bad;
+    const struct acl *l = list_of(e);
+    x->here.n = 0;
+    if (!l) { /* drops all that reaches it: nothing behind can matter */
+        const struct flat_rule drop = {everything(family), VERDICT_DROP, e, NULL, true};
+        x->behind.n = 0;
+        return flat_add(x->ar, &x->behind, &drop, x->limit);
+    }
+    for (uint32_t i = 0; i < l->aces.n; i++) {
+        const struct ace *a = l->aces.v[i];
+        if (!a->remark && !flatten_line(x, e, l, i)) {
+            complain(x, e, a, "needs more selectors than the limit allows", true);
+            return false;
         }
     }
+    for (uint32_t k = x->here.n; k-- > 0;)
+        if (!flat_add(x->ar, &x->behind, &x->here.v[k], x->limit)) {
+            complain(x, e, x->here.v[k].line, "needs more selectors than the limit allows", true);
+            return false;
+        }
+    return true;
+}
+
+bool map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit, struct flat *out,
+                 struct ptrlist *problems)
+{
+    struct flattening x = {.ar = ar, .limit = limit, .deny = deny, .problems = problems};
+    struct ptrlist l = entries_of(ar, m);
+    uint32_t before = problems->n;
+    for (uint32_t i = l.n; i-- > 0;)
+        if (!flatten_entry(&x, l.v[i], m->ipv6.v ? FAMILY_V6 : FAMILY_V4))
+            return false;
     reverse(&x.behind);
     *out = x.behind;
-    return NULL;
+    return problems->n == before;
 }
 
 struct decision flat_decide(const struct flat *f, const struct packet *p)

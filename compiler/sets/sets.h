@@ -73,9 +73,10 @@ struct decision {
     const struct ace *line;               /* permit line; NULL for an entry that drops everything */
 };
 /* What the router does with an outbound packet on an interface with this map (R-ACL-1, R-MAP-1, R-MAP-4): entries in
- * rising order, first matching line inside each list, deny goes on with the next entry. A static entry whose list is
- * missing or empty drops what reaches it; dynamic, GDOI and incomplete entries without a list match nothing. `deny`
- * says what crypto ipsec ipv4-deny is set to. */
+ * rising order, first matching line inside each list, deny goes on with the next entry. An entry whose list is missing
+ * or empty drops what reaches it; an entry without a list and a GDOI entry match nothing. A dynamic map stands in place
+ * of the entry that names it; it never initiates, so what its lists permit is dropped as long as no peer has an SA for it
+ * (R-MAP-12). `deny` says what crypto ipsec ipv4-deny is set to. */
 enum deny_means { DENY_JUMP, DENY_CLEAR, DENY_DROP };
 struct decision map_decide(const struct crypto_map *m, const struct packet *p, enum deny_means deny);
 
@@ -92,11 +93,19 @@ struct flat {
     struct flat_rule *v;
     uint32_t n, cap;
 };
+/* A line that keeps a set from being flattened exactly. */
+struct flat_problem {
+    const struct crypto_map_entry *entry;
+    const struct ace *line;
+    const char *why;
+    bool fatal; /* the limit was passed: there is no list at all */
+};
 /* O(lines + denies that overlap a later permit of their entry × rules of the entries behind). One first-match list with
- * the same verdict for every packet. What no rule matches is clear. Returns NULL on success,
- * else the line that needs more than `limit` rules or cannot be expressed exactly (*why says which). */
-const struct ace *map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit,
-                              struct flat *out, const char **why);
+ * the same verdict for every packet. What no rule matches is clear. Returns false if a line is in `problems` (struct
+ * flat_problem). The list then errs to the stronger side where it can: a permit with conditions that no selector can
+ * express drops all it might mean, such a deny is left out; lines whose packets are unknown are missing. */
+bool map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit, struct flat *out,
+                 struct ptrlist *problems);
 struct decision flat_decide(const struct flat *f, const struct packet *p);
 
 #endif

@@ -100,7 +100,10 @@ static void configuration(struct buf *b)
     uint32_t entries = 1 + next(5);
     for (uint32_t e = 1; e <= entries; e++) {
         uint32_t odd = next(12);
-        buf_printf(b, "crypto map M %u ipsec-isakmp\n", e * 10);
+        if (odd == 4)
+            buf_printf(b, "crypto map M %u ipsec-isakmp dynamic D%u\ncrypto dynamic-map D%u 1\n", e * 10, e, e);
+        else
+            buf_printf(b, "crypto map M %u ipsec-isakmp\n", e * 10);
         if (odd != 0)
             buf_puts(b, " set peer 192.0.2.1\n");
         if (odd != 1)
@@ -155,10 +158,9 @@ static void one_map(struct ios_parser *parser)
     }
     for (enum deny_means deny = DENY_JUMP; deny <= DENY_DROP; deny++) {
         struct flat f = {0};
-        const char *why = NULL;
-        const struct ace *bad = map_flatten(&c.arena, m, deny, 200000, &f, &why);
-        if (bad) {
-            complain(why, &text, &none);
+        struct ptrlist problems = {0};
+        if (!map_flatten(&c.arena, m, deny, 200000, &f, &problems)) {
+            complain(((struct flat_problem *)problems.v[0])->why, &text, &none);
             continue;
         }
         flattened++;
