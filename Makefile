@@ -10,7 +10,7 @@ B         = build/$(VARIANT)
 GEN       = build/gen
 
 # Debian packages: to build, and what tests need on top of them
-BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev pkg-config
+BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
@@ -20,7 +20,7 @@ FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clas
 FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
-LIBS          = -ljansson -lcrypto -lpthread
+LIBS          = -ljansson -lcrypto -lnftnl -lmnl -lpthread
 
 SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c)
 CLI := $(wildcard compiler/cli/*.c)

@@ -159,7 +159,8 @@ static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, co
     return flat_add(x->ar, out, &clear, x->limit);
 }
 
-static void complain(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a, const char *why, bool fatal)
+static void complain(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a, const char *why,
+                     bool fatal)
 {
     struct flat_problem *p = ARENA_NEW(x->ar, struct flat_problem);
     *p = (struct flat_problem){e, a, why, fatal};

@@ -75,8 +75,8 @@ struct decision {
 /* What the router does with an outbound packet on an interface with this map (R-ACL-1, R-MAP-1, R-MAP-4): entries in
  * rising order, first matching line inside each list, deny goes on with the next entry. An entry whose list is missing
  * or empty drops what reaches it; an entry without a list and a GDOI entry match nothing. A dynamic map stands in place
- * of the entry that names it; it never initiates, so what its lists permit is dropped as long as no peer has an SA for it
- * (R-MAP-12). `deny` says what crypto ipsec ipv4-deny is set to. */
+ * of the entry that names it; it never initiates, so what its lists permit is dropped as long as no peer has an SA for
+ * it (R-MAP-12). `deny` says what crypto ipsec ipv4-deny is set to. */
 enum deny_means { DENY_JUMP, DENY_CLEAR, DENY_DROP };
 struct decision map_decide(const struct crypto_map *m, const struct packet *p, enum deny_means deny);
 

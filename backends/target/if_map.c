@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Router interfaces and host interfaces. */
+#include "backends/target/target.h"
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static struct str trim(struct str s)
+{
+    while (s.len && is_blank(s.p[0]))
+        s = (struct str){s.p + 1, s.len - 1};
+    while (s.len && is_blank(s.p[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+/* `Gi0/0` fits GigabitEthernet0/0: the letters abbreviate, the numbers are the same. */
+static bool names(struct str typed, struct str full)
+{
+    uint32_t a = 0, b = 0;
+    while (a < typed.len && !(typed.p[a] >= '0' && typed.p[a] <= '9'))
+        a++;
+    while (b < full.len && !(full.p[b] >= '0' && full.p[b] <= '9'))
+        b++;
+    struct str tail = {typed.p + a, typed.len - a}, full_tail = {full.p + b, full.len - b};
+    struct str head = trim((struct str){typed.p, a});
+    if (!str_eq(tail, full_tail) || head.len > b || head.len == 0)
+        return false;
+    for (uint32_t i = 0; i < head.len; i++)
+        if (str_lower(head.p[i]) != str_lower(full.p[i]))
+            return false;
+    return true;
+}
+
+static const char *text(struct arena *ar, const char *what, struct str s)
+{
+    struct buf b = {0};
+    buf_printf(&b, "%s '" STR_FMT "'", what, STR_ARG(s));
+    const char *r = arena_strndup(ar, b.p, b.len);
+    buf_free(&b);
+    return r;
+}
+
+static const char *row(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str ios, struct str host)
+{
+    const struct interface *hit = NULL;
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        if (!names(ios, i->name.s))
+            continue;
+        if (hit)
+            return text(ar, "several interfaces of the router fit", ios);
+        hit = i;
+    }
+    if (!hit)
+        return text(ar, "the router has no interface", ios);
+    if (host.len == 0 || host.len > IF_NAME_MAX || memchr(host.p, '/', host.len) || memchr(host.p, '"', host.len))
+        return text(ar, "not the name of a Linux interface:", host);
+    PTRLIST_FOR (struct if_map_row, r, &m->rows) {
+        if (str_eq(r->ios, hit->name.s))
+            return text(ar, "mapped twice:", ios);
+        if (str_is(host, r->host))
+            return text(ar, "two interfaces of the router are mapped to", host);
+    }
+    struct if_map_row *r = ARENA_NEW(ar, struct if_map_row);
+    r->ios = hit->name.s;
+    memcpy(r->host, host.p, host.len);
+    ptrlist_add(ar, &m->rows, r);
+    return NULL;
+}
+
+const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str s)
+{
+    while (s.len) {
+        uint32_t n = 0, sep;
+        while (n < s.len && s.p[n] != ',' && s.p[n] != '\n')
+            n++;
+        struct str item = {s.p, n};
+        s = n < s.len ? (struct str){s.p + n + 1, s.len - n - 1} : STR_EMPTY;
+        for (uint32_t i = 0; i < item.len; i++)
+            if (item.p[i] == '#')
+                item.len = i;
+        item = trim(item);
+        if (!item.len)
+            continue;
+        for (sep = item.len; sep > 0 && item.p[sep - 1] != '=' && !is_blank(item.p[sep - 1]);)
+            sep--;
+        struct str ios = trim((struct str){item.p, sep ? sep - 1 : 0});
+        if (ios.len && ios.p[ios.len - 1] == '=')
+            ios = trim((struct str){ios.p, ios.len - 1});
+        if (!ios.len)
+            return text(ar, "not ROUTER-INTERFACE=HOST-INTERFACE:", item);
+        const char *bad = row(ar, m, c, ios, (struct str){item.p + sep, item.len - sep});
+        if (bad)
+            return bad;
+    }
+    return NULL;
+}
+
+static bool holds(const struct host_link *l, const struct ptrlist *addresses)
+{
+    PTRLIST_FOR (struct if_address, a, addresses) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            if (addr_eq(&a->address.a, &h->addr))
+                return true;
+        }
+    }
+    return false;
+}
+
+const char *if_map_find(const struct if_map *m, const struct interface *i)
+{
+    PTRLIST_FOR (struct if_map_row, r, &m->rows) {
+        if (str_eq(r->ios, i->name.s))
+            return r->host;
+    }
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        if (holds(l, &i->addresses) || holds(l, &i->addresses6))
+            return l->name;
+    }
+    return NULL;
+}
+
+const struct host_link *if_map_link(const struct if_map *m, const char *host_name)
+{
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        if (strcmp(l->name, host_name) == 0)
+            return l;
+    }
+    return NULL;
+}

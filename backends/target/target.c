@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the IR to what both kernel backends start from; and what of a crypto map Linux cannot do. */
+#include "backends/target/target.h"
+
+const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why)
+{
+    const char *host = if_map_find(t->ifs, i);
+    if (host)
+        return host;
+    struct diag *d = diag_add(t->diags, D_LX_INTERFACE, at, "no host interface is known for " STR_FMT ", which %s",
+                              STR_ARG(i->name.s), why);
+    diag_hint(t->diags, d, "name it: --interface-map " STR_FMT "=DEVICE", STR_ARG(i->name.s));
+    return NULL;
+}
+
+/* ---- lines and their numbers ---- */
+
+static uint32_t fnv(uint32_t h, const void *p, size_t n)
+{
+    for (const uint8_t *b = p; n; n--, b++)
+        h = (h ^ *b) * 16777619u;
+    return h;
+}
+
+/* What a line is: its map, entry and packets. Its place in the text does not count, so that edits elsewhere leave it.
+ */
+static uint32_t line_hash(const struct crypto_map *m, const struct target_line *l)
+{
+    uint32_t h = fnv(2166136261u, m->name.s.p, m->name.s.len);
+    const uint64_t seq = l->entry->seq.v | (uint64_t)(m->ipv6.v != 0) << 32 | (uint64_t)l->entry->in_dynamic << 33;
+    h = fnv(h, &seq, sizeof seq);
+    for (uint32_t i = 0; i < l->boxes.n && i < 4; i++) {
+        const struct box *b = &l->boxes.v[i];
+        const uint16_t rest[] = {b->family, b->proto, b->sport.lo, b->sport.hi, b->dport.lo, b->dport.hi};
+        h = fnv(h, &b->src, sizeof b->src);
+        h = fnv(h, &b->dst, sizeof b->dst);
+        h = fnv(h, rest, sizeof rest);
+    }
+    return h;
+}
+
+static void number(struct target *t, const struct crypto_map *m, struct target_line *l)
+{
+    uint32_t h = line_hash(m, l);
+    h ^= h >> 24;
+    for (;; h++) {
+        l->reqid = 0x5c000000u | (h & 0xffffffu);
+        if (!symtab_get(&t->reqids, STR_EMPTY, l->reqid))
+            break;
+    }
+    symtab_put(t->arena, &t->reqids, STR_EMPTY, l->reqid, l);
+}
+
+struct line_key {
+    const struct crypto_map_entry *entry;
+    const struct ace *line;
+};
+
+const struct target_line *target_line_of(const struct target_map *m, const struct flat_rule *r)
+{
+    const struct line_key k = {r->entry, r->line};
+    return symtab_get(&m->line_of, (struct str){(const char *)&k, sizeof k}, 0);
+}
+
+static void collect_lines(struct target *t, struct target_map *m)
+{
+    for (uint32_t i = 0; i < m->flat.n; i++) {
+        const struct flat_rule *r = &m->flat.v[i];
+        if (r->verdict != VERDICT_PROTECT || target_line_of(m, r))
+            continue;
+        struct target_line *l = ARENA_NEW(t->arena, struct target_line);
+        struct line_key *k = ARENA_NEW(t->arena, struct line_key);
+        *k = (struct line_key){r->entry, r->line};
+        l->entry = r->entry;
+        l->line = r->line;
+        enum acl_kind kind = (enum acl_kind)((const struct acl *)r->entry->acl.target)->kind.v;
+        ace_boxes(t->arena, r->line, kind, &l->boxes, TARGET_RULES_MAX);
+        number(t, m->map, l);
+        symtab_put(t->arena, &m->line_of, (struct str){(const char *)k, sizeof *k}, 0, l);
+        ptrlist_add(t->arena, &m->lines, l);
+    }
+}
+
+/* ---- what cannot be carried ---- */
+
+static void flatten_problems(struct target *t, const struct ptrlist *problems)
+{
+    PTRLIST_FOR (struct flat_problem, p, problems) {
+        struct diag *d =
+            diag_add(t->diags, p->fatal ? D_LX_TOO_MANY : D_LX_NOT_SELECTABLE, p->line ? p->line->span : p->entry->span,
+                     "crypto map entry %llu: this line %s", (unsigned long long)p->entry->seq.v, p->why);
+        if (IR_IS_SET(p->entry->acl))
+            diag_note(t->diags, d, p->entry->acl.m.span, "its list is used here");
+        if (!p->fatal)
+            diag_hint(t->diags, d, "write it with addresses, protocol and ports only");
+    }
+}
+
+static void check_entry(struct target *t, const struct crypto_map *m, const struct crypto_map_entry *e)
+{
+    unsigned long long seq = (unsigned long long)e->seq.v;
+    struct diag *d;
+    switch ((enum entry_type)e->type.v) {
+    case ENTRY_GDOI:
+        d = diag_add(t->diags, D_LX_GDOI, e->span, "entry %llu of crypto map " STR_FMT " is GETVPN: Linux has no GDOI",
+                     seq, STR_ARG(m->name.s));
+        diag_hint(t->diags, d, "protect its traffic by entries with peers");
+        return;
+    case ENTRY_DYNAMIC:
+        if (e->discover.v)
+            diag_add(t->diags, D_LX_DISCOVER, e->discover.m.span,
+                     "entry %llu asks for tunnel endpoint discovery: no peer on Linux answers or sends its probes",
+                     seq);
+        return;
+    default:
+        break;
+    }
+    if (e->complete.v || !IR_IS_SET(e->acl)) {
+        if (!e->complete.v && !e->in_dynamic)
+            diag_add(t->diags, D_LX_DROPS, e->span, "entry %llu lacks its " STR_FMT ": it does nothing", seq,
+                     STR_ARG(e->lacks.s));
+        return;
+    }
+    const struct acl *a = e->acl.target;
+    if (!a || a->aces.n == 0)
+        d = diag_add(t->diags, D_LX_DROPS, e->acl.m.span,
+                     "entry %llu: access list " STR_FMT " %s: everything that leaves by this interface and reaches the "
+                     "entry is dropped, as on the router",
+                     seq, STR_ARG(e->acl.name), a ? "is empty" : "does not exist");
+    else
+        d = diag_add(t->diags, D_LX_DROPS, e->span,
+                     "entry %llu lacks its " STR_FMT ": what its list permits is dropped, as on the router", seq,
+                     STR_ARG(e->lacks.s));
+    diag_hint(t->diags, d, "complete the entry or take it out before you apply");
+}
+
+static void check_map(struct target *t, const struct crypto_map *m)
+{
+    PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+        check_entry(t, m, e);
+        const struct crypto_map *dyn = e->dynamic.target;
+        if (!dyn)
+            continue;
+        PTRLIST_FOR (struct crypto_map_entry, x, &dyn->entries) {
+            check_entry(t, dyn, x);
+        }
+    }
+}
+
+static void check_interfaces(struct target *t)
+{
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        if (IR_IS_SET(i->protection) && !i->shutdown.v)
+            diag_add(t->diags, D_LX_TUNNEL, i->protection.m.span,
+                     STR_FMT " is protected by an ipsec profile: crypto maps alone are carried to the kernel",
+                     STR_ARG(i->name.s));
+        if (IR_IS_SET(i->ezvpn))
+            diag_add(t->diags, D_LX_TUNNEL, i->ezvpn.m.span, STR_FMT " uses Easy VPN, which is not carried",
+                     STR_ARG(i->name.s));
+    }
+}
+
+/* ---- maps on interfaces ---- */
+
+static struct ip_addr local_of(struct target *t, const struct map_binding *b, const char *link, uint8_t family)
+{
+    if (IR_IS_SET(b->local))
+        return b->local.a;
+    const struct host_link *l = link ? if_map_link(t->ifs, link) : NULL;
+    if (l) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            bool link_local = h->addr.b[0] == 0xfe && (h->addr.b[1] & 0xc0) == 0x80;
+            if (h->addr.family == family && !(family == FAMILY_V6 && link_local))
+                return h->addr;
+        }
+    }
+    diag_add(t->diags, D_LX_LOCAL, b->span,
+             "the local address of " STR_FMT " is not in the configuration: the kernel will choose it",
+             STR_ARG(b->interface.name));
+    return (struct ip_addr){0};
+}
+
+static struct target_map *map_with_local(struct target *t, const struct crypto_map *m, const struct ip_addr *local)
+{
+    PTRLIST_FOR (struct target_map, x, &t->maps) {
+        if (x->map == m && addr_eq(&x->local, local))
+            return x;
+    }
+    return NULL;
+}
+
+static enum deny_means deny_of(const struct ir_config *c)
+{
+    struct str s = c->ipsec.ipv4_deny.s;
+    return str_is(s, "clear") ? DENY_CLEAR : str_is(s, "drop") ? DENY_DROP : DENY_JUMP;
+}
+
+static void one_map(struct target *t, const struct crypto_map *m)
+{
+    uint32_t first = t->maps.n;
+    struct ptrlist problems = {0};
+    struct flat flat = {0};
+    check_map(t, m);
+    bool whole = map_flatten(t->arena, m, m->ipv6.v ? DENY_JUMP : deny_of(t->c), TARGET_RULES_MAX, &flat, &problems);
+    flatten_problems(t, &problems);
+    PTRLIST_FOR (struct map_binding, b, &m->bindings) {
+        const struct interface *i = b->interface.target;
+        const char *link = target_link(t, i, b->span, "has the crypto map");
+        if (IR_IS_SET(i->vrf))
+            diag_add(t->diags, D_LX_VRF, i->vrf.m.span,
+                     STR_FMT " is in VRF " STR_FMT ": policies of a VRF are not carried", STR_ARG(i->name.s),
+                     STR_ARG(i->vrf.s));
+        if (!link || IR_IS_SET(i->vrf))
+            continue;
+        struct ip_addr local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4);
+        struct target_map *x = map_with_local(t, m, &local);
+        if (!x) {
+            x = ARENA_NEW(t->arena, struct target_map);
+            *x = (struct target_map){.map = m, .local = local, .flat = flat, .broken = !whole};
+            ptrlist_add(t->arena, &t->maps, x);
+        }
+        ptrlist_add(t->arena, &x->links, (char *)link);
+        ptrlist_add(t->arena, &x->ifs, (struct interface *)i);
+    }
+    for (uint32_t k = first; k < t->maps.n; k++) {
+        struct target_map *x = t->maps.v[k];
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            x->has_dynamic |= e->type.v == ENTRY_DYNAMIC && e->dynamic.target;
+        }
+        if (k == first) {
+            collect_lines(t, x);
+        } else {
+            x->lines = ((struct target_map *)t->maps.v[first])->lines;
+            x->line_of = ((struct target_map *)t->maps.v[first])->line_of;
+        }
+    }
+}
+
+void target_build(struct target *t, struct arena *ar, const struct ir_config *c, const struct if_map *ifs,
+                  struct diag_list *diags)
+{
+    *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
+    check_interfaces(t);
+    PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
+        if (m->bindings.n)
+            one_map(t, m);
+    }
+    if (t->maps.n == 0)
+        diag_add(diags, D_LX_NOTHING, c->unit, "no crypto map is applied to an interface: there is nothing to carry");
+}

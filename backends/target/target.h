@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A configuration on its way to one Linux host: what the kernel backends (xfrm, nftables) share. Which host interface
+ * stands for which router interface, every crypto map applied to an interface as one first-match list, the reqid of
+ * every line. Plain data; nothing here asks the kernel.
+ *
+ * What Linux cannot express becomes a finding of the IC4xxx family: an error stops `apply`, a warning or note says what
+ * will differ.
+ */
+#ifndef IOSCC_BACKENDS_TARGET_TARGET_H
+#define IOSCC_BACKENDS_TARGET_TARGET_H
+
+#include "compiler/base/diag.h"
+#include "compiler/sets/sets.h"
+
+#define IF_NAME_MAX 15 /* IFNAMSIZ - 1 */
+
+/* An interface of the host with its addresses. */
+struct host_address {
+    struct ip_addr addr;
+    uint8_t plen;
+};
+struct host_link {
+    char name[IF_NAME_MAX + 1];
+    uint32_t index;           /* of the kernel; 0 if it is not there (compiling for another host) */
+    struct ptrlist addresses; /* struct host_address */
+};
+
+/* Which host interface a router interface is. Rows come from --interface-map, from a file, or by matching addresses. */
+struct if_map_row {
+    struct str ios; /* canonical name */
+    char host[IF_NAME_MAX + 1];
+};
+struct if_map {
+    struct ptrlist rows;  /* struct if_map_row */
+    struct ptrlist links; /* struct host_link: what the host has; empty when compiling for another host */
+};
+
+/* Parses `GigabitEthernet0/0=eth0,Gi0/1=eth1` or the lines of a map file (blanks or '=' between the two, `#` comments)
+ * and adds rows. Router names may be abbreviated as far as `c` has one such interface. Returns NULL, or what is wrong
+ * (in the arena). */
+const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str text);
+/* The host interface of a router interface: by row, else by an address of its own that a host interface holds; NULL if
+ * there is none. */
+const char *if_map_find(const struct if_map *m, const struct interface *i);
+const struct host_link *if_map_link(const struct if_map *m, const char *host_name);
+
+/* One access list line of a crypto map entry that is protected: what one pair of SAs is for. */
+struct target_line {
+    uint32_t reqid; /* 0x5c000000 to 0x5cffffff: the same line keeps its number while other lines come and go */
+    const struct crypto_map_entry *entry;
+    const struct ace *line;
+    struct boxes boxes; /* the whole line */
+};
+
+/* A crypto map on its interfaces. */
+struct target_map {
+    const struct crypto_map *map;
+    struct ptrlist links; /* char *: host names of the interfaces it is applied to, in order */
+    struct ptrlist ifs;   /* struct interface, same order */
+    struct ip_addr local; /* FAMILY_NONE: not known before the kernel chooses it */
+    struct flat flat;
+    struct ptrlist lines;  /* struct target_line */
+    struct symtab line_of; /* (line's place in the text, entry's) → struct target_line */
+    bool has_dynamic;      /* unknown peers may come */
+    bool broken;           /* `flat` does not hold all of it */
+};
+
+struct target {
+    struct arena *arena;
+    const struct ir_config *c;
+    const struct if_map *ifs;
+    struct diag_list *diags;
+    struct ptrlist maps;  /* struct target_map */
+    struct symtab reqids; /* ("", reqid) → struct target_line */
+};
+
+/* Upper bounds of one crypto map set and one access list line; beyond them a finding names the line. */
+#define TARGET_RULES_MAX (1u << 20)
+#define TARGET_LINE_MAX 1024u
+
+/* Builds the target of one configuration; everything is in `ar`. Findings go to `diags`. */
+void target_build(struct target *t, struct arena *ar, const struct ir_config *c, const struct if_map *ifs,
+                  struct diag_list *diags);
+/* The line a flat rule belongs to, NULL for rules without one. */
+const struct target_line *target_line_of(const struct target_map *m, const struct flat_rule *r);
+/* Host name of a router interface that is needed; a finding if it has none. `why` says who needs it. */
+const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why);
+
+#endif

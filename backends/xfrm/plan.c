@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The policies of crypto maps.
+ *
+ * Outbound, each rule of a map's flattened list becomes a policy bound to the interface the map is on. Inbound, the
+ * kernel knows the interface of no packet (linux: `in` sees lo, `fwd` the way out), so one list of mirrored policies
+ * serves all interfaces, and they are the second wall: the first, exact for each interface, is the packet filter's
+ * (backends/nftables). Where a rule's remote networks contain its own local ones (`permit ip 10.1.0.0 0.0.255.255
+ * any`), mirrored packets may as well come from the inside; for just those the inbound template is optional.
+ */
+#include "backends/xfrm/plan.h"
+
+#include <netinet/in.h>
+
+struct planner {
+    struct xfrm_plan *p;
+    struct target *t;
+    struct symtab seen;   /* (selector bytes, direction) → struct xfrm_pol */
+    struct symtab manual; /* ("", reqid) of manual lines that were looked at → whether they have SAs */
+};
+
+static struct str sel_key(const struct xfrm_sel *s)
+{
+    return (struct str){(const char *)s, sizeof *s};
+}
+
+/* ---- templates ---- */
+
+struct entry_sets {
+    const struct transform_set *set; /* the first, which is what an initiator proposes first */
+    const struct ir_transform *esp, *ah;
+    const char *bad; /* why the kernel cannot do it */
+    const struct ir_transform *bad_at;
+};
+
+static struct entry_sets sets_of(const struct crypto_map_entry *e)
+{
+    struct entry_sets s = {0};
+    PTRLIST_FOR (struct ir_ref, r, &e->sa.transform_sets) {
+        if (r->target) {
+            s.set = r->target;
+            break;
+        }
+    }
+    if (!s.set)
+        return s;
+    PTRLIST_FOR (struct ir_transform, x, &s.set->transforms) {
+        if (!algo_get(x->alg)->xfrm) {
+            s.bad = algo_get(x->alg)->name;
+            s.bad_at = x;
+        }
+        if (x->proto == PROTO_AH)
+            s.ah = x;
+        else if (x->proto == PROTO_ESP)
+            s.esp = x;
+    }
+    return s;
+}
+
+static bool is_host(const struct addr_bits *a, const struct ip_addr *host)
+{
+    unsigned n = host->family == FAMILY_V4 ? 4 : 16;
+    for (unsigned i = 0; i < n; i++)
+        if (a->care[i] != 0xff)
+            return false;
+    return host->family != FAMILY_NONE && memcmp(a->value, host->b, n) == 0;
+}
+
+static const struct map_peer *first_peer(const struct crypto_map_entry *e)
+{
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
+        if (p->is_default.v)
+            return p;
+    }
+    return e->peers.n ? e->peers.v[0] : NULL;
+}
+
+/* Transport mode is for traffic between the peers themselves (guide, mode command; R-TS). */
+static bool use_tunnel(const struct target_map *m, const struct target_line *l, const struct transform_set *ts)
+{
+    const struct map_peer *p = first_peer(l->entry);
+    if (!str_is(ts->mode.s, "transport") || l->entry->peers.n != 1)
+        return true;
+    for (uint32_t i = 0; i < l->boxes.n; i++)
+        if (!is_host(&l->boxes.v[i].src, &m->local) || !is_host(&l->boxes.v[i].dst, &p->host.addr))
+            return true;
+    return false;
+}
+
+/* Templates as the kernel applies them: ESP, then AH around it, which is then in transport mode (on the wire IP, AH,
+ * ESP, as a router sends it). */
+static void templates(struct xfrm_pol *pol, const struct target_map *m, const struct target_line *l,
+                      const struct entry_sets *s, bool tunnel)
+{
+    const struct map_peer *peer = first_peer(l->entry);
+    bool inbound = pol->dir != XFRM_DIR_OUT;
+    struct ip_addr remote = peer->host.addr, local = m->local;
+    if (inbound && l->entry->peers.n > 1)
+        remote = (struct ip_addr){0}; /* any of the peers; the reqid says it is this entry's SA */
+    const struct ir_transform *const parts[2] = {s->esp, s->ah};
+    for (int i = 0; i < 2; i++) {
+        if (!parts[i])
+            continue;
+        struct xfrm_tmpl *t = &pol->tmpl[pol->ntmpl];
+        t->proto = i ? IPPROTO_AH : IPPROTO_ESP;
+        t->mode = tunnel && pol->ntmpl == 0 ? XFRM_MODE_IS_TUNNEL : XFRM_MODE_IS_TRANSPORT;
+        t->reqid = l->reqid;
+        if (t->mode == XFRM_MODE_IS_TUNNEL) {
+            t->src = inbound ? remote : local;
+            t->dst = inbound ? local : remote;
+        }
+        pol->ntmpl++;
+    }
+}
+
+/* ---- policies ---- */
+
+static bool tmpl_like(const struct xfrm_pol *a, const struct xfrm_pol *b)
+{
+    if (a->ntmpl != b->ntmpl || a->action != b->action)
+        return false;
+    for (int i = 0; i < a->ntmpl; i++)
+        if (a->tmpl[i].proto != b->tmpl[i].proto || a->tmpl[i].mode != b->tmpl[i].mode)
+            return false;
+    return true;
+}
+
+/* Two maps want the same inbound packets: what either of them accepts is accepted, cleartext by neither. */
+static void share_inbound(struct planner *x, struct xfrm_pol *old, const struct xfrm_pol *pol)
+{
+    if (old->map == pol->map && old->entry == pol->entry)
+        return;
+    if (old->map == pol->map && old->ntmpl)
+        return; /* the earlier entry of one map wins, as on the router */
+    if (!old->ntmpl && pol->ntmpl && old->map != pol->map) {
+        memcpy(old->tmpl, pol->tmpl, sizeof old->tmpl);
+        old->ntmpl = pol->ntmpl;
+        old->action = XFRM_DO_ALLOW;
+        return;
+    }
+    if (!pol->ntmpl || (tmpl_like(old, pol) && memcmp(old->tmpl, pol->tmpl, sizeof old->tmpl) == 0))
+        return;
+    struct diag *d = diag_add(x->t->diags, D_LX_SHARED_INBOUND, pol->line->span,
+                              "this traffic is claimed inbound by entry %llu of crypto map " STR_FMT
+                              " too: SAs of either are accepted",
+                              (unsigned long long)old->entry->seq.v, STR_ARG(old->map->name.s));
+    diag_note(x->t->diags, d, old->line->span, "the other line");
+    if (!tmpl_like(old, pol)) {
+        d->severity = SEV_ERROR;
+        diag_hint(x->t->diags, d, "give both entries transform sets of the same protocols and mode");
+        return;
+    }
+    for (int i = 0; i < old->ntmpl; i++) {
+        old->tmpl[i].src = (struct ip_addr){0};
+        if (old->tmpl[i].reqid != pol->tmpl[i].reqid)
+            old->tmpl[i].reqid = 0;
+    }
+}
+
+static void add(struct planner *x, const struct xfrm_pol *like, const struct xfrm_sel *sel)
+{
+    struct xfrm_pol *pol = ARENA_NEW(x->p->arena, struct xfrm_pol);
+    *pol = *like;
+    uint32_t ifindex = pol->sel.ifindex;
+    pol->sel = *sel;
+    pol->sel.ifindex = ifindex;
+    /* a device that is not on this host still tells policies of different interfaces apart */
+    struct str key = sel_key(&pol->sel);
+    uint32_t where = pol->dir;
+    for (const char *c = ifindex ? "" : pol->link ? pol->link : ""; *c; c++)
+        where = where * 31 + (unsigned char)*c;
+    struct xfrm_pol *old = symtab_get(&x->seen, key, where);
+    if (old) {
+        if (pol->dir != XFRM_DIR_OUT)
+            share_inbound(x, old, pol);
+        return;
+    }
+    symtab_put(x->p->arena, &x->seen, key, where, pol);
+    ptrlist_add(x->p->arena, &x->p->policies[pol->dir], pol);
+}
+
+static void too_many(struct planner *x, const struct flat_rule *r)
+{
+    struct diag *d = diag_add(x->t->diags, D_LX_TOO_MANY, r->line ? r->line->span : r->entry->span,
+                              "this line needs more than %u selectors", TARGET_LINE_MAX);
+    diag_hint(x->t->diags, d, "wildcards with holes and port ranges multiply: split the line or widen it");
+}
+
+/* Source addresses that lie on both sides: mirrored packets from there may be local ones. */
+static bool both_sides(const struct box *mirrored, struct box *out)
+{
+    struct box only_dst = *mirrored;
+    only_dst.src = mirrored->dst;
+    return box_intersect(mirrored, &only_dst, out);
+}
+
+struct rule {
+    const struct target_map *m;
+    const struct flat_rule *r;
+    const struct target_line *line;
+    struct entry_sets sets;
+    bool tunnel, block;
+};
+
+static struct xfrm_pol policy_of(const struct rule *u, enum xfrm_dir dir)
+{
+    struct xfrm_pol pol = {.dir = (uint8_t)dir, .map = u->m->map, .entry = u->r->entry, .line = u->r->line};
+    pol.action = u->block ? XFRM_DO_BLOCK : XFRM_DO_ALLOW;
+    if (!u->block && u->r->verdict == VERDICT_PROTECT)
+        templates(&pol, u->m, u->line, &u->sets, u->tunnel);
+    return pol;
+}
+
+static void outbound(struct planner *x, const struct rule *u, const struct ptrlist *sels)
+{
+    struct xfrm_pol pol = policy_of(u, XFRM_DIR_OUT);
+    for (uint32_t i = 0; i < u->m->links.n; i++) {
+        const struct host_link *l = if_map_link(x->t->ifs, u->m->links.v[i]);
+        pol.link = u->m->links.v[i];
+        pol.sel.ifindex = l ? l->index : 0;
+        PTRLIST_FOR (struct xfrm_sel, s, sels) {
+            add(x, &pol, s);
+        }
+    }
+}
+
+static void inbound(struct planner *x, const struct rule *u, const struct box *b, bool optional)
+{
+    struct ptrlist sels = {0};
+    if (!xfrm_select(x->p->arena, b, TARGET_LINE_MAX, &sels)) {
+        too_many(x, u->r);
+        return;
+    }
+    static const enum xfrm_dir dirs[] = {XFRM_DIR_IN, XFRM_DIR_FWD};
+    for (int d = 0; d < 2; d++) {
+        struct xfrm_pol pol = policy_of(u, dirs[d]);
+        if (optional && pol.action == XFRM_DO_BLOCK)
+            pol.action = XFRM_DO_ALLOW;
+        for (int i = 0; i < pol.ntmpl; i++)
+            pol.tmpl[i].optional = optional;
+        PTRLIST_FOR (struct xfrm_sel, s, &sels) {
+            add(x, &pol, s);
+        }
+    }
+}
+
+static void mode_note(struct planner *x, const struct target_line *l, const struct transform_set *ts, bool tunnel)
+{
+    if (tunnel && str_is(ts->mode.s, "transport"))
+        diag_add(x->t->diags, D_LX_TUNNEL_MODE, l->line->span,
+                 "tunnel mode is used although transform set " STR_FMT
+                 " says transport: this traffic is not between the two peers",
+                 STR_ARG(ts->name.s));
+}
+
+/* Can this line be protected? If not its traffic is blocked, never let out in the clear. */
+static bool protectable(struct planner *x, struct rule *u)
+{
+    const struct crypto_map_entry *e = u->r->entry;
+    const struct map_peer *peer = first_peer(e);
+    u->sets = sets_of(e);
+    if (!u->sets.set || !e->complete.v)
+        return false; /* said by the target: incomplete */
+    if (u->sets.bad) {
+        struct diag *d =
+            diag_add(x->t->diags, D_LX_TRANSFORM, u->sets.bad_at->m.span,
+                     "Linux has no %s: entry %llu cannot be protected", u->sets.bad, (unsigned long long)e->seq.v);
+        diag_hint(x->t->diags, d, "use %s",
+                  u->sets.bad_at->proto == PROTO_COMP ? "a set without compression"
+                  : u->sets.bad_at->proto == PROTO_AH ? "ah-sha256-hmac"
+                                                      : "esp-aes or esp-gcm");
+        return false;
+    }
+    if (peer->host.addr.family == FAMILY_NONE)
+        diag_add(x->t->diags, D_LX_PEER_NAME, peer->span,
+                 "peer " STR_FMT " is known by name only: its traffic waits until the IKE daemon has resolved it",
+                 STR_ARG(peer->host.name));
+    u->tunnel = use_tunnel(u->m, u->line, u->sets.set);
+    mode_note(x, u->line, u->sets.set, u->tunnel);
+    return true;
+}
+
+static void one_rule(struct planner *x, struct rule *u)
+{
+    struct ptrlist sels = {0};
+    struct box mirror = box_mirror(&u->r->box), both;
+    if (u->r->box.proto == 0) {
+        diag_add(x->t->diags, D_LX_NOT_SELECTABLE, u->r->line->span, "protocol 0 means any protocol to the kernel");
+        return;
+    }
+    if (!xfrm_select(x->p->arena, &u->r->box, TARGET_LINE_MAX, &sels)) {
+        too_many(x, u->r);
+        return;
+    }
+    outbound(x, u, &sels);
+    if (!u->r->line)
+        return; /* an empty list drops what goes out; what comes in was never checked against it */
+    bool ambiguous = (u->block || u->r->verdict == VERDICT_PROTECT) && both_sides(&mirror, &both);
+    if (ambiguous)
+        inbound(x, u, &both, true);
+    if (!ambiguous || !box_equal(&both, &mirror))
+        inbound(x, u, &mirror, false);
+}
+
+/* A line may make several rules; its SAs are made once. */
+static bool keyed(struct planner *x, const struct rule *u)
+{
+    static const char yes, no;
+    const char *known = symtab_get(&x->manual, STR_EMPTY, u->line->reqid);
+    if (!known) {
+        known = xfrm_manual_sas(x->p, x->t, u->m, u->line, u->tunnel) ? &yes : &no;
+        symtab_put(x->p->arena, &x->manual, STR_EMPTY, u->line->reqid, (char *)known);
+    }
+    return known == &yes;
+}
+
+static void one_map(struct planner *x, const struct target_map *m)
+{
+    struct rule u = {.m = m};
+    x->manual = (struct symtab){0}; /* the same map at another local address has SAs of its own */
+    for (uint32_t i = 0; i < m->flat.n; i++) {
+        u.r = &m->flat.v[i];
+        u.line = target_line_of(m, u.r);
+        u.block = u.r->verdict == VERDICT_DROP;
+        if (u.line && (!protectable(x, &u) || (u.line->entry->type.v == ENTRY_MANUAL && !keyed(x, &u))))
+            u.block = true;
+        one_rule(x, &u);
+    }
+}
+
+/* ---- the whole ---- */
+
+/* Above this many policies the kernel's trees make changes slow (they are walked whole); lower prefix lengths for its
+ * hash help. Shorter prefixes than these still work. */
+#define LARGE_PLAN 6000
+
+static void choose_thresholds(struct xfrm_plan *p)
+{
+    unsigned shortest[2] = {32, 128};
+    uint32_t n = 0;
+    for (int d = 0; d < XFRM_DIRS; d++)
+        PTRLIST_FOR (struct xfrm_pol, pol, &p->policies[d]) {
+            int v6 = pol->sel.family == FAMILY_V6;
+            unsigned plen = pol->sel.src_plen < pol->sel.dst_plen ? pol->sel.src_plen : pol->sel.dst_plen;
+            if (plen >= (v6 ? 32u : 16u) && plen < shortest[v6])
+                shortest[v6] = plen;
+            n++;
+        }
+    for (int v6 = 0; n >= LARGE_PLAN && v6 < 2; v6++)
+        if (shortest[v6] != (v6 ? 128u : 32u))
+            p->hash_threshold[v6] = (uint8_t)shortest[v6];
+}
+
+/* Policies between one and the same pair of networks are a list to the kernel: it walks it for every packet. */
+static void look_for_slow_pairs(struct planner *x)
+{
+    struct symtab pairs = {0};
+    PTRLIST_FOR (struct xfrm_pol, pol, &x->p->policies[XFRM_DIR_OUT]) {
+        struct pair {
+            struct xfrm_sel addresses; /* the selector without protocol and ports */
+            uint32_t n;
+        } probe = {.addresses = pol->sel}, *hit;
+        probe.addresses.proto = 0;
+        probe.addresses.sport = probe.addresses.sport_mask = probe.addresses.dport = probe.addresses.dport_mask = 0;
+        hit = symtab_get(&pairs, sel_key(&probe.addresses), 0);
+        if (!hit) {
+            hit = ARENA_NEW(x->p->arena, struct pair);
+            *hit = probe;
+            symtab_put(x->p->arena, &pairs, sel_key(&hit->addresses), 0, hit);
+        }
+        if (++hit->n == 500)
+            diag_add(x->t->diags, D_LX_SLOW_PAIR, pol->line ? pol->line->span : pol->entry->span,
+                     "this is the 500th policy between one pair of networks: the kernel searches such a list packet "
+                     "by packet");
+    }
+}
+
+void xfrm_number(struct xfrm_plan *p, enum xfrm_dir d)
+{
+    uint32_t n = p->policies[d].n, step = 16;
+    while (step > 1 && (uint64_t)n * step > XFRM_PRIORITY_LAST - XFRM_PRIORITY_FIRST)
+        step /= 2;
+    for (uint32_t i = 0; i < n; i++)
+        ((struct xfrm_pol *)p->policies[d].v[i])->priority = XFRM_PRIORITY_FIRST + i * step;
+}
+
+static void settings_note(struct target *t, const struct ir_num *n, const char *what)
+{
+    if (IR_WRITTEN(*n) && n->v)
+        diag_add(t->diags, D_LX_SETTING, n->m.span, "%s", what);
+}
+
+static void entry_settings(struct target *t, const struct sa_settings *sa)
+{
+    settings_note(t, &sa->dummy_pps, "dummy packets: the kernel makes none on a tunnel");
+    settings_note(t, &sa->mixed_mode, "mixed mode is not carried: all traffic of the entry is protected");
+    if (str_is(sa->dfbit.s, "set"))
+        diag_add(t->diags, D_LX_SETTING, sa->dfbit.m.span,
+                 "df-bit set: the kernel can copy the bit or clear it; copied");
+    if (IR_WRITTEN(sa->dscp))
+        diag_add(t->diags, D_LX_SETTING, sa->dscp.m.span, "dscp: the kernel copies the DSCP of the inner packet");
+}
+
+static void all_settings(struct target *t)
+{
+    settings_note(t, &t->c->ipsec.optional,
+                  "crypto ipsec optional is not carried: without an SA traffic is dropped, not "
+                  "sent in the clear");
+    settings_note(t, &t->c->ipsec.dummy_pps, "dummy packets: the kernel makes none on a tunnel");
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
+            entry_settings(t, &e->sa);
+        }
+    }
+}
+
+void xfrm_plan_build(struct xfrm_plan *p, struct target *t)
+{
+    *p = (struct xfrm_plan){.arena = t->arena};
+    struct planner x = {.p = p, .t = t};
+    all_settings(t);
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        one_map(&x, m);
+    }
+    choose_thresholds(p);
+    look_for_slow_pairs(&x);
+    for (int d = 0; d < XFRM_DIRS; d++)
+        xfrm_number(p, (enum xfrm_dir)d);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the kernel's IPsec databases (RFC 4301 §4.4) shall hold, as plain data: the Security Policy Database and, for
+ * manual entries, the Security Association Database. Built from a target, printed as text and JSON, compared with what
+ * the kernel has, encoded as netlink; the IKE daemon fills in the same structs.
+ *
+ * Numbers are in host order unless a name ends in _be. Addresses are in network order.
+ */
+#ifndef IOSCC_BACKENDS_XFRM_PLAN_H
+#define IOSCC_BACKENDS_XFRM_PLAN_H
+
+#include "backends/target/target.h"
+
+/* As in linux/xfrm.h; note that IN is 0. */
+enum xfrm_dir { XFRM_DIR_IN = 0, XFRM_DIR_OUT = 1, XFRM_DIR_FWD = 2, XFRM_DIRS = 3 };
+enum xfrm_action { XFRM_DO_ALLOW = 0, XFRM_DO_BLOCK = 1 };
+enum xfrm_mode { XFRM_MODE_IS_TRANSPORT = 0, XFRM_MODE_IS_TUNNEL = 1 };
+
+/* No padding: two are equal if their bytes are. Ports with masks: a packet's port & mask must equal the port. For ICMP
+ * sport is the type and dport the code. */
+struct xfrm_sel {
+    uint8_t family, src_plen, dst_plen, proto; /* FAMILY_*; proto 0: any */
+    uint8_t src[16], dst[16];
+    uint16_t sport, sport_mask, dport, dport_mask;
+    uint32_t ifindex; /* 0: any; `out` matches the interface a packet leaves by */
+};
+
+struct xfrm_tmpl {
+    struct ip_addr src, dst; /* tunnel ends; src FAMILY_NONE or all zero: any */
+    uint32_t reqid;
+    uint8_t proto; /* IPPROTO_ESP, IPPROTO_AH */
+    uint8_t mode;  /* enum xfrm_mode */
+    bool optional; /* cleartext is let through */
+};
+
+struct xfrm_pol {
+    struct xfrm_sel sel;
+    uint8_t dir, action, ntmpl; /* enum xfrm_dir, enum xfrm_action */
+    uint32_t priority;          /* lower wins */
+    uint32_t index;             /* marks our policies: 0x5c……, low three bits the direction */
+    struct xfrm_tmpl tmpl[2];   /* in the order of application: ESP before AH */
+    const char *link;           /* name of sel.ifindex, NULL: any interface */
+    const struct crypto_map *map;
+    const struct crypto_map_entry *entry; /* where it comes from, NULL for what the kernel reported */
+    const struct ace *line;
+};
+
+/* Ours are the policies whose index has this first byte: the kernel counts its own from small numbers up. */
+#define XFRM_INDEX_OURS 0x5c000000u
+#define XFRM_INDEX_MASK 0xff000000u
+/* Our priorities: from here up in steps, below strongSwan's (it begins at about 167 000), so that ours win. */
+#define XFRM_PRIORITY_FIRST 1024u
+#define XFRM_PRIORITY_LAST 160000u
+
+#define XFRM_KEY_MAX 68
+struct xfrm_alg_key {
+    const char *name; /* kernel crypto name, NULL: none */
+    uint16_t icv;     /* truncation resp. ICV length in bits */
+    uint16_t len;     /* bytes in key; an AEAD's salt is at its end */
+    uint8_t key[XFRM_KEY_MAX];
+};
+
+struct xfrm_counters {
+    uint64_t bytes, packets;
+    uint64_t added_s, used_s; /* seconds since 1970; 0: never */
+    uint32_t replay_errors, integrity_errors;
+    uint32_t out_seq;
+};
+
+struct xfrm_sa {
+    struct ip_addr src, dst;
+    uint32_t spi;
+    uint8_t proto, mode;
+    uint32_t reqid;
+    uint32_t replay_window;    /* packets; 0: replays are not looked for */
+    bool esn, no_pmtu, no_ecn; /* extended numbers; DF of the outer header clear; ECN not copied */
+    struct xfrm_alg_key auth, crypt, aead;
+    struct xfrm_sel sel;        /* family of the traffic; addresses /0 unless the SA is bound to one line */
+    struct xfrm_counters count; /* as the kernel reported */
+    bool outbound;
+    const struct crypto_map *map;
+    const struct crypto_map_entry *entry;
+};
+
+struct xfrm_plan {
+    struct arena *arena;
+    struct ptrlist policies[XFRM_DIRS]; /* struct xfrm_pol in order of matching: first match wins */
+    struct ptrlist sas;                 /* struct xfrm_sa */
+    uint8_t hash_threshold[2];          /* prefix lengths for the kernel's policy hash, IPv4 and IPv6; 0: leave */
+};
+
+/* The plan of a target. Everything is in the target's arena; findings go to its list. */
+void xfrm_plan_build(struct xfrm_plan *p, struct target *t);
+
+/* The selectors of a box, appended: non-contiguous wildcards become prefixes, port ranges masked blocks. False if more
+ * than `limit` would be needed. */
+bool xfrm_select(struct arena *ar, const struct box *b, uint32_t limit, struct ptrlist *out);
+
+/* The SAs of a manual entry (guide, Creating Crypto Map Entries to Establish Manual SAs); a finding and false if they
+ * cannot be made. `tunnel`: the mode in force. */
+bool xfrm_manual_sas(struct xfrm_plan *p, struct target *t, const struct target_map *m, const struct target_line *l,
+                     bool tunnel);
+
+/* `ip -batch` text, for review and for those who load it by hand. What `ip` cannot say (masked ports) is a comment with
+ * the reason. Keys are shown only if asked for. */
+void xfrm_plan_text(struct buf *out, const struct xfrm_plan *p, const struct ir_config *c, bool show_secrets);
+
+/* Numbers the policies of one direction as in a fresh plan: evenly in the band, in order. */
+void xfrm_number(struct xfrm_plan *p, enum xfrm_dir d);
+
+#endif
