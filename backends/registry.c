@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "backends/backend.h"
 
-static const struct backend *const backends[] = {&backend_json, &backend_ios};
+static const struct backend *const backends[] = {&backend_json, &backend_ios, &backend_xfrm, &backend_nftables};
 
 const struct backend *backend_find(const char *name)
 {

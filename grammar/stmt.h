@@ -11,6 +11,7 @@
 
 #include "compiler/base/addr.h"
 #include "compiler/base/diag.h"
+#include "compiler/base/ipnames.h"
 #include "compiler/base/source.h"
 #include "compiler/base/str.h"
 
@@ -103,20 +104,6 @@ struct ios_ace {
     bool has_log, has_log_input, established;
     uint32_t unselectable; /* options that no IPsec selector can express: ACE_OPT_* bits */
 };
-enum {
-    ACE_OPT_FLAGS = 1,
-    ACE_OPT_DSCP = 2,
-    ACE_OPT_PRECEDENCE = 4,
-    ACE_OPT_TOS = 8,
-    ACE_OPT_TTL = 16,
-    ACE_OPT_FRAGMENTS = 32,
-    ACE_OPT_OPTION = 64,
-    ACE_OPT_TIME_RANGE = 128,
-    ACE_OPT_ESTABLISHED = 256,
-    ACE_OPT_REFLECT = 512,
-    ACE_OPT_OTHER = 1024,
-};
-
 #define IOS_ARGS_MAX 8
 
 struct ios_stmt {

@@ -5,7 +5,7 @@
  */
 #include "backends/ios/out.h"
 
-static void print(struct buf *out, const struct ptrlist *units, const struct backend_options *o)
+static void print(struct buf *out, const struct ptrlist *units, struct backend_options *o)
 {
     struct ios_out w = {out, o};
     PTRLIST_FOR (struct ir_config, c, units) {
@@ -31,4 +31,4 @@ static void print(struct buf *out, const struct ptrlist *units, const struct bac
     }
 }
 
-const struct backend backend_ios = {"ios", "the crypto part as canonical IOS text", print, true};
+const struct backend backend_ios = {"ios", "the crypto part as canonical IOS text", print, true, false, "router.ios"};

@@ -472,7 +472,7 @@ static void object(struct writer *w, const struct ir_desc *d, const void *o)
     shut(w, '}');
 }
 
-static void print(struct buf *out, const struct ptrlist *units, const struct backend_options *o)
+static void print(struct buf *out, const struct ptrlist *units, struct backend_options *o)
 {
     struct writer w = {.out = out, .o = o};
     open(&w, '{');
@@ -490,4 +490,4 @@ static void print(struct buf *out, const struct ptrlist *units, const struct bac
     buf_putc(out, '\n');
 }
 
-const struct backend backend_json = {"json", "the IR, by docs/ir.schema.json", print, true};
+const struct backend backend_json = {"json", "the IR, by docs/ir.schema.json", print, true, false, "ir.json"};

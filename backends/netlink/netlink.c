@@ -145,14 +145,16 @@ int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, uns
     n->extack[0] = '\0';
     while (r == 0 && sent < b->n && !o.error) {
         size_t end = at;
-        uint32_t k = 0;
-        struct nlmsghdr *h = NULL;
+        uint32_t k = 0, answered = b->n - b->unanswered;
+        struct nlmsghdr *h = NULL, *last_answered = NULL;
         for (; sent + k < b->n && (!chunk || k < chunk); k++) {
             h = (struct nlmsghdr *)(b->bytes.p + end);
             end += netlink_size(h);
+            if (sent + k < answered)
+                last_answered = h;
         }
-        h->nlmsg_flags |= NLM_F_ACK; /* one answer tells that all before it were seen */
-        uint32_t first = b->first_seq + sent, last = first + k - 1;
+        last_answered->nlmsg_flags |= NLM_F_ACK; /* one answer tells that all before it were seen */
+        uint32_t first = b->first_seq + sent, last = last_answered->nlmsg_seq;
         if (mnl_socket_sendto(n->socket, b->bytes.p + at, end - at) < 0)
             r = -errno;
         else

@@ -35,6 +35,7 @@ struct netlink_batch {
     struct buf bytes;
     uint32_t n;         /* messages */
     uint32_t first_seq; /* message i has first_seq + i */
+    uint32_t unanswered; /* so many at the end are never answered (the end mark of a nfnetlink batch) */
 };
 /* Room for one message of at most `max` bytes at the end of the batch, NULL when memory is out: a header with type and
  * flags and `extra` zeroed bytes behind it. netlink_end() closes it with the length it has grown to. */

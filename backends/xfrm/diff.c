@@ -319,7 +319,8 @@ void xfrm_thresholds_wanted(const struct xfrm_plan *p, const struct xfrm_kernel 
     uint8_t *const out[2] = {v4, v6};
     for (int f = 0; f < 2; f++)
         for (int side = 0; side < 2; side++) {
-            uint8_t now = k->hash_threshold[f][side], want = p->hash_threshold[f];
+            uint8_t base = p->threshold_base[f][side], want = p->hash_threshold[f];
+            uint8_t now = base ? base : k->hash_threshold[f][side];
             out[f][side] = want && want < now ? want : now;
         }
 }

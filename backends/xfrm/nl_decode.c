@@ -70,7 +70,8 @@ bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
 {
     if (h->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(h) < sizeof(struct xfrm_userpolicy_info))
         return false;
-    const struct xfrm_userpolicy_info *i = mnl_nlmsg_get_payload(h);
+    struct xfrm_userpolicy_info info, *i = &info;
+    memcpy(&info, mnl_nlmsg_get_payload(h), sizeof info); /* messages are aligned to four bytes only */
     *out = (struct xfrm_pol){.dir = i->dir, .priority = i->priority, .index = i->index};
     out->action = i->action == XFRM_POLICY_BLOCK ? XFRM_DO_BLOCK : XFRM_DO_ALLOW;
     get_selector(&i->sel, &out->sel);
@@ -107,7 +108,8 @@ bool xfrm_get_sa(const struct nlmsghdr *h, struct arena *ar, struct xfrm_sa *out
 {
     if (h->nlmsg_type != XFRM_MSG_NEWSA || mnl_nlmsg_get_payload_len(h) < sizeof(struct xfrm_usersa_info))
         return false;
-    const struct xfrm_usersa_info *i = mnl_nlmsg_get_payload(h);
+    struct xfrm_usersa_info info, *i = &info;
+    memcpy(&info, mnl_nlmsg_get_payload(h), sizeof info);
     *out = (struct xfrm_sa){.spi = ntohl(i->id.spi), .proto = i->id.proto, .mode = i->mode, .reqid = i->reqid};
     out->src = get_addr(&i->saddr, i->family);
     out->dst = get_addr(&i->id.daddr, i->family);

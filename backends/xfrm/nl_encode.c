@@ -57,13 +57,11 @@ bool xfrm_put_policy(struct netlink *n, struct netlink_batch *b, const struct xf
                                        sizeof(struct xfrm_userpolicy_info), XFRM_MESSAGE_MAX, &body);
     if (!h)
         return false;
-    struct xfrm_userpolicy_info *i = body;
-    put_selector(&i->sel, &p->sel);
-    no_limits(&i->lft);
-    i->priority = p->priority;
-    i->index = p->index;
-    i->dir = p->dir;
-    i->action = p->action == XFRM_DO_BLOCK ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+    struct xfrm_userpolicy_info i = {.priority = p->priority, .index = p->index, .dir = p->dir};
+    put_selector(&i.sel, &p->sel);
+    no_limits(&i.lft);
+    i.action = p->action == XFRM_DO_BLOCK ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+    memcpy(body, &i, sizeof i); /* messages are aligned to four bytes only */
     struct xfrm_user_tmpl t[2] = {0};
     for (int k = 0; k < p->ntmpl; k++)
         put_template(&t[k], &p->tmpl[k], p->sel.family);
@@ -80,9 +78,9 @@ bool xfrm_put_policy_delete(struct netlink *n, struct netlink_batch *b, const st
                                        XFRM_MESSAGE_MAX, &body);
     if (!h)
         return false;
-    struct xfrm_userpolicy_id *i = body;
-    i->index = p->index; /* by number: whatever the selector has become */
-    i->dir = p->dir;
+    /* by number: whatever the selector has become */
+    const struct xfrm_userpolicy_id i = {.index = p->index, .dir = p->dir};
+    memcpy(body, &i, sizeof i);
     netlink_end(b, h);
     return true;
 }
@@ -111,12 +109,8 @@ static void put_alg(struct nlmsghdr *h, uint16_t type, const struct xfrm_alg_key
 }
 
 /* Windows above 32 packets need the long form; it does not by itself mean extended numbers. */
-static void put_replay(struct nlmsghdr *h, struct xfrm_usersa_info *i, const struct xfrm_sa *s)
+static void put_replay(struct nlmsghdr *h, const struct xfrm_sa *s)
 {
-    if (s->replay_window <= 32 && !s->esn) {
-        i->replay_window = (uint8_t)s->replay_window;
-        return;
-    }
     uint32_t words = (s->replay_window + 31) / 32;
     union {
         struct xfrm_replay_state_esn esn;
@@ -137,19 +131,24 @@ bool xfrm_put_sa(struct netlink *n, struct netlink_batch *b, const struct xfrm_s
         netlink_begin(n, b, XFRM_MSG_NEWSA, NLM_F_REQUEST, sizeof(struct xfrm_usersa_info), XFRM_MESSAGE_MAX, &body);
     if (!h)
         return false;
-    struct xfrm_usersa_info *i = body;
-    put_selector(&i->sel, &s->sel);
-    put_addr(&i->id.daddr, &s->dst);
-    put_addr(&i->saddr, &s->src);
-    i->id.spi = htonl(s->spi);
-    i->id.proto = s->proto;
-    i->family = family_of(s->dst.family);
-    i->mode = s->mode;
-    i->reqid = s->reqid;
-    i->flags = (uint8_t)((s->esn ? XFRM_STATE_ESN : 0) | (s->no_pmtu ? XFRM_STATE_NOPMTUDISC : 0) |
-                         (s->no_ecn ? XFRM_STATE_NOECN : 0));
-    no_limits(&i->lft);
-    put_replay(h, i, s);
+    struct xfrm_usersa_info i = {0};
+    put_selector(&i.sel, &s->sel);
+    put_addr(&i.id.daddr, &s->dst);
+    put_addr(&i.saddr, &s->src);
+    i.id.spi = htonl(s->spi);
+    i.id.proto = s->proto;
+    i.family = family_of(s->dst.family);
+    i.mode = s->mode;
+    i.reqid = s->reqid;
+    i.flags = (uint8_t)((s->esn ? XFRM_STATE_ESN : 0) | (s->no_pmtu ? XFRM_STATE_NOPMTUDISC : 0) |
+                        (s->no_ecn ? XFRM_STATE_NOECN : 0));
+    no_limits(&i.lft);
+    bool long_form = s->replay_window > 32 || s->esn;
+    i.replay_window = long_form ? 0 : (uint8_t)s->replay_window;
+    memcpy(body, &i, sizeof i);
+    if (long_form)
+        put_replay(h, s);
+
     if (s->auth.name)
         put_alg(h, XFRMA_ALG_AUTH_TRUNC, &s->auth);
     if (s->crypt.name)
@@ -167,11 +166,9 @@ bool xfrm_put_sa_delete(struct netlink *n, struct netlink_batch *b, const struct
         netlink_begin(n, b, XFRM_MSG_DELSA, NLM_F_REQUEST, sizeof(struct xfrm_usersa_id), XFRM_MESSAGE_MAX, &body);
     if (!h)
         return false;
-    struct xfrm_usersa_id *i = body;
-    put_addr(&i->daddr, &s->dst);
-    i->spi = htonl(s->spi);
-    i->proto = s->proto;
-    i->family = family_of(s->dst.family);
+    struct xfrm_usersa_id i = {.spi = htonl(s->spi), .family = family_of(s->dst.family), .proto = s->proto};
+    put_addr(&i.daddr, &s->dst);
+    memcpy(body, &i, sizeof i);
     netlink_end(b, h);
     return true;
 }

@@ -87,6 +87,7 @@ struct xfrm_plan {
     struct ptrlist policies[XFRM_DIRS]; /* struct xfrm_pol in order of matching: first match wins */
     struct ptrlist sas;                 /* struct xfrm_sa */
     uint8_t hash_threshold[2];          /* prefix lengths for the kernel's policy hash, IPv4 and IPv6; 0: leave */
+    uint8_t threshold_base[2][2];       /* the kernel's own before any apply (local, remote); 0: as they are now */
 };
 
 /* The plan of a target. Everything is in the target's arena; findings go to its list. */

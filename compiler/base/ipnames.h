@@ -25,6 +25,21 @@ enum ipname_kind {
     IPN_KINDS
 };
 
+/* Options of an access list line that no IPsec selector can express, as bits. */
+enum ace_option {
+    ACE_OPT_FLAGS = 1,
+    ACE_OPT_DSCP = 2,
+    ACE_OPT_PRECEDENCE = 4,
+    ACE_OPT_TOS = 8,
+    ACE_OPT_TTL = 16,
+    ACE_OPT_FRAGMENTS = 32,
+    ACE_OPT_OPTION = 64,
+    ACE_OPT_TIME_RANGE = 128,
+    ACE_OPT_ESTABLISHED = 256,
+    ACE_OPT_REFLECT = 512,
+    ACE_OPT_OTHER = 1024,
+};
+
 #define PROTO_ANY 256u
 #define ICMP_ANY_CODE 0x10000u /* flag: the name stands for a type with every code */
 

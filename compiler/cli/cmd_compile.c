@@ -11,10 +11,12 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/load.h"
 
-enum { OPT_TO, OPT_OUTPUT, OPT_SECRETS, OPT_NO_PLACES, OPT_SCHEMA };
+enum { OPT_TO, OPT_OUTPUT, OPT_MAP, OPT_DEVICE, OPT_SECRETS, OPT_NO_PLACES, OPT_SCHEMA };
 static const struct cli_option options[] = {
-    [OPT_TO] = {"to", 't', "json|ios", "what to make (json)"},
-    [OPT_OUTPUT] = {"output", 'o', "FILE", "write to FILE; mode 0600 when it holds keys"},
+    [OPT_TO] = {"to", 't', "FORMAT", "what to make: json (default), ios, xfrm, nftables"},
+    [OPT_OUTPUT] = {"output", 'o', "FILE", "write to FILE, or into it if it is a directory; 0600 when it holds keys"},
+    [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces, for xfrm and nftables"},
+    [OPT_DEVICE] = {"device", 'd', "NAME", "which router, for xfrm and nftables (the first)"},
     [OPT_SECRETS] = {"show-secrets", 0, NULL, "print keys and passwords instead of <key>"},
     [OPT_NO_PLACES] = {"no-places", 0, NULL, "JSON without lines and columns: the meaning alone, for comparison"},
     [OPT_SCHEMA] = {"schema", 0, NULL, "print the schema of the JSON form and exit"},
@@ -73,18 +75,52 @@ static int finish(const char *output, struct buf *b, bool holds_keys)
     return code;
 }
 
+/* Runs a backend; kernel backends get the router they are for. Returns an exit code. */
+static int make(const struct command *c, const struct backend *to, struct compiled *compiled, struct buf *b,
+                struct backend_options *o, const char *device, uint32_t *errors)
+{
+    o->arena = &compiled->arena;
+    o->diags = &compiled->diags;
+    if (to->one_router && !(o->router = cli_router(compiled, device)))
+        return cli_usage_error(c, "there is no router named '%s'", device);
+    if (to->one_router)
+        to->print(b, &compiled->units, o); /* its findings are reported with those about the text */
+    *errors = cli_complain(compiled);
+    if (!to->one_router)
+        to->print(b, &compiled->units, o);
+    return o->error ? cli_usage_error(c, "--interface-map: %s", o->error) : EXIT_CLEAN;
+}
+
+/* FILE, or the backend's own name inside a directory. */
+static const char *target_file(struct arena *a, const char *output, const struct backend *to)
+{
+    struct stat st;
+    if (!output || stat(output, &st) < 0 || !S_ISDIR(st.st_mode))
+        return output;
+    size_t n = strlen(output), m = strlen(to->file);
+    char *p = arena_array(a, n + m + 2, 1);
+    memcpy(p, output, n);
+    p[n] = '/';
+    memcpy(p + n + 1, to->file, m + 1);
+    return p;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
     const struct backend *to = &backend_json;
-    const char *output = NULL, *value;
-    struct backend_options o = {0};
+    const char *output = NULL, *device = NULL, *value;
+    struct backend_options o = {.interface_map = ""};
     struct buf b = {0};
     int i = 1, k;
     while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
         if (k == OPT_TO && !(to = backend_find(value)))
-            return cli_usage_error(c, "--to takes json or ios, not '%s'", value);
+            return cli_usage_error(c, "--to takes json, ios, xfrm or nftables, not '%s'", value);
         if (k == OPT_OUTPUT)
             output = value;
+        if (k == OPT_MAP)
+            o.interface_map = value;
+        if (k == OPT_DEVICE)
+            device = value;
         o.show_secrets |= k == OPT_SECRETS;
         o.no_places |= k == OPT_NO_PLACES;
         if (k == OPT_SCHEMA) {
@@ -100,17 +136,20 @@ static int run(const struct command *c, int argc, char **argv)
     int code = cli_load(c, argv[i], &compiled);
     if (code != EXIT_CLEAN)
         return code;
-    uint32_t errors = cli_complain(&compiled);
-    to->print(&b, &compiled.units, &o);
+    uint32_t errors = 0;
+    code = make(c, to, &compiled, &b, &o, device, &errors);
+    if (code == EXIT_CLEAN)
+        code = finish(target_file(&compiled.arena, output, to), &b, to->holds_secrets && o.show_secrets);
+    else
+        buf_free(&b);
     sem_free(&compiled);
-    code = finish(output, &b, to->holds_secrets && o.show_secrets);
     return code != EXIT_CLEAN ? code : errors ? EXIT_FINDINGS : EXIT_CLEAN;
 }
 
 const struct command cmd_compile = {
     "compile",
-    "--to json|ios [OPTION…] FILE",
-    "Writes what a configuration means, as JSON or as canonical IOS text.",
+    "--to json|ios|xfrm|nftables [OPTION…] FILE",
+    "Writes what a configuration means: as JSON, as canonical IOS text, or for a Linux kernel.",
     options,
     run,
 };

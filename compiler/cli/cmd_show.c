@@ -112,15 +112,6 @@ static int selectors(const struct command *c, const struct show_command *s, int 
     return cli_usage_error(c, "'%s' does not fit: %s", words[0], s->summary);
 }
 
-static const struct ir_config *choose(const struct compiled *c, const char *device)
-{
-    PTRLIST_FOR (struct ir_config, u, &c->units) {
-        if (!device || str_eq(u->hostname.s, str_lit(device)))
-            return u;
-    }
-    return NULL;
-}
-
 static int print(const struct command *c, const struct show_command *s, int n, char **rest, const char *config,
                  const char *device)
 {
@@ -128,7 +119,7 @@ static int print(const struct command *c, const struct show_command *s, int n, c
     int code = cli_load(c, config, &compiled);
     if (code != EXIT_CLEAN)
         return code;
-    const struct ir_config *u = choose(&compiled, device);
+    const struct ir_config *u = cli_router(&compiled, device);
     struct show_filter f = {0};
     if (!u)
         code = cli_usage_error(c, "%s holds no router named '%s'", config, device);

@@ -47,3 +47,12 @@ uint32_t cli_complain(struct compiled *c)
     buf_free(&b);
     return n;
 }
+
+const struct ir_config *cli_router(const struct compiled *c, const char *device)
+{
+    PTRLIST_FOR (struct ir_config, u, &c->units) {
+        if (!device || str_eq(u->hostname.s, str_lit(device)))
+            return u;
+    }
+    return NULL;
+}

@@ -13,4 +13,7 @@ int cli_load(const struct command *c, const char *path, struct compiled *out);
  * many. Rules are not run. */
 uint32_t cli_complain(struct compiled *c);
 
+/* The router of that name, the first if `device` is NULL; NULL if there is none. */
+const struct ir_config *cli_router(const struct compiled *c, const char *device);
+
 #endif

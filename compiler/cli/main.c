@@ -13,14 +13,16 @@
 #define IOSCC_VERSION "0.1.0"
 #endif
 
-static const struct command *const commands[] = {&cmd_check, &cmd_compile, &cmd_show};
+static const struct command *const commands[] = {&cmd_check,  &cmd_compile, &cmd_show,    &cmd_plan,    &cmd_apply,
+                                                 &cmd_status, &cmd_remove,  &cmd_confirm, &cmd_rollback};
 #define NCOMMANDS (sizeof commands / sizeof *commands)
 
 static void general_help(FILE *to)
 {
     fprintf(to,
             "Usage: ioscc COMMAND [OPTION…] [FILE…]\n\n"
-            "Reads Cisco IOS and IOS XE configurations, says what their IPsec part means and what is wrong with it.\n\n"
+            "Reads Cisco IOS and IOS XE configurations, says what their IPsec part means and what is wrong with it,\n"
+            "and makes a Linux host do it.\n\n"
             "Commands:\n");
     for (size_t i = 0; i < NCOMMANDS; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);

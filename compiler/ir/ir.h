@@ -344,7 +344,7 @@ struct ace {
     bool permit, remark, seq_written, log, log_input, icmp_code_set, icmp_type_set;
     uint16_t proto; /* IP protocol, PROTO_ANY */
     uint8_t icmp_type, icmp_code;
-    uint16_t unselectable; /* ACE options that no IPsec selector can express; bits as in the grammar */
+    uint16_t unselectable; /* ACE options that no IPsec selector can express; enum ace_option */
     struct str opts;       /* their text */
     struct str text;       /* of a remark */
     struct str service_group;

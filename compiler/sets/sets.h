@@ -57,6 +57,11 @@ bool box_subtract(struct arena *ar, const struct box *a, const struct box *b, st
  * work, else 0 or 1. */
 int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, uint32_t limit, struct packet *witness);
 
+/* Layers: layer[i] is 1 + the highest layer of an earlier box that has a packet in common with box i. Boxes of one
+ * layer are disjoint, so first-match order among them does not matter: they may go into one set. Near-linear while the
+ * boxes use few different pairs of masks (64); beyond that the rest is compared one by one. */
+void boxes_layers(struct arena *ar, const struct box *const *v, uint32_t n, uint32_t *layer);
+
 /* What one line of an access list selects, appended to out: several boxes for port lists, neq, and object groups.
  *   LINE_EXACT      the boxes say what the line says
  *   LINE_WIDER      the line has conditions no selector can express (flags, dscp, fragments …): the boxes are wider

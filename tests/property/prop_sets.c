@@ -242,6 +242,32 @@ static void algebra(void)
     arena_free(&ar);
 }
 
+/* Boxes of one layer are disjoint, and what overlaps keeps its order. */
+static void layering(void)
+{
+    enum { N = 60 };
+    struct arena ar;
+    struct box b[N], common;
+    const struct box *v[N];
+    uint32_t layer[N];
+    struct packet none = {0};
+    arena_init(&ar, SIZE_MAX);
+    for (int i = 0; i < N; i++) {
+        b[i] = random_box();
+        v[i] = &b[i];
+    }
+    boxes_layers(&ar, v, N, layer);
+    for (int i = 0; i < N; i++) {
+        uint32_t best = 0;
+        for (int k = 0; k < i; k++)
+            if (box_intersect(&b[i], &b[k], &common) && layer[k] > best)
+                best = layer[k];
+        if (layer[i] != best + 1)
+            complain("layers", NULL, &none);
+    }
+    arena_free(&ar);
+}
+
 int main(void)
 {
     const char *s = getenv("IOSCC_SEED");
@@ -255,6 +281,8 @@ int main(void)
         one_map(parser);
     for (int i = 0; i < 20000 && failures < 3; i++)
         algebra();
+    for (int i = 0; i < 300 && failures < 3; i++)
+        layering();
     ios_parser_free(parser);
     printf("%lu packets over %lu flattened maps: %lu protected, %lu dropped\n", compared, flattened, protected_,
            dropped);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/apply/apply.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- errors as sentences ---- */
+
+/* What an error of the kernel means here, and what can be done. */
+static const char *advice(int error, const char *extack)
+{
+    if (strstr(extack, "Requested type not found") || error == -EPROTONOSUPPORT || error == -EAFNOSUPPORT)
+        return "this kernel has no ESP or AH: load esp4, esp6, ah4, ah6 or build it with CONFIG_INET_ESP, "
+               "CONFIG_INET_AH, "
+               "CONFIG_INET6_ESP and CONFIG_INET6_AH";
+    if (strstr(extack, "algorithm not found"))
+        return "this kernel lacks the algorithm: enable it in the kernel's crypto options";
+    switch (error) {
+    case -EPERM:
+    case -EACCES:
+        return "CAP_NET_ADMIN is needed: run it as root";
+    case -ENOBUFS:
+    case -ENOMEM:
+        return "the kernel is out of memory for this many objects: raise net.core.wmem_max and rmem_max, or free "
+               "memory";
+    case -EEXIST:
+        return "an object with this identity belongs to somebody else: see ip xfrm policy, ip xfrm state";
+    case -EOPNOTSUPP:
+    case -ENOSYS:
+        return "this kernel lacks it: CONFIG_XFRM_USER and CONFIG_NF_TABLES with its NAT, log and xfrm expressions are "
+               "needed";
+    case -ENOENT:
+        return "an object it needs is not there: a kernel module (nft_nat, nft_masq, nft_xfrm, nft_log) may be missing";
+    case -EINTR:
+        return "the kernel's tables kept changing while they were read: try again";
+    default:
+        return NULL;
+    }
+}
+
+static int fail(struct apply *a, int error, const char *what, const struct netlink *n)
+{
+    const char *words = n ? n->extack : "", *todo = advice(error, words);
+    snprintf(a->error, sizeof a->error, "%s: %s%s%s%s%s", what, strerror(-error), *words ? " (" : "", words,
+             *words ? ")" : "", todo ? "" : "");
+    if (todo) {
+        size_t len = strlen(a->error);
+        snprintf(a->error + len, sizeof a->error - len, "; %s", todo);
+    }
+    return error;
+}
+
+/* ---- planning ---- */
+
+static int plan_for(struct apply *a, const struct ir_config *c, const struct state_config *how, struct diag_list *diags)
+{
+    const char *bad = if_map_parse(a->arena, &a->ifs, c, str_lit(how->interface_map));
+    if (bad) {
+        snprintf(a->error, sizeof a->error, "interface map: %s", bad);
+        return -EINVAL;
+    }
+    PTRLIST_FOR (struct if_map_row, r, &a->ifs.rows) {
+        if (if_map_link(&a->ifs, r->host))
+            continue;
+        snprintf(a->error, sizeof a->error, "interface map: this host has no interface '%s'", r->host);
+        return -ENODEV;
+    }
+    target_build(&a->target, a->arena, c, &a->ifs, diags);
+    if (!how->only_nftables)
+        xfrm_plan_build(&a->xfrm, &a->target);
+    if (!how->only_xfrm)
+        nft_plan_build(&a->nft, &a->target);
+    return 0;
+}
+
+/* With --only the other half is left as it is: its plan is then not compared at all. */
+static int compare_xfrm(struct apply *a, const struct state *s)
+{
+    int r = xfrm_kernel_read(&a->xfrm_link, a->arena, &a->xfrm_held);
+    if (r < 0)
+        return fail(a, r, "cannot read the kernel's IPsec policies", &a->xfrm_link);
+    memcpy(a->xfrm.threshold_base, s->thresholds, sizeof s->thresholds);
+    xfrm_diff_build(&a->xfrm_diff, &a->xfrm, &a->xfrm_held, &s->sas);
+    return 0;
+}
+
+static int compare_nft(struct apply *a)
+{
+    int r = nft_held_read(&a->nft_link, a->arena, &a->nft_held);
+    if (r < 0)
+        return fail(a, r, "cannot read the kernel's nftables", &a->nft_link);
+    r = nft_diff_build(&a->nft_link, &a->nft_diff, &a->nft, &a->nft_held);
+    return r < 0 ? fail(a, r, "cannot build the nftables batch", NULL) : 0;
+}
+
+int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
+                  const struct state *s, struct diag_list *diags)
+{
+    *a = (struct apply){.arena = ar};
+    a->xfrm.arena = a->nft.arena = ar;
+    int r = host_links_read(ar, &a->ifs.links);
+    if (r < 0)
+        return fail(a, r, "cannot read the host's interfaces", NULL);
+    if (c && (r = plan_for(a, c, how, diags)) < 0)
+        return r;
+    if ((r = netlink_open(&a->xfrm_link, NETLINK_XFRM)) < 0)
+        return fail(a, r, "cannot open the kernel's IPsec interface", NULL);
+    if ((r = netlink_open(&a->nft_link, NETLINK_NETFILTER)) < 0)
+        return fail(a, r, "cannot open the kernel's netfilter interface", NULL);
+    if (!how->only_nftables)
+        r = compare_xfrm(a, s);
+    if (r == 0 && !how->only_xfrm)
+        r = compare_nft(a);
+    return r;
+}
+
+bool apply_needed(const struct apply *a)
+{
+    return a->xfrm_diff.ops.n > 0 || a->nft_diff.any;
+}
+
+void apply_end(struct apply *a)
+{
+    nft_diff_free(&a->nft_diff);
+    netlink_close(&a->xfrm_link);
+    netlink_close(&a->nft_link);
+}
+
+/* ---- doing it ---- */
+
+static void describe_op(struct buf *b, const struct xfrm_op *o)
+{
+    if (o->pol || o->old_pol)
+        xfrm_policy_line(b, o->pol ? o->pol : o->old_pol);
+    else if (o->sa || o->old_sa)
+        xfrm_sa_line(b, o->sa ? o->sa : o->old_sa, false);
+    else
+        buf_puts(b, "hash thresholds");
+    while (b->len && b->p[b->len - 1] == '\n')
+        b->len--;
+    buf_putc(b, '\0');
+}
+
+/* XFRM first, step by step with a way back; nftables last, because its batch is all or nothing. */
+int apply_run(struct apply *a)
+{
+    uint32_t at = 0;
+    int r = xfrm_diff_run(&a->xfrm_link, &a->xfrm_diff, &a->xfrm, &a->xfrm_held, 0, a->xfrm_diff.ops.n, &at);
+    if (r < 0) {
+        struct buf what = {0};
+        buf_puts(&what, "the kernel refused: ");
+        describe_op(&what, a->xfrm_diff.ops.v[at]);
+        fail(a, r, what.p ? what.p : "the kernel refused", &a->xfrm_link);
+        buf_free(&what);
+        return r;
+    }
+    r = nft_diff_run(&a->nft_link, &a->nft_diff);
+    if (r == 0)
+        return 0;
+    fail(a, r, "the kernel refused the nftables batch", &a->nft_link);
+    int back = xfrm_diff_undo(&a->xfrm_link, &a->xfrm_diff, &a->xfrm_held, 0, a->xfrm_diff.ops.n);
+    if (back < 0) {
+        size_t len = strlen(a->error);
+        snprintf(a->error + len, sizeof a->error - len, "; and putting the policies back failed: %s", strerror(-back));
+    }
+    return r;
+}
+
+/* In the child: everything is new there, whatever the host has. */
+static int rehearse_here(struct apply *a)
+{
+    struct apply b = {.arena = a->arena};
+    const struct state nothing = {0};
+    b.xfrm = a->xfrm;
+    b.nft = a->nft;
+    int r = netlink_open(&b.xfrm_link, NETLINK_XFRM);
+    if (r == 0)
+        r = netlink_open(&b.nft_link, NETLINK_NETFILTER);
+    if (r == 0)
+        r = compare_xfrm(&b, &nothing);
+    if (r == 0)
+        r = compare_nft(&b);
+    if (r == 0)
+        r = apply_run(&b);
+    if (r < 0 && !b.error[0])
+        fail(&b, r, "cannot reach the kernel", NULL);
+    memcpy(a->error, b.error, sizeof a->error);
+    apply_end(&b);
+    return r;
+}
+
+int apply_rehearse(struct apply *a)
+{
+    int pipes[2], status;
+    if (pipe(pipes) < 0)
+        return fail(a, -errno, "cannot start the rehearsal", NULL);
+    pid_t child = fork();
+    if (child < 0)
+        return fail(a, -errno, "cannot start the rehearsal", NULL);
+    if (child == 0) {
+        int r = unshare(CLONE_NEWNET) < 0 ? fail(a, -errno, "cannot make a network namespace", NULL) : rehearse_here(a);
+        if (r < 0 && write(pipes[1], a->error, sizeof a->error) < 0)
+            _exit(2);
+        _exit(r < 0);
+    }
+    close(pipes[1]);
+    char words[sizeof a->error] = "the rehearsal died";
+    ssize_t n = read(pipes[0], words, sizeof words - 1);
+    close(pipes[0]);
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    if (n > 0)
+        words[n] = '\0';
+    memcpy(a->error, words, sizeof words);
+    return -ECANCELED;
+}

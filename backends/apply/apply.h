@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One configuration against one host: both plans, what the kernel holds, the steps between the two, and carrying them
+ * out as a whole. Used the same way for plan, apply, status (plan of what is applied), remove (plan of nothing) and
+ * rollback (plan of what was applied before).
+ */
+#ifndef IOSCC_BACKENDS_APPLY_APPLY_H
+#define IOSCC_BACKENDS_APPLY_APPLY_H
+
+#include "backends/apply/state.h"
+#include "backends/nftables/kernel.h"
+
+struct apply {
+    struct arena *arena;
+    struct if_map ifs;
+    struct target target;
+    struct netlink xfrm_link, nft_link;
+    struct xfrm_plan xfrm;
+    struct xfrm_kernel xfrm_held;
+    struct xfrm_diff xfrm_diff;
+    struct nft_plan nft;
+    struct nft_held nft_held;
+    struct nft_diff nft_diff;
+    char error[512]; /* what went wrong, as a sentence with what to do */
+};
+
+/* The host's interfaces and addresses. Returns 0 or a negative errno. */
+int host_links_read(struct arena *ar, struct ptrlist *links);
+
+/*
+ * Plans `c` (NULL: nothing) for this host as `how` says, reads the kernel, works out the steps. `s` tells which SAs are
+ * ours. Findings go to `diags`. Returns 0, or a negative errno with a->error set.
+ */
+int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
+                  const struct state *s, struct diag_list *diags);
+/* Is there anything to do? */
+bool apply_needed(const struct apply *a);
+/* Carries the steps out. On failure everything is put back and a->error says what happened; if that failed too, the
+ * sentence says so. */
+int apply_run(struct apply *a);
+/* The same in a network namespace made for it and thrown away, from nothing. */
+int apply_rehearse(struct apply *a);
+void apply_end(struct apply *a);
+
+/* What would change, line by line, and a summary line. */
+void apply_print(struct buf *b, const struct apply *a);
+/* The plan as JSON, without keys. */
+void apply_print_json(struct buf *b, const struct apply *a);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "backends/apply/apply.h"
+
+static struct host_link *link_named(struct arena *ar, struct ptrlist *links, const char *name)
+{
+    PTRLIST_FOR (struct host_link, l, links) {
+        if (strcmp(l->name, name) == 0)
+            return l;
+    }
+    struct host_link *l = ARENA_NEW(ar, struct host_link);
+    strncpy(l->name, name, IF_NAME_MAX);
+    l->index = if_nametoindex(name);
+    ptrlist_add(ar, links, l);
+    return l;
+}
+
+static uint8_t mask_length(const uint8_t *m, size_t n)
+{
+    uint8_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits = (uint8_t)(bits + __builtin_popcount(m[i]));
+    return bits;
+}
+
+static void add_address(struct arena *ar, struct host_link *l, const struct ifaddrs *i)
+{
+    struct host_address *h = ARENA_NEW(ar, struct host_address);
+    if (i->ifa_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *a = (const void *)i->ifa_addr, *m = (const void *)i->ifa_netmask;
+        h->addr.family = FAMILY_V4;
+        memcpy(h->addr.b, &a->sin_addr, 4);
+        h->plen = m ? mask_length((const uint8_t *)&m->sin_addr, 4) : 32;
+    } else if (i->ifa_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *a = (const void *)i->ifa_addr, *m = (const void *)i->ifa_netmask;
+        h->addr.family = FAMILY_V6;
+        memcpy(h->addr.b, &a->sin6_addr, 16);
+        h->plen = m ? mask_length((const uint8_t *)&m->sin6_addr, 16) : 128;
+    } else {
+        return;
+    }
+    ptrlist_add(ar, &l->addresses, h);
+}
+
+int host_links_read(struct arena *ar, struct ptrlist *links)
+{
+    struct ifaddrs *all = NULL;
+    if (getifaddrs(&all) < 0)
+        return -errno;
+    for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+        struct host_link *l = link_named(ar, links, i->ifa_name);
+        if (i->ifa_addr)
+            add_address(ar, l, i);
+    }
+    freeifaddrs(all);
+    return 0;
+}

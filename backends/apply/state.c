@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/apply/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMAT 1
+
+static const char *join(struct arena *ar, const char *dir, const char *file)
+{
+    size_t a = strlen(dir), b = strlen(file);
+    char *p = arena_array(ar, a + b + 2, 1);
+    memcpy(p, dir, a);
+    p[a] = '/';
+    memcpy(p + a + 1, file, b + 1);
+    return p;
+}
+
+const char *state_path(struct state *s, const char *file)
+{
+    return join(s->arena, s->dir, file);
+}
+
+/* The directory holds keys: it must be ours and closed to others. */
+static int make_dir(const char *dir, const char **why)
+{
+    struct stat st;
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+        *why = "cannot make the state directory";
+        return -errno;
+    }
+    if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022)) {
+        *why = "the state directory is not a directory that only its owner may write to";
+        return -EPERM;
+    }
+    return 0;
+}
+
+static int take_lock(struct state *s, int wait_s, const char **why)
+{
+    s->lock_fd = open(state_path(s, "lock"), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->lock_fd < 0) {
+        *why = "cannot open the lock";
+        return -errno;
+    }
+    for (int tenths = wait_s * 10;; tenths--) {
+        if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || tenths <= 0)
+            break;
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
+    *why = "another ioscc is at work on this host";
+    return -errno;
+}
+
+static const char *text(struct state *s, const json_t *o, const char *key)
+{
+    const char *v = json_string_value(json_object_get(o, key));
+    return v ? arena_strndup(s->arena, v, strlen(v)) : NULL;
+}
+
+static void read_config(struct state *s, const json_t *o, struct state_config *c)
+{
+    c->file = text(s, o, "file");
+    if (c->file && (strchr(c->file, '/') || c->file[0] == '.'))
+        c->file = NULL; /* never outside the directory */
+    c->name = text(s, o, "name");
+    c->device = text(s, o, "device");
+    c->interface_map = text(s, o, "interface_map");
+    if (!c->interface_map)
+        c->interface_map = "";
+    c->only_xfrm = json_is_true(json_object_get(o, "only_xfrm"));
+    c->only_nftables = json_is_true(json_object_get(o, "only_nftables"));
+    c->allow_partial = json_is_true(json_object_get(o, "allow_partial"));
+}
+
+static void read_sas(struct state *s, const json_t *list)
+{
+    size_t i;
+    json_t *o;
+    json_array_foreach(list, i, o)
+    {
+        const char *dst = json_string_value(json_object_get(o, "destination"));
+        json_int_t spi = json_integer_value(json_object_get(o, "spi"));
+        json_int_t proto = json_integer_value(json_object_get(o, "protocol"));
+        struct xfrm_sa_id *id = ARENA_NEW(s->arena, struct xfrm_sa_id);
+        if (!dst || !addr_parse(str_lit(dst), &id->dst) || spi <= 0 || spi > UINT32_MAX || proto <= 0 || proto > 255)
+            continue;
+        id->spi = (uint32_t)spi;
+        id->proto = (uint8_t)proto;
+        ptrlist_add(s->arena, &s->sas, id);
+    }
+}
+
+static int read_state(struct state *s, const char **why)
+{
+    json_error_t error;
+    const char *path = state_path(s, "state.json");
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    json_t *o = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(o) || json_integer_value(json_object_get(o, "format")) != FORMAT) {
+        json_decref(o);
+        *why = "the state file is damaged or of another version";
+        return -EINVAL;
+    }
+    s->applying = json_is_true(json_object_get(o, "applying"));
+    s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
+    s->confirm_by = (time_t)json_integer_value(json_object_get(o, "confirm_by"));
+    s->has_previous = json_is_object(json_object_get(o, "previous"));
+    read_config(s, json_object_get(o, "current"), &s->current);
+    read_config(s, json_object_get(o, "previous"), &s->previous);
+    read_sas(s, json_object_get(o, "sas"));
+    const json_t *t = json_object_get(o, "kernel_thresholds");
+    for (size_t i = 0; i < 4; i++)
+        s->thresholds[i / 2][i % 2] = (uint8_t)json_integer_value(json_array_get(t, i));
+    json_decref(o);
+    return 0;
+}
+
+int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why)
+{
+    *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1};
+    s->current.interface_map = s->previous.interface_map = "";
+    int r = wait_s < 0 ? 0 : make_dir(dir, why);
+    if (r == 0 && wait_s >= 0)
+        r = take_lock(s, wait_s, why);
+    if (r == 0)
+        r = read_state(s, why);
+    if (r < 0)
+        state_close(s);
+    return r;
+}
+
+void state_close(struct state *s)
+{
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    s->lock_fd = -1;
+}
+
+static json_t *config_json(const struct state_config *c)
+{
+    return json_pack("{s:s?,s:s?,s:s?,s:s,s:b,s:b,s:b}", "file", c->file, "name", c->name, "device", c->device,
+                     "interface_map", c->interface_map ? c->interface_map : "", "only_xfrm", c->only_xfrm,
+                     "only_nftables", c->only_nftables, "allow_partial", c->allow_partial);
+}
+
+static json_t *state_json(const struct state *s)
+{
+    json_t *sas = json_array();
+    char t[ADDR_TEXT_MAX];
+    PTRLIST_FOR (struct xfrm_sa_id, id, &s->sas) {
+        json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
+                                             (json_int_t)id->spi, "protocol", (int)id->proto));
+    }
+    return json_pack("{s:i,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o}", "format", FORMAT, "applying", s->applying, "applied",
+                     (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "current",
+                     config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
+                     "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
+                     s->thresholds[1][1], "sas", sas);
+}
+
+/* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */
+static int write_whole(struct state *s, const char *name, const char *p, size_t len)
+{
+    const char *tmp = state_path(s, ".new"), *path = state_path(s, name);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), r = 0;
+    if (fd < 0)
+        return -errno;
+    for (size_t done = 0; done < len && r == 0;) {
+        ssize_t k = write(fd, p + done, len - done);
+        if (k < 0 && errno != EINTR)
+            r = -errno;
+        done += k > 0 ? (size_t)k : 0;
+    }
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r == 0 && rename(tmp, path) < 0)
+        r = -errno;
+    return r;
+}
+
+int state_save(struct state *s)
+{
+    json_t *o = state_json(s);
+    char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    if (!p)
+        return -ENOMEM;
+    int r = write_whole(s, "state.json", p, strlen(p));
+    free(p);
+    return r;
+}
+
+int state_store(struct state *s, struct str config, const char **name)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    char file[64] = "config-";
+    SHA256((const unsigned char *)config.p, config.len, digest);
+    for (int i = 0; i < 12; i++)
+        snprintf(file + 7 + 2 * i, 3, "%02x", digest[i]);
+    strcat(file, ".cfg");
+    *name = arena_strndup(s->arena, file, strlen(file));
+    return write_whole(s, *name, config.p, config.len);
+}
+
+void state_sweep(struct state *s)
+{
+    DIR *d = opendir(s->dir);
+    struct dirent *e;
+    while (d && (e = readdir(d))) {
+        if (strncmp(e->d_name, "config-", 7) != 0 || (s->current.file && strcmp(e->d_name, s->current.file) == 0) ||
+            (s->has_previous && s->previous.file && strcmp(e->d_name, s->previous.file) == 0))
+            continue;
+        unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d)
+        closedir(d);
+}

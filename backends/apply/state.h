@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What apply remembers under its state directory (/run/ioscc, mode 0700): which configuration is applied, with which
+ * options, which SAs are ours, what to put back. One JSON file that is replaced as a whole; configurations lie beside
+ * it under the names it gives. Written before the kernel is touched ("applying") and after ("applied"), so that
+ * whatever happens between the two, the next command knows what belongs to us.
+ */
+#ifndef IOSCC_BACKENDS_APPLY_STATE_H
+#define IOSCC_BACKENDS_APPLY_STATE_H
+
+#include <time.h>
+
+#include "backends/xfrm/diff.h"
+
+#define STATE_DIR_DEFAULT "/run/ioscc"
+
+/* A configuration and how it is to be applied. */
+struct state_config {
+    const char *file;          /* inside the state directory; NULL: nothing is applied */
+    const char *name;          /* as the user named it */
+    const char *device;        /* which router of the file, NULL: the first */
+    const char *interface_map; /* rows as text, "" if none */
+    bool only_xfrm, only_nftables, allow_partial;
+};
+
+struct state {
+    struct arena *arena;
+    const char *dir;
+    int lock_fd;
+    bool applying; /* the last apply did not come to its end */
+    struct state_config current, previous;
+    bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
+    struct ptrlist sas;         /* struct xfrm_sa_id */
+    uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
+    time_t applied, confirm_by; /* 0: none */
+};
+
+/* Takes the lock, waiting up to `wait_s` seconds (-EWOULDBLOCK then), and reads the state; an empty one if there is
+ * none. Makes the directory. `wait_s` < 0: reads without the lock and makes nothing. */
+int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why);
+/* Replaces the state file. */
+int state_save(struct state *s);
+/* Stores a copy of a configuration, 0600, and sets *name to its file's name. */
+int state_store(struct state *s, struct str text, const char **name);
+/* Path of a stored configuration, in the arena. */
+const char *state_path(struct state *s, const char *file);
+/* Removes stored configurations that the state does not name. */
+void state_sweep(struct state *s);
+void state_close(struct state *s);
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one batch that makes our table in the kernel into a plan. */
+#include "backends/nftables/kernel.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+/* Attributes hold 64 KiB at most; so many elements with their comments always fit. */
+#define ELEMENTS_PER_MESSAGE 150
+#define MESSAGE_MAX (64 * 1024)
+
+struct differ {
+    struct netlink *n;
+    struct nft_diff *d;
+    const struct nft_plan *p;
+    const struct nft_held *h;
+    struct arena *ar;
+    bool failed, fresh; /* nothing of the old table stays */
+    struct symtab held_chains, held_sets;
+};
+
+static struct nlmsghdr *begin(struct differ *x, uint16_t type, uint16_t flags, size_t max)
+{
+    void *body;
+    struct nlmsghdr *h = netlink_begin(x->n, &x->d->batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
+                                       (uint16_t)(NLM_F_REQUEST | flags), sizeof(struct nfgenmsg), max, &body);
+    if (!h) {
+        x->failed = true;
+        return NULL;
+    }
+    ((struct nfgenmsg *)body)->nfgen_family = NFPROTO_INET;
+    return h;
+}
+
+static void end(struct differ *x, struct nlmsghdr *h)
+{
+    netlink_end(&x->d->batch, h);
+}
+
+static void mark(struct differ *x, uint16_t type)
+{
+    void *body;
+    struct nlmsghdr *h = netlink_begin(x->n, &x->d->batch, type, NLM_F_REQUEST, sizeof(struct nfgenmsg), 128, &body);
+    if (!h) {
+        x->failed = true;
+        return;
+    }
+    ((struct nfgenmsg *)body)->res_id = htons(NFNL_SUBSYS_NFTABLES);
+    end(x, h);
+}
+
+static void table_message(struct differ *x, uint16_t type, uint16_t flags)
+{
+    struct nlmsghdr *h = begin(x, type, flags, 256);
+    if (!h)
+        return;
+    mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE);
+    end(x, h);
+}
+
+/* ---- rules ---- */
+
+static void delete_rule(struct differ *x, const char *chain, const struct nft_held_rule *r)
+{
+    struct nlmsghdr *h = begin(x, NFT_MSG_DELRULE, 0, 512);
+    if (!h)
+        return;
+    mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
+    mnl_attr_put_strz(h, NFTA_RULE_CHAIN, chain);
+    mnl_attr_put_u64(h, NFTA_RULE_HANDLE, htobe64(r->handle));
+    end(x, h);
+    x->d->rules_removed++;
+}
+
+static void add_rule(struct differ *x, const struct nftnl_rule *r)
+{
+    struct nlmsghdr *h = begin(x, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, 8192);
+    if (!h)
+        return;
+    nftnl_rule_nlmsg_build_payload(h, (struct nftnl_rule *)r);
+    end(x, h);
+    x->d->rules_added++;
+}
+
+/* A chain's wanted rules, built once; how many at its head the kernel has already. */
+struct wanted_chain {
+    const struct nft_chain *c;
+    struct nftnl_rule **rules;
+    uint32_t same;
+};
+
+static bool same_comment(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void build_rules(struct differ *x, struct wanted_chain *w, const struct nft_held_chain *held)
+{
+    uint32_t n = w->c->rules.n;
+    bool equal = held != NULL;
+    w->rules = arena_array(x->ar, n + 1, sizeof *w->rules);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct nft_rule *rule = w->c->rules.v[i];
+        w->rules[i] = nft_build_rule(w->c, rule);
+        if (!w->rules[i]) {
+            x->failed = true;
+            return;
+        }
+        const struct nft_held_rule *k = equal && i < held->rules.n ? held->rules.v[i] : NULL;
+        equal = k && same_comment(k->comment, rule->comment) && str_eq(nft_rule_form(x->ar, w->rules[i]), k->form);
+        w->same += equal;
+    }
+}
+
+/* ---- sets ---- */
+
+static void elements_message(struct differ *x, uint16_t type, const struct nft_set *s, struct nftnl_set *list)
+{
+    struct nlmsghdr *h = begin(x, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, MESSAGE_MAX);
+    if (h) {
+        nftnl_set_set_str(list, NFTNL_SET_TABLE, NFT_TABLE);
+        nftnl_set_set_str(list, NFTNL_SET_NAME, s->name);
+        nftnl_set_set_u32(list, NFTNL_SET_ID, s->id);
+        nftnl_set_elems_nlmsg_build_payload(h, list);
+        end(x, h);
+    }
+    nftnl_set_free(list);
+}
+
+struct filler {
+    struct nftnl_set *list;
+    uint32_t n;
+};
+
+static void fill(struct differ *x, struct filler *f, uint16_t type, const struct nft_set *s, struct nftnl_set_elem *e)
+{
+    if (!f->list)
+        f->list = nftnl_set_alloc();
+    if (!f->list || !e) {
+        x->failed = true;
+        if (e)
+            nftnl_set_elem_free(e);
+        return;
+    }
+    nftnl_set_elem_add(f->list, e);
+    if (++f->n < ELEMENTS_PER_MESSAGE)
+        return;
+    elements_message(x, type, s, f->list);
+    *f = (struct filler){0};
+}
+
+static void add_elements(struct differ *x, const struct nft_set *s, const struct nft_held_set *held)
+{
+    struct filler f = {0};
+    for (uint32_t i = 0; i < s->elements.n; i++) {
+        struct nftnl_set_elem *e = nft_build_element(s, s->elements.v[i]);
+        const struct nft_held_element *k = e && held ? symtab_get(&held->by_key, nft_element_key(x->ar, e), 0) : NULL;
+        if (k && same_comment(k->comment, ((struct nft_element *)s->elements.v[i])->comment)) {
+            nftnl_set_elem_free(e);
+            continue;
+        }
+        fill(x, &f, NFT_MSG_NEWSETELEM, s, e);
+        x->d->elements_added++;
+    }
+    if (f.list)
+        elements_message(x, NFT_MSG_NEWSETELEM, s, f.list);
+}
+
+static void remove_elements(struct differ *x, const struct nft_set *s, const struct nft_held_set *held)
+{
+    struct symtab wanted = {0};
+    struct filler f = {0};
+    for (uint32_t i = 0; i < s->elements.n; i++) {
+        struct nftnl_set_elem *e = nft_build_element(s, s->elements.v[i]);
+        if (!e)
+            continue;
+        symtab_put(x->ar, &wanted, nft_element_key(x->ar, e), 0, s->elements.v[i]);
+        nftnl_set_elem_free(e);
+    }
+    PTRLIST_FOR (struct nft_held_element, k, &held->elements) {
+        const struct nft_element *want = symtab_get(&wanted, k->key, 0);
+        if (want && same_comment(k->comment, want->comment))
+            continue;
+        struct nftnl_set_elem *e = nftnl_set_elem_alloc();
+        uint32_t half = s->interval ? k->key.len / 2 : k->key.len;
+        if (e) {
+            nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, k->key.p, half);
+            if (s->interval)
+                nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY_END, k->key.p + half, half);
+        }
+        fill(x, &f, NFT_MSG_DELSETELEM, s, e);
+        x->d->elements_removed++;
+    }
+    if (f.list)
+        elements_message(x, NFT_MSG_DELSETELEM, s, f.list);
+}
+
+static void add_set(struct differ *x, const struct nft_set *s)
+{
+    struct nftnl_set *set = nft_build_set(s);
+    struct nlmsghdr *h = set ? begin(x, NFT_MSG_NEWSET, NLM_F_CREATE, 4096) : NULL;
+    if (h) {
+        nftnl_set_nlmsg_build_payload(h, set);
+        end(x, h);
+    } else {
+        x->failed = true;
+    }
+    if (set)
+        nftnl_set_free(set);
+    x->d->sets_added++;
+}
+
+static void named(struct differ *x, uint16_t type, uint16_t table_attr, uint16_t name_attr, const char *name)
+{
+    struct nlmsghdr *h = begin(x, type, 0, 512);
+    if (!h)
+        return;
+    mnl_attr_put_strz(h, table_attr, NFT_TABLE);
+    mnl_attr_put_strz(h, name_attr, name);
+    end(x, h);
+}
+
+static void add_chain(struct differ *x, const struct nft_chain *c)
+{
+    struct nftnl_chain *chain = nft_build_chain(c);
+    struct nlmsghdr *h = chain ? begin(x, NFT_MSG_NEWCHAIN, NLM_F_CREATE, 1024) : NULL;
+    if (h) {
+        nftnl_chain_nlmsg_build_payload(h, chain);
+        end(x, h);
+    } else {
+        x->failed = true;
+    }
+    if (chain)
+        nftnl_chain_free(chain);
+    x->d->chains_added++;
+}
+
+/* ---- the whole ---- */
+
+static void *held_by_name(const struct differ *x, const struct symtab *t, const char *name)
+{
+    return x->fresh ? NULL : symtab_get(t, str_lit(name), 0);
+}
+
+/* A chain or set of the same name but another form: then everything is made anew, in the same transaction. */
+static bool form_differs(struct differ *x)
+{
+    PTRLIST_FOR (struct nft_chain, c, &x->p->chains) {
+        const struct nft_held_chain *k = symtab_get(&x->held_chains, str_lit(c->name), 0);
+        struct nftnl_chain *want = k ? nft_build_chain(c) : NULL;
+        bool differs = want && !str_eq(nft_chain_form(x->ar, want), k->form);
+        if (want)
+            nftnl_chain_free(want);
+        if (differs)
+            return true;
+    }
+    PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
+        const struct nft_held_set *k = symtab_get(&x->held_sets, str_lit(s->name), 0);
+        struct nftnl_set *want = k ? nft_build_set(s) : NULL;
+        bool differs = want && !str_eq(nft_set_form(x->ar, want), k->form);
+        if (want)
+            nftnl_set_free(want);
+        if (differs)
+            return true;
+    }
+    return false;
+}
+
+static void removals(struct differ *x, const struct wanted_chain *w)
+{
+    struct symtab chains = {0}, sets = {0};
+    for (uint32_t i = 0; i < x->p->chains.n; i++) {
+        const struct nft_held_chain *k = held_by_name(x, &x->held_chains, w[i].c->name);
+        symtab_put(x->ar, &chains, str_lit(w[i].c->name), 0, (void *)w[i].c);
+        bool changed = k && (w[i].same < k->rules.n || w[i].same < w[i].c->rules.n);
+        x->d->chains_changed += changed;
+        for (uint32_t r = w[i].same; k && r < k->rules.n; r++)
+            delete_rule(x, k->name, k->rules.v[r]);
+    }
+    PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
+        symtab_put(x->ar, &sets, str_lit(s->name), 0, s);
+    }
+    PTRLIST_FOR (struct nft_held_chain, k, &x->h->chains) {
+        for (uint32_t r = 0; r < k->rules.n && !symtab_get(&chains, str_lit(k->name), 0); r++)
+            delete_rule(x, k->name, k->rules.v[r]);
+    }
+    PTRLIST_FOR (struct nft_held_chain, k, &x->h->chains) {
+        if (symtab_get(&chains, str_lit(k->name), 0))
+            continue;
+        named(x, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, k->name);
+        x->d->chains_removed++;
+    }
+    PTRLIST_FOR (struct nft_held_set, k, &x->h->sets) {
+        if (symtab_get(&sets, str_lit(k->name), 0))
+            continue;
+        named(x, NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME, k->name);
+        x->d->sets_removed++;
+    }
+}
+
+static void additions(struct differ *x, const struct wanted_chain *w)
+{
+    PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
+        const struct nft_held_set *k = held_by_name(x, &x->held_sets, s->name);
+        uint32_t before = x->d->elements_added + x->d->elements_removed;
+        if (!k)
+            add_set(x, s);
+        else
+            remove_elements(x, s, k);
+        add_elements(x, s, k);
+        x->d->sets_changed += k && x->d->elements_added + x->d->elements_removed != before;
+    }
+    for (uint32_t i = 0; i < x->p->chains.n; i++)
+        if (!held_by_name(x, &x->held_chains, w[i].c->name))
+            add_chain(x, w[i].c);
+    for (uint32_t i = 0; i < x->p->chains.n; i++)
+        for (uint32_t r = w[i].same; r < w[i].c->rules.n; r++)
+            if (w[i].rules[r])
+                add_rule(x, w[i].rules[r]);
+}
+
+static void work(struct differ *x)
+{
+    uint32_t n = x->p->chains.n;
+    struct wanted_chain *w = arena_array(x->ar, n + 1, sizeof *w);
+    for (uint32_t i = 0; i < n && !x->failed; i++) {
+        w[i].c = x->p->chains.v[i];
+        build_rules(x, &w[i], held_by_name(x, &x->held_chains, w[i].c->name));
+    }
+    if (!x->failed) {
+        if (!x->fresh)
+            removals(x, w);
+        additions(x, w);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t r = 0; w[i].rules && r < w[i].c->rules.n; r++)
+            if (w[i].rules[r])
+                nftnl_rule_free(w[i].rules[r]);
+}
+
+int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan *p, const struct nft_held *h)
+{
+    struct differ x = {.n = n, .d = d, .p = p, .h = h, .ar = p->arena};
+    *d = (struct nft_diff){0};
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        symtab_put(x.ar, &x.held_chains, str_lit(c->name), 0, c);
+    }
+    PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
+        symtab_put(x.ar, &x.held_sets, str_lit(s->name), 0, s);
+    }
+    bool none = p->chains.n == 0;
+    x.fresh = !h->exists || none || form_differs(&x);
+    mark(&x, NFNL_MSG_BATCH_BEGIN);
+    if (h->exists && x.fresh)
+        table_message(&x, NFT_MSG_DELTABLE, 0);
+    if (x.fresh && !none)
+        table_message(&x, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    d->table_removed = h->exists && none;
+    d->table_added = !h->exists && !none;
+    if (!none)
+        work(&x);
+    d->any = d->batch.n > 1;
+    mark(&x, NFNL_MSG_BATCH_END);
+    d->batch.unanswered = 1;
+    return x.failed ? -ENOMEM : 0;
+}
+
+int nft_diff_run(struct netlink *n, struct nft_diff *d)
+{
+    uint32_t failed;
+    return d->any ? netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed) : 0;
+}
+
+void nft_diff_free(struct nft_diff *d)
+{
+    netlink_batch_free(&d->batch);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The kernel's end of a ruleset: libnftnl objects from plain data (nl.c, expr.c), what the kernel holds of our table
+ * (read.c), and the batch that makes one into the other (diff.c). One batch is one transaction: all of it or nothing.
+ */
+#ifndef IOSCC_BACKENDS_NFTABLES_KERNEL_H
+#define IOSCC_BACKENDS_NFTABLES_KERNEL_H
+
+#include <stdio.h>
+
+#include <libnftnl/chain.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+
+#include "backends/netlink/netlink.h"
+#include "backends/nftables/plan.h"
+
+/* A rule of our table in the kernel. */
+struct nft_held_rule {
+    uint64_t handle, packets, bytes;
+    struct str form; /* its expressions as text, counters at zero: equal forms are equal rules */
+    const char *comment;
+};
+struct nft_held_chain {
+    const char *name;
+    struct str form; /* type, hook, priority, policy */
+    struct ptrlist rules;
+};
+struct nft_held_element {
+    struct str key; /* key and end of range, as bytes */
+    const char *comment;
+    uint64_t packets, bytes;
+};
+struct nft_held_set {
+    const char *name;
+    struct str form;         /* key type and length, flags */
+    struct ptrlist elements; /* struct nft_held_element */
+    struct symtab by_key;
+};
+struct nft_held {
+    struct arena *arena;
+    bool exists;
+    struct ptrlist chains, sets;
+};
+
+/* Reads our table. Returns 0 or a negative errno; no table is not an error. */
+int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h);
+
+/* libnftnl objects; NULL when memory is out. The caller frees them. */
+struct nftnl_rule *nft_build_rule(const struct nft_chain *c, const struct nft_rule *r);
+struct nftnl_chain *nft_build_chain(const struct nft_chain *c);
+struct nftnl_set *nft_build_set(const struct nft_set *s);
+struct nftnl_set_elem *nft_build_element(const struct nft_set *s, const struct nft_element *e);
+
+/* The forms by which plan and kernel are compared. */
+struct str nft_rule_form(struct arena *ar, const struct nftnl_rule *r);
+struct str nft_chain_form(struct arena *ar, const struct nftnl_chain *c);
+struct str nft_set_form(struct arena *ar, const struct nftnl_set *s);
+struct str nft_element_key(struct arena *ar, const struct nftnl_set_elem *e);
+
+struct nft_diff {
+    uint32_t chains_added, chains_removed, chains_changed, rules_added, rules_removed;
+    uint32_t sets_added, sets_removed, sets_changed, elements_added, elements_removed;
+    bool table_added, table_removed;
+    bool any; /* something changes */
+    struct netlink_batch batch;
+};
+/* Makes the batch. Rules before the first difference of a chain stay with their counters, and so do all elements that
+ * are in both. Returns 0 or -ENOMEM. */
+int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan *p, const struct nft_held *h);
+int nft_diff_run(struct netlink *n, struct nft_diff *d);
+void nft_diff_free(struct nft_diff *d);
+
+#endif

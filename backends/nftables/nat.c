@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * `ip nat inside source …`: between interfaces marked inside and outside, for what the list or route map permits, its
+ * denies (the exemption of VPN traffic) in order. Carried when the outside interface has a crypto map.
+ */
+#include <netinet/in.h>
+
+#include "backends/nftables/plan.h"
+
+struct natter {
+    struct nft_plan *p;
+    struct target *t;
+    struct nft_chain *post, *pre;
+    struct ptrlist inside, outside; /* char *: host names */
+    uint32_t rules;
+};
+
+static void refuse(struct natter *x, const struct nat_rule *r, const char *why)
+{
+    diag_add(x->t->diags, D_LX_NAT, r->span, "this NAT rule is not carried: %s", why);
+}
+
+/* ---- what happens to a packet that is to be translated ---- */
+
+struct action {
+    enum nft_kind kind;
+    struct ip_addr first, last;
+    uint16_t port;
+};
+
+static void add_action(struct natter *x, struct nft_rule *r, const struct action *a)
+{
+    nft_add(x->p, r, RULE_COUNTER);
+    struct nft_expr *e = nft_add(x->p, r, a->kind);
+    e->family = FAMILY_V4;
+    e->address = a->first;
+    e->address2 = a->last;
+    e->number = a->port;
+}
+
+/* One list as a chain: permit acts, deny goes back to the caller. */
+static bool list_rules(struct natter *x, const struct nat_rule *r, struct nft_chain *c, const struct acl *l,
+                       const struct action *act)
+{
+    PTRLIST_FOR (struct ace, a, &l->aces) {
+        struct boxes b = {0};
+        if (a->remark)
+            continue;
+        if (ace_boxes(x->p->arena, a, (enum acl_kind)l->kind.v, &b, TARGET_LINE_MAX) != LINE_EXACT) {
+            struct diag *d = diag_add(x->t->diags, D_LX_NAT, a->span,
+                                      "this line of a NAT list cannot be expressed as addresses, protocol and ports");
+            diag_note(x->t->diags, d, r->span, "its list is used here");
+            return false;
+        }
+        for (uint32_t i = 0; i < b.n; i++) {
+            struct nft_rule *rule = nft_rule_new(x->p, c);
+            nft_add_box(x->p, rule, &b.v[i]);
+            if (a->permit) {
+                add_action(x, rule, act);
+            } else {
+                nft_add(x->p, rule, RULE_COUNTER);
+                nft_add(x->p, rule, RULE_RETURN);
+            }
+            rule->comment = nft_name(x->p, "acl " STR_FMT " %u", STR_ARG(l->name.s), a->seq);
+        }
+    }
+    return true;
+}
+
+static struct nft_chain *list_chain(struct natter *x, const struct nat_rule *r, const struct acl *l,
+                                    const struct action *act)
+{
+    struct nft_chain *c = nft_chain_new(x->p, nft_name(x->p, "nat%u", x->rules++));
+    return list_rules(x, r, c, l, act) ? c : NULL;
+}
+
+/* Entries in order: a permit entry acts on what its lists permit, a deny entry ends the search for it. The route map's
+ * chain goes on to the next entry by returning from a list's chain. */
+static struct nft_chain *route_map_chain(struct natter *x, const struct nat_rule *r, const struct action *act)
+{
+    struct nft_chain *c = nft_chain_new(x->p, nft_name(x->p, "nat%u", x->rules++));
+    static const struct action leave = {.kind = RULE_ACCEPT};
+    PTRLIST_FOR (struct route_map, e, &x->t->c->route_maps) {
+        if (!str_eq(e->name.s, r->route_map.name))
+            continue;
+        if (e->other.n) {
+            refuse(x, r, "its route map matches or sets more than access lists");
+            return NULL;
+        }
+        PTRLIST_FOR (struct ir_ref, ref, &e->acls) {
+            struct nft_chain *l = ref->target ? list_chain(x, r, ref->target, e->permit.v ? act : &leave) : NULL;
+            if (!l) {
+                if (!ref->target)
+                    refuse(x, r, "its route map names an access list that does not exist");
+                return NULL;
+            }
+            nft_add_name(x->p, nft_rule_new(x->p, c), RULE_JUMP, l->name);
+        }
+        if (e->acls.n == 0) { /* without a match: everything */
+            struct nft_rule *rule = nft_rule_new(x->p, c);
+            add_action(x, rule, e->permit.v ? act : &leave);
+        }
+    }
+    return c;
+}
+
+/* ---- dynamic rules ---- */
+
+static bool is_outside(const struct natter *x, const char *link)
+{
+    PTRLIST_FOR (char, l, &x->outside) {
+        if (strcmp(l, link) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct if_address *first_address(const struct interface *i)
+{
+    return i->addresses.n ? i->addresses.v[0] : NULL;
+}
+
+/* To which address, and by which outside interface: "" = any of them, NULL = a finding was made. */
+static const char *dynamic_action(struct natter *x, const struct nat_rule *r, struct action *a)
+{
+    if (IR_IS_SET(r->interface)) {
+        const struct interface *i = r->interface.target;
+        const char *link = i ? if_map_find(x->t->ifs, i) : NULL;
+        if (i && link && is_outside(x, link)) {
+            a->kind = RULE_MASQUERADE;
+            return link;
+        }
+        if (i && first_address(i)) {
+            *a = (struct action){RULE_SNAT, first_address(i)->address.a, {0}, 0};
+            return "";
+        }
+        refuse(x, r, "the address of its interface is not known");
+        return NULL;
+    }
+    const struct nat_pool *pool = ir_find(x->t->c, TAB_NAT_POOL, r->pool.s);
+    if (!pool) {
+        refuse(x, r, "its pool does not exist");
+        return NULL;
+    }
+    if (!r->overload.v) {
+        refuse(x, r, "a pool without overload gives each host an address of its own");
+        return NULL;
+    }
+    *a = (struct action){RULE_SNAT, pool->first.a, pool->last.a, 0};
+    return "";
+}
+
+static void between(struct natter *x, const char *out, const char *chain)
+{
+    PTRLIST_FOR (char, in, &x->inside) {
+        PTRLIST_FOR (char, o, &x->outside) {
+            if (*out && strcmp(out, o) != 0)
+                continue;
+            struct nft_rule *rule = nft_rule_new(x->p, x->post);
+            nft_add_name(x->p, rule, RULE_IN_IF, in);
+            nft_add_name(x->p, rule, RULE_OUT_IF, o);
+            nft_add_name(x->p, rule, RULE_JUMP, chain);
+        }
+    }
+}
+
+static void dynamic_rule(struct natter *x, const struct nat_rule *r)
+{
+    struct action act = {0};
+    const char *out = dynamic_action(x, r, &act);
+    if (!out)
+        return;
+    struct nft_chain *c = NULL;
+    if (IR_IS_SET(r->route_map))
+        c = route_map_chain(x, r, &act);
+    else if (r->acl.target)
+        c = list_chain(x, r, r->acl.target, &act);
+    else
+        refuse(x, r, "its access list does not exist");
+    if (c)
+        between(x, out, c->name);
+}
+
+/* ---- static rules ---- */
+
+struct words {
+    struct str v[12];
+    uint32_t n;
+};
+
+static struct words split(struct str s)
+{
+    struct words w = {.n = 0};
+    for (uint32_t i = 0; i < s.len && w.n < 12;) {
+        while (i < s.len && s.p[i] == ' ')
+            i++;
+        uint32_t from = i;
+        while (i < s.len && s.p[i] != ' ')
+            i++;
+        if (i > from)
+            w.v[w.n++] = (struct str){s.p + from, i - from};
+    }
+    return w;
+}
+
+struct static_nat {
+    uint16_t proto, local_port, global_port; /* proto 0: all */
+    struct ip_addr local, global;
+    struct str route_map;
+};
+
+static bool port_of(const struct words *w, uint32_t *i, uint16_t *out)
+{
+    uint32_t v = 0;
+    if (*i >= w->n)
+        return false;
+    struct str s = w->v[(*i)++];
+    for (uint32_t k = 0; k < s.len; k++) {
+        if (s.p[k] < '0' || s.p[k] > '9' || v > 65535)
+            return false;
+        v = v * 10 + (uint32_t)(s.p[k] - '0');
+    }
+    *out = (uint16_t)v;
+    return v > 0 && v < 65536;
+}
+
+/* [tcp|udp] LOCAL [PORT] GLOBAL|interface IF [PORT] [extendable|no-alias|route-map NAME]… */
+static const char *parse_static(struct natter *x, struct str text, struct static_nat *s)
+{
+    struct words w = split(text);
+    uint32_t i = 0;
+    if (w.n && (str_is(w.v[0], "tcp") || str_is(w.v[0], "udp")))
+        s->proto = str_is(w.v[i++], "tcp") ? IPPROTO_TCP : IPPROTO_UDP;
+    if (i >= w.n || !addr_parse4(w.v[i++], &s->local))
+        return "only translations of one host are carried";
+    if (s->proto && !port_of(&w, &i, &s->local_port))
+        return "its port is not a number";
+    if (i + 1 < w.n && str_is(w.v[i], "interface")) {
+        const struct interface *f = ir_find(x->t->c, TAB_INTERFACE, w.v[i + 1]);
+        if (!f || !first_address(f))
+            return "the address of its interface is not known";
+        s->global = first_address(f)->address.a;
+        i += 2;
+    } else if (i >= w.n || !addr_parse4(w.v[i++], &s->global)) {
+        return "its global address is not an address";
+    }
+    if (s->proto && !port_of(&w, &i, &s->global_port))
+        return "its port is not a number";
+    for (; i < w.n; i++) {
+        if (str_is(w.v[i], "extendable") || str_is(w.v[i], "no-alias"))
+            continue;
+        if (!str_is(w.v[i], "route-map") || ++i >= w.n)
+            return "it has an option that is not carried";
+        s->route_map = w.v[i];
+    }
+    return NULL;
+}
+
+static struct addr_bits host_bits(const struct ip_addr *a)
+{
+    struct addr_bits b = {0};
+    memcpy(b.value, a->b, 4);
+    memset(b.care, 0xff, 4);
+    return b;
+}
+
+static void static_inbound(struct natter *x, const struct static_nat *s)
+{
+    PTRLIST_FOR (char, o, &x->outside) {
+        struct box b = {.family = FAMILY_V4,
+                        .dst = host_bits(&s->global),
+                        .proto = s->proto ? s->proto : PROTO_ANY,
+                        .sport = {0, 65535},
+                        .dport = {0, 65535}};
+        if (s->proto)
+            b.dport = (struct port_range){s->global_port, s->global_port};
+        struct nft_rule *r = nft_rule_new(x->p, x->pre);
+        nft_add_name(x->p, r, RULE_IN_IF, o);
+        nft_add_box(x->p, r, &b);
+        const struct action act = {RULE_DNAT, s->local, {0}, s->local_port};
+        add_action(x, r, &act);
+        r->comment = "ip nat inside source static";
+    }
+}
+
+static void static_rule(struct natter *x, const struct nat_rule *r)
+{
+    struct static_nat s = {0};
+    const char *bad = parse_static(x, r->text.s, &s);
+    if (bad) {
+        refuse(x, r, bad);
+        return;
+    }
+    static_inbound(x, &s);
+    const struct action act = {RULE_SNAT, s.global, {0}, s.global_port};
+    struct nft_chain *c = nft_chain_new(x->p, nft_name(x->p, "nat%u", x->rules++));
+    struct box b = {.family = FAMILY_V4,
+                    .src = host_bits(&s.local),
+                    .proto = s.proto ? s.proto : PROTO_ANY,
+                    .sport = {0, 65535},
+                    .dport = {0, 65535}};
+    if (s.proto)
+        b.sport = (struct port_range){s.local_port, s.local_port};
+    struct nft_rule *rule = nft_rule_new(x->p, c);
+    nft_add_box(x->p, rule, &b);
+    rule->comment = "ip nat inside source static";
+    if (s.route_map.len) {
+        struct nat_rule by_map = *r;
+        by_map.route_map = (struct ir_ref){s.route_map, r->kind.m, NULL};
+        struct nft_chain *m = route_map_chain(x, &by_map, &act);
+        if (!m)
+            return;
+        nft_add_name(x->p, rule, RULE_JUMP, m->name);
+    } else {
+        add_action(x, rule, &act);
+    }
+    between(x, "", c->name);
+}
+
+/* ---- interfaces ---- */
+
+static bool has_crypto(const struct interface *i)
+{
+    return i->crypto_map.target || i->crypto_map6.target;
+}
+
+static bool wanted(const struct ir_config *c)
+{
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        if (str_is(i->nat.s, "outside") && has_crypto(i))
+            return c->nat_rules.n > 0;
+    }
+    return false;
+}
+
+static void collect(struct natter *x)
+{
+    PTRLIST_FOR (struct interface, i, &x->t->c->interfaces) {
+        if (!IR_IS_SET(i->nat) || i->shutdown.v)
+            continue;
+        bool outside = str_is(i->nat.s, "outside");
+        if (outside && !has_crypto(i) && !if_map_find(x->t->ifs, i))
+            continue; /* another way out, which is not ours to look after */
+        const char *link = target_link(x->t, i, i->nat.m.span, "takes part in NAT");
+        if (link)
+            ptrlist_add(x->p->arena, outside ? &x->outside : &x->inside, (char *)link);
+    }
+}
+
+static struct nft_chain *nat_chain(struct natter *x, const char *name, enum nft_hook hook, int priority)
+{
+    struct nft_chain *c = nft_chain_new(x->p, name);
+    c->nat = true;
+    c->hook = hook;
+    c->priority = priority;
+    return c;
+}
+
+void nft_nat(struct nft_plan *p, struct target *t)
+{
+    if (!wanted(t->c))
+        return;
+    struct natter x = {.p = p, .t = t};
+    collect(&x);
+    x.post = nat_chain(&x, "nat_postrouting", HOOK_POSTROUTING, 100);
+    x.pre = nat_chain(&x, "nat_prerouting", HOOK_PREROUTING, -100);
+    for (int fixed = 1; fixed >= 0; fixed--) /* static translations come first */
+        PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {
+            if (str_is(r->kind.s, "static") != (fixed == 1))
+                continue;
+            if (IR_IS_SET(r->vrf))
+                refuse(&x, r, "it is in a VRF");
+            else if (fixed)
+                static_rule(&x, r);
+            else
+                dynamic_rule(&x, r);
+        }
+}

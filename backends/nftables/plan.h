@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The packet filter's part of a crypto configuration as plain data: one table, `inet ioscc`, with its sets, chains and
+ * rules. Printed as .nft text, compared with what the kernel has, sent as one libnftnl batch.
+ *
+ * What a packet meets on an interface with a crypto map, and where (IOS order of operation in brackets):
+ *   prerouting, before NAT   interface access list on what arrived as it is [input ACL]; cleartext that a crypto list's
+ *                            mirror claims is dropped [crypto check]; `set ip access-group … in` on what was decrypted
+ *   input                    IKE, ESP and AH from peers only
+ *   postrouting, NAT         `ip nat inside source`, its list's denies in order [NAT before crypto]
+ *   postrouting, after NAT   interface access list on what is not about to be encrypted [output ACL]; `set ip
+ *                            access-group … out` and line counters on what is
+ *   forward                  MSS
+ */
+#ifndef IOSCC_BACKENDS_NFTABLES_PLAN_H
+#define IOSCC_BACKENDS_NFTABLES_PLAN_H
+
+#include "backends/target/target.h"
+
+#define NFT_TABLE "ioscc"
+
+enum nft_kind {
+    /* matches */
+    RULE_IN_IF,        /* name */
+    RULE_OUT_IF,       /* name */
+    RULE_FORWARDED,    /* it came in by some interface */
+    RULE_CAME_CLEAR,   /* meta ipsec missing */
+    RULE_CAME_SECURED, /* meta ipsec exists */
+    RULE_GOES_CLEAR,   /* rt ipsec missing */
+    RULE_GOES_SECURED, /* rt ipsec exists */
+    RULE_REQID_IN,     /* number */
+    RULE_REQID_OUT,
+    RULE_FAMILY, /* family */
+    RULE_PROTO,  /* number */
+    RULE_SADDR,  /* bits, family */
+    RULE_DADDR,
+    RULE_SPORT, /* ports */
+    RULE_DPORT,
+    RULE_ICMP_TYPE, /* number, family */
+    RULE_ICMP_CODE,
+    RULE_TCP_FLAGS,    /* number: value, number2: mask */
+    RULE_TCP_ANY_FLAG, /* number: at least one of these */
+    RULE_FRAGMENT,     /* not the first one */
+    RULE_DSCP,         /* number: value of the six bits, number2: mask */
+    RULE_ADDR_IN_SET,  /* set: saddr . daddr [. protocol [. sport . dport]] */
+    /* statements */
+    RULE_COUNTER,
+    RULE_LOG, /* name: prefix */
+    RULE_ACCEPT,
+    RULE_DROP,
+    RULE_RETURN,
+    RULE_JUMP, /* name */
+    RULE_MASQUERADE,
+    RULE_SNAT, /* family, address, address2 (last of a range), number: port or 0 */
+    RULE_DNAT,
+    RULE_SET_MSS, /* number */
+    RULE_KINDS
+};
+
+struct nft_set;
+struct nft_expr {
+    uint8_t kind, family;
+    const char *name;
+    uint32_t number, number2;
+    struct addr_bits bits;
+    struct port_range ports;
+    struct ip_addr address, address2;
+    const struct nft_set *set;
+};
+
+struct nft_rule {
+    struct nft_expr *v;
+    uint32_t n, cap;
+    const char *comment; /* what the rule stands for, or NULL */
+};
+
+enum nft_hook { HOOK_NONE, HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_POSTROUTING };
+struct nft_chain {
+    const char *name;
+    enum nft_hook hook;
+    bool nat;
+    int priority;
+    struct ptrlist rules; /* struct nft_rule */
+};
+
+/* Fields of a set, in order. */
+enum { SET_SADDR = 1, SET_DADDR = 2, SET_PROTO = 4, SET_PORTS = 8 };
+struct nft_element {
+    const struct box *box; /* prefixes and ranges; only the set's fields count */
+    const char *comment;
+};
+struct nft_set {
+    const char *name;
+    uint8_t family, fields;
+    bool interval, counters;
+    struct ptrlist elements; /* struct nft_element */
+    uint32_t id;             /* in a batch */
+};
+
+struct nft_plan {
+    struct arena *arena;
+    struct ptrlist sets, chains; /* struct nft_set, struct nft_chain; in order of definition */
+};
+
+void nft_plan_build(struct nft_plan *p, struct target *t);
+void nft_plan_text(struct buf *b, const struct nft_plan *p);
+
+/* ---- for the files that build it ---- */
+
+struct nft_chain *nft_chain_new(struct nft_plan *p, const char *name);
+struct nft_chain *nft_chain_named(const struct nft_plan *p, const char *name);
+struct nft_set *nft_set_new(struct nft_plan *p, const char *name, uint8_t family, uint8_t fields);
+struct nft_rule *nft_rule_new(struct nft_plan *p, struct nft_chain *c);
+struct nft_expr *nft_add(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind);
+void nft_add_name(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind, const char *name);
+void nft_add_number(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind, uint32_t n);
+/* The matches that a box is. */
+void nft_add_box(struct nft_plan *p, struct nft_rule *r, const struct box *b);
+const char *nft_name(struct nft_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Can a set hold this box: are its addresses prefixes, and which fields does it need? 0 if not. */
+uint8_t nft_box_fields(const struct box *b);
+static inline bool nft_has_addr(const struct addr_bits *a)
+{
+    static const uint8_t none[16];
+    return memcmp(a->care, none, 16) != 0;
+}
+
+/* acl.c: a chain that is an access list for filtering; NULL if the list has no lines (everything passes). */
+const char *nft_acl_chain(struct nft_plan *p, struct target *t, const struct acl *a);
+/* nat.c */
+void nft_nat(struct nft_plan *p, struct target *t);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the kernel holds of our table. */
+#include "backends/nftables/kernel.h"
+
+#include <errno.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+static uint16_t message(uint16_t m)
+{
+    return (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | m);
+}
+
+/* Body of a dump request: the family, and the names it is restricted to. */
+struct request {
+    char bytes[256] __attribute__((aligned(8)));
+    size_t len;
+};
+
+static struct request request_for(uint16_t table_attr, uint16_t name_attr, const char *name)
+{
+    struct request r = {{0}, 0};
+    char room[512] __attribute__((aligned(8)));
+    struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+    struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+    g->nfgen_family = NFPROTO_INET;
+    if (table_attr)
+        mnl_attr_put_strz(h, table_attr, NFT_TABLE);
+    if (name && strlen(name) < 128)
+        mnl_attr_put_strz(h, name_attr, name);
+    r.len = mnl_nlmsg_get_payload_len(h);
+    memcpy(r.bytes, mnl_nlmsg_get_payload(h), r.len);
+    return r;
+}
+
+static bool is_our_table(const char *table, uint32_t family)
+{
+    return table && family == NFPROTO_INET && strcmp(table, NFT_TABLE) == 0;
+}
+
+static const char *own(struct arena *ar, const char *s)
+{
+    return arena_strndup(ar, s, strlen(s));
+}
+
+/* ---- user data: our comments ---- */
+
+struct comment {
+    uint8_t type;
+    const char *text;
+};
+
+static int one_udata(const struct nftnl_udata *u, void *arg)
+{
+    struct comment *c = arg;
+    const char *s = nftnl_udata_get(u);
+    size_t n = nftnl_udata_len(u);
+    if (nftnl_udata_type(u) == c->type && n && s[n - 1] == '\0')
+        c->text = s;
+    return 0;
+}
+
+static const char *comment_of(struct arena *ar, uint8_t type, const void *data, uint32_t len)
+{
+    struct comment c = {type, NULL};
+    if (data && len)
+        nftnl_udata_parse(data, len, one_udata, &c);
+    return c.text ? own(ar, c.text) : NULL;
+}
+
+/* ---- chains and rules ---- */
+
+static struct nft_held_chain *chain_named(const struct nft_held *h, const char *name)
+{
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        if (strcmp(c->name, name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static int chain_row(const struct nlmsghdr *m, void *arg)
+{
+    struct nft_held *h = arg;
+    struct nftnl_chain *c = nftnl_chain_alloc();
+    if (!c)
+        return -ENOMEM;
+    if (nftnl_chain_nlmsg_parse(m, c) == 0 &&
+        is_our_table(nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE), nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY))) {
+        struct nft_held_chain *x = ARENA_NEW(h->arena, struct nft_held_chain);
+        x->name = own(h->arena, nftnl_chain_get_str(c, NFTNL_CHAIN_NAME));
+        x->form = nft_chain_form(h->arena, c);
+        ptrlist_add(h->arena, &h->chains, x);
+    }
+    nftnl_chain_free(c);
+    return 0;
+}
+
+static int counter_of(struct nftnl_expr *e, void *arg)
+{
+    struct nft_held_rule *r = arg;
+    const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
+    if (name && strcmp(name, "counter") == 0) {
+        r->packets = nftnl_expr_get_u64(e, NFTNL_EXPR_CTR_PACKETS);
+        r->bytes = nftnl_expr_get_u64(e, NFTNL_EXPR_CTR_BYTES);
+    }
+    return 0;
+}
+
+static int rule_row(const struct nlmsghdr *m, void *arg)
+{
+    struct nft_held *h = arg;
+    struct nftnl_rule *r = nftnl_rule_alloc();
+    if (!r)
+        return -ENOMEM;
+    struct nft_held_chain *c = NULL;
+    if (nftnl_rule_nlmsg_parse(m, r) == 0 &&
+        is_our_table(nftnl_rule_get_str(r, NFTNL_RULE_TABLE), nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY)))
+        c = chain_named(h, nftnl_rule_get_str(r, NFTNL_RULE_CHAIN));
+    if (c) {
+        struct nft_held_rule *x = ARENA_NEW(h->arena, struct nft_held_rule);
+        uint32_t len = 0;
+        x->handle = nftnl_rule_get_u64(r, NFTNL_RULE_HANDLE);
+        x->form = nft_rule_form(h->arena, r);
+        nftnl_expr_foreach(r, counter_of, x);
+        if (nftnl_rule_is_set(r, NFTNL_RULE_USERDATA)) {
+            const void *data = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);
+            x->comment = comment_of(h->arena, NFTNL_UDATA_RULE_COMMENT, data, len);
+        }
+        ptrlist_add(h->arena, &c->rules, x);
+    }
+    nftnl_rule_free(r);
+    return 0;
+}
+
+static void rules_again(void *arg)
+{
+    struct nft_held *h = arg;
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        c->rules.n = 0;
+    }
+}
+
+static void chains_again(void *arg)
+{
+    ((struct nft_held *)arg)->chains.n = 0;
+}
+
+/* ---- sets ---- */
+
+static int set_row(const struct nlmsghdr *m, void *arg)
+{
+    struct nft_held *h = arg;
+    struct nftnl_set *s = nftnl_set_alloc();
+    if (!s)
+        return -ENOMEM;
+    if (nftnl_set_nlmsg_parse(m, s) == 0 &&
+        is_our_table(nftnl_set_get_str(s, NFTNL_SET_TABLE), nftnl_set_get_u32(s, NFTNL_SET_FAMILY))) {
+        struct nft_held_set *x = ARENA_NEW(h->arena, struct nft_held_set);
+        x->name = own(h->arena, nftnl_set_get_str(s, NFTNL_SET_NAME));
+        x->form = nft_set_form(h->arena, s);
+        ptrlist_add(h->arena, &h->sets, x);
+    }
+    nftnl_set_free(s);
+    return 0;
+}
+
+static void sets_again(void *arg)
+{
+    ((struct nft_held *)arg)->sets.n = 0;
+}
+
+struct elements {
+    struct arena *arena;
+    struct nft_held_set *set;
+};
+
+static int one_element(struct nftnl_set_elem *e, void *arg)
+{
+    struct elements *x = arg;
+    struct nft_held_element *k = ARENA_NEW(x->arena, struct nft_held_element);
+    uint32_t len = 0;
+    k->key = nft_element_key(x->arena, e);
+    if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_EXPR)) {
+        const struct nftnl_expr *c = nftnl_set_elem_get(e, NFTNL_SET_ELEM_EXPR, &len);
+        const char *name = c ? nftnl_expr_get_str(c, NFTNL_EXPR_NAME) : NULL;
+        if (name && strcmp(name, "counter") == 0) {
+            k->packets = nftnl_expr_get_u64(c, NFTNL_EXPR_CTR_PACKETS);
+            k->bytes = nftnl_expr_get_u64(c, NFTNL_EXPR_CTR_BYTES);
+        }
+    }
+    if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_USERDATA)) {
+        const void *data = nftnl_set_elem_get(e, NFTNL_SET_ELEM_USERDATA, &len);
+        k->comment = comment_of(x->arena, NFTNL_UDATA_SET_ELEM_COMMENT, data, len);
+    }
+    ptrlist_add(x->arena, &x->set->elements, k);
+    symtab_put(x->arena, &x->set->by_key, k->key, 0, k);
+    return 0;
+}
+
+static int element_row(const struct nlmsghdr *m, void *arg)
+{
+    struct nftnl_set *s = nftnl_set_alloc();
+    if (!s)
+        return -ENOMEM;
+    if (nftnl_set_elems_nlmsg_parse(m, s) == 0)
+        nftnl_set_elem_foreach(s, one_element, arg);
+    nftnl_set_free(s);
+    return 0;
+}
+
+static void elements_again(void *arg)
+{
+    struct elements *x = arg;
+    x->set->elements.n = 0;
+    x->set->by_key = (struct symtab){0};
+}
+
+static int table_row(const struct nlmsghdr *m, void *arg)
+{
+    struct nft_held *h = arg;
+    NETLINK_FOR_ATTRS (a, m, sizeof(struct nfgenmsg)) {
+        if (mnl_attr_get_type(a) == NFTA_TABLE_NAME && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
+            strcmp(mnl_attr_get_str(a), NFT_TABLE) == 0)
+            h->exists = true;
+    }
+    return 0;
+}
+
+int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h)
+{
+    *h = (struct nft_held){.arena = ar};
+    struct request q = request_for(0, 0, NULL);
+    int r = netlink_dump(n, message(NFT_MSG_GETTABLE), q.len, q.bytes, table_row, h, NULL);
+    if (r < 0 || !h->exists)
+        return r;
+    r = netlink_dump(n, message(NFT_MSG_GETCHAIN), q.len, q.bytes, chain_row, h, chains_again);
+    q = request_for(NFTA_RULE_TABLE, 0, NULL);
+    if (r == 0)
+        r = netlink_dump(n, message(NFT_MSG_GETRULE), q.len, q.bytes, rule_row, h, rules_again);
+    q = request_for(NFTA_SET_TABLE, 0, NULL);
+    if (r == 0)
+        r = netlink_dump(n, message(NFT_MSG_GETSET), q.len, q.bytes, set_row, h, sets_again);
+    PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
+        struct elements x = {ar, s};
+        q = request_for(NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET, s->name);
+        if (r == 0)
+            r = netlink_dump(n, message(NFT_MSG_GETSETELEM), q.len, q.bytes, element_row, &x, elements_again);
+    }
+    return r;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A ruleset as .nft text, for review and for `nft -f`: it replaces the table as a whole. */
+#include <netinet/in.h>
+
+#include "backends/nftables/plan.h"
+
+static const char *ip_word(uint8_t family)
+{
+    return family == FAMILY_V6 ? "ip6" : "ip";
+}
+
+static void plain_addr(struct buf *b, const uint8_t bytes[16], uint8_t family)
+{
+    char t[ADDR_TEXT_MAX];
+    struct ip_addr a = {.family = family};
+    memcpy(a.b, bytes, 16);
+    buf_puts(b, addr_text(&a, t));
+}
+
+/* Prefix length, -1 with holes. */
+static int prefix_of(const struct addr_bits *a)
+{
+    int n = 0;
+    while (n < 128 && (a->care[n / 8] >> (7 - n % 8) & 1))
+        n++;
+    for (int i = n; i < 128; i++)
+        if (a->care[i / 8] >> (7 - i % 8) & 1)
+            return -1;
+    return n;
+}
+
+static void prefix(struct buf *b, const struct addr_bits *a, uint8_t family)
+{
+    int n = prefix_of(a);
+    plain_addr(b, a->value, family);
+    if (n != (family == FAMILY_V6 ? 128 : 32))
+        buf_printf(b, "/%d", n);
+}
+
+static void addr_match(struct buf *b, const struct nft_expr *e, const char *field)
+{
+    buf_printf(b, "%s %s ", ip_word(e->family), field);
+    if (prefix_of(&e->bits) >= 0) {
+        prefix(b, &e->bits, e->family);
+        return;
+    }
+    buf_puts(b, "& ");
+    plain_addr(b, e->bits.care, e->family);
+    buf_puts(b, " == ");
+    plain_addr(b, e->bits.value, e->family);
+}
+
+static void range(struct buf *b, struct port_range r)
+{
+    if (r.lo == r.hi)
+        buf_printf(b, "%u", r.lo);
+    else
+        buf_printf(b, "%u-%u", r.lo, r.hi);
+}
+
+static void flags(struct buf *b, uint32_t f)
+{
+    static const char *const names[] = {"fin", "syn", "rst", "psh", "ack", "urg"};
+    const char *sep = "";
+    for (int i = 0; i < 6; i++)
+        if (f >> i & 1) {
+            buf_printf(b, "%s%s", sep, names[i]);
+            sep = " | ";
+        }
+    if (!f)
+        buf_puts(b, "0x0");
+}
+
+static void set_match(struct buf *b, const struct nft_set *s)
+{
+    const char *ip = ip_word(s->family);
+    buf_printf(b, "%s saddr", ip);
+    if (s->fields & SET_DADDR)
+        buf_printf(b, " . %s daddr", ip);
+    if (s->fields & SET_PROTO)
+        buf_puts(b, " . meta l4proto");
+    if (s->fields & SET_PORTS)
+        buf_puts(b, " . th sport . th dport");
+    buf_printf(b, " @%s", s->name);
+}
+
+static void translate(struct buf *b, const struct nft_expr *e, const char *word)
+{
+    buf_printf(b, "%s ip to ", word);
+    plain_addr(b, e->address.b, e->family);
+    if (e->address2.family && !addr_eq(&e->address, &e->address2)) {
+        buf_putc(b, '-');
+        plain_addr(b, e->address2.b, e->family);
+    }
+    if (e->number)
+        buf_printf(b, ":%u", e->number);
+}
+
+static void expr(struct buf *b, const struct nft_expr *e)
+{
+    switch ((enum nft_kind)e->kind) {
+    case RULE_IN_IF:
+        buf_printf(b, "iifname \"%s\"", e->name);
+        break;
+    case RULE_OUT_IF:
+        buf_printf(b, "oifname \"%s\"", e->name);
+        break;
+    case RULE_FORWARDED:
+        buf_puts(b, "meta iif != 0");
+        break;
+    case RULE_CAME_CLEAR:
+        buf_puts(b, "meta ipsec missing");
+        break;
+    case RULE_CAME_SECURED:
+        buf_puts(b, "meta ipsec exists");
+        break;
+    case RULE_GOES_CLEAR:
+        buf_puts(b, "rt ipsec missing");
+        break;
+    case RULE_GOES_SECURED:
+        buf_puts(b, "rt ipsec exists");
+        break;
+    case RULE_REQID_IN:
+        buf_printf(b, "ipsec in reqid %u", e->number);
+        break;
+    case RULE_REQID_OUT:
+        buf_printf(b, "ipsec out reqid %u", e->number);
+        break;
+    case RULE_FAMILY:
+        buf_printf(b, "meta nfproto %s", e->family == FAMILY_V6 ? "ipv6" : "ipv4");
+        break;
+    case RULE_PROTO:
+        buf_printf(b, "meta l4proto %u", e->number);
+        break;
+    case RULE_SADDR:
+        addr_match(b, e, "saddr");
+        break;
+    case RULE_DADDR:
+        addr_match(b, e, "daddr");
+        break;
+    case RULE_SPORT:
+        buf_puts(b, "th sport ");
+        range(b, e->ports);
+        break;
+    case RULE_DPORT:
+        buf_puts(b, "th dport ");
+        range(b, e->ports);
+        break;
+    case RULE_ICMP_TYPE:
+        buf_printf(b, "@th,0,8 %u", e->number);
+        break;
+    case RULE_ICMP_CODE:
+        buf_printf(b, "@th,8,8 %u", e->number);
+        break;
+    case RULE_TCP_FLAGS:
+        buf_puts(b, "tcp flags & (");
+        flags(b, e->number2);
+        buf_puts(b, ") == ");
+        flags(b, e->number);
+        break;
+    case RULE_TCP_ANY_FLAG:
+        buf_puts(b, "tcp flags & (");
+        flags(b, e->number);
+        buf_puts(b, ") != 0x0");
+        break;
+    case RULE_FRAGMENT:
+        buf_puts(b, "ip frag-off & 0x1fff != 0");
+        break;
+    case RULE_DSCP:
+        buf_printf(b, "@nh,%s & 0x%x == 0x%x", e->family == FAMILY_V6 ? "0,16" : "8,8",
+                   e->number2 << (e->family == FAMILY_V6 ? 6 : 2), e->number << (e->family == FAMILY_V6 ? 6 : 2));
+        break;
+    case RULE_ADDR_IN_SET:
+        set_match(b, e->set);
+        break;
+    case RULE_COUNTER:
+        buf_puts(b, "counter");
+        break;
+    case RULE_LOG:
+        buf_printf(b, "log prefix \"%s\"", e->name);
+        break;
+    case RULE_ACCEPT:
+        buf_puts(b, "accept");
+        break;
+    case RULE_DROP:
+        buf_puts(b, "drop");
+        break;
+    case RULE_RETURN:
+        buf_puts(b, "return");
+        break;
+    case RULE_JUMP:
+        buf_printf(b, "jump %s", e->name);
+        break;
+    case RULE_MASQUERADE:
+        buf_puts(b, "masquerade");
+        break;
+    case RULE_SNAT:
+        translate(b, e, "snat");
+        break;
+    case RULE_DNAT:
+        translate(b, e, "dnat");
+        break;
+    case RULE_SET_MSS:
+        buf_printf(b, "tcp option maxseg size set %u", e->number);
+        break;
+    case RULE_KINDS:
+        break;
+    }
+}
+
+static void set(struct buf *b, const struct nft_set *s)
+{
+    const char *addr = s->family == FAMILY_V6 ? "ipv6_addr" : "ipv4_addr";
+    buf_printf(b, "\tset %s {\n\t\ttype %s", s->name, addr);
+    if (s->fields & SET_DADDR)
+        buf_printf(b, " . %s", addr);
+    if (s->fields & SET_PROTO)
+        buf_puts(b, " . inet_proto");
+    if (s->fields & SET_PORTS)
+        buf_puts(b, " . inet_service . inet_service");
+    buf_putc(b, '\n');
+    if (s->interval)
+        buf_puts(b, "\t\tflags interval\n");
+    if (s->counters)
+        buf_puts(b, "\t\tcounter\n");
+    if (s->elements.n)
+        buf_puts(b, "\t\telements = {\n");
+    for (uint32_t i = 0; i < s->elements.n; i++) {
+        const struct nft_element *e = s->elements.v[i];
+        buf_puts(b, "\t\t\t");
+        prefix(b, &e->box->src, s->family);
+        if (s->fields & SET_DADDR) {
+            buf_puts(b, " . ");
+            prefix(b, &e->box->dst, s->family);
+        }
+        if (s->fields & SET_PROTO)
+            buf_printf(b, " . %u", e->box->proto);
+        if (s->fields & SET_PORTS) {
+            buf_puts(b, " . ");
+            range(b, e->box->sport);
+            buf_puts(b, " . ");
+            range(b, e->box->dport);
+        }
+        if (e->comment)
+            buf_printf(b, " comment \"%s\"", e->comment);
+        buf_puts(b, i + 1 < s->elements.n ? ",\n" : "\n");
+    }
+    buf_puts(b, s->elements.n ? "\t\t}\n\t}\n" : "\t}\n");
+}
+
+static void chain_head(struct buf *b, const struct nft_chain *c)
+{
+    static const char *const hooks[] = {"", "prerouting", "input", "forward", "postrouting"};
+    buf_printf(b, "\tchain %s {\n", c->name);
+    if (c->hook)
+        buf_printf(b, "\t\ttype %s hook %s priority %d; policy accept;\n", c->nat ? "nat" : "filter", hooks[c->hook],
+                   c->priority);
+}
+
+void nft_plan_text(struct buf *b, const struct nft_plan *p)
+{
+    buf_puts(b, "table inet " NFT_TABLE "\ndelete table inet " NFT_TABLE "\n");
+    if (p->chains.n == 0)
+        return;
+    buf_puts(b, "table inet " NFT_TABLE " {\n");
+    PTRLIST_FOR (struct nft_set, s, &p->sets) {
+        set(b, s);
+    }
+    /* chains that are jumped to must be known first */
+    for (int base = 0; base < 2; base++)
+        PTRLIST_FOR (struct nft_chain, c, &p->chains) {
+            if ((c->hook != HOOK_NONE) != (base == 1))
+                continue;
+            chain_head(b, c);
+            PTRLIST_FOR (struct nft_rule, r, &c->rules) {
+                buf_puts(b, "\t\t");
+                for (uint32_t i = 0; i < r->n; i++) {
+                    if (i)
+                        buf_putc(b, ' ');
+                    expr(b, &r->v[i]);
+                }
+                if (r->comment)
+                    buf_printf(b, " comment \"%s\"", r->comment);
+                buf_putc(b, '\n');
+            }
+            buf_puts(b, "\t}\n");
+        }
+    buf_puts(b, "}\n");
+}

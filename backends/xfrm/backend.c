@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/backend.h"
+#include "backends/xfrm/plan.h"
+
+static void print(struct buf *out, const struct ptrlist *units, struct backend_options *o)
+{
+    (void)units;
+    struct if_map *m = ARENA_NEW(o->arena, struct if_map);
+    struct target t;
+    struct xfrm_plan p;
+    o->error = if_map_parse(o->arena, m, o->router, str_lit(o->interface_map));
+    if (o->error)
+        return;
+    target_build(&t, o->arena, o->router, m, o->diags);
+    xfrm_plan_build(&p, &t);
+    xfrm_plan_text(out, &p, o->router, o->show_secrets);
+}
+
+const struct backend backend_xfrm = {
+    "xfrm", "IPsec policies and SAs of its crypto maps, for ip -batch", print, true, true, "xfrm.batch"};

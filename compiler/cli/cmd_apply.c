@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ioscc plan and ioscc apply: a configuration to this host. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "compiler/cli/session.h"
+
+enum {
+    OPT_MAP,
+    OPT_MAP_FILE,
+    OPT_DEVICE,
+    OPT_ONLY,
+    OPT_PARTIAL,
+    OPT_STATE,
+    OPT_FORMAT,
+    OPT_CONFIRM,
+    OPT_DRY,
+    OPT_WAIT
+};
+#define PLAN_OPTIONS                                                                                                   \
+    [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},              \
+    [OPT_MAP_FILE] = {"interface-map-file", 'M', "FILE", "the same from a file, one pair a line, # comments"},         \
+    [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},                     \
+    [OPT_ONLY] = {"only", 0, "xfrm|nftables", "leave the other half alone"},                                           \
+    [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},            \
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"}
+
+static const struct cli_option plan_options[] = {
+    PLAN_OPTIONS,
+    [OPT_FORMAT] = {"format", 'f', "text|json", "how to print the plan (text)"},
+    {NULL, 0, NULL, NULL},
+};
+static const struct cli_option apply_options[] = {
+    PLAN_OPTIONS,
+    [OPT_FORMAT] = {"format", 'f', "text|json", "how to print the plan (text)"},
+    [OPT_CONFIRM] = {"confirm", 0, "SECONDS", "go back by itself unless 'ioscc confirm' comes in time"},
+    [OPT_DRY] = {"dry-run", 'n', NULL, "load everything into a throw-away network namespace only"},
+    [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    {NULL, 0, NULL, NULL},
+};
+
+struct request {
+    struct state_config how;
+    const char *dir;
+    struct buf map; /* all interface maps, a pair a line */
+    unsigned confirm_s;
+    int wait_s;
+    bool json, dry_run;
+};
+
+static bool number(const char *s, unsigned max, unsigned *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long v = strtoul(s, &end, 10);
+    if (errno || *end || end == s || *s == '-' || v > max)
+        return false;
+    *out = (unsigned)v;
+    return true;
+}
+
+static int map_file(const struct command *c, struct request *q, const char *path)
+{
+    struct source src;
+    int r = source_read(&src, path);
+    if (r < 0) {
+        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));
+        return EXIT_USAGE;
+    }
+    buf_add(&q->map, src.text, src.len);
+    buf_putc(&q->map, '\n');
+    source_free(&src);
+    return EXIT_CLEAN;
+}
+
+static int one_option(const struct command *c, struct request *q, int k, const char *value)
+{
+    unsigned n = 0;
+    switch (k) {
+    case OPT_MAP:
+        buf_printf(&q->map, "%s\n", value);
+        break;
+    case OPT_MAP_FILE:
+        return map_file(c, q, value);
+    case OPT_DEVICE:
+        q->how.device = value;
+        break;
+    case OPT_ONLY:
+        q->how.only_xfrm = strcmp(value, "xfrm") == 0;
+        q->how.only_nftables = strcmp(value, "nftables") == 0;
+        if (!q->how.only_xfrm && !q->how.only_nftables)
+            return cli_usage_error(c, "--only takes xfrm or nftables, not '%s'", value);
+        break;
+    case OPT_PARTIAL:
+        q->how.allow_partial = true;
+        break;
+    case OPT_STATE:
+        q->dir = value;
+        break;
+    case OPT_FORMAT:
+        q->json = strcmp(value, "json") == 0;
+        if (!q->json && strcmp(value, "text") != 0)
+            return cli_usage_error(c, "--format takes text or json, not '%s'", value);
+        break;
+    case OPT_CONFIRM:
+        if (!number(value, 86400, &q->confirm_s) || q->confirm_s == 0)
+            return cli_usage_error(c, "--confirm takes 1 to 86400 seconds, not '%s'", value);
+        break;
+    case OPT_DRY:
+        q->dry_run = true;
+        break;
+    case OPT_WAIT:
+        if (!number(value, 3600, &n))
+            return cli_usage_error(c, "--wait takes 0 to 3600 seconds, not '%s'", value);
+        q->wait_s = (int)n;
+        break;
+    }
+    return EXIT_CLEAN;
+}
+
+/* Options and the one file. On EXIT_CLEAN *file is set. */
+static int parse(const struct command *c, int argc, char **argv, struct request *q, const char **file)
+{
+    const char *value;
+    int i = 1, k, code = EXIT_CLEAN;
+    while (code == EXIT_CLEAN && (k = cli_next(c, argc, argv, &i, &value)) >= 0)
+        code = one_option(c, q, k, value);
+    if (code != EXIT_CLEAN)
+        return code;
+    if (k != CLI_END)
+        return k == CLI_HELP ? -1 : EXIT_USAGE;
+    if (i + 1 != argc)
+        return cli_usage_error(c, i == argc ? "no file given" : "one file at a time");
+    *file = argv[i];
+    q->how.name = argv[i];
+    buf_putc(&q->map, '\0');
+    q->how.interface_map = q->map.p ? q->map.p : "";
+    return EXIT_CLEAN;
+}
+
+static void print_plan(const struct session *s, const struct request *q)
+{
+    struct buf b = {0};
+    (q->json ? apply_print_json(&b, &s->apply) : apply_print(&b, &s->apply));
+    cli_write(stdout, &b);
+    fflush(stdout);
+    buf_free(&b);
+}
+
+/* May this plan be carried out? */
+static int refused(const struct session *s, const struct request *q)
+{
+    const char *name = s->command->name;
+    if (s->apply.xfrm_diff.conflicts.n) {
+        fprintf(stderr, "ioscc %s: objects of somebody else are in the way: nothing is touched\n", name);
+        return EXIT_FINDINGS;
+    }
+    if (s->errors && (!q->how.allow_partial || s->fatal)) {
+        fprintf(stderr, "ioscc %s: %u thing%s cannot be carried to Linux: nothing is touched%s\n", name, s->errors,
+                s->errors == 1 ? "" : "s", s->fatal ? "" : " (--allow-partial goes on without)");
+        return EXIT_FINDINGS;
+    }
+    return EXIT_CLEAN;
+}
+
+static int run_plan(const struct command *c, int argc, char **argv)
+{
+    struct request q = {.dir = STATE_DIR_DEFAULT};
+    struct session s;
+    const char *file;
+    int code = parse(c, argc, argv, &q, &file);
+    if (code == EXIT_CLEAN)
+        code = session_open(&s, c, q.dir, -1);
+    if (code != EXIT_CLEAN) {
+        buf_free(&q.map);
+        return code < 0 ? EXIT_CLEAN : code;
+    }
+    code = session_plan(&s, file, &q.how);
+    if (code == EXIT_CLEAN) {
+        if (!s.fatal)
+            print_plan(&s, &q);
+        code = refused(&s, &q) != EXIT_CLEAN ? EXIT_USAGE : apply_needed(&s.apply) ? EXIT_FINDINGS : EXIT_CLEAN;
+    }
+    session_close(&s);
+    buf_free(&q.map);
+    return code;
+}
+
+/* A process of its own that outlives this one and its terminal: it waits for the deadline and goes back. */
+static bool start_watch(const char *dir, time_t deadline)
+{
+    char at[32];
+    snprintf(at, sizeof at, "%lld", (long long)deadline);
+    pid_t child = fork();
+    if (child < 0)
+        return false;
+    if (child == 0) {
+        setsid();
+        if (fork() > 0)
+            _exit(0);
+        if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout))
+            _exit(3);
+        execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, (char *)NULL);
+        _exit(3);
+    }
+    return true;
+}
+
+static int carry_out(struct session *s, const struct request *q)
+{
+    struct state *st = &s->state;
+    bool pending = st->confirm_by != 0;
+    time_t deadline = q->confirm_s ? time(NULL) + (time_t)q->confirm_s : 0;
+    int code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
+    if (code != EXIT_CLEAN)
+        return code;
+    printf("Applied.\n");
+    if (deadline && !start_watch(st->dir, deadline)) {
+        fprintf(stderr, "ioscc apply: cannot start the process that would go back: run 'ioscc rollback' yourself\n");
+        return EXIT_SYSTEM;
+    }
+    if (deadline)
+        printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", q->confirm_s);
+    return EXIT_CLEAN;
+}
+
+static int do_apply(struct session *s, const struct request *q, const char *file)
+{
+    int code = session_plan(s, file, &q->how);
+    if (code != EXIT_CLEAN)
+        return code;
+    if (!s->fatal)
+        print_plan(s, q);
+    code = refused(s, q);
+    if (code != EXIT_CLEAN)
+        return code;
+    if (q->dry_run) {
+        if (apply_rehearse(&s->apply) == 0) {
+            printf("Dry run: this kernel takes all of it.\n");
+            return EXIT_CLEAN;
+        }
+        fprintf(stderr, "ioscc apply: dry run: %s\n", s->apply.error);
+        return EXIT_SYSTEM;
+    }
+    return carry_out(s, q);
+}
+
+static int run_apply(const struct command *c, int argc, char **argv)
+{
+    struct request q = {.dir = STATE_DIR_DEFAULT, .wait_s = 10};
+    struct session s;
+    const char *file;
+    int code = parse(c, argc, argv, &q, &file);
+    if (code == EXIT_CLEAN)
+        code = session_open(&s, c, q.dir, q.wait_s);
+    if (code != EXIT_CLEAN) {
+        buf_free(&q.map);
+        return code < 0 ? EXIT_CLEAN : code;
+    }
+    code = do_apply(&s, &q, file);
+    session_close(&s);
+    buf_free(&q.map);
+    return code;
+}
+
+const struct command cmd_plan = {
+    "plan",
+    "[OPTION…] FILE",
+    "Says what apply would change on this host. Exit status 0: nothing, 1: changes, 2: it cannot be applied.",
+    plan_options,
+    run_plan,
+};
+const struct command cmd_apply = {
+    "apply",
+    "[OPTION…] FILE",
+    "Makes this host do what a configuration says: IPsec policies, manual SAs, packet filter and NAT.",
+    apply_options,
+    run_apply,
+};

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ioscc status, remove, confirm, rollback: what is applied. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "compiler/cli/session.h"
+
+enum { OPT_STATE, OPT_WAIT, OPT_AT };
+static const struct cli_option options[] = {
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
+    [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    {NULL, 0, NULL, NULL},
+};
+static const struct cli_option rollback_options[] = {
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
+    [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    [OPT_AT] = {"at", 0, "TIME", "wait until then (seconds since 1970), and only if that was not confirmed"},
+    {NULL, 0, NULL, NULL},
+};
+
+struct request {
+    const char *dir;
+    int wait_s;
+    time_t at;
+};
+
+/* -1: help was printed. */
+static int parse(const struct command *c, int argc, char **argv, struct request *q)
+{
+    const char *value;
+    int i = 1, k;
+    *q = (struct request){STATE_DIR_DEFAULT, 10, 0};
+    while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
+        if (k == OPT_STATE) {
+            q->dir = value;
+            continue;
+        }
+        char *end;
+        errno = 0;
+        long long v = strtoll(value, &end, 10);
+        if (errno || *end || end == value || v < 0 || (k == OPT_WAIT && v > 3600))
+            return cli_usage_error(c, "--%s takes a number of seconds, not '%s'", c->options[k].name, value);
+        if (k == OPT_WAIT)
+            q->wait_s = (int)v;
+        else
+            q->at = (time_t)v;
+    }
+    if (k != CLI_END)
+        return k == CLI_HELP ? -1 : EXIT_USAGE;
+    return i == argc ? EXIT_CLEAN : cli_usage_error(c, "unexpected '%s'", argv[i]);
+}
+
+static const char *current_path(struct session *s)
+{
+    return s->state.current.file ? state_path(&s->state, s->state.current.file) : NULL;
+}
+
+static void when(const char *before, time_t t)
+{
+    char text[64];
+    struct tm tm;
+    if (localtime_r(&t, &tm) && strftime(text, sizeof text, "%F %T", &tm))
+        printf("%s%s", before, text);
+}
+
+static int print_status(struct session *s)
+{
+    struct state *st = &s->state;
+    struct buf b = {0};
+    if (st->current.file) {
+        printf("%s", st->current.name ? st->current.name : "a configuration");
+        when(", applied ", st->applied);
+        printf("%s\n", st->current.only_xfrm ? ", IPsec only" : st->current.only_nftables ? ", nftables only" : "");
+    } else {
+        printf("Nothing is applied.\n");
+    }
+    if (st->applying)
+        printf("The last change was interrupted: what follows is missing or left over.\n");
+    if (st->confirm_by) {
+        when(st->confirm_by < time(NULL) ? "Not confirmed in time, should have gone back at "
+                                         : "Waits for 'ioscc confirm' until ",
+             st->confirm_by);
+        printf("\n");
+    }
+    bool drift = apply_needed(&s->apply) || s->apply.xfrm_diff.conflicts.n;
+    if (drift && st->current.file)
+        printf("Not in sync. To put it right:\n");
+    if (drift || st->current.file)
+        apply_print(&b, &s->apply);
+    cli_write(stdout, &b);
+    buf_free(&b);
+    return drift || st->applying ? EXIT_FINDINGS : EXIT_CLEAN;
+}
+
+static int run_status(const struct command *c, int argc, char **argv)
+{
+    struct request q;
+    struct session s;
+    int code = parse(c, argc, argv, &q);
+    if (code == EXIT_CLEAN)
+        code = session_open(&s, c, q.dir, -1);
+    if (code != EXIT_CLEAN)
+        return code < 0 ? EXIT_CLEAN : code;
+    code = session_plan(&s, current_path(&s), &s.state.current);
+    if (code == EXIT_CLEAN)
+        code = print_status(&s);
+    session_close(&s);
+    return code;
+}
+
+static int locked(const struct command *c, int argc, char **argv, struct request *q, struct session *s)
+{
+    int code = parse(c, argc, argv, q);
+    return code == EXIT_CLEAN ? session_open(s, c, q->dir, q->wait_s) : code;
+}
+
+static int run_remove(const struct command *c, int argc, char **argv)
+{
+    struct request q;
+    struct session s;
+    int code = locked(c, argc, argv, &q, &s);
+    if (code != EXIT_CLEAN)
+        return code < 0 ? EXIT_CLEAN : code;
+    const struct state_config nothing = {.interface_map = ""};
+    code = session_plan(&s, NULL, &nothing);
+    if (code == EXIT_CLEAN) {
+        struct buf b = {0};
+        apply_print(&b, &s.apply);
+        cli_write(stdout, &b);
+        buf_free(&b);
+        code = session_run(&s, nothing, PREVIOUS_FORGOTTEN, 0);
+    }
+    if (code == EXIT_CLEAN) {
+        memset(s.state.thresholds, 0, sizeof s.state.thresholds);
+        code = state_save(&s.state) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+        printf("Removed.\n");
+    }
+    session_close(&s);
+    return code;
+}
+
+static int run_confirm(const struct command *c, int argc, char **argv)
+{
+    struct request q;
+    struct session s;
+    int code = locked(c, argc, argv, &q, &s);
+    if (code != EXIT_CLEAN)
+        return code < 0 ? EXIT_CLEAN : code;
+    if (!s.state.confirm_by) {
+        printf("Nothing waits to be confirmed.\n");
+        code = EXIT_FINDINGS;
+    } else {
+        s.state.confirm_by = 0;
+        code = state_save(&s.state) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+        printf(code == EXIT_CLEAN ? "Confirmed.\n" : "The confirmation could not be written.\n");
+    }
+    session_close(&s);
+    return code;
+}
+
+/* What was applied before, as it was asked for then; afterwards the kernel is looked at again. */
+static int go_back(struct session *s)
+{
+    struct state_config how = s->state.previous;
+    const char *path = how.file ? state_path(&s->state, how.file) : NULL;
+    int code = session_plan(s, path, &how);
+    if (code == EXIT_CLEAN)
+        code = session_run(s, how, PREVIOUS_FORGOTTEN, 0);
+    if (code != EXIT_CLEAN)
+        return code;
+    struct session again;
+    code = session_open(&again, s->command, s->state.dir, -1);
+    if (code != EXIT_CLEAN)
+        return code;
+    code = session_plan(&again, current_path(&again), &again.state.current);
+    if (code == EXIT_CLEAN && apply_needed(&again.apply)) {
+        fprintf(stderr, "ioscc rollback: went back, but the kernel differs: see 'ioscc status'\n");
+        code = EXIT_FINDINGS;
+    }
+    session_close(&again);
+    if (code == EXIT_CLEAN)
+        printf("Back to %s.\n", how.file ? how.name : "nothing applied");
+    return code;
+}
+
+static int run_rollback(const struct command *c, int argc, char **argv)
+{
+    struct request q;
+    struct session s;
+    int code = parse(c, argc, argv, &q);
+    if (code != EXIT_CLEAN)
+        return code < 0 ? EXIT_CLEAN : code;
+    for (time_t now; q.at && (now = time(NULL)) < q.at;)
+        sleep((unsigned)(q.at - now));
+    code = session_open(&s, c, q.dir, q.at ? 60 : q.wait_s);
+    if (code != EXIT_CLEAN)
+        return code;
+    if (q.at && s.state.confirm_by != q.at) {
+        code = EXIT_CLEAN; /* confirmed, or another apply came */
+    } else if (!s.state.has_previous) {
+        fprintf(stderr, "ioscc rollback: there is nothing to go back to\n");
+        code = EXIT_USAGE;
+    } else {
+        code = go_back(&s);
+    }
+    session_close(&s);
+    return code;
+}
+
+const struct command cmd_status = {
+    "status", "[OPTION…]", "Says what is applied and whether the kernel still agrees. Exit status 0: in sync, 1: not.",
+    options,  run_status,
+};
+const struct command cmd_remove = {
+    "remove", "[OPTION…]", "Takes away everything that apply made on this host, and nothing else.", options, run_remove,
+};
+const struct command cmd_confirm = {
+    "confirm", "[OPTION…]", "Keeps what 'apply --confirm' made.", options, run_confirm,
+};
+const struct command cmd_rollback = {
+    "rollback", "[OPTION…]", "Goes back to what was applied before.", rollback_options, run_rollback,
+};

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/cli/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int session_open(struct session *s, const struct command *c, const char *dir, int wait_s)
+{
+    const char *why = "cannot read the state";
+    *s = (struct session){.command = c};
+    if (!arena_init(&s->arena, SIZE_MAX)) {
+        fprintf(stderr, "ioscc %s: out of memory\n", c->name);
+        return EXIT_SYSTEM;
+    }
+    s->nothing.arena = &s->arena;
+    int r = state_open(&s->state, &s->arena, dir, wait_s, &why);
+    if (r == 0)
+        return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: %s: %s: %s\n", c->name, dir, why, strerror(-r));
+    arena_free(&s->arena);
+    return EXIT_SYSTEM;
+}
+
+/* Counts what stops an apply, after target and plans have added theirs. */
+static void count(struct session *s)
+{
+    for (uint32_t i = 0; i < s->compiled.diags.items.n; i++) {
+        const struct diag *d = s->compiled.diags.items.v[i];
+        s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY;
+    }
+    s->errors = cli_complain(&s->compiled);
+}
+
+int session_plan(struct session *s, const char *path, const struct state_config *how)
+{
+    if (path) {
+        int code = cli_load(s->command, path, &s->compiled);
+        if (code != EXIT_CLEAN)
+            return code;
+        s->loaded = true;
+        s->router = cli_router(&s->compiled, how->device);
+        if (!s->router)
+            return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
+    }
+    struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
+    int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);
+    s->prepared = true;
+    if (s->loaded)
+        count(s);
+    if (r == 0)
+        return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.error);
+    return r == -EINVAL || r == -ENODEV ? EXIT_USAGE : EXIT_SYSTEM;
+}
+
+static void own_sas(struct session *s, bool with_old)
+{
+    if (!with_old)
+        s->state.sas.n = 0;
+    PTRLIST_FOR (struct xfrm_sa, sa, &s->apply.xfrm.sas) {
+        struct xfrm_sa_id *id = ARENA_NEW(&s->arena, struct xfrm_sa_id);
+        *id = (struct xfrm_sa_id){sa->dst, sa->spi, sa->proto};
+        ptrlist_add(&s->arena, &s->state.sas, id);
+    }
+}
+
+static int save(struct session *s)
+{
+    int r = state_save(&s->state);
+    if (r < 0)
+        fprintf(stderr, "ioscc %s: cannot write the state: %s\n", s->command->name, strerror(-r));
+    return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+}
+
+/* The state as it will be, marked as unfinished: from here on a crash leaves everything of ours named. */
+static int write_ahead(struct session *s, struct state_config *how, enum session_previous previous, time_t confirm_by)
+{
+    struct state *st = &s->state;
+    if (s->loaded) {
+        const struct source *src = &s->compiled.source;
+        int r = state_store(st, (struct str){src->text, src->len}, &how->file);
+        if (r < 0) {
+            fprintf(stderr, "ioscc %s: cannot store the configuration: %s\n", s->command->name, strerror(-r));
+            return EXIT_SYSTEM;
+        }
+    }
+    bool again = how->file && st->current.file && strcmp(how->file, st->current.file) == 0 && !confirm_by;
+    if (previous == PREVIOUS_IS_CURRENT && !st->applying && !again) {
+        st->previous = st->current;
+        st->has_previous = true;
+    }
+    st->current = *how;
+    st->applying = true;
+    if (s->apply.xfrm_diff.threshold && !st->thresholds[0][0])
+        memcpy(st->thresholds, s->apply.xfrm_held.hash_threshold, sizeof st->thresholds);
+    own_sas(s, true);
+    return save(s);
+}
+
+static int finish(struct session *s, const struct state_config *how, enum session_previous previous, time_t confirm_by)
+{
+    struct state *st = &s->state;
+    st->applying = false;
+    st->applied = time(NULL);
+    st->confirm_by = confirm_by;
+    if (previous == PREVIOUS_FORGOTTEN)
+        st->has_previous = false;
+    if (!how->only_nftables)
+        own_sas(s, false);
+    int code = save(s);
+    state_sweep(st);
+    return code;
+}
+
+int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by)
+{
+    const struct state before = s->state;
+    sigset_t quiet, old;
+    sigemptyset(&quiet);
+    sigaddset(&quiet, SIGINT);
+    sigaddset(&quiet, SIGTERM);
+    sigaddset(&quiet, SIGHUP);
+    sigaddset(&quiet, SIGPIPE);
+    int code = write_ahead(s, &how, previous, confirm_by);
+    if (code != EXIT_CLEAN)
+        return code;
+    sigprocmask(SIG_BLOCK, &quiet, &old); /* half-way is no place to stop */
+    int r = apply_run(&s->apply);
+    if (r == 0) {
+        code = finish(s, &how, previous, confirm_by);
+    } else {
+        fprintf(stderr, "ioscc %s: %s\nNothing was changed.\n", s->command->name, s->apply.error);
+        s->state = before;
+        save(s);
+        state_sweep(&s->state);
+        code = EXIT_SYSTEM;
+    }
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    return code;
+}
+
+void session_close(struct session *s)
+{
+    if (s->prepared)
+        apply_end(&s->apply);
+    if (s->loaded)
+        sem_free(&s->compiled);
+    state_close(&s->state);
+    arena_free(&s->arena);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What plan, apply, status, remove and rollback share: a configuration, the state directory and this host. Internal. */
+#ifndef IOSCC_CLI_SESSION_H
+#define IOSCC_CLI_SESSION_H
+
+#include "backends/apply/apply.h"
+#include "compiler/cli/cli.h"
+#include "compiler/cli/load.h"
+
+struct session {
+    const struct command *command;
+    struct arena arena;
+    struct state state;
+    struct compiled compiled; /* valid if `loaded` */
+    bool loaded, prepared;
+    struct diag_list nothing; /* findings of a session without a configuration */
+    const struct ir_config *router;
+    struct apply apply;
+    uint32_t errors; /* findings that stop an apply */
+    bool fatal;      /* one of them stops it even with --allow-partial */
+};
+
+/* Opens the state directory; `wait_s` as state_open(). Returns an exit code after a message. */
+int session_open(struct session *s, const struct command *c, const char *dir, int wait_s);
+/* Reads a configuration from a file, or none (path NULL), and plans it as `how` says. Prints findings. */
+int session_plan(struct session *s, const char *path, const struct state_config *how);
+/* Carries the plan out with the state written before and after; `how` becomes the current configuration (its file is
+ * stored here). `previous`: what becomes of the way back. */
+enum session_previous { PREVIOUS_IS_CURRENT, PREVIOUS_STAYS, PREVIOUS_FORGOTTEN };
+int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by);
+void session_close(struct session *s);
+
+#endif
