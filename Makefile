@@ -11,7 +11,8 @@ GEN       = build/gen
 
 # Debian packages: to build, and what tests need on top of them
 BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev pkg-config
-TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux
+TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux \
+                 iproute2 nftables tcpdump
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
 CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"'
@@ -86,7 +87,8 @@ check: ## unit, golden, property and structure tests (sanitizers on)
 	@python3 tests/run.py
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
-        $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c))
+        $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
+        $(B)/tests/netns/decide
 unit-programs: $(UNIT)
 $(B)/tests/%: tests/%.c $(B)/libioscc.a
 	@mkdir -p $(@D)

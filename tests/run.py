@@ -412,6 +412,20 @@ def readme_is_true():
                 raise Fail('README: %s prints\n%s' % (cmd, p.stdout))
 
 
+# ---- namespaces ----
+
+def namespace_tests():
+    """tests/netns/test_*.py: each has tests(), which yields names and functions"""
+    sys.path.insert(0, 'tests/netns')
+    import importlib, lab
+    why = lab.usable()
+    for p in sorted(glob.glob('tests/netns/test_*.py')):
+        for name, f in importlib.import_module(os.path.basename(p)[:-3]).tests():
+            def skip():
+                raise Skip(why)
+            yield name, skip if why else f
+
+
 # ---- running ----
 
 def tests():
@@ -440,6 +454,7 @@ def tests():
         yield 'secrets: ' + p, lambda p=p: no_secret_shown(p)
     for name, f in cli_tests():
         yield 'cli: ' + name, f
+    yield from namespace_tests()
     files = sorted(p for p in glob.glob(CORPUS + '/**/*', recursive=True) if os.path.isfile(p) and '/show/' not in p and not p.endswith('MANIFEST.tsv'))
     if not files:
         def absent():

@@ -208,10 +208,12 @@ static void translate(struct emitter *x, const struct nft_expr *from)
     nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, from->kind == RULE_SNAT ? NFT_NAT_SNAT : NFT_NAT_DNAT);
     nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, from->family == FAMILY_V6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
     nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
-    if (is_range)
-        nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_2);
-    if (from->number)
+    /* with both ends even where they are one: so the kernel reports them */
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MAX, is_range ? NFT_REG_2 : NFT_REG_1);
+    if (from->number) {
         nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_3);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MAX, NFT_REG_3);
+    }
     nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS, flags);
 }
 
@@ -277,8 +279,10 @@ static void icmp(struct emitter *x, const struct nft_expr *e)
 static void log_to(struct emitter *x, const char *prefix)
 {
     struct nftnl_expr *e = begin(x, "log");
-    if (e)
-        nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, prefix);
+    if (!e)
+        return;
+    nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, prefix);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_LEVEL, 4); /* warning, which is the default */
 }
 
 static void emit(struct emitter *x, const struct nft_expr *e)

@@ -128,11 +128,9 @@ static bool tmpl_like(const struct xfrm_pol *a, const struct xfrm_pol *b)
 /* Two maps want the same inbound packets: what either of them accepts is accepted, cleartext by neither. */
 static void share_inbound(struct planner *x, struct xfrm_pol *old, const struct xfrm_pol *pol)
 {
-    if (old->map == pol->map && old->entry == pol->entry)
-        return;
-    if (old->map == pol->map && old->ntmpl)
-        return; /* the earlier entry of one map wins, as on the router */
-    if (!old->ntmpl && pol->ntmpl && old->map != pol->map) {
+    if (old->map == pol->map)
+        return; /* the earlier rule of one map wins, as on the router */
+    if (!old->ntmpl && pol->ntmpl) {
         memcpy(old->tmpl, pol->tmpl, sizeof old->tmpl);
         old->ntmpl = pol->ntmpl;
         old->action = XFRM_DO_ALLOW;
@@ -293,7 +291,7 @@ static void one_rule(struct planner *x, struct rule *u)
         return;
     }
     outbound(x, u, &sels);
-    if (!u->r->line)
+    if (!u->r->line && u->r->verdict == VERDICT_DROP)
         return; /* an empty list drops what goes out; what comes in was never checked against it */
     bool ambiguous = (u->block || u->r->verdict == VERDICT_PROTECT) && both_sides(&mirror, &both);
     if (ambiguous)

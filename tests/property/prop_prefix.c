@@ -41,7 +41,7 @@ static void feed(const char *text, size_t len)
     diag_sort(&c.diags);
     if (runs++ % 16 == 0) { /* printing costs more than reading */
         struct buf b = {0};
-        const struct backend_options o = {.show_secrets = true};
+        struct backend_options o = {.show_secrets = true};
         backend_json.print(&b, &c.units, &o);
         b.len = 0;
         backend_ios.print(&b, &c.units, &o);

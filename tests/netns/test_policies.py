@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What apply makes, judged by packets: a router node between an inside host and the outside, in namespaces."""
+import json, os, random, re, subprocess, tempfile, time
+
+import lab
+from lab import Lab, drain, frame, ip_packet, mac, parse, sh, wait_for
+
+IOSCC = os.environ.get('IOSCC', 'build/asan/ioscc')
+DECIDE = os.environ.get('IOSCC_DECIDE', 'build/asan/tests/netns/decide')
+WIDE = 'testdata/linux/wide.cfg'
+
+
+def need(ok, text):
+    if not ok:
+        raise AssertionError(text() if callable(text) else text)
+
+
+class Router:
+    """inside host h -- eth1 router eth0 -- outside w; h and w have no addresses: frames are made and seen by the test"""
+
+    def __init__(self, l, wan='198.51.100.2/24', lan='10.2.0.1/16', gateway='198.51.100.1'):
+        self.node, self.h, self.w = l.node('r'), l.node('h'), l.node('w')
+        r = self.node
+        l.link(r, 'eth0', self.w, 'wan')
+        l.link(r, 'eth1', self.h, 'lan')
+        for n in (self.h, self.w):
+            n.sysctl('net/ipv6/conf/all/disable_ipv6', 1)
+        self.gateway, self.wan, self.lan = gateway, wan.split('/')[0], lan.split('/')[0]
+        self.lan_host = '.'.join(self.lan.split('.')[:3] + ['253'])
+        r.ip('addr', 'add', wan, 'dev', 'eth0')
+        r.ip('addr', 'add', lan, 'dev', 'eth1')
+        r.ip('route', 'add', 'default', 'via', gateway)
+        r.ip('neigh', 'add', gateway, 'lladdr', mac(self.w, 'wan'), 'dev', 'eth0')
+        r.sysctl('net/ipv4/ip_forward', 1)
+        r.sysctl('net/ipv4/conf/all/accept_redirects', 0)
+        self.inside, self.outside = self.h.wire('lan'), self.w.wire('wan')
+        self.acq, self.flush = r.acquires(), r.sa_flusher()
+        self.dir = tempfile.mkdtemp(prefix='ioscc-test-')
+        self.neighbours = set()
+
+    def ioscc(self, *args, ok=(0,), env=None):
+        p = self.node.run(IOSCC, args[0], '--state-dir', os.path.join(self.dir, 'state'), *args[1:], ok=False,
+                          env=dict(os.environ, NO_COLOR='1', **(env or {})))
+        need(p.returncode in ok, lambda: 'ioscc %s: exit %d\n%s%s' % (' '.join(args), p.returncode, p.stdout[-2000:], p.stderr[-2000:]))
+        return p
+
+    def knows(self, host):
+        if host not in self.neighbours:
+            self.node.ip('neigh', 'replace', host, 'lladdr', mac(self.h, 'lan'), 'dev', 'eth1')
+            self.neighbours.add(host)
+
+    def from_inside(self, *packets):
+        for p in packets:
+            self.inside.send(frame(mac(self.node, 'eth1'), mac(self.h, 'lan'), p))
+
+    def from_outside(self, *packets):
+        for p in packets:
+            self.outside.send(frame(mac(self.node, 'eth0'), mac(self.w, 'wan'), p))
+
+    def settle(self, inwards):
+        """asks for the router's hardware address on the side the packets went in by: when it answers, all before the
+        question was worked off"""
+        wire, link, here = (self.outside, 'eth0', mac(self.w, 'wan')) if inwards else (self.inside, 'eth1', mac(self.h, 'lan'))
+        drain(wire)
+        wire.send(lab.arp_request(here, self.gateway if inwards else self.lan_host, self.wan if inwards else self.lan))
+        lab.wait_for_frame(wire, lambda f: f[12:14] == b'\x08\x06' and f[20:22] == b'\0\x02')
+
+    def outcome(self, packets, inwards=False):
+        """for each (src, dst, proto, sport, dport): 'clear', ('protect', reqid) or 'drop'"""
+        out = self.outcome_once(packets, inwards)
+        for i, p in enumerate(packets):
+            if out[i] == 'drop':  # alone, with no larval SA in the way
+                self.flush()
+                out[i] = self.outcome_once([p], inwards)[0]
+        return out
+
+    def outcome_once(self, packets, inwards):
+        send, see = (self.from_outside, self.inside) if inwards else (self.from_inside, self.outside)
+        drain(see), drain(self.acq)
+        for i, p in enumerate(packets):
+            send(ip_packet(*p, ident=i + 1))
+            self.flush()
+        self.settle(inwards)
+        seen = {parse(f)[5]: parse(f) for f in drain(see) if parse(f)}
+        asked = dict(a for a in map(lab.parse_acquire, drain(self.acq)) if a)
+        out = []
+        for i, p in enumerate(packets):
+            if i + 1 in seen and seen[i + 1][2] == p[2]:
+                out.append('clear')
+            elif tuple(p) in asked:
+                out.append(('protect', asked[tuple(p)]))
+            else:
+                out.append('drop')
+        return out
+
+
+def decide(cfg, name, packets):
+    text = ''.join('%s %s %d %d %d\n' % tuple(p) for p in packets)
+    out = subprocess.run([DECIDE, cfg, name], input=text, capture_output=True, text=True, check=True).stdout.split('\n')
+    return [x.split() for x in out[:len(packets)]]
+
+
+def same_ruleset(r, cfg, *options):
+    """our netlink messages against nft's own reading of our text, and ip's of our policies"""
+    text = sh(IOSCC, 'compile', '--to', 'nftables', *options, cfg, ok=False).stdout
+    mine = r.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout
+    with Lab() as l:
+        other = l.node('x')
+        p = os.path.join(r.dir, 'x.nft')
+        open(p, 'w').write(text)
+        other.run('nft', '-c', '-f', p)
+        other.run('nft', '-f', p)
+        theirs = other.run('nft', 'list', 'ruleset').stdout
+
+    def normal(t):
+        t = re.sub(r'counter packets \d+ bytes \d+', 'counter', t)
+        chains = re.findall(r'^\t(chain \S+ \{.*?^\t\})', t, re.S | re.M)
+        sets = re.findall(r'^\t(set \S+ \{.*?^\t\})', t, re.S | re.M)
+        sets = [re.sub(r'elements = \{(.*?)\}', lambda m: 'elements = ' + ' '.join(sorted(x.strip() for x in m[1].split(','))), s, flags=re.S) for s in sets]
+        return sorted(chains) + sorted(sets)
+    a, b = normal(mine), normal(theirs)
+    need(a == b, lambda: 'netlink and text differ:\n%s\n--- text:\n%s' % ('\n'.join(x for x in a if x not in b), '\n'.join(x for x in b if x not in a)))
+    return mine
+
+
+def wide():
+    """every kind of rule: text and netlink agree, a second apply changes nothing, foreign objects survive remove"""
+    with Lab() as l:
+        r = Router(l)
+        r.node.run('nft', 'add table ip other; add chain ip other c { type filter hook input priority 5; }; add rule ip other c counter')
+        r.node.ip('xfrm', 'policy', 'add', 'src', '172.16.0.0/16', 'dst', '172.17.0.0/16', 'dir', 'out', 'priority', '400000', 'tmpl', 'src', '1.1.1.1', 'dst', '2.2.2.2', 'proto', 'esp', 'mode', 'tunnel')
+        before = r.node.run('nft', 'list', 'ruleset').stdout, r.node.ip('xfrm', 'policy')
+        r.ioscc('apply', '--allow-partial', WIDE)
+        listed = same_ruleset(r, WIDE, '-m', 'Gi0/0=eth0,Gi0/1=eth1')
+        need('masquerade' in listed and 'maxseg' in listed and 'dnat' in listed, 'rules are missing')
+        p = r.ioscc('apply', '--allow-partial', WIDE)
+        need('Nothing to change' in p.stdout, lambda: 'the second apply changes something:\n' + p.stdout + p.stderr)
+        need('in sync' not in r.ioscc('status').stdout, 'status')
+        r.ioscc('plan', '--allow-partial', WIDE)
+        r.ioscc('remove')
+        after = r.node.run('nft', 'list', 'ruleset').stdout, r.node.ip('xfrm', 'policy')
+        need(before == after, lambda: 'not as before: %s' % (after,))
+
+
+def masked_ports():
+    """the kernel holds what `ip` cannot say: a port range is masked blocks"""
+    with Lab() as l:
+        r = Router(l)
+        r.ioscc('apply', '--allow-partial', WIDE)
+        listed = r.node.ip('xfrm', 'policy')
+        need(listed.count('dport 443') >= 2 and 'sport' in listed, listed)
+        for port, want in ((1023, 'clear'), (1024, 'protect'), (40000, 'protect'), (65535, 'protect')):
+            r.knows('10.2.9.9')
+            got = r.outcome([('10.2.9.9', '203.0.113.5', 6, port, 443)])[0]
+            need((got if isinstance(got, str) else got[0]) == want, '%d: %s' % (port, got))
+
+
+PAIR = 'testdata/pairs/branch-hq/branch.cfg'
+
+
+def one_pair():
+    """protected traffic leaves no cleartext, the rest is translated or routed, cleartext from outside is dropped and counted"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', PAIR)
+        r.knows('10.2.0.9')
+        got = r.outcome([('10.2.0.9', '10.1.5.5', 17, 1000, 53), ('10.2.0.9', '10.1.255.255', 1, 8, 0)])
+        need(all(g[0] == 'protect' for g in got), got)
+        need(r.outcome([('10.1.5.5', '10.2.0.9', 17, 53, 1000), ('10.3.5.5', '10.2.0.9', 17, 53, 1000)], inwards=True) == ['drop', 'clear'], 'inbound')
+        need(re.search('counter packets [1-9]', r.node.run('nft', 'list', 'set', 'inet', 'ioscc', 'in0_protect1').stdout), 'not counted')
+        r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1000, 53, ident=77))  # not for the tunnel: NAT
+        seen = [parse(f) for f in wait_for(r.outside, lambda p: p[5] == 77)]
+        need(seen[-1][0] == '198.51.100.2', seen[-1])
+        r.ioscc('remove')
+        need(r.outcome([('10.2.0.9', '10.1.5.5', 17, 1000, 53)]) == ['clear'], 'after remove')
+
+
+def ipsec_input():
+    """IKE, ESP and AH reach the host from the peer and from nobody else"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', PAIR)
+        for src in ('192.0.2.1', '192.0.2.66'):
+            for proto, port in ((50, 0), (51, 0), (17, 500), (17, 4500)):
+                r.from_outside(ip_packet(src, '198.51.100.2', proto, port, port))
+        time.sleep(0.1)
+        rules = r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'input').stdout
+        need(len(re.findall(r'counter packets 1 bytes \d+ accept comment "from peers"', rules)) == 4, rules)
+        need(len(re.findall(r'counter packets 1 bytes \d+ drop comment "from strangers"', rules)) == 4, rules)
+
+
+def full_tunnel():
+    """`permit ip LAN any`: hosts inside still reach the router and one another; from outside nothing comes in clear"""
+    cfg = open(PAIR).read().replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0 0.0.255.255\n!\nroute-map', ' permit ip 10.2.0.0 0.0.0.255 any\n!\nroute-map')
+    cfg = re.sub(r' ip nat (in|out)side\n', '', cfg)
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        path = os.path.join(r.dir, 'full.cfg')
+        open(path, 'w').write(cfg)
+        r.ioscc('apply', path)
+        r.knows('10.2.0.9')
+        drain(r.inside)
+        r.from_inside(ip_packet('10.2.0.9', '10.2.0.1', 1, 8, 0, ident=5))
+        seen = wait_for(r.inside, lambda p: p[0] == '10.2.0.1' and p[2] == 1)
+        need(parse(seen[-1])[3] == 0, 'no echo reply')
+        need(r.outcome([('10.2.0.9', '203.0.113.1', 17, 1, 2)])[0][0] == 'protect', 'out')
+        need(r.outcome([('203.0.113.1', '10.2.0.9', 17, 1, 2), ('10.2.0.77', '10.2.0.9', 17, 1, 2)], inwards=True) == ['drop', 'drop'], 'in')
+
+
+def interface_binding():
+    """the map holds on its own interface only"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        other = l.node('o')
+        l.link(r.node, 'eth2', other, 'wan2')
+        r.node.ip('addr', 'add', '172.30.0.1/24', 'dev', 'eth2')
+        r.node.ip('route', 'add', '10.1.9.0/24', 'via', '172.30.0.2')
+        r.node.ip('neigh', 'add', '172.30.0.2', 'lladdr', mac(other, 'wan2'), 'dev', 'eth2')
+        r.ioscc('apply', PAIR)
+        wire = other.wire('wan2')
+        r.from_inside(ip_packet('10.2.0.9', '10.1.9.9', 17, 1, 2, ident=9))
+        wait_for(wire, lambda p: p[5] == 9)
+        r.knows('10.2.0.9')
+        need(r.outcome([('10.2.0.9', '10.1.8.8', 17, 1, 2)])[0][0] == 'protect', 'the bound interface')
+
+
+def empty_list():
+    """an entry whose list is empty drops what goes out; what comes in is not touched"""
+    cfg = open(PAIR).read().replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0 0.0.255.255\n!\nroute-map', '!\nroute-map')
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        path = os.path.join(r.dir, 'empty.cfg')
+        open(path, 'w').write(cfg)
+        p = r.ioscc('apply', path)
+        need('is dropped, as on the router' in p.stderr or 'dropped' in p.stderr, p.stderr)
+        r.knows('10.2.0.9')
+        r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1, 2, ident=3))
+        r.from_outside(ip_packet('203.0.113.7', '10.2.0.9', 17, 1, 2, ident=4))
+        wait_for(r.inside, lambda p: p[5] == 4)
+        need(not [f for f in drain(r.outside) if parse(f) and parse(f)[5] == 3], 'went out')
+
+
+# ---- the kernel against the interpreter ----
+
+def random_config(rng):
+    def addr(base):
+        k = rng.randrange(6)
+        return ['any', 'host 10.%d.0.%d' % (base, rng.randrange(8)), '10.%d.0.%d 0.0.0.3' % (base, rng.randrange(2) * 4),
+                '10.%d.0.0 0.0.0.5' % base, '10.%d.0.0 0.0.0.255' % base, '10.%d.0.0 0.0.255.255' % base][k]
+
+    def ports():
+        k = rng.randrange(7)
+        return ['', '', ' eq %d' % rng.randrange(1, 6), ' range %d %d' % (rng.randrange(1, 4), rng.randrange(4, 9)),
+                ' gt %d' % rng.randrange(1, 6), ' lt %d' % rng.randrange(2, 6), ' neq %d' % rng.randrange(1, 6)][k]
+
+    def line():
+        act = 'permit' if rng.randrange(3) else 'deny  '
+        proto = rng.choice(['ip', 'ip', 'udp', 'tcp', 'icmp'])
+        src, dst = addr(2), addr(1)
+        if proto in ('udp', 'tcp'):
+            return ' %s %s %s%s %s%s' % (act, proto, src, ports(), dst, ports())
+        return ' %s %s %s %s%s' % (act, proto, src, dst, rng.choice(['', ' echo', ' 3 1']) if proto == 'icmp' else '')
+    out = ['hostname rnd', 'crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac', ' mode tunnel']
+    n = rng.randrange(1, 5)
+    for e in range(1, n + 1):
+        odd = rng.randrange(12)
+        out.append('crypto map M %d ipsec-isakmp' % (e * 10))
+        if odd:
+            out.append(' set peer 192.0.2.%d' % e)
+        out += [' set transform-set T', ' match address A%d' % e]
+    out += ['interface GigabitEthernet0/0', ' ip address 198.51.100.2 255.255.255.0', ' crypto map M']
+    for e in range(1, n + 1):
+        out.append('ip access-list extended A%d' % e)
+        out += [line() for _ in range(rng.randrange(1, 6))]
+    return '\n'.join(out) + '\nend\n'
+
+
+def random_packet(rng):
+    src = '10.2.0.%d' % rng.randrange(10) if rng.randrange(8) else '10.2.7.%d' % rng.randrange(3)
+    dst = '10.1.0.%d' % rng.randrange(10) if rng.randrange(8) else '10.1.7.%d' % rng.randrange(3)
+    proto = rng.choice([6, 17, 17, 1, 47])
+    if proto == 1:
+        return (src, dst, 1) + rng.choice([(8, 0), (3, 1), (8, 0), (13, 0)])
+    return (src, dst, proto) + ((rng.randrange(1, 10), rng.randrange(1, 10)) if proto != 47 else (0, 0))
+
+
+def kernel_agrees(rounds=60):
+    """random map sets and packets: the kernel's verdict is the interpreter's, in both directions"""
+    seed = int(os.environ.get('IOSCC_SEED', time.time_ns() & 0xffffffff))
+    rng = random.Random(seed)
+    counts = {}
+    with Lab() as l:
+        r = Router(l, lan='10.2.100.1/8')  # so that 10.2.0.0 is a host like any other
+        r.node.ip('route', 'add', '10.1.0.0/16', 'via', r.gateway)
+        for h in range(10):
+            r.knows('10.2.0.%d' % h)
+        for h in range(3):
+            r.knows('10.2.7.%d' % h)
+        path = os.path.join(r.dir, 'random.cfg')
+        for n in range(rounds):
+            text = random_config(rng)
+            open(path, 'w').write(text)
+            r.ioscc('apply', '--allow-partial', path)
+            packets = list({random_packet(rng) for _ in range(60)})
+            want = decide(path, 'M', packets)
+            got = r.outcome(packets)
+            names = {}
+            for p, w, g in zip(packets, want, got):
+                kind = g if isinstance(g, str) else g[0]
+                counts[kind] = counts.get(kind, 0) + 1
+                need(kind == w[0], lambda: 'seed %d round %d: %s: kernel %s, router %s\n%s' % (seed, n, p, g, w, text))
+                if kind == 'protect':  # one request number belongs to one entry
+                    need(names.setdefault(g[1], w[1]) == w[1], lambda: 'seed %d round %d: %s: entry %s\n%s' % (seed, n, p, w, text))
+            # what the router would protect on its way out is dropped on its way in when it comes in the clear
+            back = r.outcome([(p[1], p[0], p[2]) + ((p[3], p[4]) if p[2] == 1 else (p[4], p[3])) for p in packets], inwards=True)
+            for p, w, g in zip(packets, want, back):
+                need((g == 'clear') == (w[0] == 'clear'), lambda: 'seed %d round %d: inbound mirror of %s: kernel %s, router %s\n%s' % (seed, n, p, g, w, text))
+    need(min(counts.get(k, 0) for k in ('clear', 'protect', 'drop')) > 10, 'seed %d: %s' % (seed, counts))
+
+
+def tests():
+    for f in (wide, masked_ports, one_pair, ipsec_input, full_tunnel, interface_binding, empty_list, kernel_agrees):
+        yield 'netns: ' + f.__name__.replace('_', ' '), f
+
+
+if __name__ == '__main__':
+    import sys
+    for name, f in tests():
+        if len(sys.argv) < 2 or any(a in name for a in sys.argv[1:]):
+            f()
+            print('ok', name)
