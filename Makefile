@@ -12,7 +12,8 @@ GEN       = build/gen
 # Debian packages: to build, and what tests need on top of them
 BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux \
-                 iproute2 nftables tcpdump
+                 iproute2 nftables tcpdump iputils-ping
+VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
 CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"'
@@ -78,13 +79,16 @@ quickstart: ## install what the build needs, build, and run on the bundled route
 	@$(IOSCC) compile --to ios testdata/pairs/branch-hq/branch.cfg
 
 test: ## install what tests need, build with sanitizers, run everything that can run here
-	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory check
-	
-check: ## unit, golden, property and structure tests (sanitizers on)
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
-	@$(MAKE) --no-print-directory VARIANT=release all
+	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(VM_PACKAGES)
+	@$(MAKE) --no-print-directory programs
 	@python3 tests/run.py
+	
+check: programs ## everything but the guest with real ESP (sanitizers on)
+	@python3 tests/run.py --quick
+
+programs:
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
+	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
         $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
@@ -94,6 +98,20 @@ $(B)/tests/%: tests/%.c $(B)/libioscc.a
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -MMD -MP -o $@ $< $(B)/libioscc.a -lcmocka $(LIBS)
+
+# for the guest of the VM tests, where no library is missed
+build/release/tests/vm/resend: tests/vm/resend.c
+	@mkdir -p $(@D)
+	@echo "  CCLD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -O2 -static -o $@ $<
+
+check-net: ## the tests in network namespaces (root)
+	@python3 tests/run.py netns:
+
+check-vm: ## the tests in a guest with real ESP (QEMU, no KVM needed)
+	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(VM_PACKAGES)
+	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend
+	@python3 tests/run.py vm:
 
 bench: all ## throughput against a do-nothing flex scanner; prints ratios
 	@python3 tests/bench/bench.py
@@ -117,5 +135,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
 
-.PHONY: all quickstart test check unit-programs bench fuzz fmt install clean help
+.PHONY: all programs quickstart test check check-net check-vm unit-programs bench fuzz fmt install clean help
 .DELETE_ON_ERROR:

@@ -415,15 +415,16 @@ def readme_is_true():
 # ---- namespaces ----
 
 def namespace_tests():
-    """tests/netns/test_*.py: each has tests(), which yields names and functions"""
-    sys.path.insert(0, 'tests/netns')
-    import importlib, lab
-    why = lab.usable()
-    for p in sorted(glob.glob('tests/netns/test_*.py')):
-        for name, f in importlib.import_module(os.path.basename(p)[:-3]).tests():
-            def skip():
-                raise Skip(why)
-            yield name, skip if why else f
+    """tests/netns and tests/vm, test_*.py: each has tests(), which yields names and functions"""
+    sys.path[:0] = ['tests/netns', 'tests/vm']
+    import guest, importlib, lab
+    quick = 'left out of make check: make test and make check-vm run it' if '--quick' in sys.argv else None
+    for d, why in (('netns', lab.usable()), ('vm', quick or guest.usable())):
+        for p in sorted(glob.glob('tests/%s/test_*.py' % d)):
+            for name, f in importlib.import_module(os.path.basename(p)[:-3]).tests():
+                def skip(why=why):
+                    raise Skip(why)
+                yield name, skip if why else f
 
 
 # ---- running ----
@@ -480,7 +481,7 @@ def one(item):
 
 
 def main():
-    wanted = sys.argv[1:]
+    wanted = [a for a in sys.argv[1:] if not a.startswith('--')]
     items = [t for t in tests() if not wanted or any(w in t[0] for w in wanted)]
     counts = {'passed': 0, 'failed': 0, 'skipped': 0}
     slow = []

@@ -2,7 +2,9 @@
 /*
  * The policies of crypto maps.
  *
- * Outbound, each rule of a map's flattened list becomes a policy bound to the interface the map is on. Inbound, the
+ * Outbound, each rule of a map's flattened list becomes a policy bound to the interface the map is on. For IPv6 that is
+ * not enough: the kernel looks up what the host itself sends before it knows the way out, and a bound policy would let it
+ * go in the clear. IPv6 policies are therefore not bound; with several IPv6 maps bound ones stand before them. Inbound, the
  * kernel knows the interface of no packet (linux: `in` sees lo, `fwd` the way out), so one list of mirrored policies
  * serves all interfaces, and they are the second wall: the first, exact for each interface, is the packet filter's
  * (backends/nftables). Where a rule's remote networks contain its own local ones (`permit ip 10.1.0.0 0.0.255.255
@@ -16,7 +18,7 @@ struct planner {
     struct xfrm_plan *p;
     struct target *t;
     struct symtab seen;   /* (selector bytes, direction) → struct xfrm_pol */
-    struct symtab manual; /* ("", reqid) of manual lines that were looked at → whether they have SAs */
+    struct symtab manual; /* (target_map, reqid) of manual lines that were looked at → whether they have SAs */
 };
 
 static struct str sel_key(const struct xfrm_sel *s)
@@ -192,7 +194,10 @@ static bool both_sides(const struct box *mirrored, struct box *out)
     return box_intersect(mirrored, &only_dst, out);
 }
 
+enum binding { BOUND, UNBOUND };
+
 struct rule {
+    enum binding binding;
     const struct target_map *m;
     const struct flat_rule *r;
     const struct target_line *line;
@@ -212,6 +217,12 @@ static struct xfrm_pol policy_of(const struct rule *u, enum xfrm_dir dir)
 static void outbound(struct planner *x, const struct rule *u, const struct ptrlist *sels)
 {
     struct xfrm_pol pol = policy_of(u, XFRM_DIR_OUT);
+    if (u->binding == UNBOUND) {
+        PTRLIST_FOR (struct xfrm_sel, s, sels) {
+            add(x, &pol, s);
+        }
+        return;
+    }
     for (uint32_t i = 0; i < u->m->links.n; i++) {
         const struct host_link *l = if_map_link(x->t->ifs, u->m->links.v[i]);
         pol.link = u->m->links.v[i];
@@ -291,6 +302,8 @@ static void one_rule(struct planner *x, struct rule *u)
         return;
     }
     outbound(x, u, &sels);
+    if (u->m->map->ipv6.v && u->binding == BOUND)
+        return; /* the pass without binding makes the inbound ones */
     if (!u->r->line && u->r->verdict == VERDICT_DROP)
         return; /* an empty list drops what goes out; what comes in was never checked against it */
     bool ambiguous = (u->block || u->r->verdict == VERDICT_PROTECT) && both_sides(&mirror, &both);
@@ -304,18 +317,21 @@ static void one_rule(struct planner *x, struct rule *u)
 static bool keyed(struct planner *x, const struct rule *u)
 {
     static const char yes, no;
-    const char *known = symtab_get(&x->manual, STR_EMPTY, u->line->reqid);
+    const struct str map = {(const char *)&u->m, sizeof u->m}; /* at another local address it has SAs of its own */
+    const char *known = symtab_get(&x->manual, map, u->line->reqid);
     if (!known) {
+        const struct target_map **kept = ARENA_NEW(x->p->arena, const struct target_map *);
+        *kept = u->m;
         known = xfrm_manual_sas(x->p, x->t, u->m, u->line, u->tunnel) ? &yes : &no;
-        symtab_put(x->p->arena, &x->manual, STR_EMPTY, u->line->reqid, (char *)known);
+        symtab_put(x->p->arena, &x->manual, (struct str){(const char *)kept, sizeof *kept}, u->line->reqid,
+                   (char *)known);
     }
     return known == &yes;
 }
 
-static void one_map(struct planner *x, const struct target_map *m)
+static void one_map(struct planner *x, const struct target_map *m, enum binding binding)
 {
-    struct rule u = {.m = m};
-    x->manual = (struct symtab){0}; /* the same map at another local address has SAs of its own */
+    struct rule u = {.m = m, .binding = binding};
     for (uint32_t i = 0; i < m->flat.n; i++) {
         u.r = &m->flat.v[i];
         u.line = target_line_of(m, u.r);
@@ -417,8 +433,22 @@ void xfrm_plan_build(struct xfrm_plan *p, struct target *t)
     *p = (struct xfrm_plan){.arena = t->arena};
     struct planner x = {.p = p, .t = t};
     all_settings(t);
+    uint32_t ipv6 = 0;
     PTRLIST_FOR (struct target_map, m, &t->maps) {
-        one_map(&x, m);
+        ipv6 += m->map->ipv6.v != 0;
+        if (m->map->ipv6.v)
+            diag_add(t->diags, D_LX_ANY_INTERFACE, m->map->span,
+                     "IPv6 crypto map " STR_FMT " holds on every interface: Linux cannot bind it for the host's own "
+                     "packets",
+                     STR_ARG(m->map->name.s));
+    }
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        if (!m->map->ipv6.v || ipv6 > 1)
+            one_map(&x, m, BOUND);
+    }
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        if (m->map->ipv6.v)
+            one_map(&x, m, UNBOUND);
     }
     choose_thresholds(p);
     look_for_slow_pairs(&x);

@@ -240,6 +240,49 @@ def empty_list():
         need(not [f for f in drain(r.outside) if parse(f) and parse(f)[5] == 3], 'went out')
 
 
+SIX = """hostname six
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+ mode tunnel
+crypto map ipv6 M 10 ipsec-isakmp
+ set peer 2001:db8:ffff::2
+ set transform-set T
+ match address L
+interface GigabitEthernet0/0
+ ipv6 address 2001:db8:ffff::1/64
+ ipv6 crypto map M
+ipv6 access-list L
+ permit tcp 2001:db8:1::/64 2001:db8:2::/64 range 80 89
+ permit ipv6 host 2001:db8:ffff::1 2001:db8:3::/64
+end
+"""
+
+
+def ipv6():
+    """forwarded traffic and the host's own: the kernel looks up the latter before it knows the interface"""
+    with Lab() as l:
+        r = Router(l)
+        n = r.node
+        n.ip('addr', 'add', '2001:db8:ffff::1/64', 'dev', 'eth0')
+        n.ip('addr', 'add', '2001:db8:1::1/64', 'dev', 'eth1')
+        n.ip('-6', 'route', 'add', 'default', 'via', '2001:db8:ffff::99', 'dev', 'eth0')
+        n.ip('neigh', 'add', '2001:db8:ffff::99', 'lladdr', mac(r.w, 'wan'), 'dev', 'eth0')
+        n.ip('neigh', 'add', '2001:db8:1::9', 'lladdr', mac(r.h, 'lan'), 'dev', 'eth1')
+        n.sysctl('net/ipv6/conf/all/forwarding', 1)
+        path = os.path.join(r.dir, 'six.cfg')
+        open(path, 'w').write(SIX)
+        r.ioscc('apply', '-m', 'Gi0/0=eth0', path)
+        kinds = lambda got: [g if isinstance(g, str) else g[0] for g in got]
+        got = kinds(r.outcome([('2001:db8:1::9', '2001:db8:2::5', 6, 1000, p) for p in (79, 80, 89, 90)]))
+        need(got == ['clear', 'protect', 'protect', 'clear'], got)
+        drain(r.acq), drain(r.outside)
+        n.run('ping', '-6', '-c', '1', '-W', '1', '2001:db8:3::7', ok=False)
+        asked = [a for a in map(lab.parse_acquire, drain(r.acq)) if a]
+        need(asked and asked[0][0][1] == '2001:db8:3::7', 'the host\'s own packet is not protected')
+        need(not [f for f in drain(r.outside) if parse(f) and parse(f)[1] == '2001:db8:3::7'], 'in the clear')
+        got = r.outcome([('2001:db8:2::5', '2001:db8:1::9', 6, 80, 1000), ('2001:db8:2::5', '2001:db8:1::9', 6, 79, 1000)], inwards=True)
+        need(got == ['drop', 'clear'], got)
+
+
 # ---- the kernel against the interpreter ----
 
 def random_config(rng):
@@ -319,7 +362,7 @@ def kernel_agrees(rounds=60):
 
 
 def tests():
-    for f in (wide, masked_ports, one_pair, ipsec_input, full_tunnel, interface_binding, empty_list, kernel_agrees):
+    for f in (wide, masked_ports, one_pair, ipsec_input, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes the guest of the VM tests: Debian's cloud kernel and an initramfs with busybox, iproute2, nft, tcpdump and the
+# programs named on the command line. Kept under build/vm; made again when this file or a program changes.
+set -eu
+cd "$(dirname "$0")/../.."
+out=build/vm
+mkdir -p "$out"
+
+kernel() {
+    [ -e "$out/kernel.stamp" ] && return
+    pkg=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+    if [ -z "$pkg" ]; then
+        apt-get update -qq
+        pkg=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+    fi
+    rm -rf "$out/kernel"
+    mkdir -p "$out/kernel"
+    # as root apt drops to another user for downloads, who may not write here
+    (cd "$out" && apt-get -qq -o APT::Sandbox::User=root download "$pkg" && dpkg -x "$pkg"_*.deb kernel && rm -f "$pkg"_*.deb)
+    depmod -b "$out/kernel" "$(ls "$out/kernel/lib/modules")"
+    touch "$out/kernel.stamp"
+}
+
+# a program with the libraries it is linked to
+put() {
+    path=$(command -v "$1")
+    real=$(readlink -f "$path")
+    mkdir -p "$root/bin" "$root$(dirname "$real")"
+    cp "$real" "$root/bin/$(basename "$1")"
+    ldd "$real" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p' | while read -r lib; do
+        mkdir -p "$root$(dirname "$lib")"
+        cp -Lu "$lib" "$root$lib"
+    done
+}
+
+kernel
+version=$(ls "$out/kernel/lib/modules")
+[ "$out/initrd" -nt tests/vm/image.sh ] && [ "$out/initrd" -nt tests/vm/init ] && [ "$out/initrd" -nt build/release/ioscc ] && exit 0
+root=$out/root
+rm -rf "$root"
+mkdir -p "$root/bin" "$root/sbin" "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp" "$root/etc" "$root/var/run" "$root/usr/lib"
+ln -s ../lib "$root/usr/lib/lib" 2>/dev/null || true
+cp /bin/busybox "$root/bin/busybox"
+for t in bash ip nft tcpdump kmod build/release/ioscc; do put "$t"; done
+ln -s ../bin/kmod "$root/sbin/modprobe"
+ln -sf bash "$root/bin/sh.real"
+# shared objects that are loaded by name
+for lib in /lib/x86_64-linux-gnu/libgcc_s.so.1 /usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so; do
+    [ -e "$lib" ] && mkdir -p "$root$(dirname "$lib")" && cp "$lib" "$root$lib"
+done
+mods=$root/lib/modules/$version
+mkdir -p "$mods"
+src=$out/kernel/lib/modules/$version
+for d in kernel/net kernel/crypto kernel/arch/x86/crypto kernel/drivers/net/veth.ko kernel/lib kernel/drivers/net/tun.ko; do
+    [ -e "$src/$d" ] && mkdir -p "$mods/$(dirname "$d")" && cp -r "$src/$d" "$mods/$d"
+done
+cp "$src"/modules.* "$mods/"
+depmod -b "$root" "$version"
+echo "root:x:0:0:root:/tmp:/bin/sh" > "$root/etc/passwd"
+cp tests/vm/init "$root/init"
+chmod +x "$root/init"
+(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) > "$out/initrd.new"
+mv "$out/initrd.new" "$out/initrd"
+rm -rf "$root"
