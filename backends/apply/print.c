@@ -29,13 +29,18 @@ static void port_text(struct buf *b, uint16_t port, uint16_t mask)
 
 static void traffic(struct buf *b, const struct xfrm_sel *s)
 {
+    bool icmp = s->proto == IPPROTO_ICMP || s->proto == IPPROTO_ICMPV6;
     end_text(b, s->src, s->src_plen, s->family);
-    port_text(b, s->sport, s->sport_mask);
+    port_text(b, s->sport, icmp ? 0 : s->sport_mask);
     buf_puts(b, " -> ");
     end_text(b, s->dst, s->dst_plen, s->family);
-    port_text(b, s->dport, s->dport_mask);
+    port_text(b, s->dport, icmp ? 0 : s->dport_mask);
     if (s->proto)
         buf_printf(b, " protocol %u", s->proto);
+    if (icmp && s->sport_mask)
+        buf_printf(b, " type %u", s->sport);
+    if (icmp && s->dport_mask)
+        buf_printf(b, " code %u", s->dport);
 }
 
 static const char *proto_text(uint8_t p)

@@ -125,17 +125,23 @@ static int one_option(const struct command *c, struct request *q, int k, const c
 static int parse(const struct command *c, int argc, char **argv, struct request *q, const char **file)
 {
     const char *value;
-    int i = 1, k, code = EXIT_CLEAN;
-    while (code == EXIT_CLEAN && (k = cli_next(c, argc, argv, &i, &value)) >= 0)
-        code = one_option(c, q, k, value);
+    int i = 1, k = CLI_END, code = EXIT_CLEAN;
+    *file = NULL;
+    while (code == EXIT_CLEAN && i < argc) { /* options may stand before and behind the file */
+        if ((k = cli_next(c, argc, argv, &i, &value)) >= 0)
+            code = one_option(c, q, k, value);
+        else if (k != CLI_END)
+            return k == CLI_HELP ? -1 : EXIT_USAGE;
+        else if (i < argc && !*file)
+            *file = argv[i++];
+        else if (i < argc)
+            return cli_usage_error(c, "one file at a time");
+    }
     if (code != EXIT_CLEAN)
         return code;
-    if (k != CLI_END)
-        return k == CLI_HELP ? -1 : EXIT_USAGE;
-    if (i + 1 != argc)
-        return cli_usage_error(c, i == argc ? "no file given" : "one file at a time");
-    *file = argv[i];
-    q->how.name = argv[i];
+    if (!*file)
+        return cli_usage_error(c, "no file given");
+    q->how.name = *file;
     buf_putc(&q->map, '\0');
     q->how.interface_map = q->map.p ? q->map.p : "";
     return EXIT_CLEAN;
@@ -189,9 +195,11 @@ static int run_plan(const struct command *c, int argc, char **argv)
     return code;
 }
 
-/* A process of its own that outlives this one and its terminal: it waits for the deadline and goes back. */
-static bool start_watch(const char *dir, time_t deadline)
+/* A process of its own that outlives this one and its terminal: it waits for the deadline and goes back. What it has to
+ * say is in rollback.log beside the state. */
+static bool start_watch(struct state *st, time_t deadline)
 {
+    const char *dir = st->dir, *log = state_path(st, "rollback.log");
     char at[32];
     snprintf(at, sizeof at, "%lld", (long long)deadline);
     pid_t child = fork();
@@ -201,7 +209,8 @@ static bool start_watch(const char *dir, time_t deadline)
         setsid();
         if (fork() > 0)
             _exit(0);
-        if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout))
+        umask(077);
+        if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) || dup2(1, 2) < 0)
             _exit(3);
         execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, (char *)NULL);
         _exit(3);
@@ -218,7 +227,7 @@ static int carry_out(struct session *s, const struct request *q)
     if (code != EXIT_CLEAN)
         return code;
     printf("Applied.\n");
-    if (deadline && !start_watch(st->dir, deadline)) {
+    if (deadline && !start_watch(st, deadline)) {
         fprintf(stderr, "ioscc apply: cannot start the process that would go back: run 'ioscc rollback' yourself\n");
         return EXIT_SYSTEM;
     }

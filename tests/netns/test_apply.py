@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
+import os, random, re, signal, subprocess, sys, threading, time
+
+import lab
+from lab import Lab, drain, frame, ip_packet, mac, parse
+from test_policies import IOSCC, PAIR, Router, need
+
+
+def many(tunnels, extra=''):
+    """a hub: one entry and list for each spoke"""
+    out = ['hostname hub', 'crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac', ' mode tunnel']
+    for i in range(tunnels):
+        out += ['crypto map M %d ipsec-isakmp' % (i + 1), ' set peer 203.0.%d.%d' % (i >> 8, i & 255), ' set transform-set T', ' match address A%d' % i]
+    out += ['interface GigabitEthernet0/0', ' ip address 198.51.100.2 255.255.255.0', ' crypto map M']
+    for i in range(tunnels):
+        out += ['ip access-list extended A%d' % i, ' permit ip 10.2.0.0 0.0.255.255 10.%d.%d.0 0.0.0.255' % (64 + (i >> 8), i & 255)]
+    return '\n'.join(out) + '\n' + extra + 'end\n'
+
+
+def write(r, name, text):
+    p = os.path.join(r.dir, name)
+    open(p, 'w').write(text)
+    return p
+
+
+def held(r):
+    policies = sorted(x for x in r.node.ip('xfrm', 'policy').split('\nsrc') if 'socket' not in x)
+    return policies, re.sub(r'packets \d+ bytes \d+', '', r.node.run('nft', 'list', 'ruleset').stdout), r.node.ip('xfrm', 'state')
+
+
+def edits():
+    """a change touches what changed: counters and the other policies stay"""
+    with Lab() as l:
+        r = Router(l)
+        r.ioscc('apply', write(r, 'a.cfg', many(50)))
+        p = r.ioscc('apply', write(r, 'b.cfg', many(51)))
+        need('Plan: 3 policies to add, 0 to change, 0 to remove, 150 stay' in p.stdout, p.stdout)
+        text = many(51).replace('crypto map M 7 ipsec-isakmp\n set peer 203.0.0.6\n', 'crypto map M 7 ipsec-isakmp\n set peer 203.0.9.9\n')
+        p = r.ioscc('apply', write(r, 'c.cfg', text))
+        need('Plan: 0 policies to add, 3 to change, 0 to remove, 150 stay' in p.stdout, p.stdout)
+        text = text.replace('ip access-list extended A9\n', 'ip access-list extended A9\n deny ip host 10.2.0.7 10.64.9.0 0.0.0.255\n permit ip 10.0.0.0 0.0.0.255 10.64.9.0 0.0.0.255\n')
+        p = r.ioscc('apply', write(r, 'd.cfg', text))
+        need('6 policies to add, 0 to change, 0 to remove, 153 stay' in p.stdout, p.stdout)
+        need('Nothing to change' in r.ioscc('apply', write(r, 'd.cfg', text)).stdout, 'again')
+        r.ioscc('rollback')
+        p = r.ioscc('plan', write(r, 'c.cfg', text), ok=(1,))
+        need('6 policies to add' in p.stdout, p.stdout)
+
+
+def drift():
+    """status sees what somebody changed, and apply puts it right"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', PAIR)
+        r.ioscc('status')
+        for damage in (('ip', 'xfrm', 'policy', 'delete', 'src', '10.1.0.0/16', 'dst', '10.2.0.0/24', 'dir', 'fwd'),
+                       ('nft', 'delete element inet ioscc peers0 { 192.0.2.1 . 198.51.100.2 }'),
+                       ('nft', 'add rule inet ioscc clear0 accept'), ('nft', 'insert rule inet ioscc prerouting accept'),
+                       ('nft', 'flush chain inet ioscc input'), ('nft', 'delete table inet ioscc')):
+            r.node.run(*damage)
+            p = r.ioscc('status', ok=(1,))
+            need('Not in sync' in p.stdout, p.stdout)
+            r.ioscc('apply', PAIR)
+            r.ioscc('status')
+
+
+def refusals():
+    """unmapped interfaces, unknown devices, what cannot be carried, objects of others: nothing is touched"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        empty = held(r)
+        elsewhere = open(PAIR).read().replace('198.51.100.2', '198.51.100.77').replace('10.2.0.1 ', '10.2.0.77 ')
+        p = r.ioscc('apply', write(r, 'elsewhere.cfg', elsewhere), ok=(1,))
+        need('IC4001' in p.stderr and '--interface-map GigabitEthernet0/0=DEVICE' in p.stderr, p.stderr)
+        p = r.ioscc('apply', '-m', 'Gi0/0=nosuch0', PAIR, ok=(2,))
+        need("no interface 'nosuch0'" in p.stderr, p.stderr)
+        p = r.ioscc('apply', '-m', 'Gi9/9=eth0', PAIR, ok=(2,))
+        need('the router has no interface' in p.stderr, p.stderr)
+        seal = open(PAIR).read().replace('esp-aes 256 esp-sha256-hmac', 'esp-seal esp-sha-hmac')
+        p = r.ioscc('apply', write(r, 'seal.cfg', seal), ok=(1,))
+        need('IC4004' in p.stderr and 'SEAL' in p.stderr, p.stderr)
+        need(held(r) == empty, 'something was touched')
+        r.ioscc('apply', '--allow-partial', write(r, 'seal.cfg', seal))  # its traffic is then blocked
+        need('action block' in r.node.ip('xfrm', 'policy'), 'not blocked')
+        r.ioscc('remove')
+        r.node.ip('xfrm', 'policy', 'add', 'src', '10.1.0.0/16', 'dst', '10.2.0.0/24', 'dir', 'in', 'priority', '7', 'tmpl', 'src', '9.9.9.9', 'dst', '198.51.100.2', 'proto', 'esp', 'mode', 'tunnel')
+        before = held(r)
+        p = r.ioscc('apply', PAIR, ok=(1,))
+        need('somebody else' in p.stdout, p.stdout)
+        need(held(r) == before, 'something was touched')
+
+
+def no_privilege():
+    """without CAP_NET_ADMIN the error says so, and nothing is left behind"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        p = r.node.run('setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', IOSCC, 'apply', '--state-dir', r.dir + '/s', PAIR, ok=False)
+        need(p.returncode == 3 and 'CAP_NET_ADMIN' in p.stderr, p.stderr)
+        need(not [x for x in held(r)[0] if x.strip()], 'something was made')
+
+
+def no_esp():
+    """a kernel without ESP: the manual SA is refused, the sentence names the option, everything is put back"""
+    with Lab() as l:
+        r = Router(l, wan='192.0.2.1/24', lan='10.1.0.1/16', gateway='192.0.2.2')
+        if r.node.run('ip', 'xfrm', 'state', 'add', 'src', '1.1.1.1', 'dst', '2.2.2.2', 'proto', 'esp', 'spi', '5', 'enc', 'cbc(aes)', '0x' + '11' * 16, ok=False).returncode == 0:
+            return  # this kernel has it: nothing to see
+        sys.path.append('tests/vm')
+        import test_manual as m
+        r.ioscc('apply', PAIR, '-m', 'Gi0/0=eth0,Gi0/1=eth1')
+        before = held(r)
+        text = m.config('a', m.CASES[2], 0, False)
+        p = r.ioscc('apply', write(r, 'manual.cfg', text), ok=(3,))
+        need('CONFIG_INET_ESP' in p.stderr and 'Nothing was changed' in p.stderr, p.stderr)
+        need(held(r) == before, lambda: 'not put back: %s\n%s' % (before, held(r)))
+        r.ioscc('status')
+        p = r.ioscc('apply', '--dry-run', os.path.join(r.dir, 'manual.cfg'), ok=(3,))
+        need('dry run' in p.stderr, p.stderr)
+        p = r.ioscc('apply', '--dry-run', write(r, 'b.cfg', open(PAIR).read().replace('192.0.2.1', '192.0.2.7')), '-m', 'Gi0/0=eth0,Gi0/1=eth1')
+        need('takes all of it' in p.stdout and held(r) == before, 'the dry run')
+
+
+def confirm():
+    """--confirm goes back by itself; confirm keeps; the previous configuration comes back as it was"""
+    with Lab() as l:
+        r = Router(l)
+        a, b = write(r, 'a.cfg', many(3)), write(r, 'b.cfg', many(5))
+        r.ioscc('apply', a)
+        before = held(r)
+        r.ioscc('apply', '--confirm', '1', b)
+        need(held(r) != before, 'applied')
+        for _ in range(60):
+            time.sleep(0.1)
+            if held(r) == before and 'Waits' not in r.ioscc('status', ok=(0, 1)).stdout:
+                break
+        need(held(r) == before, 'did not go back')
+        need('a.cfg' in r.ioscc('status').stdout, 'status')
+        r.ioscc('apply', '--confirm', '2', b)
+        need('Waits' in r.ioscc('status').stdout, 'pending')
+        r.ioscc('confirm')
+        time.sleep(2.5)
+        need('b.cfg' in r.ioscc('status').stdout, 'confirmed and yet gone')
+        r.ioscc('confirm', ok=(1,))
+        r.ioscc('remove')
+        need(not [x for x in held(r)[0] if x.strip()], 'removed')
+        r.ioscc('apply', '--confirm', '1', a)  # from nothing, back to nothing
+        time.sleep(2.5)
+        need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'back to nothing')
+
+
+def locked():
+    """two at once: one waits, or is refused with a sentence"""
+    import fcntl
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', PAIR)
+        with open(os.path.join(r.dir, 'state', 'lock')) as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            p = r.ioscc('apply', '--wait', '0', PAIR, ok=(3,))
+            need('another ioscc' in p.stderr, p.stderr)
+            r.ioscc('status')
+            threading.Timer(1, lambda: fcntl.flock(f, fcntl.LOCK_UN)).start()
+            r.ioscc('apply', '--wait', '10', PAIR)
+        modes = {n: os.stat(os.path.join(r.dir, 'state', n)).st_mode & 0o777 for n in os.listdir(r.dir + '/state')}
+        need(set(modes.values()) == {0o600} and os.stat(r.dir + '/state').st_mode & 0o777 == 0o700, modes)
+
+
+def only():
+    """one half alone"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', '--only', 'nftables', PAIR)
+        need('tmpl' not in r.node.ip('xfrm', 'policy') and 'table inet ioscc' in held(r)[1], 'nftables only')
+        r.ioscc('status')
+        r.ioscc('remove')
+        r.ioscc('apply', '--only', 'xfrm', PAIR)
+        need('tmpl' in r.node.ip('xfrm', 'policy') and not held(r)[1].strip(), 'xfrm only')
+        r.ioscc('remove')
+
+
+def killed(rounds=15 if '--quick' in sys.argv else 200):
+    """kill -9 at random moments: status tells the truth, one more apply gets there, and traffic that was protected before
+    and after never leaves in the clear meanwhile"""
+    seed = int(os.environ.get('IOSCC_SEED', time.time_ns() & 0xffffffff))
+    rng = random.Random(seed)
+    binary = IOSCC.replace('asan', 'release')
+    with Lab() as l:
+        r = Router(l, lan='10.2.100.1/16')
+        base = many(400)
+        forms = [base, many(200), base.replace('203.0.0.', '203.0.7.'),
+                 base.replace(' permit ip 10.2.0.0 0.0.255.255 10.64.3.0', ' deny ip host 10.2.9.9 10.64.3.0 0.0.0.255\n permit ip 10.2.0.0 0.0.255.255 10.64.3.0')]
+        paths = [write(r, 'k%d.cfg' % i, t) for i, t in enumerate(forms)]
+        state = os.path.join(r.dir, 'state')
+
+        def command(*args):
+            return ['ip', 'netns', 'exec', r.node.name, binary, args[0], '--state-dir', state, *args[1:]]
+        subprocess.run(command('apply', paths[0]), check=True, capture_output=True)
+        start = time.monotonic()
+        subprocess.run(command('apply', paths[1]), check=True, capture_output=True)
+        span = time.monotonic() - start
+        r.knows('10.2.0.9')
+        stop, clear = threading.Event(), []
+
+        def traffic():
+            # the tenth spoke is in every form
+            p = frame(mac(r.node, 'eth1'), mac(r.h, 'lan'), ip_packet('10.2.0.9', '10.64.9.5', 17, 7, 7, ident=7))
+            while not stop.is_set():
+                r.inside.send(p)
+                clear.extend(f for f in drain(r.outside) if parse(f) and parse(f)[1] == '10.64.9.5')
+                time.sleep(0.0005)
+        t = threading.Thread(target=traffic)
+        t.start()
+        try:
+            killed_ones = 0
+            n = at = 0
+            while killed_ones < rounds:
+                n, at = n + 1, (at + 1 + rng.randrange(len(paths) - 1)) % len(paths)
+                path = paths[at]
+                p = subprocess.Popen(command('apply', path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(rng.random() * span)
+                p.send_signal(signal.SIGKILL)
+                p.wait()
+                killed_ones += p.returncode == -9
+                status = subprocess.run(command('status'), capture_output=True, text=True)
+                differs = 'Not in sync' in status.stdout or 'interrupted' in status.stdout
+                need(status.returncode == (1 if differs else 0), lambda: 'seed %d: %s' % (seed, status))
+                if not differs:  # it says all is well: then a plan of what it says is applied finds nothing to do
+                    named = re.match(r'(\S+),', status.stdout)[1]
+                    need(subprocess.run(command('plan', named), capture_output=True).returncode == 0, 'seed %d: status lies' % seed)
+                if n % 10 == 0:
+                    done = subprocess.run(command('apply', path), capture_output=True, text=True)
+                    need(done.returncode == 0, lambda: 'seed %d: %s' % (seed, done))
+                    need(subprocess.run(command('plan', path), capture_output=True).returncode == 0, 'seed %d: apply did not get there' % seed)
+        finally:
+            stop.set()
+            t.join()
+        need(not clear, 'seed %d: %d packets in the clear' % (seed, len(clear)))
+
+
+def tests():
+    for f in (edits, drift, refusals, no_privilege, no_esp, confirm, locked, only, killed):
+        yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
+
+
+if __name__ == '__main__':
+    for name, f in tests():
+        if len(sys.argv) < 2 or any(a in name for a in sys.argv[1:]):
+            start = time.monotonic()
+            try:
+                f()
+                print('ok', name, '%.1f s' % (time.monotonic() - start))
+            except AssertionError as e:
+                print('FAILED', name, e)
