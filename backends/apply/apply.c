@@ -30,7 +30,8 @@ static const char *advice(int error, const char *extack)
     case -EEXIST:
         return "an object with this identity belongs to somebody else: see ip xfrm policy, ip xfrm state";
     case -ENOSYS:
-        return "this kernel lacks the cipher or hash: enable it (CONFIG_CRYPTO_DES, _AES, _MD5, _SHA1, _SHA256, _SHA512, "
+        return "this kernel lacks the cipher or hash: enable it (CONFIG_CRYPTO_DES, _AES, _MD5, _SHA1, _SHA256, "
+               "_SHA512, "
                "_NULL, _CBC, _GCM …)";
     case -EOPNOTSUPP:
         return "this kernel lacks it: CONFIG_XFRM_USER and CONFIG_NF_TABLES with its NAT, log and xfrm expressions are "

@@ -3,8 +3,22 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "backends/apply/apply.h"
+
+static unsigned mtu_of(const char name[static IF_NAME_MAX + 1])
+{
+    struct ifreq r = {0};
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (s < 0)
+        return 0;
+    memcpy(r.ifr_name, name, sizeof r.ifr_name);
+    unsigned mtu = ioctl(s, SIOCGIFMTU, &r) == 0 ? (unsigned)r.ifr_mtu : 0;
+    close(s);
+    return mtu;
+}
 
 static struct host_link *link_named(struct arena *ar, struct ptrlist *links, const char *name)
 {
@@ -15,6 +29,7 @@ static struct host_link *link_named(struct arena *ar, struct ptrlist *links, con
     struct host_link *l = ARENA_NEW(ar, struct host_link);
     strncpy(l->name, name, IF_NAME_MAX);
     l->index = if_nametoindex(name);
+    l->mtu = mtu_of(l->name);
     ptrlist_add(ar, links, l);
     return l;
 }

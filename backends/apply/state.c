@@ -101,6 +101,39 @@ static void read_sas(struct state *s, const json_t *list)
     }
 }
 
+/* `clear crypto sa counters`: the kernel cannot set counters back, so what they were then is subtracted. */
+static void read_bases(struct state *s, const json_t *list)
+{
+    size_t i;
+    json_t *o;
+    json_array_foreach(list, i, o)
+    {
+        const char *dst = json_string_value(json_object_get(o, "destination"));
+        struct xfrm_sa *sa = ARENA_NEW(s->arena, struct xfrm_sa);
+        if (!dst || !addr_parse(str_lit(dst), &sa->dst))
+            continue;
+        sa->spi = (uint32_t)json_integer_value(json_object_get(o, "spi"));
+        sa->proto = (uint8_t)json_integer_value(json_object_get(o, "protocol"));
+        sa->count.added_s = (uint64_t)json_integer_value(json_object_get(o, "added"));
+        sa->count.packets = (uint64_t)json_integer_value(json_object_get(o, "packets"));
+        sa->count.replay_errors = (uint32_t)json_integer_value(json_object_get(o, "errors"));
+        ptrlist_add(s->arena, &s->bases, sa);
+    }
+}
+
+static json_t *bases_json(const struct state *s)
+{
+    json_t *list = json_array();
+    char t[ADDR_TEXT_MAX];
+    PTRLIST_FOR (struct xfrm_sa, sa, &s->bases) {
+        json_array_append_new(list, json_pack("{s:s,s:I,s:i,s:I,s:I,s:I}", "destination", addr_text(&sa->dst, t), "spi",
+                                              (json_int_t)sa->spi, "protocol", (int)sa->proto, "added",
+                                              (json_int_t)sa->count.added_s, "packets", (json_int_t)sa->count.packets,
+                                              "errors", (json_int_t)sa->count.replay_errors));
+    }
+    return list;
+}
+
 static int read_state(struct state *s, const char **why)
 {
     json_error_t error;
@@ -120,6 +153,7 @@ static int read_state(struct state *s, const char **why)
     read_config(s, json_object_get(o, "current"), &s->current);
     read_config(s, json_object_get(o, "previous"), &s->previous);
     read_sas(s, json_object_get(o, "sas"));
+    read_bases(s, json_object_get(o, "counter_bases"));
     const json_t *t = json_object_get(o, "kernel_thresholds");
     for (size_t i = 0; i < 4; i++)
         s->thresholds[i / 2][i % 2] = (uint8_t)json_integer_value(json_array_get(t, i));
@@ -163,11 +197,11 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o}", "format", FORMAT, "applying", s->applying, "applied",
+    return json_pack("{s:i,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o}", "format", FORMAT, "applying", s->applying, "applied",
                      (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "current",
                      config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
                      "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
-                     s->thresholds[1][1], "sas", sas);
+                     s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */

@@ -31,6 +31,7 @@ struct state {
     struct state_config current, previous;
     bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
     struct ptrlist sas;         /* struct xfrm_sa_id */
+    struct ptrlist bases;       /* struct xfrm_sa: counters of SAs when they were cleared */
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */
 };

@@ -33,8 +33,8 @@ void netlink_close(struct netlink *n);
 /* Messages waiting to be sent. */
 struct netlink_batch {
     struct buf bytes;
-    uint32_t n;         /* messages */
-    uint32_t first_seq; /* message i has first_seq + i */
+    uint32_t n;          /* messages */
+    uint32_t first_seq;  /* message i has first_seq + i */
     uint32_t unanswered; /* so many at the end are never answered (the end mark of a nfnetlink batch) */
 };
 /* Room for one message of at most `max` bytes at the end of the batch, NULL when memory is out: a header with type and

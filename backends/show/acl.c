@@ -3,16 +3,47 @@
 #include "backends/ios/acl.h"
 #include "backends/show/show.h"
 
+/* Matches are counted by rules and set elements whose comment names the line. */
+static void count_rules(const struct nft_held *h, const char *comment, uint64_t *n)
+{
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
+            if (r->comment && strcmp(r->comment, comment) == 0)
+                *n += r->packets;
+        }
+    }
+    PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
+        PTRLIST_FOR (struct nft_held_element, e, &s->elements) {
+            if (e->comment && strcmp(e->comment, comment) == 0)
+                *n += e->packets;
+        }
+    }
+}
+
+static void matches(struct buf *b, const struct show_filter *f, const struct acl *l, const struct ace *a)
+{
+    uint64_t n = 0;
+    struct buf comment = {0};
+    if (!f->live || !f->live->filter)
+        return;
+    buf_printf(&comment, "acl " STR_FMT " %u", STR_ARG(l->name.s), a->seq);
+    buf_putc(&comment, '\0');
+    if (!comment.failed)
+        count_rules(f->live->filter, comment.p, &n);
+    buf_free(&comment);
+    if (n)
+        buf_printf(b, " (%llu match%s)", (unsigned long long)n, n == 1 ? "" : "es");
+}
+
 static void standard_line(struct buf *b, const struct ace *a)
 {
     buf_printf(b, "    %u %s ", a->seq, a->permit ? "permit" : "deny  ");
     ios_ace_end(b, &a->src, true);
     if (a->log)
         buf_puts(b, " log");
-    buf_putc(b, '\n');
 }
 
-static void one_list(struct buf *b, const struct acl *l)
+static void one_list(struct buf *b, const struct acl *l, const struct show_filter *f)
 {
     static const char *const heads[] = {
         [ACL_EXTENDED] = "Extended IP", [ACL_STANDARD] = "Standard IP", [ACL_IPV6] = "IPv6"};
@@ -23,6 +54,8 @@ static void one_list(struct buf *b, const struct acl *l)
             continue;
         if (kind == ACL_STANDARD) {
             standard_line(b, a);
+            matches(b, f, l, a);
+            buf_putc(b, '\n');
             continue;
         }
         if (kind == ACL_IPV6)
@@ -30,6 +63,7 @@ static void one_list(struct buf *b, const struct acl *l)
         else
             buf_printf(b, "    %u %s ", a->seq, a->permit ? "permit" : "deny");
         ios_ace(b, a, kind);
+        matches(b, f, l, a);
         if (kind == ACL_IPV6)
             buf_printf(b, " sequence %u", a->seq);
         buf_putc(b, '\n');
@@ -42,20 +76,30 @@ void show_access_lists(struct buf *b, const struct ir_config *c, const struct sh
     for (size_t k = 0; k < 3; k++)
         PTRLIST_FOR (struct acl, l, &c->acls) {
             if (l->kind.v == order[k] && (!f->name.len || str_eq(l->name.s, f->name)))
-                one_list(b, l);
+                one_list(b, l, f);
         }
 }
 
 const struct show_command show_commands[] = {
-    {{"crypto", "map"}, {"interface", "tag"}, show_crypto_map, "show crypto map [interface IF | tag NAME]"},
-    {{"crypto", "dynamic-map"}, {"tag"}, show_dynamic_map, "show crypto dynamic-map [tag NAME]"},
+    {{"crypto", "map"}, {"interface", "tag"}, show_crypto_map, "show crypto map [interface IF | tag NAME]", false},
+    {{"crypto", "dynamic-map"}, {"tag"}, show_dynamic_map, "show crypto dynamic-map [tag NAME]", false},
     {{"crypto", "ipsec", "transform-set"},
      {"tag", ""},
      show_transform_sets,
-     "show crypto ipsec transform-set [tag NAME]"},
-    {{"crypto", "ipsec", "security-association"}, {NULL}, show_sa_lifetime, "show crypto ipsec security-association"},
-    {{"crypto", "ikev2", "proposal"}, {""}, show_ikev2_proposals, "show crypto ikev2 proposal [NAME]"},
-    {{"crypto", "isakmp", "policy"}, {NULL}, show_isakmp_policies, "show crypto isakmp policy"},
-    {{"access-lists"}, {""}, show_access_lists, "show access-lists [NAME]"},
-    {{NULL}, {NULL}, NULL, NULL},
+     "show crypto ipsec transform-set [tag NAME]",
+     false},
+    {{"crypto", "ipsec", "sa"},
+     {"interface", "map", "peer", "detail"},
+     show_ipsec_sa,
+     "show crypto ipsec sa [interface IF | map NAME | peer A | detail]",
+     true},
+    {{"crypto", "ipsec", "security-association"},
+     {NULL},
+     show_sa_lifetime,
+     "show crypto ipsec security-association",
+     false},
+    {{"crypto", "ikev2", "proposal"}, {""}, show_ikev2_proposals, "show crypto ikev2 proposal [NAME]", false},
+    {{"crypto", "isakmp", "policy"}, {NULL}, show_isakmp_policies, "show crypto isakmp policy", false},
+    {{"access-lists"}, {""}, show_access_lists, "show access-lists [NAME]", false},
+    {{NULL}, {NULL}, NULL, NULL, false},
 };

@@ -6,19 +6,35 @@
 #ifndef IOSCC_BACKENDS_SHOW_SHOW_H
 #define IOSCC_BACKENDS_SHOW_SHOW_H
 
+#include "backends/nftables/kernel.h"
+#include "backends/xfrm/kernel.h"
 #include "compiler/ir/ir.h"
+
+/* The host the configuration is applied to, for what the text alone does not say. */
+struct show_live {
+    const struct target *target;
+    const struct xfrm_kernel *sas;
+    const struct nft_held *filter;
+    /* An SA's counters when they were cleared, or NULL. */
+    const struct xfrm_sa *(*base)(const struct show_live *l, const struct xfrm_sa *s);
+    const void *base_arg;
+};
 
 /* Restricts what is printed; NULL or empty: everything. */
 struct show_filter {
     struct str name;      /* tag, list, proposal … */
     struct str interface; /* canonical name */
+    struct str map, peer;
+    bool detail;
+    const struct show_live *live; /* NULL: from the text alone */
 };
 
 struct show_command {
     const char *words[4];    /* keywords, NULL-terminated; abbreviations are resolved among all commands */
-    const char *selector[3]; /* keywords that may follow, each with a value: "tag", "interface"; "" = a bare value */
+    const char *selector[5]; /* keywords that may follow, each with a value: "tag", "interface"; "" = a bare value */
     void (*print)(struct buf *out, const struct ir_config *c, const struct show_filter *f);
     const char *summary;
+    bool live_only; /* needs the host */
 };
 extern const struct show_command show_commands[]; /* ends with print NULL */
 
@@ -28,6 +44,7 @@ void show_transform_sets(struct buf *out, const struct ir_config *c, const struc
 void show_ikev2_proposals(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 void show_isakmp_policies(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 void show_access_lists(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_ipsec_sa(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 void show_sa_lifetime(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 
 #endif

@@ -23,6 +23,7 @@ struct host_address {
 struct host_link {
     char name[IF_NAME_MAX + 1];
     uint32_t index;           /* of the kernel; 0 if it is not there (compiling for another host) */
+    unsigned mtu;             /* bytes; 0: not known */
     struct ptrlist addresses; /* struct host_address */
 };
 

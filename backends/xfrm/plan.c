@@ -3,12 +3,13 @@
  * The policies of crypto maps.
  *
  * Outbound, each rule of a map's flattened list becomes a policy bound to the interface the map is on. For IPv6 that is
- * not enough: the kernel looks up what the host itself sends before it knows the way out, and a bound policy would let it
- * go in the clear. IPv6 policies are therefore not bound; with several IPv6 maps bound ones stand before them. Inbound, the
- * kernel knows the interface of no packet (linux: `in` sees lo, `fwd` the way out), so one list of mirrored policies
- * serves all interfaces, and they are the second wall: the first, exact for each interface, is the packet filter's
- * (backends/nftables). Where a rule's remote networks contain its own local ones (`permit ip 10.1.0.0 0.0.255.255
- * any`), mirrored packets may as well come from the inside; for just those the inbound template is optional.
+ * not enough: the kernel looks up what the host itself sends before it knows the way out, and a bound policy would let
+ * it go in the clear. IPv6 policies are therefore not bound; with several IPv6 maps bound ones stand before them.
+ * Inbound, the kernel knows the interface of no packet (linux: `in` sees lo, `fwd` the way out), so one list of
+ * mirrored policies serves all interfaces, and they are the second wall: the first, exact for each interface, is the
+ * packet filter's (backends/nftables). Where a rule's remote networks contain its own local ones (`permit ip 10.1.0.0
+ * 0.0.255.255 any`), mirrored packets may as well come from the inside; for just those the inbound template is
+ * optional.
  */
 #include "backends/xfrm/plan.h"
 

@@ -5,12 +5,14 @@
 
 #include "backends/show/show.h"
 #include "compiler/cli/cli.h"
+#include "compiler/cli/live.h"
 #include "compiler/cli/load.h"
 
-enum { OPT_CONFIG, OPT_DEVICE };
+enum { OPT_CONFIG, OPT_DEVICE, OPT_STATE };
 static const struct cli_option options[] = {
-    [OPT_CONFIG] = {"config", 'c', "FILE", "the configuration; '-' for standard input"},
+    [OPT_CONFIG] = {"config", 'c', "FILE", "the configuration; '-' for standard input (else what is applied)"},
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a capture holds several (the first)"},
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state of apply is kept (/run/ioscc)"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -89,11 +91,19 @@ static int selectors(const struct command *c, const struct show_command *s, int 
 {
     if (n == 0)
         return EXIT_CLEAN;
-    for (int k = 0; k < 3 && s->selector[k]; k++) {
+    for (int k = 0; k < 5 && s->selector[k]; k++) {
         const char *sel = s->selector[k];
+        if (n == 1 && strcmp(sel, "detail") == 0 && fits(words[0], sel)) {
+            f->detail = true;
+            return EXIT_CLEAN;
+        }
         if (*sel && n == 2 && fits(words[0], sel)) {
             if (strcmp(sel, "interface") == 0)
                 f->interface = interface_named(u, words[1]);
+            else if (strcmp(sel, "map") == 0)
+                f->map = str_lit(words[1]);
+            else if (strcmp(sel, "peer") == 0)
+                f->peer = str_lit(words[1]);
             else
                 f->name = str_lit(words[1]);
             return EXIT_CLEAN;
@@ -136,15 +146,37 @@ static int print(const struct command *c, const struct show_command *s, int n, c
     return code;
 }
 
+/* The same for what is applied on this host, with what its kernel counts. */
+static int print_live(const struct command *c, const struct show_command *s, int n, char **rest, const char *dir)
+{
+    struct live l;
+    struct show_filter f = {0};
+    int code = live_open(&l, c, dir, -1);
+    if (code != EXIT_CLEAN)
+        return code;
+    f.live = &l.show;
+    code = selectors(c, s, n, rest, l.session.router, &f);
+    if (code == EXIT_CLEAN) {
+        struct buf b = {0};
+        s->print(&b, l.session.router, &f);
+        code = cli_write(stdout, &b) ? EXIT_CLEAN : EXIT_SYSTEM;
+        buf_free(&b);
+    }
+    session_close(&l.session);
+    return code;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
-    const char *config = NULL, *device = NULL, *value;
+    const char *config = NULL, *device = NULL, *dir = STATE_DIR_DEFAULT, *value;
     char *words[16];
     int n = 0, i = 1, k;
     while (i < argc) { /* options may stand before and after the words */
         while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
             if (k == OPT_CONFIG)
                 config = value;
+            else if (k == OPT_STATE)
+                dir = value;
             else
                 device = value;
         }
@@ -168,7 +200,9 @@ static int run(const struct command *c, int argc, char **argv)
         return EXIT_USAGE;
     }
     if (!config)
-        return cli_usage_error(c, "--config FILE is needed");
+        return print_live(c, s, n - used, words + used, dir);
+    if (s->live_only)
+        return cli_usage_error(c, "'%s' reads this host's kernel: leave --config out", s->summary);
     return print(c, s, n - used, words + used, config, device);
 }
 

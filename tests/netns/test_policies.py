@@ -189,6 +189,23 @@ def ipsec_input():
         need(len(re.findall(r'counter packets 1 bytes \d+ drop comment "from strangers"', rules)) == 4, rules)
 
 
+def live_show():
+    """show without --config: what is applied, with the kernel's counters"""
+    with Lab() as l:
+        r = Router(l)
+        need('nothing is applied' in r.ioscc('show', 'access-lists', ok=(2,)).stderr, 'before')
+        r.ioscc('apply', WIDE)
+        r.knows('10.2.0.9')
+        r.from_outside(*[ip_packet('203.0.113.77', '10.2.0.9', 6, 999, 22, ident=1, flags=0)] * 3)
+        r.settle(True)
+        text = r.ioscc('show', 'access-lists').stdout
+        need(' deny tcp any any eq 22 telnet (3 matches)' in text, text)
+        need('Crypto Map IPv4 "WIDE" 10 ipsec-isakmp' in r.ioscc('show', 'crypto', 'map').stdout, 'map')
+        text = r.ioscc('show', 'cry', 'ipsec', 'sa', 'interface', 'gi0/0').stdout
+        need('current outbound spi: 0x0(0)' in text and 'remote crypto endpt.: 192.0.2.77' in text, text)
+        need('no such' not in r.ioscc('clear', 'crypto', 'sa', 'peer', '192.0.2.1').stdout, 'clear')
+
+
 def full_tunnel():
     """`permit ip LAN any`: hosts inside still reach the router and one another; from outside nothing comes in clear"""
     cfg = open(PAIR).read().replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0 0.0.255.255\n!\nroute-map', ' permit ip 10.2.0.0 0.0.0.255 any\n!\nroute-map')
@@ -362,7 +379,7 @@ def kernel_agrees(rounds=60):
 
 
 def tests():
-    for f in (wide, masked_ports, one_pair, ipsec_input, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees):
+    for f in (wide, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 

@@ -104,7 +104,6 @@ while read -r number family mode words; do
 done < /test/cases
 # what a wiretap sends again is dropped
 sleep 1
-before=$(sed -n 's/XfrmInStateSeqError *//p' /dev/null)
 tail=$(ip netns exec b sed -n 's/^XfrmInStateSeqError[ \t]*//p' /proc/net/xfrm_stat)
 ip netns exec a tcpdump -Z root -U -n -c 1 -i eth0 -Q out -w /tmp/one.pcap 'ip proto 50' 2>/dev/null &
 sleep 1
@@ -115,7 +114,25 @@ ip netns exec a /test/resend /tmp/one.pcap eth0 3 || say "resend: $?"
 sleep 1
 now=$(ip netns exec b sed -n 's/^XfrmInStateSeqError[ \t]*//p' /proc/net/xfrm_stat)
 [ $((now - tail)) = 3 ] || say "replayed packets: $tail then $now errors"
-# a key that is not the peer's: nothing passes, and nothing passes in the clear
+# what the router's commands print and do
+S="--state-dir /run/a"
+in_a() { ip netns exec a "$@"; }
+in_a ioscc show crypto ipsec sa $S > /tmp/out 2>&1
+grep -q '#pkts encaps: 2, #pkts encrypt: 2, #pkts digest: 2' /tmp/out || { say "show crypto ipsec sa: counters"; cat /tmp/out; }
+grep -q 'local  ident (addr/mask/prot/port): (10.1.0.0/255.255.0.0/0/0)' /tmp/out || say "show crypto ipsec sa: ident"
+grep -q 'transform: esp-des esp-sha256-hmac ,' /tmp/out || say "show crypto ipsec sa: transform"
+in_a ioscc clear crypto sa counters $S || say "clear counters"
+in_a ioscc show crypto ipsec sa $S | grep -q '#pkts encaps: 0,' || say "counters are not cleared"
+ip netns exec ha ping -c 1 -W 3 10.2.0.9 > /dev/null 2>&1 || say "after clear counters: no tunnel"
+in_a ioscc show crypto ipsec sa $S | grep -q '#pkts encaps: 1,' || say "counters after clear"
+in_a ioscc show crypto ipsec sa peer 192.0.2.2 $S | grep -q 'pkts encaps' || say "peer"
+in_a ioscc show crypto ipsec sa peer 192.0.2.3 $S | grep -q 'pkts encaps' && say "another peer"
+for n in a b; do ip netns exec $n ioscc clear crypto sa --state-dir /run/$n | grep -q '2 SAs cleared, 2 of them manual and back' || say "clear crypto sa"; done
+[ "$(ip -n a -s xfrm state | grep -c ' 0(bytes), 0(packets)')" = 2 ] || say "clear crypto sa: they did not start anew"
+ip netns exec ha ping -c 1 -W 3 10.2.0.9 > /dev/null 2>&1 || say "after clear crypto sa: no tunnel"
+for n in a b; do ip netns exec $n ioscc clear crypto sa map NONE --state-dir /run/$n | grep -q '^0 SAs' || say "clear map NONE"; done
+in_a ioscc clear crypto sa entry 192.0.2.2 esp 1001 $S | grep -q '^2 SAs' || say "clear entry"
+in_a ioscc status $S > /dev/null || say "status after clear"
 for n in a b; do ip netns exec $n ioscc remove --state-dir /run/$n > /dev/null || say "remove"; done
 [ -z "$(ip -n a xfrm state)$(ip -n a xfrm policy | grep -v socket)" ] || say "remove left something"
 kill %1 %2; sleep 1

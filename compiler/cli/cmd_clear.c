@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * ioscc clear crypto sa [peer A | map NAME | entry DEST PROTO SPI | counters] (guide, clear crypto sa). Manual SAs come
+ * back at once, with fresh sequence numbers; those that IKE made come back when traffic asks for them.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "compiler/cli/live.h"
+
+enum { OPT_STATE, OPT_WAIT };
+static const struct cli_option options[] = {
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state of apply is kept (/run/ioscc)"},
+    [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    {NULL, 0, NULL, NULL},
+};
+
+struct which {
+    const char *map;
+    struct ip_addr peer, dst;
+    uint8_t proto;
+    uint32_t spi;
+    bool counters;
+};
+
+/* The words behind `crypto sa`; the guide prints `sa` once more before map and entry. */
+static bool parse(int n, char **w, struct which *q)
+{
+    if (n > 0 && strcmp(w[0], "sa") == 0)
+        n--, w++;
+    if (n == 0)
+        return true;
+    if (n == 1 && str_prefix_of(str_lit(w[0]), "counters"))
+        return q->counters = true;
+    if (n == 2 && str_prefix_of(str_lit(w[0]), "map")) {
+        q->map = w[1];
+        return true;
+    }
+    if (n == 2 && str_prefix_of(str_lit(w[0]), "peer"))
+        return addr_parse(str_lit(w[1]), &q->peer);
+    if (n != 4 || !str_prefix_of(str_lit(w[0]), "entry") || !addr_parse(str_lit(w[1]), &q->dst))
+        return false;
+    q->proto = strcmp(w[2], "ah") == 0 ? IPPROTO_AH : strcmp(w[2], "esp") == 0 ? IPPROTO_ESP : 0;
+    char *end;
+    unsigned long v = strtoul(w[3], &end, 0);
+    q->spi = (uint32_t)v;
+    return q->proto && *end == '\0' && v > 0 && v <= UINT32_MAX;
+}
+
+static const struct target_map *map_of(const struct live *l, uint32_t reqid)
+{
+    PTRLIST_FOR (struct target_map, m, &l->session.apply.target.maps) {
+        PTRLIST_FOR (struct target_line, t, &m->lines) {
+            if (t->reqid == reqid)
+                return m;
+        }
+    }
+    return NULL;
+}
+
+/* `entry` names one SA; what goes is all that was made together with it, both directions. */
+static uint32_t reqid_of_entry(const struct live *l, const struct which *q)
+{
+    PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
+        if (s->spi == q->spi && s->proto == q->proto && addr_eq(&s->dst, &q->dst) && map_of(l, s->reqid))
+            return s->reqid;
+    }
+    return 0;
+}
+
+static bool selected(const struct live *l, const struct which *q, const struct xfrm_sa *s, uint32_t entry_reqid)
+{
+    const struct target_map *m = map_of(l, s->reqid);
+    if (!m)
+        return false; /* not of a line of ours */
+    if (q->map)
+        return str_is(m->map->name.s, q->map);
+    if (q->peer.family)
+        return addr_eq(&s->src, &q->peer) || addr_eq(&s->dst, &q->peer);
+    return !q->spi || s->reqid == entry_reqid;
+}
+
+static const struct xfrm_sa *manual_of(const struct live *l, const struct xfrm_sa *s)
+{
+    PTRLIST_FOR (struct xfrm_sa, w, &l->session.apply.xfrm.sas) {
+        if (w->spi == s->spi && w->proto == s->proto && addr_eq(&w->dst, &s->dst))
+            return w;
+    }
+    return NULL;
+}
+
+static int clear_counters(struct live *l)
+{
+    struct state *st = &l->session.state;
+    st->bases.n = 0;
+    PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
+        if (!map_of(l, s->reqid))
+            continue;
+        s->count.replay_errors += s->count.integrity_errors;
+        ptrlist_add(st->arena, &st->bases, s);
+    }
+    return state_save(st) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+}
+
+static int clear_sas(struct live *l, const struct which *q)
+{
+    struct netlink *n = &l->session.apply.xfrm_link;
+    struct netlink_batch b = {0};
+    uint32_t gone = 0, back = 0, failed = 0, reqid = q->spi ? reqid_of_entry(l, q) : 0;
+    bool ok = true;
+    PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
+        if (!selected(l, q, s, reqid))
+            continue;
+        const struct xfrm_sa *again = manual_of(l, s);
+        ok &= xfrm_put_sa_delete(n, &b, s) && (!again || xfrm_put_sa(n, &b, again));
+        gone++;
+        back += again != NULL;
+    }
+    int r = !ok ? -1 : gone ? netlink_send(n, &b, 0, 0, NULL, NULL, &failed) : 0;
+    netlink_batch_free(&b);
+    if (r < 0) {
+        fprintf(stderr, "ioscc clear: the kernel refused: %s %s\n", ok ? strerror(-r) : "out of memory", n->extack);
+        return EXIT_SYSTEM;
+    }
+    printf("%u SAs cleared, %u of them manual and back.\n", gone, back);
+    return q->spi && !gone ? EXIT_FINDINGS : EXIT_CLEAN;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    const char *dir = STATE_DIR_DEFAULT, *value;
+    char *words[8];
+    int n = 0, i = 1, k, wait_s = 10;
+    while (i < argc) {
+        while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
+            if (k == OPT_STATE)
+                dir = value;
+            else
+                wait_s = atoi(value) > 0 ? atoi(value) : 0;
+        }
+        if (k != CLI_END)
+            return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
+        if (i < argc && n == 8)
+            return cli_usage_error(c, "too many words");
+        if (i < argc)
+            words[n++] = argv[i++];
+    }
+    struct which q = {0};
+    if (n < 2 || !str_prefix_of(str_lit(words[0]), "crypto") || strcmp(words[1], "sa") != 0 ||
+        !parse(n - 2, words + 2, &q))
+        return cli_usage_error(c, "clear what? crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters]");
+    struct live l;
+    int code = live_open(&l, c, dir, wait_s);
+    if (code != EXIT_CLEAN)
+        return code;
+    code = q.counters ? clear_counters(&l) : clear_sas(&l, &q);
+    session_close(&l.session);
+    return code;
+}
+
+const struct command cmd_clear = {
+    "clear",
+    "[OPTION…] crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters]",
+    "Removes SAs of what is applied, as the router's command does; manual ones come back at once.",
+    options,
+    run,
+};
