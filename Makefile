@@ -5,6 +5,7 @@ CC       ?= gcc
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
 MANDIR   ?= $(PREFIX)/share/man
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
 VARIANT  ?= release
 B         = build/$(VARIANT)
 GEN       = build/gen
@@ -113,8 +114,9 @@ check-vm: ## the tests in a guest with real ESP (QEMU, no KVM needed)
 	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend
 	@python3 tests/run.py vm:
 
-bench: all ## throughput against a do-nothing flex scanner; prints ratios
+bench: all ## check against a do-nothing scanner, apply against ip -batch and nft -f; prints ratios
 	@python3 tests/bench/bench.py
+	@python3 tests/bench/apply.py
 
 fuzz: ## ten minutes of each fuzz target (SECONDS=600)
 	@sh tests/fuzz/run.sh $(or $(SECONDS),600)
@@ -125,6 +127,7 @@ fmt: ## lay the code out
 install: all docs/man/ioscc.1 ## install program and manual page
 	install -Dm755 $(IOSCC) $(DESTDIR)$(BINDIR)/ioscc
 	install -Dm644 docs/man/ioscc.1 $(DESTDIR)$(MANDIR)/man1/ioscc.1
+	install -Dm644 packaging/systemd/ioscc-apply.service $(DESTDIR)$(UNITDIR)/ioscc-apply.service
 
 docs/man/ioscc.1: docs/man/ioscc.1.scd
 	scdoc < $< > $@

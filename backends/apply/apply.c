@@ -80,45 +80,78 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     return 0;
 }
 
-/* With --only the other half is left as it is: its plan is then not compared at all. */
-static int compare_xfrm(struct apply *a, const struct state *s)
+static int read_failed(struct kernel_reader *k, int error, const char *what)
 {
-    int r = xfrm_kernel_read(&a->xfrm_link, a->arena, &a->xfrm_held);
-    if (r < 0)
-        return fail(a, r, "cannot read the kernel's IPsec policies", &a->xfrm_link);
-    memcpy(a->xfrm.threshold_base, s->thresholds, sizeof s->thresholds);
-    xfrm_diff_build(&a->xfrm_diff, &a->xfrm, &a->xfrm_held, &s->sas);
-    return 0;
+    k->what = what;
+    return k->error = error;
 }
 
-static int compare_nft(struct apply *a)
+/* With --only the other half is left as it is: it is not even read. */
+static void *read_kernel(void *arg)
 {
-    int r = nft_held_read(&a->nft_link, a->arena, &a->nft_held);
-    if (r < 0)
-        return fail(a, r, "cannot read the kernel's nftables", &a->nft_link);
-    r = nft_diff_build(&a->nft_link, &a->nft_diff, &a->nft, &a->nft_held);
+    struct apply *a = arg;
+    struct kernel_reader *k = &a->reader;
+    int r = 0;
+    if (k->want_xfrm && (r = xfrm_kernel_read(&a->xfrm_link, &k->arena, &a->xfrm_held)) < 0)
+        read_failed(k, r, "cannot read the kernel's IPsec policies");
+    else if (k->want_nft && (r = nft_held_read(&a->nft_link, &k->arena, &a->nft_held)) < 0)
+        read_failed(k, r, "cannot read the kernel's nftables");
+    return NULL;
+}
+
+void apply_begin(struct apply *a, const struct state_config *how)
+{
+    *a = (struct apply){.reader = {.want_xfrm = !how->only_nftables, .want_nft = !how->only_xfrm}};
+    struct kernel_reader *k = &a->reader;
+    int r;
+    if (!(k->has_arena = arena_init(&k->arena, SIZE_MAX)))
+        read_failed(k, -ENOMEM, "cannot read the kernel's tables");
+    else if ((r = netlink_open(&a->xfrm_link, NETLINK_XFRM)) < 0)
+        read_failed(k, r, "cannot open the kernel's IPsec interface");
+    else if ((r = netlink_open(&a->nft_link, NETLINK_NETFILTER)) < 0)
+        read_failed(k, r, "cannot open the kernel's netfilter interface");
+    else if (pthread_create(&k->thread, NULL, read_kernel, a) == 0)
+        k->running = true;
+    else
+        read_kernel(a);
+}
+
+static int finish_reading(struct apply *a)
+{
+    struct kernel_reader *k = &a->reader;
+    if (k->running)
+        pthread_join(k->thread, NULL);
+    k->running = false;
+    if (!k->error)
+        return 0;
+    const struct netlink *n = strstr(k->what, "nf") ? &a->nft_link : &a->xfrm_link;
+    return fail(a, k->error, k->what, n->socket ? n : NULL);
+}
+
+static int compare(struct apply *a, const struct state *s)
+{
+    int r = 0;
+    if (a->reader.want_xfrm) {
+        memcpy(a->xfrm.threshold_base, s->thresholds, sizeof s->thresholds);
+        xfrm_diff_build(&a->xfrm_diff, &a->xfrm, &a->xfrm_held, &s->sas);
+    }
+    if (a->reader.want_nft)
+        r = nft_diff_build(&a->nft_link, &a->nft_diff, &a->nft, &a->nft_held);
     return r < 0 ? fail(a, r, "cannot build the nftables batch", NULL) : 0;
 }
 
 int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
                   const struct state *s, struct diag_list *diags)
 {
-    *a = (struct apply){.arena = ar};
-    a->xfrm.arena = a->nft.arena = ar;
+    a->arena = a->xfrm.arena = a->nft.arena = ar;
     int r = host_links_read(ar, &a->ifs.links);
     if (r < 0)
         return fail(a, r, "cannot read the host's interfaces", NULL);
     if (c && (r = plan_for(a, c, how, diags)) < 0)
         return r;
-    if ((r = netlink_open(&a->xfrm_link, NETLINK_XFRM)) < 0)
-        return fail(a, r, "cannot open the kernel's IPsec interface", NULL);
-    if ((r = netlink_open(&a->nft_link, NETLINK_NETFILTER)) < 0)
-        return fail(a, r, "cannot open the kernel's netfilter interface", NULL);
-    if (!how->only_nftables)
-        r = compare_xfrm(a, s);
-    if (r == 0 && !how->only_xfrm)
-        r = compare_nft(a);
-    return r;
+    a->xfrm.arena = a->nft.arena = ar;
+    r = finish_reading(a);
+    return r < 0 ? r : compare(a, s);
 }
 
 bool apply_needed(const struct apply *a)
@@ -128,9 +161,13 @@ bool apply_needed(const struct apply *a)
 
 void apply_end(struct apply *a)
 {
+    if (a->reader.running)
+        pthread_join(a->reader.thread, NULL);
     nft_diff_free(&a->nft_diff);
     netlink_close(&a->xfrm_link);
     netlink_close(&a->nft_link);
+    if (a->reader.has_arena)
+        arena_free(&a->reader.arena);
 }
 
 /* ---- doing it ---- */
@@ -176,21 +213,17 @@ int apply_run(struct apply *a)
 /* In the child: everything is new there, whatever the host has. */
 static int rehearse_here(struct apply *a)
 {
-    struct apply b = {.arena = a->arena};
+    struct apply b; /* stays where it is: its thread knows the place */
     const struct state nothing = {0};
+    const struct state_config how = {.only_xfrm = !a->reader.want_nft, .only_nftables = !a->reader.want_xfrm};
+    apply_begin(&b, &how);
     b.xfrm = a->xfrm;
     b.nft = a->nft;
-    int r = netlink_open(&b.xfrm_link, NETLINK_XFRM);
+    int r = finish_reading(&b);
     if (r == 0)
-        r = netlink_open(&b.nft_link, NETLINK_NETFILTER);
-    if (r == 0)
-        r = compare_xfrm(&b, &nothing);
-    if (r == 0)
-        r = compare_nft(&b);
+        r = compare(&b, &nothing);
     if (r == 0)
         r = apply_run(&b);
-    if (r < 0 && !b.error[0])
-        fail(&b, r, "cannot reach the kernel", NULL);
     memcpy(a->error, b.error, sizeof a->error);
     apply_end(&b);
     return r;

@@ -7,10 +7,22 @@
 #ifndef IOSCC_BACKENDS_APPLY_APPLY_H
 #define IOSCC_BACKENDS_APPLY_APPLY_H
 
+#include <pthread.h>
+
 #include "backends/apply/state.h"
 #include "backends/nftables/kernel.h"
 
+/* The kernel's objects are read by a thread of its own while the configuration is read. */
+struct kernel_reader {
+    pthread_t thread;
+    struct arena arena; /* holds what was read */
+    bool want_xfrm, want_nft, running, has_arena;
+    int error;        /* negative errno */
+    const char *what; /* that could not be done */
+};
+
 struct apply {
+    struct kernel_reader reader;
     struct arena *arena;
     struct if_map ifs;
     struct target target;
@@ -27,9 +39,13 @@ struct apply {
 /* The host's interfaces and addresses. Returns 0 or a negative errno. */
 int host_links_read(struct arena *ar, struct ptrlist *links);
 
+/* Opens the kernel's interfaces and begins to read what `how` is about. Always succeeds: errors are told by
+ * apply_prepare(). `a` must not move afterwards. */
+void apply_begin(struct apply *a, const struct state_config *how);
+
 /*
- * Plans `c` (NULL: nothing) for this host as `how` says, reads the kernel, works out the steps. `s` tells which SAs are
- * ours. Findings go to `diags`. Returns 0, or a negative errno with a->error set.
+ * After apply_begin(). Plans `c` (NULL: nothing) for this host as `how` says, reads the kernel, works out the steps.
+ * `s` tells which SAs are ours. Findings go to `diags`. Returns 0, or a negative errno with a->error set.
  */
 int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
                   const struct state *s, struct diag_list *diags);

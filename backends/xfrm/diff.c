@@ -130,9 +130,17 @@ static void renumber(struct differ *x, struct xfrm_pol **w, struct xfrm_pol **ol
 
 static uint32_t free_index(struct differ *x, int dir)
 {
+    struct symtab *used = &x->used[dir];
+    if (used->cap == 0) { /* only a plan that adds something needs to know the numbers that are taken */
+        symtab_reserve(x->ar, used, x->k->policies.n);
+        PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
+            if (k->dir == dir)
+                symtab_put(x->ar, used, STR_EMPTY, k->index, k);
+        }
+    }
     for (;;) {
         uint32_t i = XFRM_INDEX_OURS | (x->next[dir]++ & 0x1fffff) << 3 | (uint32_t)dir;
-        if (!symtab_get(&x->used[dir], STR_EMPTY, i))
+        if (!symtab_get(used, STR_EMPTY, i))
             return i;
     }
 }
@@ -190,6 +198,8 @@ static void one_direction(struct differ *x, int dir)
             continue;
         }
         old[i] = k;
+        if (k)
+            k->claimed = true;
         has[i] = k != NULL;
         number[i] = k ? k->priority : 0;
         matched += k != NULL;
@@ -209,23 +219,19 @@ static void one_direction(struct differ *x, int dir)
 
 static void policies(struct differ *x)
 {
+    symtab_reserve(x->ar, &x->held, x->k->policies.n);
     PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
         if (!k->index)
             continue; /* with a mark: another policy whatever its selector */
         symtab_put(x->ar, &x->held, sel_key(&k->sel), k->dir, k);
-        symtab_put(x->ar, &x->used[k->dir], STR_EMPTY, k->index, k);
     }
-    struct symtab stays = {0};
     static const enum xfrm_dir order[] = {XFRM_DIR_IN, XFRM_DIR_FWD, XFRM_DIR_OUT};
     for (int d = 0; d < XFRM_DIRS; d++) {
         one_direction(x, order[d]);
-        PTRLIST_FOR (struct xfrm_pol, w, &x->p->policies[order[d]]) {
-            symtab_put(x->ar, &stays, STR_EMPTY, w->index, w);
-        }
     }
     for (int clear = 1; clear >= 0; clear--)
         PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
-            if (!is_ours(k) || symtab_get(&stays, STR_EMPTY, k->index) || lets_clear(k) != (clear == 1))
+            if (!is_ours(k) || k->claimed || lets_clear(k) != (clear == 1))
                 continue;
             op(x, OP_POLICY_DELETE, NULL, k);
             x->d->removed++;

@@ -366,6 +366,8 @@ static void choose_thresholds(struct xfrm_plan *p)
             p->hash_threshold[v6] = (uint8_t)shortest[v6];
 }
 
+#define SLOW_PAIR 500
+
 /* Policies between one and the same pair of networks are a list to the kernel: it walks it for every packet. */
 static void look_for_slow_pairs(struct planner *x)
 {
@@ -383,7 +385,7 @@ static void look_for_slow_pairs(struct planner *x)
             *hit = probe;
             symtab_put(x->p->arena, &pairs, sel_key(&hit->addresses), 0, hit);
         }
-        if (++hit->n == 500)
+        if (++hit->n == SLOW_PAIR)
             diag_add(x->t->diags, D_LX_SLOW_PAIR, pol->line ? pol->line->span : pol->entry->span,
                      "this is the 500th policy between one pair of networks: the kernel searches such a list packet "
                      "by packet");
@@ -434,7 +436,11 @@ void xfrm_plan_build(struct xfrm_plan *p, struct target *t)
     *p = (struct xfrm_plan){.arena = t->arena};
     struct planner x = {.p = p, .t = t};
     all_settings(t);
-    uint32_t ipv6 = 0;
+    uint32_t ipv6 = 0, rules = 0;
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        rules += m->flat.n;
+    }
+    symtab_reserve(p->arena, &x.seen, rules * XFRM_DIRS);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         ipv6 += m->map->ipv6.v != 0;
         if (m->map->ipv6.v)
@@ -452,7 +458,8 @@ void xfrm_plan_build(struct xfrm_plan *p, struct target *t)
             one_map(&x, m, UNBOUND);
     }
     choose_thresholds(p);
-    look_for_slow_pairs(&x);
+    if (p->policies[XFRM_DIR_OUT].n >= SLOW_PAIR)
+        look_for_slow_pairs(&x);
     for (int d = 0; d < XFRM_DIRS; d++)
         xfrm_number(p, (enum xfrm_dir)d);
 }

@@ -39,6 +39,7 @@ struct xfrm_pol {
     uint32_t priority;          /* lower wins */
     uint32_t index;             /* marks our policies: 0x5c……, low three bits the direction */
     struct xfrm_tmpl tmpl[2];   /* in the order of application: ESP before AH */
+    bool claimed;               /* the kernel's: a policy of the plan is this one */
     const char *link;           /* name of sel.ifindex, NULL: any interface */
     const struct crypto_map *map;
     const struct crypto_map_entry *entry; /* where it comes from, NULL for what the kernel reported */

@@ -59,20 +59,33 @@ void *symtab_get(const struct symtab *t, struct str name, uint32_t num)
     return find(t, name, num, hash_of(name, num))->value;
 }
 
+static void grow(struct arena *a, struct symtab *t, uint32_t cap)
+{
+    struct symtab bigger = {.cap = cap};
+    bigger.slots = arena_array(a, bigger.cap, sizeof *bigger.slots);
+    for (uint32_t i = 0; i < t->cap; i++) {
+        struct symtab_slot *s = &t->slots[i];
+        if (s->value && s->value != &tombstone) {
+            *find(&bigger, s->name, s->num, s->hash) = *s;
+            bigger.n++;
+        }
+    }
+    *t = bigger;
+}
+
+void symtab_reserve(struct arena *a, struct symtab *t, uint32_t n)
+{
+    uint32_t cap = 16;
+    while (cap < 1u << 30 && (uint64_t)n * 3 + 3 >= (uint64_t)cap * 2)
+        cap *= 2;
+    if (cap > t->cap)
+        grow(a, t, cap);
+}
+
 void symtab_put(struct arena *a, struct symtab *t, struct str name, uint32_t num, void *value)
 {
-    if ((t->n + 1) * 3 >= t->cap * 2) {
-        struct symtab bigger = {.cap = t->cap ? t->cap * 2 : 16};
-        bigger.slots = arena_array(a, bigger.cap, sizeof *bigger.slots);
-        for (uint32_t i = 0; i < t->cap; i++) {
-            struct symtab_slot *s = &t->slots[i];
-            if (s->value && s->value != &tombstone) {
-                *find(&bigger, s->name, s->num, s->hash) = *s;
-                bigger.n++;
-            }
-        }
-        *t = bigger;
-    }
+    if ((t->n + 1) * 3 >= t->cap * 2)
+        grow(a, t, t->cap ? t->cap * 2 : 16);
     uint32_t h = hash_of(name, num);
     struct symtab_slot *s = find(t, name, num, h);
     if (!s->value)

@@ -27,6 +27,8 @@ void symtab_seed_init(void);
 void *symtab_get(const struct symtab *t, struct str name, uint32_t num);
 /* Adds or replaces. The name is not copied: it must live as long as the arena. */
 void symtab_put(struct arena *a, struct symtab *t, struct str name, uint32_t num, void *value);
+/* Makes room for n names, so that filling it does not grow it step by step. */
+void symtab_reserve(struct arena *a, struct symtab *t, uint32_t n);
 void symtab_del(struct symtab *t, struct str name, uint32_t num);
 
 #endif

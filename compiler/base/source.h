@@ -41,7 +41,8 @@ int source_from_memory(struct source *s, const char *name, const char *text, siz
 
 struct location source_locate(struct source *s, uint32_t off);
 
-/* Does this look like text at all? False for NUL bytes in the first 64 KiB or a high share of control bytes in the first 8. */
+/* Does this look like text at all? False for NUL bytes in the first 64 KiB or a high share of control bytes in the
+ * first 8. */
 bool source_is_text(const struct source *s);
 
 /* Wipes (keys stand in configurations) and frees. */

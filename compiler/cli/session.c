@@ -35,6 +35,8 @@ static void count(struct session *s)
 
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
+    apply_begin(&s->apply, how);
+    s->prepared = true;
     if (path) {
         int code = cli_load(s->command, path, &s->compiled);
         if (code != EXIT_CLEAN)
@@ -46,7 +48,6 @@ int session_plan(struct session *s, const char *path, const struct state_config 
     }
     struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);
-    s->prepared = true;
     if (s->loaded)
         count(s);
     if (r == 0)
