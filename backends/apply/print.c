@@ -110,17 +110,21 @@ static void op_line(struct buf *b, const struct xfrm_op *o)
     case OP_CLEAR_ADD:
         policy(b, '+', o->pol);
         break;
+    case OP_CLEAR_BACK:
     case OP_POLICY_UPDATE:
+    case OP_POLICY_BACK:
     case OP_CLEAR_UPDATE:
         policy(b, '~', o->pol);
         break;
+    case OP_CLEAR_DELETE:
     case OP_POLICY_DELETE:
         policy(b, '-', o->old_pol);
         break;
     case OP_THRESHOLD:
         buf_puts(b, "  ~ hash thresholds of the policy database, for the whole network namespace\n");
         break;
-    case OP_RENUMBER:
+    case OP_STRENGTHEN: /* its move, if it has one, is a step of its own */
+        policy(b, '~', o->pol);
         break;
     }
 }
@@ -210,14 +214,11 @@ static json_t *sa_json(const struct xfrm_sa *s)
 
 static json_t *op_json(const struct xfrm_op *o)
 {
-    static const char *const words[] = {
-        [OP_SA_DELETE_FIRST] = "remove", [OP_SA_ADD] = "add",          [OP_THRESHOLD] = "change",
-        [OP_RENUMBER] = "renumber",      [OP_POLICY_ADD] = "add",      [OP_POLICY_UPDATE] = "change",
-        [OP_CLEAR_ADD] = "add",          [OP_CLEAR_UPDATE] = "change", [OP_POLICY_DELETE] = "remove",
-        [OP_SA_DELETE] = "remove"};
+    bool adds = o->kind == OP_SA_ADD || o->kind == OP_POLICY_ADD || o->kind == OP_CLEAR_ADD;
+    const char *word = adds ? "add" : o->pol || o->kind == OP_THRESHOLD ? "change" : "remove";
     const struct xfrm_pol *p = o->pol ? o->pol : o->old_pol;
     const struct xfrm_sa *s = o->sa ? o->sa : o->old_sa;
-    json_t *x = json_pack("{s:s}", "action", words[o->kind]);
+    json_t *x = json_pack("{s:s}", "action", word);
     if (p)
         json_object_set_new(x, "policy", policy_json(p));
     else if (s)

@@ -6,7 +6,8 @@ struct differ {
     struct xfrm_plan *p;
     const struct xfrm_kernel *k;
     struct arena *ar;
-    struct symtab held; /* (selector bytes, direction) → the kernel's struct xfrm_pol */
+    const struct xfrm_band *band[XFRM_DIRS]; /* in which our policies are now; NULL: there are none */
+    struct symtab held;                      /* (selector bytes, direction) → the kernel's struct xfrm_pol */
     struct symtab used[XFRM_DIRS];
     uint32_t next[XFRM_DIRS]; /* next index to try */
     struct ptrlist by_kind[OP_SA_DELETE + 1];
@@ -94,38 +95,12 @@ static void longest_rising(struct arena *ar, const uint32_t *v, const bool *has,
 /* Numbers for the policies [from, to) between two that keep theirs. False if the gap is too narrow. */
 static bool fill_gap(struct xfrm_pol **w, uint32_t from, uint32_t to, uint32_t lo, uint32_t hi)
 {
-    uint32_t k = to - from, step;
-    if (k == 0)
-        return true;
-    if (hi == UINT32_MAX) { /* behind the last one */
-        step = 16;
-        if (lo + (uint64_t)step * k > XFRM_PRIORITY_LAST)
-            return false;
-    } else {
-        step = (hi - lo) / (k + 1);
-        if (step == 0)
-            return false;
-    }
+    uint32_t k = to - from, step = k ? (hi - lo) / (k + 1) : 0;
+    if (k && step == 0)
+        return false;
     for (uint32_t i = 0; i < k; i++)
-        w[from + i]->priority = lo + step * (i + 1);
+        w[from + i]->priority = lo + (step > 16 ? 16 : step) * (i + 1);
     return true;
-}
-
-/* All policies of a direction get the fresh plan's numbers. Those that move down go first to last, those that move up
- * last to first: the order between any two holds at every step. */
-static void renumber(struct differ *x, struct xfrm_pol **w, struct xfrm_pol **old, const bool *keep, uint32_t n)
-{
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t j = 0; j < n; j++) {
-            uint32_t i = pass ? n - 1 - j : j;
-            if (!keep[i] || w[i]->priority == old[i]->priority || (w[i]->priority < old[i]->priority) != (pass == 0))
-                continue;
-            struct xfrm_pol *moved = ARENA_NEW(x->ar, struct xfrm_pol);
-            *moved = *old[i];
-            moved->priority = w[i]->priority;
-            op(x, OP_RENUMBER, moved, old[i]);
-            old[i] = moved;
-        }
 }
 
 static uint32_t free_index(struct differ *x, int dir)
@@ -145,26 +120,41 @@ static uint32_t free_index(struct differ *x, int dir)
     }
 }
 
+/* A list lives in one band; false if the new policies do not fit between those that keep their numbers. */
 static bool place(struct xfrm_pol **w, struct xfrm_pol **old, const bool *keep, uint32_t n)
 {
-    uint32_t lo = XFRM_PRIORITY_FIRST - 1, from = 0;
+    const struct xfrm_band *band = NULL;
+    uint32_t lo = 0, from = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (!keep[i])
             continue;
-        if (old[i]->priority <= lo || !fill_gap(w, from, i, lo, old[i]->priority))
+        if (!band) {
+            band = xfrm_band_of(old[i]->priority);
+            lo = band ? band->first - 1 : 0;
+        }
+        if (!band || old[i]->priority <= lo || old[i]->priority > band->last ||
+            !fill_gap(w, from, i, lo, old[i]->priority))
             return false;
         lo = w[i]->priority = old[i]->priority;
         from = i + 1;
     }
-    return fill_gap(w, from, n, lo, UINT32_MAX);
+    return band && fill_gap(w, from, n, lo, band->last + 1);
 }
 
-/* Protection that moves back in the order waits in `down` (pairs of what shall be and what is). */
-static void one_policy(struct differ *x, struct xfrm_pol *w, struct xfrm_pol *old, struct ptrlist *down)
+static struct xfrm_pol *changed(struct differ *x, const struct xfrm_pol *content, uint32_t priority)
 {
+    struct xfrm_pol *p = ARENA_NEW(x->ar, struct xfrm_pol);
+    *p = *content;
+    p->priority = priority;
+    return p;
+}
+
+static void one_policy(struct differ *x, struct xfrm_pol *w, struct xfrm_pol *old)
+{
+    bool clear = lets_clear(w);
     if (!old) {
         w->index = free_index(x, w->dir);
-        op(x, lets_clear(w) ? OP_CLEAR_ADD : OP_POLICY_ADD, w, NULL);
+        op(x, clear ? OP_CLEAR_ADD : OP_POLICY_ADD, w, NULL);
         x->d->added++;
         return;
     }
@@ -174,12 +164,18 @@ static void one_policy(struct differ *x, struct xfrm_pol *w, struct xfrm_pol *ol
         return;
     }
     x->d->changed++;
-    if (!lets_clear(w) && w->priority > old->priority) {
-        ptrlist_add(x->ar, down, w);
-        ptrlist_add(x->ar, down, old);
-    } else {
-        op(x, lets_clear(w) ? OP_CLEAR_UPDATE : OP_POLICY_UPDATE, w, old);
+    bool was_clear = lets_clear(old), back = w->priority > old->priority;
+    if (was_clear && !clear) {
+        struct xfrm_pol *here = changed(x, w, old->priority);
+        op(x, OP_STRENGTHEN, here, old);
+        if (w->priority == old->priority)
+            return;
+        old = here;
     }
+    if (clear)
+        op(x, was_clear && back ? OP_CLEAR_BACK : OP_CLEAR_UPDATE, w, old);
+    else
+        op(x, back ? OP_POLICY_BACK : OP_POLICY_UPDATE, w, old);
 }
 
 static void one_direction(struct differ *x, int dir)
@@ -189,8 +185,6 @@ static void one_direction(struct differ *x, int dir)
     struct xfrm_pol **old = arena_array(x->ar, n + 1, sizeof *old);
     uint32_t *number = arena_array(x->ar, n + 1, sizeof *number);
     bool *has = arena_array(x->ar, n + 1, 1), *keep = arena_array(x->ar, n + 1, 1);
-    struct ptrlist down = {0};
-    uint32_t matched = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct xfrm_pol *k = symtab_get(&x->held, sel_key(&w[i]->sel), (uint32_t)dir);
         if (k && !is_ours(k)) {
@@ -202,19 +196,12 @@ static void one_direction(struct differ *x, int dir)
             k->claimed = true;
         has[i] = k != NULL;
         number[i] = k ? k->priority : 0;
-        matched += k != NULL;
     }
-    if (matched) {
-        longest_rising(x->ar, number, has, n, keep);
-        if (!place(w, old, keep, n)) {
-            xfrm_number(x->p, (enum xfrm_dir)dir);
-            renumber(x, w, old, keep, n);
-        }
-    }
+    longest_rising(x->ar, number, has, n, keep);
+    if (x->band[dir] && !place(w, old, keep, n))
+        xfrm_number(x->p, (enum xfrm_dir)dir, x->band[dir]);
     for (uint32_t i = 0; i < n; i++)
-        one_policy(x, w[i], old[i], &down);
-    for (uint32_t i = 0; i < down.n; i += 2)
-        op(x, OP_POLICY_UPDATE, down.v[i], down.v[i + 1]);
+        one_policy(x, w[i], old[i]);
 }
 
 static void policies(struct differ *x)
@@ -224,18 +211,19 @@ static void policies(struct differ *x)
         if (!k->index)
             continue; /* with a mark: another policy whatever its selector */
         symtab_put(x->ar, &x->held, sel_key(&k->sel), k->dir, k);
+        if (is_ours(k) && !x->band[k->dir])
+            x->band[k->dir] = xfrm_band_of(k->priority);
     }
     static const enum xfrm_dir order[] = {XFRM_DIR_IN, XFRM_DIR_FWD, XFRM_DIR_OUT};
     for (int d = 0; d < XFRM_DIRS; d++) {
         one_direction(x, order[d]);
     }
-    for (int clear = 1; clear >= 0; clear--)
-        PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
-            if (!is_ours(k) || k->claimed || lets_clear(k) != (clear == 1))
-                continue;
-            op(x, OP_POLICY_DELETE, NULL, k);
-            x->d->removed++;
-        }
+    PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
+        if (!is_ours(k) || k->claimed)
+            continue;
+        op(x, lets_clear(k) ? OP_CLEAR_DELETE : OP_POLICY_DELETE, NULL, k);
+        x->d->removed++;
+    }
 }
 
 /* ---- SAs ---- */
@@ -346,12 +334,4 @@ void xfrm_diff_build(struct xfrm_diff *d, struct xfrm_plan *p, const struct xfrm
     for (int kind = 0; kind <= OP_SA_DELETE; kind++)
         for (uint32_t i = 0; i < x.by_kind[kind].n; i++)
             ptrlist_add(x.ar, &d->ops, x.by_kind[kind].v[i]);
-}
-
-uint32_t xfrm_diff_first_delete(const struct xfrm_diff *d)
-{
-    uint32_t i = 0;
-    while (i < d->ops.n && ((struct xfrm_op *)d->ops.v[i])->kind < OP_POLICY_DELETE)
-        i++;
-    return i;
 }

@@ -3,24 +3,36 @@
  * From what the kernel has to what a plan wants: the steps, in an order that never lets traffic out in the clear that
  * is protected before and after. Nothing that is the same is touched.
  *
- * Priorities are an order, not numbers: policies that are in order already keep theirs, new ones go into the gaps, and
- * only if a gap is too narrow is the whole direction numbered anew (keeping the order at every step).
+ * Priorities are an order, not numbers: policies that are in order already keep theirs, new ones go into the gaps. When
+ * a gap is too narrow the whole direction gets numbers in another band, all above or all below the old ones.
+ *
+ * Why no packet that is protected before and after is ever in the clear on the way. Let P0 protect it before and P
+ * after. Clear policies that go, or move back, do so first, and those that become protection become it where they
+ * stand. From then on every clear policy in the kernel stands where it will stand or behind that, so behind P's place.
+ * New protection and what moves forward comes next, while P0 still stands or has moved forward itself; only then does
+ * protection move back, when P is in place (or is what moves back, and stays before every clear policy). Clear policies
+ * that come or move forward follow, and what is no longer wanted goes last. tests/property/prop_diff holds the steps to
+ * that.
  */
 #ifndef IOSCC_BACKENDS_XFRM_DIFF_H
 #define IOSCC_BACKENDS_XFRM_DIFF_H
 
 #include "backends/xfrm/kernel.h"
 
+/* In the order they are carried out. "Protecting" includes blocking. */
 enum xfrm_op_kind {
     OP_SA_DELETE_FIRST, /* an SA whose key or form changes: it must go before its successor can come */
     OP_SA_ADD,
     OP_THRESHOLD,
-    OP_RENUMBER,      /* priority only */
-    OP_POLICY_ADD,    /* protecting or blocking */
-    OP_POLICY_UPDATE, /* protecting or blocking */
-    OP_CLEAR_ADD,     /* policies that let traffic out in the clear come after all that protect … */
-    OP_CLEAR_UPDATE,
-    OP_POLICY_DELETE, /* … and go, with the rest, when everything new stands */
+    OP_STRENGTHEN, /* a clear policy becomes a protecting one, in its place */
+    OP_CLEAR_DELETE,
+    OP_CLEAR_BACK, /* a clear policy moves back in the order */
+    OP_POLICY_ADD,
+    OP_POLICY_UPDATE, /* a protecting policy changes, or moves forward */
+    OP_POLICY_BACK,
+    OP_CLEAR_ADD,
+    OP_CLEAR_UPDATE, /* a clear policy moves forward, or a protecting one becomes clear */
+    OP_POLICY_DELETE,
     OP_SA_DELETE,
 };
 
@@ -58,9 +70,6 @@ int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfr
 /* Undoes steps [from, to), last first. Returns the first error; goes on all the same. */
 int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_kernel *k, uint32_t from,
                    uint32_t to);
-/* Index of the first deletion in the list: what stands before it only adds and changes. */
-uint32_t xfrm_diff_first_delete(const struct xfrm_diff *d);
-
 /* One line about a policy or SA, without keys. */
 void xfrm_policy_line(struct buf *b, const struct xfrm_pol *p);
 void xfrm_sa_line(struct buf *b, const struct xfrm_sa *s, bool show_secrets);

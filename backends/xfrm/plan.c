@@ -392,13 +392,27 @@ static void look_for_slow_pairs(struct planner *x)
     }
 }
 
-void xfrm_number(struct xfrm_plan *p, enum xfrm_dir d)
+const struct xfrm_band xfrm_bands[XFRM_BANDS] = {
+    {1024, 79999}, {80000, 159999}, {1u << 20, (1u << 29) - 1}, {1u << 29, (1u << 30) - 1}};
+
+const struct xfrm_band *xfrm_band_of(uint32_t priority)
+{
+    for (int i = 0; i < XFRM_BANDS; i++)
+        if (priority >= xfrm_bands[i].first && priority <= xfrm_bands[i].last)
+            return &xfrm_bands[i];
+    return NULL;
+}
+
+void xfrm_number(struct xfrm_plan *p, enum xfrm_dir d, const struct xfrm_band *taken)
 {
     uint32_t n = p->policies[d].n, step = 16;
-    while (step > 1 && (uint64_t)n * step > XFRM_PRIORITY_LAST - XFRM_PRIORITY_FIRST)
+    const struct xfrm_band *b = xfrm_bands;
+    while (b < xfrm_bands + XFRM_BANDS - 1 && (b == taken || b->last - b->first < n))
+        b++;
+    while (step > 1 && (uint64_t)n * step > b->last - b->first)
         step /= 2;
     for (uint32_t i = 0; i < n; i++)
-        ((struct xfrm_pol *)p->policies[d].v[i])->priority = XFRM_PRIORITY_FIRST + i * step;
+        ((struct xfrm_pol *)p->policies[d].v[i])->priority = b->first + i * step;
 }
 
 static void settings_note(struct target *t, const struct ir_num *n, const char *what)
@@ -461,5 +475,5 @@ void xfrm_plan_build(struct xfrm_plan *p, struct target *t)
     if (p->policies[XFRM_DIR_OUT].n >= SLOW_PAIR)
         look_for_slow_pairs(&x);
     for (int d = 0; d < XFRM_DIRS; d++)
-        xfrm_number(p, (enum xfrm_dir)d);
+        xfrm_number(p, (enum xfrm_dir)d, NULL);
 }

@@ -49,9 +49,16 @@ struct xfrm_pol {
 /* Ours are the policies whose index has this first byte: the kernel counts its own from small numbers up. */
 #define XFRM_INDEX_OURS 0x5c000000u
 #define XFRM_INDEX_MASK 0xff000000u
-/* Our priorities: from here up in steps, below strongSwan's (it begins at about 167 000), so that ours win. */
-#define XFRM_PRIORITY_FIRST 1024u
-#define XFRM_PRIORITY_LAST 160000u
+/* Our priorities are in one of these bands. The first two lie below strongSwan's (it begins at about 167 000), so that
+ * ours win; lists that are too long for them use the other two. There are two of each so that a list can be numbered
+ * anew beside the old one. */
+struct xfrm_band {
+    uint32_t first, last;
+};
+#define XFRM_BANDS 4
+extern const struct xfrm_band xfrm_bands[XFRM_BANDS];
+/* The band a number is in, NULL if none. */
+const struct xfrm_band *xfrm_band_of(uint32_t priority);
 
 #define XFRM_KEY_MAX 68
 struct xfrm_alg_key {
@@ -107,7 +114,8 @@ bool xfrm_manual_sas(struct xfrm_plan *p, struct target *t, const struct target_
  * the reason. Keys are shown only if asked for. */
 void xfrm_plan_text(struct buf *out, const struct xfrm_plan *p, const struct ir_config *c, bool show_secrets);
 
-/* Numbers the policies of one direction as in a fresh plan: evenly in the band, in order. */
-void xfrm_number(struct xfrm_plan *p, enum xfrm_dir d);
+/* Numbers the policies of one direction as in a fresh plan: evenly, in order, in the first band that is large enough
+ * and is not `taken` (NULL: none is). */
+void xfrm_number(struct xfrm_plan *p, enum xfrm_dir d, const struct xfrm_band *taken);
 
 #endif

@@ -23,10 +23,13 @@ static bool put(struct netlink *n, struct netlink_batch *b, const struct xfrm_op
     case OP_POLICY_ADD:
     case OP_CLEAR_ADD:
         return xfrm_put_policy(n, b, o->pol, false);
-    case OP_RENUMBER:
+    case OP_STRENGTHEN:
+    case OP_CLEAR_BACK:
     case OP_POLICY_UPDATE:
+    case OP_POLICY_BACK:
     case OP_CLEAR_UPDATE:
         return xfrm_put_policy(n, b, o->pol, true);
+    case OP_CLEAR_DELETE:
     case OP_POLICY_DELETE:
         return xfrm_put_policy_delete(n, b, o->old_pol);
     }
@@ -46,10 +49,13 @@ static bool put_back(struct netlink *n, struct netlink_batch *b, const struct xf
     case OP_POLICY_ADD:
     case OP_CLEAR_ADD:
         return xfrm_put_policy_delete(n, b, o->pol);
-    case OP_RENUMBER:
+    case OP_STRENGTHEN:
+    case OP_CLEAR_BACK:
     case OP_POLICY_UPDATE:
+    case OP_POLICY_BACK:
     case OP_CLEAR_UPDATE:
         return xfrm_put_policy(n, b, o->old_pol, true);
+    case OP_CLEAR_DELETE:
     case OP_POLICY_DELETE:
         return xfrm_put_policy(n, b, o->old_pol, false);
     }
@@ -60,7 +66,8 @@ static bool put_back(struct netlink *n, struct netlink_batch *b, const struct xf
 static bool harmless(uint32_t i, int error, const void *arg)
 {
     const struct xfrm_op *o = ((void *const *)arg)[i];
-    bool removes = o->kind == OP_POLICY_DELETE || o->kind == OP_SA_DELETE || o->kind == OP_SA_DELETE_FIRST;
+    bool removes = o->kind == OP_POLICY_DELETE || o->kind == OP_CLEAR_DELETE || o->kind == OP_SA_DELETE ||
+                   o->kind == OP_SA_DELETE_FIRST;
     return removes && (error == -ENOENT || error == -ESRCH);
 }
 
