@@ -256,19 +256,11 @@ static const char *parse_static(struct natter *x, struct str text, struct static
     return NULL;
 }
 
-static struct addr_bits host_bits(const struct ip_addr *a)
-{
-    struct addr_bits b = {0};
-    memcpy(b.value, a->b, 4);
-    memset(b.care, 0xff, 4);
-    return b;
-}
-
 static void static_inbound(struct natter *x, const struct static_nat *s)
 {
     PTRLIST_FOR (char, o, &x->outside) {
         struct box b = {.family = FAMILY_V4,
-                        .dst = host_bits(&s->global),
+                        .dst = nft_host_bits(&s->global),
                         .proto = s->proto ? s->proto : PROTO_ANY,
                         .sport = {0, 65535},
                         .dport = {0, 65535}};
@@ -295,7 +287,7 @@ static void static_rule(struct natter *x, const struct nat_rule *r)
     const struct action act = {RULE_SNAT, s.global, {0}, s.global_port};
     struct nft_chain *c = nft_chain_new(x->p, nft_name(x->p, "nat%u", x->rules++));
     struct box b = {.family = FAMILY_V4,
-                    .src = host_bits(&s.local),
+                    .src = nft_host_bits(&s.local),
                     .proto = s.proto ? s.proto : PROTO_ANY,
                     .sport = {0, 65535},
                     .dport = {0, 65535}};

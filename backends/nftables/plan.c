@@ -266,7 +266,7 @@ static struct nft_chain *base_chain(struct nft_plan *p, const char *name, enum n
     return c;
 }
 
-static struct addr_bits host_bits(const struct ip_addr *a)
+struct addr_bits nft_host_bits(const struct ip_addr *a)
 {
     struct addr_bits b = {0};
     size_t n = a->family == FAMILY_V6 ? 16 : 4;
@@ -300,7 +300,7 @@ static void add_host(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind,
     if (a->family == FAMILY_NONE)
         return;
     struct nft_expr *e = nft_add(p, r, kind);
-    e->bits = host_bits(a);
+    e->bits = nft_host_bits(a);
     e->family = a->family;
 }
 
@@ -347,9 +347,9 @@ static void add_peer(struct nft_plan *p, struct nft_set *s, struct symtab *seen,
         return;
     struct box *b = ARENA_NEW(p->arena, struct box);
     *b = (struct box){
-        .family = family, .src = host_bits(peer), .proto = PROTO_ANY, .sport = {0, 65535}, .dport = {0, 65535}};
+        .family = family, .src = nft_host_bits(peer), .proto = PROTO_ANY, .sport = {0, 65535}, .dport = {0, 65535}};
     if (m->local.family)
-        b->dst = host_bits(&m->local);
+        b->dst = nft_host_bits(&m->local);
     struct nft_element *e = ARENA_NEW(p->arena, struct nft_element);
     e->box = b;
     ptrlist_add(p->arena, &s->elements, e);
