@@ -125,22 +125,21 @@ void nft_add_box(struct nft_plan *p, struct nft_rule *r, const struct box *b)
         nft_add_number(p, r, RULE_ICMP_CODE, b->dport.lo);
 }
 
-static bool is_prefix(const struct addr_bits *a)
+int nft_prefix_length(const struct addr_bits *a)
 {
-    bool open = false;
-    for (int i = 0; i < 128; i++) {
-        bool care = a->care[i / 8] >> (7 - i % 8) & 1;
-        if (care && open)
-            return false;
-        open |= !care;
-    }
-    return true;
+    int n = 0;
+    while (n < 128 && (a->care[n / 8] >> (7 - n % 8) & 1))
+        n++;
+    for (int i = n; i < 128; i++)
+        if (a->care[i / 8] >> (7 - i % 8) & 1)
+            return -1;
+    return n;
 }
 
 uint8_t nft_box_fields(const struct box *b)
 {
     bool ports = b->sport.lo != 0 || b->sport.hi != 65535 || b->dport.lo != 0 || b->dport.hi != 65535;
-    if (!is_prefix(&b->src) || !is_prefix(&b->dst) || (ports && is_icmp(b->proto)))
+    if (nft_prefix_length(&b->src) < 0 || nft_prefix_length(&b->dst) < 0 || (ports && is_icmp(b->proto)))
         return 0;
     if (b->proto == PROTO_ANY)
         return SET_SADDR | SET_DADDR;

@@ -117,6 +117,8 @@ void nft_add_number(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind, 
 /* The matches that a box is. */
 void nft_add_box(struct nft_plan *p, struct nft_rule *r, const struct box *b);
 const char *nft_name(struct nft_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Prefix length, -1 if the care bits have holes. */
+int nft_prefix_length(const struct addr_bits *a);
 /* The bits of one address. */
 struct addr_bits nft_host_bits(const struct ip_addr *a);
 /* Can a set hold this box: are its addresses prefixes, and which fields does it need? 0 if not. */

@@ -17,21 +17,9 @@ static void plain_addr(struct buf *b, const uint8_t bytes[16], uint8_t family)
     buf_puts(b, addr_text(&a, t));
 }
 
-/* Prefix length, -1 with holes. */
-static int prefix_of(const struct addr_bits *a)
-{
-    int n = 0;
-    while (n < 128 && (a->care[n / 8] >> (7 - n % 8) & 1))
-        n++;
-    for (int i = n; i < 128; i++)
-        if (a->care[i / 8] >> (7 - i % 8) & 1)
-            return -1;
-    return n;
-}
-
 static void prefix(struct buf *b, const struct addr_bits *a, uint8_t family)
 {
-    int n = prefix_of(a);
+    int n = nft_prefix_length(a);
     plain_addr(b, a->value, family);
     if (n != (family == FAMILY_V6 ? 128 : 32))
         buf_printf(b, "/%d", n);
@@ -40,7 +28,7 @@ static void prefix(struct buf *b, const struct addr_bits *a, uint8_t family)
 static void addr_match(struct buf *b, const struct nft_expr *e, const char *field)
 {
     buf_printf(b, "%s %s ", ip_word(e->family), field);
-    if (prefix_of(&e->bits) >= 0) {
+    if (nft_prefix_length(&e->bits) >= 0) {
         prefix(b, &e->bits, e->family);
         return;
     }
