@@ -6,29 +6,32 @@ PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
 MANDIR   ?= $(PREFIX)/share/man
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
+# where docs/rules is published: SARIF reports link to DOCS_URI + rule id
+DOCS_URI ?= https://ioscc.example/rules/
 VARIANT  ?= release
 B         = build/$(VARIANT)
 GEN       = build/gen
 
 # Debian packages: to build, and what tests need on top of them
-BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev pkg-config
+BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev \
+                 libyaml-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux \
                  iproute2 nftables tcpdump iputils-ping
 VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
-CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"' -DIOSCC_DOCS_URI='"$(DOCS_URI)"'
 BASEFLAGS = -std=gnu11 $(WARN) -ffile-prefix-map=$(CURDIR)=.
 FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
-LIBS          = -ljansson -lcrypto -lnftnl -lmnl -lpthread
+LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -lpthread
 
 SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c)
 CLI := $(wildcard compiler/cli/*.c)
 LIBSRC := $(filter-out $(CLI),$(SRC))
-GENSRC := $(GEN)/ios_parse.c $(GEN)/ios_lex.c
+GENSRC := $(GEN)/ios_parse.c $(GEN)/ios_lex.c $(GEN)/embedded.c
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o) $(GENSRC:%.c=$(B)/%.o)
 CLIOBJ := $(CLI:%.c=$(B)/%.o)
 IOSCC  := $(B)/ioscc
@@ -68,6 +71,15 @@ $(GEN)/ios_lex.c $(GEN)/ios_lex.h &: grammar/ios.l
 	@mkdir -p $(GEN)
 	@echo "  FLEX  $<"
 	$(Q)flex -o $(GEN)/ios_lex.c grammar/ios.l
+
+# texts that are part of the program: profiles, pages of rules, the page of the fleet
+EMBEDDED := $(wildcard lint/profiles/*.yaml docs/rules/IC*.md compiler/fleet/assets/*)
+$(GEN)/embedded.c: $(EMBEDDED) Makefile
+	@mkdir -p $(GEN)
+	$(Q)( echo '#include "lint/embedded.h"'; echo 'const struct embedded embedded_files[] = {'; \
+	for f in $(EMBEDDED); do n=$${f##*/}; case $$f in lint/*) k=profile n=$${n%.yaml};; docs/*) k=rule n=$${n%.md};; *) k=asset;; esac; \
+	printf '{"%s", "%s",\n' $$k $$n; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
+	echo '{0, 0, 0}};' ) > $@
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 

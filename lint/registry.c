@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lint/lint.h"
 
-const struct lint_rule *const lint_families[] = {rules_algorithms, rules_references, rules_maps,
-                                                 rules_manual_sa,  rules_transforms, NULL};
+const struct lint_rule *const lint_families[] = {
+    rules_algorithms, rules_references, rules_maps,    rules_manual_sa, rules_transforms, rules_unused,       rules_lifetimes,
+    rules_lists,      rules_shadow,     rules_filters, rules_keys,      rules_certificates, NULL};
+
+const struct lint_rule *lint_rule_of(enum diag_id id)
+{
+    for (const struct lint_rule *const *f = lint_families; *f; f++)
+        for (const struct lint_rule *r = *f; r->check; r++)
+            if (r->id == id)
+                return r;
+    return NULL;
+}
 
 /* What a block lacks may stand in the line of it that was not understood, and that has been said: findings about the
  * block as a whole, which point at its first line, are held back. */
@@ -22,13 +32,22 @@ static void hold_back(const struct ir_config *c, struct diag_list *diags, uint32
     diags->items.n = kept;
 }
 
-void lint_run(const struct ir_config *c, struct diag_list *diags)
+static bool runs(const struct lint_rule *r, const struct lint_settings *s)
 {
-    struct lint_ctx x = {c, diags};
+    uint8_t level = s->level[r->id];
+    bool all = s->nprofiles > 4; /* --profile all */
+    return level == LEVEL_OFF ? false : level != LEVEL_DEFAULT || all || !r->opt_in;
+}
+
+void lint_run(const struct ir_config *c, const struct lint_settings *s, struct diag_list *diags)
+{
+    struct symtab lists = {0};
+    struct lint_ctx x = {c, diags, s, diags->arena, &lists};
     uint32_t before = diags->items.n;
     for (const struct lint_rule *const *f = lint_families; *f; f++)
         for (const struct lint_rule *r = *f; r->check; r++)
-            r->check(&x, r->id);
+            if (runs(r, s))
+                r->check(&x, r->id);
     if (c->broken.n)
         hold_back(c, diags, before);
 }

@@ -84,8 +84,6 @@ const char *algo_self_check(void)
         const struct algo *a = &table[i];
         if (a->kind == ALGO_NO_KIND || !a->name)
             return "row without kind or name";
-        if ((a->weak != NULL) != (a->weak_as != NOT_WEAK))
-            return a->name;
         if (a->is_aead && (!a->icv || !a->salt))
             return a->name;
         if (a->kind == ALGO_INTEG && !a->icv)

@@ -9,7 +9,6 @@
 #include "compiler/base/str.h"
 
 enum algo_kind { ALGO_NO_KIND, ALGO_ENCR, ALGO_INTEG, ALGO_COMP, ALGO_DH, ALGO_AUTH };
-enum algo_weakness { NOT_WEAK, WEAK_CIPHER, WEAK_HASH, WEAK_GROUP };
 
 enum algo_id {
     ALGO_NONE,
@@ -29,8 +28,6 @@ struct algo {
     uint16_t block, iv, salt, icv; /* bits */
     bool is_aead, no_secrecy;
     const char *xfrm; /* kernel crypto name; NULL: the kernel has no counterpart */
-    const char *weak; /* how a finding names it; NULL: the guide has nothing against it */
-    enum algo_weakness weak_as;
 };
 
 /* id must be below ALGO_COUNT; ALGO_NONE has a row of zeros. */

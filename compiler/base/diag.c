@@ -61,6 +61,13 @@ void diag_note(struct diag_list *l, struct diag *d, struct span at, const char *
     va_end(ap);
 }
 
+void diag_fix(struct diag *d, struct span at, enum fix_kind kind, const char *text)
+{
+    d->fix.kind = (uint8_t)kind;
+    d->fix.span = at;
+    d->fix.text = text;
+}
+
 static int by_position(const void *a, const void *b)
 {
     const struct diag *x = *(struct diag *const *)a, *y = *(struct diag *const *)b;

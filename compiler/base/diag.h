@@ -34,6 +34,8 @@ extern const struct diag_info diag_infos[DIAG_COUNT];
 
 #define DIAG_NOTES_MAX 3
 
+enum fix_kind { FIX_NONE, FIX_REPLACE, FIX_DELETE_LINE };
+
 struct diag {
     enum diag_id id;
     enum severity severity;
@@ -45,6 +47,11 @@ struct diag {
         const char *message;
     } notes[DIAG_NOTES_MAX]; /* second places: "first defined here" */
     uint8_t nnotes;
+    struct { /* how to mend it without guessing, so that the meaning stays or becomes what was surely meant */
+        uint8_t kind; /* enum fix_kind */
+        struct span span;
+        const char *text; /* FIX_REPLACE */
+    } fix;
 };
 
 /* At most this many of one id are kept for one input; the rest are counted. */
@@ -63,6 +70,9 @@ struct diag *diag_add(struct diag_list *l, enum diag_id id, struct span at, cons
 void diag_hint(struct diag_list *l, struct diag *d, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_note(struct diag_list *l, struct diag *d, struct span at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* `text` must live as long as the list. */
+void diag_fix(struct diag *d, struct span at, enum fix_kind kind, const char *text);
 
 /* By position, then id; equal ones (same id, place and text) are dropped. */
 void diag_sort(struct diag_list *l);

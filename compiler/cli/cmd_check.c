@@ -1,22 +1,45 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ioscc check: parse, resolve, judge, report. Files are shared out to threads; output keeps the order of the files. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/cli/check.h"
 #include "compiler/cli/cli.h"
-#include "compiler/cli/walk.h"
-#include "compiler/sem/sem.h"
 #include "grammar/stmt.h"
-#include "lint/lint.h"
-#include "lint/reporters/reporter.h"
 
-enum { OPT_FORMAT, OPT_FAIL_ON, OPT_JOBS, OPT_COLOR, OPT_QUIET };
+enum {
+    OPT_FORMAT,
+    OPT_FAIL_ON,
+    OPT_PROFILE,
+    OPT_RULE,
+    OPT_MIN,
+    OPT_BASELINE,
+    OPT_WRITE_BASELINE,
+    OPT_DIFF_BASE,
+    OPT_FIX,
+    OPT_DRY_RUN,
+    OPT_SUMMARY,
+    OPT_NO_SETTINGS,
+    OPT_JOBS,
+    OPT_COLOR,
+    OPT_QUIET
+};
 static const struct cli_option options[] = {
-    [OPT_FORMAT] = {"format", 'f', "text|json", "how to print findings (text)"},
+    [OPT_FORMAT] = {"format", 'f', REPORTER_NAMES, "how to print findings (text)"},
     [OPT_FAIL_ON] = {"fail-on", 0, "LEVEL", "exit 1 for findings of error, warning or note and above (error)"},
+    [OPT_PROFILE] = {"profile", 'p', "NAME|FILE|all",
+                     "judge algorithms by this profile (cisco-nge); may be given several times"},
+    [OPT_RULE] = {"rule", 'r', "ID=LEVEL", "make a rule off, note, warning or error; may be given several times"},
+    [OPT_MIN] = {"min-severity", 0, "LEVEL", "do not show findings below this level (note)"},
+    [OPT_BASELINE] = {"baseline", 0, "FILE", "do not show findings that FILE knows"},
+    [OPT_WRITE_BASELINE] = {"write-baseline", 0, "FILE", "write all findings there are to FILE and exit 0"},
+    [OPT_DIFF_BASE] = {"diff-base", 0, "COMMIT", "show only findings that the files did not have at this git commit"},
+    [OPT_FIX] = {"fix", 0, NULL, "mend what can be mended without guessing"},
+    [OPT_DRY_RUN] = {"dry-run", 'n', NULL, "with --fix: print the difference and change nothing"},
+    [OPT_SUMMARY] = {"summary", 0, NULL, "print a table of rules and how often they were raised"},
+    [OPT_NO_SETTINGS] = {"no-settings", 0, NULL, "do not look for .ioscc.yaml"},
     [OPT_JOBS] = {"jobs", 'j', "N", "use N threads over the files (1; 0: one per processor)"},
     [OPT_COLOR] = {"color", 0, "auto|always|never",
                    "colour the text output (auto: on a terminal, unless NO_COLOR is set)"},
@@ -36,89 +59,66 @@ struct result {
 
 struct job {
     const struct walk *files;
-    const struct reporter *reporter;
-    bool colour, oom;
+    struct check_run run;
+    bool oom, progress;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t next;    /* to be taken */
     size_t printed; /* all before are printed */
-    bool printed_any;
-    uint32_t by_severity[3];
-    bool unreadable, write_failed;
+    bool printed_any, write_failed;
+    struct check_counts counts;
     struct result ring[AHEAD];
 };
 
-static bool check_one(struct job *j, struct ios_parser *parser, const struct walk_item *item, struct buf *out,
-                      uint32_t counts[3], bool *unreadable)
+static void show_progress(const struct job *j)
 {
-    struct source src;
-    int r = item->error ? item->error : source_read(&src, item->path);
-    if (r < 0) {
-        const char *why = r == -ELOOP    ? "directory loop"
-                          : r == -EFBIG  ? "larger than 2 GiB"
-                          : r == -EINVAL ? "not a regular file"
-                                         : strerror(-r);
-        *unreadable = true;
-        return j->reporter->unreadable(out, item->path, why, j->colour, true);
-    }
-    struct compiled c;
-    r = sem_compile(&c, parser, &src);
-    if (r < 0) {
-        *unreadable = true;
-        return j->reporter->unreadable(out, item->path, strerror(-r), j->colour, true);
-    }
-    PTRLIST_FOR (struct ir_config, u, &c.units) {
-        lint_run(u, &c.diags);
-    }
-    diag_sort(&c.diags);
-    if (c.diags.per_id[D_NOT_TEXT])
-        *unreadable = true;
-    PTRLIST_FOR (struct diag, d, &c.diags.items) {
-        counts[d->severity]++;
-    }
-    c.source.name = strcmp(item->path, "-") == 0 ? "<stdin>" : item->path;
-    bool any = j->reporter->file(out, &c.source, &c.diags, j->colour, true);
-    sem_free(&c);
-    return any;
+    static const char full[] = "########################################", empty[] = "                                        ";
+    int n = (int)(j->printed * 40 / j->files->n);
+    fprintf(stderr, "\r[%.*s%.*s] %zu/%zu files%s", n, full, 40 - n, empty, j->printed, j->files->n,
+            j->printed == j->files->n ? "\r\033[K" : "");
 }
 
 /* Prints what is ready, in order. The lock is held. */
 static void drain(struct job *j)
 {
+    size_t before = j->printed;
     while (j->printed < j->files->n && j->ring[j->printed % AHEAD].done) {
         struct result *r = &j->ring[j->printed % AHEAD];
         if (r->out.len) {
-            /* a JSON file's findings were written as if they came first */
-            struct buf b = r->out;
-            if (j->printed_any && j->reporter == &reporter_json)
-                putchar(',');
-            if (!cli_write(stdout, &b))
-                j->write_failed = true;
+            if (j->printed_any && *j->run.reporter->between)
+                fputs(j->run.reporter->between, stdout);
             j->printed_any = true;
-        } else if (r->out.failed) {
-            j->write_failed = true;
         }
+        if (!cli_write(stdout, &r->out))
+            j->write_failed = true;
         buf_free(&r->out);
         r->done = false;
         j->printed++;
     }
+    if (j->progress && j->printed / 64 != before / 64)
+        show_progress(j);
     pthread_cond_broadcast(&j->changed);
 }
 
-/* One thread's turn: files [from, from + n), without the lock. */
-static void check_batch(struct job *j, struct ios_parser *parser, size_t from, size_t n, struct result *results,
-                        uint32_t counts[3], bool *unreadable)
+static void add_counts(struct check_counts *to, const struct check_counts *from)
 {
-    for (size_t i = 0; i < n; i++) {
-        results[i] = (struct result){.done = true};
-        check_one(j, parser, &j->files->v[from + i], &results[i].out, counts, unreadable);
+    for (int k = 0; k < 3; k++)
+        to->by_severity[k] += from->by_severity[k];
+    for (int k = 0; k < DIAG_COUNT; k++) {
+        to->per_rule[k] += from->per_rule[k];
+        to->files_of_rule[k] += from->files_of_rule[k];
     }
+    to->known += from->known;
+    to->fixed += from->fixed;
+    to->unreadable |= from->unreadable;
+    to->system_error |= from->system_error;
 }
 
 static void *worker(void *arg)
 {
     struct job *j = arg;
     struct ios_parser *parser = ios_parser_new();
+    struct check_counts counts = {0};
     pthread_mutex_lock(&j->lock);
     j->oom |= parser == NULL;
     while (parser && j->next < j->files->n) {
@@ -130,17 +130,16 @@ static void *worker(void *arg)
         j->next += n;
         pthread_mutex_unlock(&j->lock);
         struct result results[BATCH];
-        uint32_t counts[3] = {0};
-        bool unreadable = false;
-        check_batch(j, parser, from, n, results, counts, &unreadable);
+        for (size_t i = 0; i < n; i++) {
+            results[i] = (struct result){.done = true};
+            check_file(&j->run, parser, &j->files->v[from + i], &results[i].out, &counts);
+        }
         pthread_mutex_lock(&j->lock);
-        for (int k = 0; k < 3; k++)
-            j->by_severity[k] += counts[k];
-        j->unreadable |= unreadable;
         for (size_t i = 0; i < n; i++)
             j->ring[(from + i) % AHEAD] = results[i];
         drain(j);
     }
+    add_counts(&j->counts, &counts);
     pthread_mutex_unlock(&j->lock);
     ios_parser_free(parser);
     return NULL;
@@ -168,72 +167,195 @@ static void run_threads(struct job *j, long jobs)
         pthread_join(threads[t], NULL);
 }
 
-static int run(const struct command *c, int argc, char **argv)
-{
-    const struct reporter *reporter = &reporter_text;
-    enum severity fail_on = SEV_ERROR;
-    const char *color = "auto", *value;
-    long jobs = 1;
-    bool quiet = false;
-    int i = 1, k;
-    while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
-        char *end;
-        if (k == OPT_FORMAT && !(reporter = reporter_find(value)))
-            return cli_usage_error(c, "unknown format '%s'", value);
-        if (k == OPT_FAIL_ON && !parse_level(value, &fail_on))
-            return cli_usage_error(c, "--fail-on takes error, warning or note, not '%s'", value);
-        if (k == OPT_JOBS && ((jobs = strtol(value, &end, 10)) < 0 || *end || jobs > 64 || end == value))
-            return cli_usage_error(c, "--jobs takes a number from 0 to 64, not '%s'", value);
-        if (k == OPT_COLOR)
-            color = value;
-        quiet |= k == OPT_QUIET;
-    }
-    if (k != CLI_END)
-        return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
-    if (i == argc)
-        return cli_usage_error(c, "no file or directory given");
-    if (jobs == 0)
-        jobs = sysconf(_SC_NPROCESSORS_ONLN);
-    if (strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
-        return cli_usage_error(c, "--color takes auto, always or never, not '%s'", color);
-    const char *no_color = getenv("NO_COLOR");
-    bool colour = strcmp(color, "always") == 0 ||
-                  (strcmp(color, "auto") == 0 && isatty(STDOUT_FILENO) && !(no_color && *no_color));
+/* ---- options ---- */
 
+struct wishes {
+    enum severity fail_on;
+    const char *color, *baseline, *write_baseline;
+    long jobs;
+    bool quiet, summary;
+};
+
+static bool rule_option(struct settings *s, const char *value)
+{
+    char word[64];
+    const char *eq = strchr(value, '=');
+    if (!eq || (size_t)(eq - value) >= sizeof word)
+        return false;
+    memcpy(word, value, (size_t)(eq - value));
+    word[eq - value] = '\0';
+    int id = settings_rule(word);
+    return id >= 0 && settings_level(eq + 1, &s->option_level[id]);
+}
+
+static int one_option(const struct command *c, struct job *j, struct wishes *w, int k, const char *value)
+{
+    char *end;
+    switch (k) {
+    case OPT_FORMAT:
+        if (!(j->run.reporter = reporter_find(value)))
+            return cli_usage_error(c, "unknown format '%s': " REPORTER_NAMES " are known", value);
+        break;
+    case OPT_FAIL_ON:
+    case OPT_MIN:
+        if (!parse_level(value, k == OPT_FAIL_ON ? &w->fail_on : &j->run.least))
+            return cli_usage_error(c, "--%s takes error, warning or note, not '%s'", options[k].name, value);
+        break;
+    case OPT_PROFILE:
+        if (!settings_profile(&j->run.settings, value))
+            return cli_usage_error(c, "%s", j->run.settings.why);
+        break;
+    case OPT_RULE:
+        if (!rule_option(&j->run.settings, value))
+            return cli_usage_error(c, "--rule takes ID=off|note|warning|error, not '%s'", value);
+        break;
+    case OPT_BASELINE:
+        w->baseline = value;
+        break;
+    case OPT_WRITE_BASELINE:
+        w->write_baseline = value;
+        break;
+    case OPT_DIFF_BASE:
+        j->run.diff_base = value;
+        break;
+    case OPT_JOBS:
+        if ((w->jobs = strtol(value, &end, 10)) < 0 || *end || w->jobs > 64 || end == value)
+            return cli_usage_error(c, "--jobs takes a number from 0 to 64, not '%s'", value);
+        break;
+    case OPT_COLOR:
+        w->color = value;
+        break;
+    default:
+        j->run.fix |= k == OPT_FIX;
+        j->run.dry_run |= k == OPT_DRY_RUN;
+        j->run.settings.no_files |= k == OPT_NO_SETTINGS;
+        w->quiet |= k == OPT_QUIET;
+        w->summary |= k == OPT_SUMMARY;
+        break;
+    }
+    return EXIT_CLEAN;
+}
+
+static int open_baselines(const struct command *c, struct job *j, const struct wishes *w)
+{
+    static struct baseline known, collected;
+    const char *why = NULL;
+    if (w->baseline) {
+        int r = baseline_init(&known) ? baseline_read(&known, w->baseline, &why) : -ENOMEM;
+        if (r < 0)
+            return cli_usage_error(c, "%s%s%s", why ? "" : w->baseline, why ? "" : ": ", why ? why : strerror(-r));
+        j->run.baseline = &known;
+    }
+    if (w->write_baseline && baseline_init(&collected))
+        j->run.collected = &collected;
+    return EXIT_CLEAN;
+}
+
+static int close_baselines(struct job *j, const struct wishes *w)
+{
+    int r = 0;
+    if (j->run.collected) {
+        r = baseline_write(j->run.collected, w->write_baseline);
+        if (r < 0)
+            fprintf(stderr, "ioscc check: cannot write %s: %s\n", w->write_baseline, strerror(-r));
+        baseline_free(j->run.collected);
+    }
+    if (j->run.baseline)
+        baseline_free(j->run.baseline);
+    return r;
+}
+
+/* ---- the run ---- */
+
+static int finish(struct job *j, const struct wishes *w)
+{
+    struct buf edge = {0};
+    const struct check_counts *n = &j->counts;
+    bool text = j->run.reporter == &reporter_text;
+    if (w->summary && text)
+        check_summary(&edge, n);
+    if (!w->quiet && n->known && text)
+        buf_printf(&edge, "%u known finding%s not shown\n", n->known, n->known == 1 ? "" : "s");
+    if (!w->quiet && j->run.fix && text)
+        buf_printf(&edge, "%u finding%s %s\n", n->fixed, n->fixed == 1 ? "" : "s",
+                   j->run.dry_run ? "can be fixed" : "fixed");
+    if (j->run.reporter->end && (!w->quiet || !text))
+        j->run.reporter->end(&edge, (uint32_t)j->files->n, n->by_severity, j->run.colour);
+    bool ok = cli_write(stdout, &edge) && !j->write_failed && !j->oom && !n->system_error;
+    buf_free(&edge);
+    if (j->run.settings.why)
+        fprintf(stderr, "ioscc check: %s\n", j->run.settings.why);
+    uint32_t hits = 0;
+    for (enum severity s = w->fail_on; s <= SEV_ERROR; s++)
+        hits += n->by_severity[s];
+    if (close_baselines(j, w) < 0 || !ok)
+        return EXIT_SYSTEM;
+    return n->unreadable ? EXIT_USAGE : hits && !w->write_baseline ? EXIT_FINDINGS : EXIT_CLEAN;
+}
+
+static int check(const struct command *c, struct job *j, struct wishes *w, int argc, char **argv, int i)
+{
     struct walk files = {0};
-    for (; i < argc; i++)
+    if (w->jobs == 0)
+        w->jobs = sysconf(_SC_NPROCESSORS_ONLN);
+    int code = open_baselines(c, j, w);
+    for (; i < argc && code == EXIT_CLEAN; i++)
         if (walk_add(&files, argv[i]) < 0) {
             fprintf(stderr, "ioscc check: out of memory\n");
-            walk_free(&files);
-            return EXIT_SYSTEM;
+            code = EXIT_SYSTEM;
         }
+    if (code == EXIT_CLEAN) {
+        struct buf edge = {0};
+        j->files = &files;
+        j->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && files.n > 200 && !w->quiet;
+        if (j->run.reporter->begin)
+            j->run.reporter->begin(&edge);
+        cli_write(stdout, &edge);
+        buf_free(&edge);
+        run_threads(j, w->jobs);
+        code = finish(j, w);
+    }
+    walk_free(&files);
+    return code;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct wishes w = {SEV_ERROR, "auto", NULL, NULL, 1, false, false};
     struct job *j = calloc(1, sizeof *j);
-    if (!j) {
-        walk_free(&files);
+    const char *value;
+    int i = 1, k, code = EXIT_CLEAN;
+    if (!j || !settings_init(&j->run.settings)) {
+        free(j);
         return EXIT_SYSTEM;
     }
-    j->files = &files;
-    j->reporter = reporter;
-    j->colour = colour;
+    j->run.reporter = &reporter_text;
     pthread_mutex_init(&j->lock, NULL);
+    pthread_mutex_init(&j->run.collecting, NULL);
     pthread_cond_init(&j->changed, NULL);
-    struct buf edge = {0};
-    reporter->begin(&edge);
-    cli_write(stdout, &edge);
-    edge.len = 0;
-    run_threads(j, jobs);
-    if (!quiet || reporter != &reporter_text)
-        reporter->end(&edge, (uint32_t)files.n, j->by_severity, colour);
-    bool ok = cli_write(stdout, &edge) && !j->write_failed && !j->oom;
-    buf_free(&edge);
-    uint32_t hits = 0;
-    for (enum severity s = fail_on; s <= SEV_ERROR; s++)
-        hits += j->by_severity[s];
-    int code = !ok ? EXIT_SYSTEM : j->unreadable ? EXIT_USAGE : hits ? EXIT_FINDINGS : EXIT_CLEAN;
+    while (code == EXIT_CLEAN && (k = cli_next(c, argc, argv, &i, &value)) >= 0)
+        code = one_option(c, j, &w, k, value);
+    const char *no_color = getenv("NO_COLOR");
+    if (code != EXIT_CLEAN)
+        ;
+    else if (k != CLI_END)
+        code = k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
+    else if (i == argc)
+        code = cli_usage_error(c, "no file or directory given");
+    else if (strcmp(w.color, "auto") != 0 && strcmp(w.color, "always") != 0 && strcmp(w.color, "never") != 0)
+        code = cli_usage_error(c, "--color takes auto, always or never, not '%s'", w.color);
+    else if (j->run.dry_run && !j->run.fix)
+        code = cli_usage_error(c, "--dry-run goes with --fix");
+    else {
+        j->run.colour = strcmp(w.color, "always") == 0 ||
+                        (strcmp(w.color, "auto") == 0 && isatty(STDOUT_FILENO) && !(no_color && *no_color));
+        code = check(c, j, &w, argc, argv, i);
+    }
+    settings_free(&j->run.settings);
     pthread_mutex_destroy(&j->lock);
+    pthread_mutex_destroy(&j->run.collecting);
     pthread_cond_destroy(&j->changed);
     free(j);
-    walk_free(&files);
     return code;
 }
 

@@ -42,7 +42,7 @@ uint32_t cli_complain(struct compiled *c)
     }
     c->diags.items.n = kept;
     struct buf b = {0};
-    reporter_text.file(&b, &c->source, &c->diags, false, true);
+    reporter_text.file(&b, &(struct report){&c->source, &c->diags, NULL, false});
     cli_write(stderr, &b);
     buf_free(&b);
     return n;

@@ -14,7 +14,8 @@
 #endif
 
 static const struct command *const commands[] = {&cmd_check,  &cmd_compile, &cmd_show,    &cmd_plan,     &cmd_apply,
-                                                 &cmd_status, &cmd_remove,  &cmd_confirm, &cmd_rollback, &cmd_clear};
+                                                 &cmd_status, &cmd_remove,  &cmd_confirm, &cmd_rollback, &cmd_clear,
+                                                 &cmd_rules,  &cmd_explain};
 #define NCOMMANDS (sizeof commands / sizeof *commands)
 
 static void general_help(FILE *to)
@@ -76,8 +77,10 @@ int cli_next(const struct command *c, int argc, char **argv, int *i, const char 
     const char *eq = a[1] == '-' ? strchr(a, '=') : NULL;
     const char *word = a + 2;
     int k = a[1] == '-'    ? option_index(c, word, eq ? (size_t)(eq - word) : strlen(word), 0)
-            : a[2] == '\0' ? option_index(c, NULL, 0, a[1])
-                           : -1;
+                         : option_index(c, NULL, 0, a[1]);
+    bool attached = a[1] != '-' && a[2]; /* -j4 */
+    if (attached && k >= 0 && !c->options[k].arg)
+        k = -1;
     if (k < 0) {
         cli_usage_error(c, "unknown option '%s'", a);
         return CLI_BAD;
@@ -90,7 +93,7 @@ int cli_next(const struct command *c, int argc, char **argv, int *i, const char 
         }
         return k;
     }
-    *value = eq ? eq + 1 : *i < argc ? argv[(*i)++] : NULL;
+    *value = attached ? a + 2 : eq ? eq + 1 : *i < argc ? argv[(*i)++] : NULL;
     if (!*value) {
         cli_usage_error(c, "option '--%s' needs a value", c->options[k].name);
         return CLI_BAD;

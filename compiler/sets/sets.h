@@ -57,9 +57,19 @@ bool box_subtract(struct arena *ar, const struct box *a, const struct box *b, st
  * work, else 0 or 1. */
 int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, uint32_t limit, struct packet *witness);
 
+/* An index of boxes for the question "which of them have a packet in common with this one?". Near-linear while the boxes
+ * use few different pairs of masks (64); beyond that the rest is compared one by one. Ranks are from 1. */
+struct box_index;
+struct box_index *box_index_new(struct arena *ar);
+/* Keeps the pointer to the box. */
+void box_index_add(struct box_index *x, const struct box *b, uint32_t rank, const void *tag);
+/* Visits boxes with rank above *floor that share a packet with q, in no order. The visitor may raise *floor: to the
+ * rank seen, to find the highest; to UINT32_MAX, to end. */
+typedef void box_visitor(void *ctx, const struct box *b, uint32_t rank, const void *tag, uint32_t *floor);
+void box_index_visit(struct box_index *x, const struct box *q, uint32_t *floor, box_visitor *f, void *ctx);
+
 /* Layers: layer[i] is 1 + the highest layer of an earlier box that has a packet in common with box i. Boxes of one
- * layer are disjoint, so first-match order among them does not matter: they may go into one set. Near-linear while the
- * boxes use few different pairs of masks (64); beyond that the rest is compared one by one. */
+ * layer are disjoint, so first-match order among them does not matter: they may go into one set. */
 void boxes_layers(struct arena *ar, const struct box *const *v, uint32_t n, uint32_t *layer);
 
 /* What one line of an access list selects, appended to out: several boxes for port lists, neq, and object groups.

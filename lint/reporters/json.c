@@ -1,100 +1,64 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * For programs: one document {"schema", "findings": […], "summary"}. A finding has file, line, column, endColumn (from
- * 1, end exclusive), severity, id, rule, message, and where there are any: hint, notes. Text of the file itself is not
- * included: it may hold keys.
+ * 1, end exclusive), severity, id, rule, message, fingerprint, and where there are any: hint, notes. Text of the file
+ * itself is not included: it may hold keys.
  */
-#include <jansson.h>
-
 #include "lint/reporters/reporter.h"
 
-/* Bytes that are not UTF-8 (Latin-1 files) become U+FFFD, so that the document is valid whatever the input was. */
-static json_t *text(const char *z)
+static void set_place(json_t *o, struct source *src, struct span at)
 {
-    json_t *j = json_string(z);
-    if (j)
-        return j;
-    struct buf b = {0};
-    for (const char *p = z; *p; p++) {
-        if ((unsigned char)*p < 0x80)
-            buf_putc(&b, *p);
-        else
-            buf_puts(&b, "\xef\xbf\xbd");
+    struct place p = report_place(src, at);
+    json_object_set_new(o, "line", json_integer(p.line));
+    json_object_set_new(o, "column", json_integer(p.column));
+    json_object_set_new(o, "endColumn", json_integer(p.end_column));
+}
+
+static json_t *notes(struct source *src, const struct diag *d)
+{
+    json_t *a = json_array();
+    for (uint8_t i = 0; i < d->nnotes; i++) {
+        json_t *n = json_object();
+        set_place(n, src, d->notes[i].span);
+        json_object_set_new(n, "message", report_json_text(d->notes[i].message));
+        json_array_append_new(a, n);
     }
-    j = json_string(b.p ? b.p : "");
-    buf_free(&b);
-    return j;
+    return a;
 }
 
-static void place(json_t *o, struct source *src, struct span at)
+struct left {
+    struct buf *out;
+    const char *file;
+};
+static void left_out(void *ctx, const struct diag_info *i, uint32_t n)
 {
-    struct location loc = source_locate(src, at.off);
-    json_object_set_new(o, "line", json_integer(loc.line));
-    json_object_set_new(o, "column", json_integer(loc.column));
-    struct location end = source_locate(src, at.off + at.len);
-    json_object_set_new(o, "endColumn", json_integer(end.line == loc.line ? end.column : loc.column + 1));
+    struct left *l = ctx;
+    buf_puts(l->out, l->out->len ? ",\n  " : "\n  ");
+    report_json(l->out, json_pack("{s:o,s:s,s:s,s:i}", "file", report_json_text(l->file), "id", i->id, "rule", i->slug,
+                                  "notShown", (int)n));
 }
 
-static void emit(struct buf *out, json_t *o, bool first)
+static void json_file(struct buf *out, const struct report *r)
 {
-    char *z = json_dumps(o, JSON_COMPACT);
-    buf_puts(out, first ? "\n  " : ",\n  ");
-    if (z)
-        buf_puts(out, z);
-    else
-        out->failed = true;
-    free(z);
-    json_decref(o);
-}
-
-static bool json_file(struct buf *out, struct source *src, const struct diag_list *l, bool colour, bool first)
-{
-    (void)colour;
-    bool any = false;
-    PTRLIST_FOR (struct diag, d, &l->items) {
+    for (uint32_t i = 0; i < r->diags->items.n; i++) {
+        const struct diag *d = r->diags->items.v[i];
         json_t *o = json_object();
-        json_object_set_new(o, "file", text(src->name));
-        place(o, src, d->span);
+        json_object_set_new(o, "file", report_json_text(r->src->name));
+        set_place(o, r->src, d->span);
         json_object_set_new(o, "severity", json_string(severity_name(d->severity)));
         json_object_set_new(o, "id", json_string(diag_infos[d->id].id));
         json_object_set_new(o, "rule", json_string(diag_infos[d->id].slug));
-        json_object_set_new(o, "message", text(d->message));
+        json_object_set_new(o, "message", report_json_text(d->message));
+        json_object_set_new(o, "fingerprint", json_string(r->fingerprints[i]));
         if (d->hint)
-            json_object_set_new(o, "hint", text(d->hint));
-        if (d->nnotes) {
-            json_t *notes = json_array();
-            for (uint8_t i = 0; i < d->nnotes; i++) {
-                json_t *n = json_object();
-                place(n, src, d->notes[i].span);
-                json_object_set_new(n, "message", text(d->notes[i].message));
-                json_array_append_new(notes, n);
-            }
-            json_object_set_new(o, "notes", notes);
-        }
-        emit(out, o, first && !any);
-        any = true;
+            json_object_set_new(o, "hint", report_json_text(d->hint));
+        if (d->nnotes)
+            json_object_set_new(o, "notes", notes(r->src, d));
+        buf_puts(out, out->len ? ",\n  " : "\n  ");
+        report_json(out, o);
     }
-    for (int id = 0; id < DIAG_COUNT; id++)
-        if (l->per_id[id] > DIAG_CAP) {
-            json_t *o = json_pack("{s:o,s:s,s:s,s:i}", "file", text(src->name), "id", diag_infos[id].id, "rule",
-                                  diag_infos[id].slug, "notShown", (int)(l->per_id[id] - DIAG_CAP));
-            emit(out, o, first && !any);
-            any = true;
-        }
-    return any;
-}
-
-static bool json_unreadable(struct buf *out, const char *path, const char *why, bool colour, bool first)
-{
-    (void)colour;
-    json_t *o = json_object();
-    json_object_set_new(o, "file", text(path));
-    json_object_set_new(o, "severity", json_string("error"));
-    json_object_set_new(o, "id", json_string("IC0001"));
-    json_object_set_new(o, "rule", json_string("unreadable"));
-    json_object_set_new(o, "message", text(why));
-    emit(out, o, first);
-    return true;
+    struct left l = {out, r->src->name};
+    report_left_out(r->diags, left_out, &l);
 }
 
 static void json_begin(struct buf *out)
@@ -109,4 +73,4 @@ static void json_end(struct buf *out, uint32_t files, const uint32_t n[3], bool 
                n[SEV_ERROR], n[SEV_WARNING], n[SEV_NOTE]);
 }
 
-const struct reporter reporter_json = {"json", json_begin, json_file, json_unreadable, json_end};
+const struct reporter reporter_json = {"json", ",", true, json_begin, json_file, json_end};

@@ -57,10 +57,16 @@ static void quote(struct buf *out, struct source *src, struct span at, const cha
     buf_free(&text);
 }
 
-static bool text_file(struct buf *out, struct source *src, const struct diag_list *l, bool colour, bool first)
+static void left_out(void *ctx, const struct diag_info *i, uint32_t n)
 {
-    (void)first;
-    PTRLIST_FOR (struct diag, d, &l->items) {
+    buf_printf(ctx, "%u more findings of %s %s are not shown\n", n, i->id, i->slug);
+}
+
+static void text_file(struct buf *out, const struct report *r)
+{
+    struct source *src = r->src;
+    bool colour = r->colour;
+    PTRLIST_FOR (struct diag, d, &r->diags->items) {
         struct location loc = source_locate(src, d->span.off);
         const struct diag_info *info = &diag_infos[d->id];
         buf_printf(out, "%s%s:%u:%u:%s %s%s:%s %s [%s %s]\n", paint(colour, "\033[1m"), src->name, loc.line, loc.column,
@@ -76,20 +82,7 @@ static bool text_file(struct buf *out, struct source *src, const struct diag_lis
         if (d->hint)
             buf_printf(out, "       %s=%s %s\n", paint(colour, "\033[1;32m"), paint(colour, "\033[0m"), d->hint);
     }
-    bool any = l->items.n > 0;
-    for (int id = 0; id < DIAG_COUNT; id++)
-        if (l->per_id[id] > DIAG_CAP)
-            buf_printf(out, "%s: %u more findings of %s %s are not shown\n", src->name, l->per_id[id] - DIAG_CAP,
-                       diag_infos[id].id, diag_infos[id].slug);
-    return any;
-}
-
-static bool text_unreadable(struct buf *out, const char *path, const char *why, bool colour, bool first)
-{
-    (void)first;
-    buf_printf(out, "%s%s:%s %serror:%s cannot be read: %s\n", paint(colour, "\033[1m"), path, paint(colour, "\033[0m"),
-               paint(colour, severity_colour(SEV_ERROR)), paint(colour, "\033[0m"), why);
-    return true;
+    report_left_out(r->diags, left_out, out);
 }
 
 static void text_end(struct buf *out, uint32_t files, const uint32_t n[3], bool colour)
@@ -100,9 +93,4 @@ static void text_end(struct buf *out, uint32_t files, const uint32_t n[3], bool 
                n[SEV_NOTE] == 1 ? "" : "s");
 }
 
-static void text_begin(struct buf *out)
-{
-    (void)out;
-}
-
-const struct reporter reporter_text = {"text", text_begin, text_file, text_unreadable, text_end};
+const struct reporter reporter_text = {"text", "", false, NULL, text_file, text_end};

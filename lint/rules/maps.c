@@ -2,29 +2,10 @@
 /* Entries of crypto maps, IKEv2 proposals, policies and profiles: completeness, order, address families. */
 #include "lint/lint.h"
 
-static bool has_lines(const struct acl *a)
-{
-    PTRLIST_FOR (struct ace, x, &a->aces) {
-        if (!x->remark)
-            return true;
-    }
-    return false;
-}
-
-typedef void entry_fn(struct lint_ctx *, enum diag_id, const struct crypto_map *, const struct crypto_map_entry *);
-static void each(struct lint_ctx *x, enum diag_id id, const struct ptrlist *maps, entry_fn *f)
-{
-    PTRLIST_FOR (struct crypto_map, m, maps) {
-        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            f(x, id, m, e);
-        }
-    }
-}
-
 /* What an undefined name already said is not said again here. */
 static bool reported_elsewhere(const struct crypto_map_entry *e)
 {
-    bool acl = IR_IS_SET(e->acl) && (!e->acl.target || !has_lines(e->acl.target));
+    bool acl = IR_IS_SET(e->acl) && (!e->acl.target || !lint_has_lines(e->acl.target));
     bool dyn = e->type.v == ENTRY_DYNAMIC && !e->dynamic.target;
     bool keys = str_is(e->lacks.s, "session keys for both directions");
     return (acl && e->peers.n) || dyn || keys;
@@ -44,7 +25,7 @@ static void entry_incomplete(struct lint_ctx *x, enum diag_id id, const struct c
 
 static void incomplete(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->crypto_maps, entry_incomplete);
+    lint_static_entries(x, id, entry_incomplete);
 }
 
 static void entry_untyped(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -59,14 +40,14 @@ static void entry_untyped(struct lint_ctx *x, enum diag_id id, const struct cryp
 
 static void untyped(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->crypto_maps, entry_untyped);
+    lint_static_entries(x, id, entry_untyped);
 }
 
 static void entry_empty_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
                             const struct crypto_map_entry *e)
 {
     (void)m;
-    if (e->acl.target && !has_lines(e->acl.target)) {
+    if (e->acl.target && !lint_has_lines(e->acl.target)) {
         struct diag *d =
             diag_add(x->diags, id, e->acl.m.span,
                      "access list '" STR_FMT "' has no lines: the router drops the traffic that reaches this entry",
@@ -77,8 +58,8 @@ static void entry_empty_acl(struct lint_ctx *x, enum diag_id id, const struct cr
 
 static void empty_acl(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->crypto_maps, entry_empty_acl);
-    each(x, id, &x->c->dynamic_maps, entry_empty_acl);
+    lint_static_entries(x, id, entry_empty_acl);
+    lint_dynamic_entries(x, id, entry_empty_acl);
 }
 
 static void dynamic_not_last(struct lint_ctx *x, enum diag_id id)
@@ -121,7 +102,7 @@ static void entry_ipv6(struct lint_ctx *x, enum diag_id id, const struct crypto_
 
 static void ipv6_in_dynamic(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->dynamic_maps, entry_ipv6);
+    lint_dynamic_entries(x, id, entry_ipv6);
 }
 
 static void entry_dynamic_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -138,7 +119,7 @@ static void entry_dynamic_acl(struct lint_ctx *x, enum diag_id id, const struct 
 
 static void dynamic_acl(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->dynamic_maps, entry_dynamic_acl);
+    lint_dynamic_entries(x, id, entry_dynamic_acl);
 }
 
 static void entry_discover(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -161,7 +142,7 @@ static void entry_discover(struct lint_ctx *x, enum diag_id id, const struct cry
 
 static void discover(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->crypto_maps, entry_discover);
+    lint_static_entries(x, id, entry_discover);
 }
 
 static void entry_family(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -187,7 +168,7 @@ static void entry_family(struct lint_ctx *x, enum diag_id id, const struct crypt
 
 static void family(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->crypto_maps, entry_family);
+    lint_static_entries(x, id, entry_family);
 }
 
 static void entry_standard_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -205,8 +186,8 @@ static void entry_standard_acl(struct lint_ctx *x, enum diag_id id, const struct
 
 static void standard_acl(struct lint_ctx *x, enum diag_id id)
 {
-    each(x, id, &x->c->crypto_maps, entry_standard_acl);
-    each(x, id, &x->c->dynamic_maps, entry_standard_acl);
+    lint_static_entries(x, id, entry_standard_acl);
+    lint_dynamic_entries(x, id, entry_standard_acl);
 }
 
 static void check_sa(struct lint_ctx *x, enum diag_id id, const struct sa_settings *sa)
@@ -304,20 +285,20 @@ static void policy_incomplete(struct lint_ctx *x, enum diag_id id)
 
 #define G "guide, Creating Crypto Map Sets"
 const struct lint_rule rules_maps[] = {
-    {D_ENTRY_INCOMPLETE, "ios-crypto-commands R-MAP-3; IOS's own note on entry", incomplete},
-    {D_ENTRY_UNTYPED, G, untyped},
-    {D_ACL_EMPTY, "guide, Creating Dynamic Crypto Maps, step 5", empty_acl},
-    {D_DYNAMIC_NOT_LAST, "guide, Creating Dynamic Crypto Maps, step 13", dynamic_not_last},
-    {D_IPV6_IN_DYNAMIC, "guide, Creating Dynamic Crypto Maps (Note)", ipv6_in_dynamic},
-    {D_DYNAMIC_NO_ACL, "guide, Creating Dynamic Crypto Maps, step 5", dynamic_acl},
-    {D_DISCOVER_NO_ACL, "guide, Creating Dynamic Crypto Maps, step 5", discover},
-    {D_FAMILY_MISMATCH, "guide, Creating Static Crypto Maps: the ipv6 keyword", family},
-    {D_NOT_EXTENDED_ACL, "ios-crypto-commands R-ACL-6", standard_acl},
-    {D_TOO_MANY_SETS, "guide, Creating Static Crypto Maps, step 7", sa_rules},
-    {D_BOTH_PROFILES, "ios-crypto-commands R-PF2-5", sa_rules},
-    {D_PROFILE_INCOMPLETE, "ios-crypto-commands R-PF2-1; IOS's own note on entry", profile_incomplete},
-    {D_PROPOSAL_INCOMPLETE, "guide, IKEv2 Transform Sets; ios-crypto-commands R-PRP-1", proposal_incomplete},
-    {D_PROPOSAL_UNATTACHED, "guide, IKEv2 Transform Sets (Note)", proposal_unattached},
-    {D_POLICY_INCOMPLETE, "ios-crypto-commands §5.2; IOS's own note on entry", policy_incomplete},
-    {0, NULL, NULL},
+    {D_ENTRY_INCOMPLETE, "ios-crypto-commands R-MAP-3; IOS's own note on entry", incomplete, false},
+    {D_ENTRY_UNTYPED, G, untyped, false},
+    {D_ACL_EMPTY, "guide, Creating Dynamic Crypto Maps, step 5", empty_acl, false},
+    {D_DYNAMIC_NOT_LAST, "guide, Creating Dynamic Crypto Maps, step 13", dynamic_not_last, false},
+    {D_IPV6_IN_DYNAMIC, "guide, Creating Dynamic Crypto Maps (Note)", ipv6_in_dynamic, false},
+    {D_DYNAMIC_NO_ACL, "guide, Creating Dynamic Crypto Maps, step 5", dynamic_acl, false},
+    {D_DISCOVER_NO_ACL, "guide, Creating Dynamic Crypto Maps, step 5", discover, false},
+    {D_FAMILY_MISMATCH, "guide, Creating Static Crypto Maps: the ipv6 keyword", family, false},
+    {D_NOT_EXTENDED_ACL, "ios-crypto-commands R-ACL-6", standard_acl, false},
+    {D_TOO_MANY_SETS, "guide, Creating Static Crypto Maps, step 7", sa_rules, false},
+    {D_BOTH_PROFILES, "ios-crypto-commands R-PF2-5", sa_rules, false},
+    {D_PROFILE_INCOMPLETE, "ios-crypto-commands R-PF2-1; IOS's own note on entry", profile_incomplete, false},
+    {D_PROPOSAL_INCOMPLETE, "guide, IKEv2 Transform Sets; ios-crypto-commands R-PRP-1", proposal_incomplete, false},
+    {D_PROPOSAL_UNATTACHED, "guide, IKEv2 Transform Sets (Note)", proposal_unattached, false},
+    {D_POLICY_INCOMPLETE, "ios-crypto-commands §5.2; IOS's own note on entry", policy_incomplete, false},
+    {0, NULL, NULL, false},
 };

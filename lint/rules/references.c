@@ -55,21 +55,16 @@ static void undefined_list(struct lint_ctx *x, enum diag_id id, const struct ptr
     }
 }
 
-/* Calls f for every entry of static and dynamic maps. */
-typedef void entry_fn(struct lint_ctx *, enum diag_id, const struct crypto_map_entry *);
-static void each_entry(struct lint_ctx *x, enum diag_id id, entry_fn *f)
+static void each_entry(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
 {
-    const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
-    for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
-            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-                f(x, id, e);
-            }
-        }
+    lint_static_entries(x, id, f);
+    lint_dynamic_entries(x, id, f);
 }
 
-static void entry_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined(x, id, &e->acl, "access list", &x->c->acls,
               "the router drops the traffic of this interface that reaches the entry");
     undefined(x, id, &e->access_in, "access list", &x->c->acls, "");
@@ -85,8 +80,10 @@ static void acl(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-static void entry_sets(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_sets(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined_list(x, id, &e->sa.transform_sets, "transform set", &x->c->transform_sets, "");
 }
 
@@ -98,8 +95,10 @@ static void transform_set(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-static void entry_dynamic(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_dynamic(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined(x, id, &e->dynamic, "dynamic map", &x->c->dynamic_maps, "");
 }
 
@@ -117,8 +116,10 @@ static void crypto_map(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-static void entry_isakmp_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_isakmp_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined(x, id, &e->sa.isakmp_profile, "isakmp profile", &x->c->isakmp_profiles, "");
 }
 
@@ -133,8 +134,10 @@ static void isakmp_profile(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-static void entry_ikev2_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_ikev2_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined(x, id, &e->sa.ikev2_profile, "IKEv2 profile", &x->c->ikev2_profiles, "");
 }
 
@@ -149,8 +152,10 @@ static void ikev2_profile(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-static void entry_ipsec_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_ipsec_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined(x, id, &e->type_profile, "ipsec profile", &x->c->ipsec_profiles, "");
 }
 
@@ -281,8 +286,10 @@ static void cert_map(struct lint_ctx *x, enum diag_id id)
     }
 }
 
-static void entry_identity(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e)
+static void entry_identity(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                      const struct crypto_map_entry *e)
 {
+    (void)m;
     undefined(x, id, &e->sa.identity, "crypto identity", &x->c->identities, "");
 }
 
@@ -303,20 +310,20 @@ static void route_map(struct lint_ctx *x, enum diag_id id)
 
 #define REF "ios-crypto-commands R-CLI-7, R-TS-11; the guide's order of tasks"
 const struct lint_rule rules_references[] = {
-    {D_UNDEFINED_ACL, "guide, Creating Dynamic Crypto Maps, step 5", acl},
-    {D_UNDEFINED_TRANSFORM_SET, REF, transform_set},
-    {D_UNDEFINED_DYNAMIC_MAP, REF, dynamic_map},
-    {D_UNDEFINED_CRYPTO_MAP, REF, crypto_map},
-    {D_UNDEFINED_ISAKMP_PROFILE, REF, isakmp_profile},
-    {D_UNDEFINED_IKEV2_PROFILE, REF, ikev2_profile},
-    {D_UNDEFINED_IPSEC_PROFILE, REF, ipsec_profile},
-    {D_UNDEFINED_KEYRING, REF, keyring},
-    {D_UNDEFINED_PROPOSAL, REF, proposal},
-    {D_UNDEFINED_TRUSTPOINT, REF, trustpoint},
-    {D_UNDEFINED_INTERFACE, REF, interface},
-    {D_UNDEFINED_OBJECT_GROUP, REF, object_group},
-    {D_UNDEFINED_CERT_MAP, REF, cert_map},
-    {D_UNDEFINED_IDENTITY, REF, identity},
-    {D_UNDEFINED_ROUTE_MAP, REF, route_map},
-    {0, NULL, NULL},
+    {D_UNDEFINED_ACL, "guide, Creating Dynamic Crypto Maps, step 5", acl, false},
+    {D_UNDEFINED_TRANSFORM_SET, REF, transform_set, false},
+    {D_UNDEFINED_DYNAMIC_MAP, REF, dynamic_map, false},
+    {D_UNDEFINED_CRYPTO_MAP, REF, crypto_map, false},
+    {D_UNDEFINED_ISAKMP_PROFILE, REF, isakmp_profile, false},
+    {D_UNDEFINED_IKEV2_PROFILE, REF, ikev2_profile, false},
+    {D_UNDEFINED_IPSEC_PROFILE, REF, ipsec_profile, false},
+    {D_UNDEFINED_KEYRING, REF, keyring, false},
+    {D_UNDEFINED_PROPOSAL, REF, proposal, false},
+    {D_UNDEFINED_TRUSTPOINT, REF, trustpoint, false},
+    {D_UNDEFINED_INTERFACE, REF, interface, false},
+    {D_UNDEFINED_OBJECT_GROUP, REF, object_group, false},
+    {D_UNDEFINED_CERT_MAP, REF, cert_map, false},
+    {D_UNDEFINED_IDENTITY, REF, identity, false},
+    {D_UNDEFINED_ROUTE_MAP, REF, route_map, false},
+    {0, NULL, NULL, false},
 };

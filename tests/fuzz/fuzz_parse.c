@@ -6,25 +6,28 @@
 #include "compiler/base/hash.h"
 #include "compiler/sem/sem.h"
 #include "grammar/stmt.h"
-#include "lint/lint.h"
+#include "lint/judge.h"
 #include "lint/reporters/reporter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct ios_parser *parser;
+    static struct settings settings;
     struct source src;
     struct compiled c;
-    if (!parser)
+    if (!parser) {
         parser = ios_parser_new();
+        settings_init(&settings);
+    }
     if (source_from_memory(&src, "fuzz", (const char *)data, size) || sem_compile(&c, parser, &src))
         return 0;
-    PTRLIST_FOR (struct ir_config, u, &c.units) {
-        lint_run(u, &c.diags);
-    }
-    diag_sort(&c.diags);
+    lint_judge(&c, &settings.base);
     struct buf b = {0};
-    reporter_text.file(&b, &c.source, &c.diags, true, true);
+    reporter_text.file(&b, &(struct report){&c.source, &c.diags, NULL, true});
+    b.len = 0;
+    reporter_github.file(&b, &(struct report){&c.source, &c.diags, NULL, true});
+    reporter_junit.file(&b, &(struct report){&c.source, &c.diags, NULL, true});
     buf_free(&b);
     sem_free(&c);
     return 0;

@@ -15,7 +15,7 @@
 #include "compiler/base/hash.h"
 #include "compiler/sem/sem.h"
 #include "grammar/stmt.h"
-#include "lint/lint.h"
+#include "lint/judge.h"
 
 static uint64_t rng;
 static uint32_t next(uint32_t n)
@@ -27,6 +27,7 @@ static uint32_t next(uint32_t n)
 }
 
 static struct ios_parser *parser;
+static struct settings settings;
 static unsigned long runs;
 
 static void feed(const char *text, size_t len)
@@ -35,10 +36,7 @@ static void feed(const char *text, size_t len)
     struct compiled c;
     if (source_from_memory(&src, "prefix", text, len) || sem_compile(&c, parser, &src))
         exit(3);
-    PTRLIST_FOR (struct ir_config, u, &c.units) {
-        lint_run(u, &c.diags);
-    }
-    diag_sort(&c.diags);
+    lint_judge(&c, &settings.base);
     if (runs++ % 16 == 0) { /* printing costs more than reading */
         struct buf b = {0};
         struct backend_options o = {.show_secrets = true};
@@ -132,6 +130,8 @@ int main(void)
     fflush(stdout);
     symtab_seed_init();
     parser = ios_parser_new();
+    settings_init(&settings);
+    settings_profile(&settings, "all"); /* every rule */
     walk("testdata", true);
     walk("tests/fuzz/corpus", true);
     ios_parser_free(parser);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What several families of rules need: walks over entries, access lists as packet sets, packets in words. */
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "compiler/base/ipnames.h"
+#include "lint/lint.h"
+
+static void each(struct lint_ctx *x, enum diag_id id, const struct ptrlist *maps, lint_entry_fn *f)
+{
+    PTRLIST_FOR (struct crypto_map, m, maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            f(x, id, m, e);
+        }
+    }
+}
+
+void lint_static_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
+{
+    each(x, id, &x->c->crypto_maps, f);
+}
+
+void lint_dynamic_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
+{
+    each(x, id, &x->c->dynamic_maps, f);
+}
+
+bool lint_has_lines(const struct acl *a)
+{
+    PTRLIST_FOR (struct ace, x, &a->aces) {
+        if (!x->remark)
+            return true;
+    }
+    return false;
+}
+
+struct lint_list *lint_list_of(struct lint_ctx *x, const struct acl *a)
+{
+    struct lint_list *l = symtab_get(x->lists, a->name.s, (uint32_t)a->kind.v);
+    if (l)
+        return l;
+    l = ARENA_NEW(x->arena, struct lint_list);
+    l->v = arena_array(x->arena, a->aces.n + 1, sizeof *l->v);
+    symtab_put(x->arena, x->lists, a->name.s, (uint32_t)a->kind.v, l);
+    PTRLIST_FOR (struct ace, e, &a->aces) {
+        if (e->remark)
+            continue;
+        struct lint_line *n = &l->v[l->n++];
+        n->ace = e;
+        n->exact = ace_boxes(x->arena, e, (enum acl_kind)a->kind.v, &n->boxes, LINT_BOXES_MAX);
+        l->unknown |= n->exact == LINE_UNKNOWN;
+    }
+    return l;
+}
+
+/* b minus the boxes of `cut`; what is too complicated is left as it is. */
+static void minus(struct lint_ctx *x, const struct box *b, const struct ptrlist *cut, struct boxes *out)
+{
+    struct boxes now = {0};
+    boxes_add(x->arena, &now, b);
+    PTRLIST_FOR (struct box, d, cut) {
+        struct boxes next = {0};
+        for (uint32_t i = 0; i < now.n; i++)
+            if (!box_subtract(x->arena, &now.v[i], d, &next, 4096)) {
+                boxes_add(x->arena, out, b);
+                return;
+            }
+        now = next;
+    }
+    for (uint32_t i = 0; i < now.n; i++)
+        boxes_add(x->arena, out, &now.v[i]);
+}
+
+struct cut {
+    struct arena *arena;
+    struct ptrlist boxes;
+};
+
+static void collect(void *ctx, const struct box *b, uint32_t rank, const void *tag, uint32_t *floor)
+{
+    struct cut *c = ctx;
+    (void)rank, (void)tag;
+    ptrlist_add(c->arena, &c->boxes, (void *)(uintptr_t)b);
+    if (c->boxes.n >= 64)
+        *floor = UINT32_MAX;
+}
+
+const struct boxes *lint_permits(struct lint_ctx *x, struct lint_list *l)
+{
+    if (l->permits)
+        return l->permits;
+    struct boxes *out = l->permits = arena_array(x->arena, l->n + 1, sizeof *out);
+    struct box_index *denies = NULL;
+    for (uint32_t i = 0; i < l->n; i++) {
+        const struct lint_line *n = &l->v[i];
+        for (uint32_t k = 0; k < n->boxes.n; k++) {
+            const struct box *b = &n->boxes.v[k];
+            if (!n->ace->permit) {
+                if (!denies)
+                    denies = box_index_new(x->arena);
+                if (n->exact == LINE_EXACT)
+                    box_index_add(denies, b, i + 1, n);
+            } else if (!denies) {
+                boxes_add(x->arena, &out[i], b);
+            } else {
+                struct cut c = {x->arena, {0}};
+                uint32_t floor = 0;
+                box_index_visit(denies, b, &floor, collect, &c);
+                minus(x, b, &c.boxes, &out[i]);
+            }
+        }
+    }
+    return out;
+}
+
+const char *lint_packet(struct lint_ctx *x, const struct packet *p)
+{
+    struct ip_addr s = {p->family, {0}}, d = {p->family, {0}};
+    char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX], what[64] = "", all[256];
+    memcpy(s.b, p->src, 16);
+    memcpy(d.b, p->dst, 16);
+    bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
+    if (ports && (p->sport || p->dport)) /* a witness of all protocols has neither */
+        snprintf(what, sizeof what, " %s/%u", p->proto == IPPROTO_TCP ? "tcp" : "udp", p->dport);
+    else if (p->proto == IPPROTO_ICMP && p->family == FAMILY_V4)
+        snprintf(what, sizeof what, " icmp");
+    else if (p->proto)
+        snprintf(what, sizeof what, " protocol %u", p->proto);
+    if (ports && p->sport)
+        snprintf(what + strlen(what), sizeof what - strlen(what), " from port %u", p->sport);
+    snprintf(all, sizeof all, "%s → %s%s", addr_text(&s, a), addr_text(&d, b), what);
+    return arena_strndup(x->arena, all, strlen(all));
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pre-shared keys and how peers are known. A finding never shows a key, nor how long it is. */
+#include "lint/lint.h"
+
+/* A key and whom it is for. */
+struct held {
+    const struct ir_secret *key;
+    struct ip_addr peer; /* family none: a name, or everybody */
+    bool everybody;
+    struct span where;
+};
+
+static bool is_zero_mask(const struct ir_addr *m)
+{
+    return IR_IS_SET(*m) && m->a.family == FAMILY_V4 && addr_v4(&m->a) == 0;
+}
+
+static bool is_zero(const struct ip_addr *a)
+{
+    static const uint8_t none[16];
+    return a->family != FAMILY_NONE && memcmp(a->b, none, 16) == 0;
+}
+
+static void add_held(struct lint_ctx *x, struct ptrlist *out, const struct ir_secret *key, struct ip_addr peer, bool all,
+                     struct span where)
+{
+    if (key->s.form == SECRET_NONE)
+        return;
+    struct held *h = ARENA_NEW(x->arena, struct held);
+    *h = (struct held){key, peer, all, where};
+    ptrlist_add(x->arena, out, h);
+}
+
+static void from_psks(struct lint_ctx *x, struct ptrlist *out, const struct ptrlist *keys)
+{
+    PTRLIST_FOR (struct psk, k, keys) {
+        bool all = is_zero(&k->peer.addr) && (is_zero_mask(&k->mask) || !IR_IS_SET(k->mask));
+        add_held(x, out, &k->key, k->peer.addr, all, k->span);
+    }
+}
+
+static struct ptrlist all_keys(struct lint_ctx *x)
+{
+    struct ptrlist out = {0};
+    from_psks(x, &out, &x->c->isakmp_keys);
+    PTRLIST_FOR (struct keyring, k, &x->c->keyrings) {
+        from_psks(x, &out, &k->keys);
+    }
+    PTRLIST_FOR (struct ikev2_keyring, k, &x->c->ikev2_keyrings) {
+        PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
+            bool all = is_zero(&p->address.a);
+            add_held(x, &out, &p->local_key, p->address.a, all, IR_IS_SET(p->local_key) ? p->local_key.m.span : p->span);
+            if (p->remote_key.m.span.off != p->local_key.m.span.off)
+                add_held(x, &out, &p->remote_key, p->address.a, all, p->remote_key.m.span);
+        }
+    }
+    return out;
+}
+
+static struct span key_span(const struct held *h)
+{
+    return h->key->m.span.len ? h->key->m.span : h->where;
+}
+
+static bool placeholder(struct str s)
+{
+    return s.len == 0 || s.p[0] == '<' || s.p[0] == '{' || s.p[0] == '$' || s.p[0] == '*' || s.p[0] == '[';
+}
+
+static void in_clear(struct lint_ctx *x, enum diag_id id)
+{
+    struct ptrlist keys = all_keys(x);
+    PTRLIST_FOR (struct held, h, &keys) {
+        if (h->key->s.form == SECRET_PLAIN && !placeholder(secret_reveal(&h->key->s)))
+            diag_hint(x->diags,
+                      diag_add(x->diags, id, key_span(h), "this key stands in clear text: whoever reads the file has it"),
+                      "password encryption aes, with a master key, turns it into type 6");
+    }
+}
+
+static void type7(struct lint_ctx *x, enum diag_id id)
+{
+    struct ptrlist keys = all_keys(x);
+    PTRLIST_FOR (struct held, h, &keys) {
+        if (h->key->s.form == SECRET_TYPE7)
+            diag_add(x->diags, id, key_span(h), "type 7 can be turned back by anybody: the key is as good as in clear text");
+    }
+}
+
+static void wildcard(struct lint_ctx *x, enum diag_id id)
+{
+    struct ptrlist keys = all_keys(x);
+    PTRLIST_FOR (struct held, h, &keys) {
+        if (h->everybody)
+            diag_hint(x->diags,
+                      diag_add(x->diags, id, h->where, "any address that knows this key can pose as any other peer"),
+                      "give each peer a key of its own, or use certificates");
+    }
+}
+
+static bool weak_key(struct str k, uint32_t least)
+{
+    static const char *const words[] = {"cisco",   "secret", "password", "test",   "key",    "vpn",
+                                        "ipsec",   "admin",  "letmein",  "qwerty", "router", "preshared",
+                                        "sharedkey", "changeme", "default", "private", "public", "welcome"};
+    uint32_t n = k.len;
+    if (k.len < least)
+        return true;
+    while (n && ((k.p[n - 1] >= '0' && k.p[n - 1] <= '9') || k.p[n - 1] == '!')) /* cisco123 */
+        n--;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_ieq((struct str){k.p, n}, words[i]))
+            return true;
+    for (uint32_t i = 1; i < k.len; i++) /* one character again and again */
+        if (k.p[i] != k.p[0])
+            return false;
+    return true;
+}
+
+static void weak(struct lint_ctx *x, enum diag_id id)
+{
+    struct ptrlist keys = all_keys(x);
+    PTRLIST_FOR (struct held, h, &keys) {
+        struct str k = secret_reveal(&h->key->s);
+        if (h->key->s.form == SECRET_PLAIN && !placeholder(k) && weak_key(k, x->settings->psk_length))
+            diag_hint(x->diags,
+                      diag_add(x->diags, id, key_span(h),
+                               "this key can be guessed: it is shorter than %u characters, or a word from every list",
+                               x->settings->psk_length),
+                      "use a long random key, or certificates");
+    }
+}
+
+static void shared(struct lint_ctx *x, enum diag_id id)
+{
+    struct ptrlist keys = all_keys(x);
+    struct symtab seen = {0};
+    PTRLIST_FOR (struct held, h, &keys) {
+        struct str k = secret_reveal(&h->key->s);
+        if (h->peer.family == FAMILY_NONE || placeholder(k) || h->key->s.form == SECRET_HEX)
+            continue;
+        const struct held *first = symtab_get(&seen, k, h->key->s.form);
+        if (!first) {
+            symtab_put(x->arena, &seen, k, h->key->s.form, h);
+        } else if (!addr_eq(&first->peer, &h->peer)) {
+            struct diag *d = diag_add(x->diags, id, key_span(h), "the same key is used for another peer");
+            diag_note(x->diags, d, first->where, "the other peer");
+            diag_hint(x->diags, d, "whoever has one of the routers can pose as the others: a key for each pair");
+        }
+    }
+}
+
+/* ---- peers and keys ---- */
+
+static bool psk_fits(const struct ptrlist *keys, const struct ip_addr *peer)
+{
+    PTRLIST_FOR (struct psk, k, keys) {
+        if (k->peer.addr.family != peer->family)
+            continue;
+        unsigned bits = peer->family == FAMILY_V6 ? IR_IS_SET(k->peer_plen) ? (unsigned)k->peer_plen.v : 128 : 32;
+        if (peer->family == FAMILY_V4 && IR_IS_SET(k->mask)) {
+            uint32_t m = addr_v4(&k->mask.a);
+            if ((addr_v4(peer) & m) == (addr_v4(&k->peer.addr) & m))
+                return true;
+            continue;
+        }
+        bool all = is_zero(&k->peer.addr);
+        bool same = true;
+        for (unsigned i = 0; i < bits; i++)
+            same &= ((peer->b[i / 8] ^ k->peer.addr.b[i / 8]) >> (7 - i % 8) & 1) == 0;
+        if (all || same)
+            return true;
+    }
+    return false;
+}
+
+static bool by_name(const struct ptrlist *keys)
+{
+    PTRLIST_FOR (struct psk, k, keys) {
+        if (k->kind.v == KEY_HOSTNAME)
+            return true;
+    }
+    return false;
+}
+
+static bool v1_fits(struct lint_ctx *x, const struct crypto_map_entry *e, const struct ip_addr *peer)
+{
+    const struct isakmp_profile *p = e->sa.isakmp_profile.target;
+    bool own = false;
+    for (uint32_t i = 0; p && i < p->keyrings.n; i++) {
+        const struct ir_ref *r = p->keyrings.v[i];
+        const struct keyring *k = r->target;
+        own |= k != NULL;
+        if (!k || psk_fits(&k->keys, peer) || by_name(&k->keys))
+            return true; /* undefined, or `default`: said elsewhere, or the global keys */
+    }
+    if (!own) /* without a profile any keyring can serve: the isakmp profile is found by identity */
+        PTRLIST_FOR (struct keyring, k, &x->c->keyrings) {
+            if (psk_fits(&k->keys, peer))
+                return true;
+        }
+    return psk_fits(&x->c->isakmp_keys, peer) || by_name(&x->c->isakmp_keys);
+}
+
+static bool v2_fits(const struct ikev2_keyring *k, const struct ip_addr *peer)
+{
+    PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
+        if (p->address.a.family != peer->family || IR_IS_SET(p->identity))
+            return true; /* found by identity or name, not by address */
+        uint32_t mask = IR_IS_SET(p->mask) && p->mask.a.family == FAMILY_V4 ? addr_v4(&p->mask.a) : 0xffffffffu;
+        if (is_zero(&p->address.a) || (peer->family == FAMILY_V4 && ((addr_v4(&p->address.a) ^ addr_v4(peer)) & mask) == 0) ||
+            (peer->family == FAMILY_V6 && (addr_eq(&p->address.a, peer) || p->address.plen < 128)))
+            return true;
+    }
+    return k->peers.n == 0;
+}
+
+/* Do all IKEv1 policies want a pre-shared key? */
+static bool only_psk(const struct ir_config *c)
+{
+    bool any = false;
+    PTRLIST_FOR (struct isakmp_policy, p, &c->isakmp_policies) {
+        if (p->auth.v != ALGO_AUTH_PSK)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+static bool has_keys(const struct ir_config *c)
+{
+    return c->isakmp_keys.n || c->keyrings.n || c->isakmp_peers.n;
+}
+
+static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                         const struct crypto_map_entry *e)
+{
+    const struct ikev2_profile *p2 = e->sa.ikev2_profile.target;
+    (void)m;
+    if (e->type.v != ENTRY_ISAKMP || IR_IS_SET(e->sa.ikev2_profile) != (p2 != NULL))
+        return;
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
+        const struct ip_addr *a = &p->host.addr;
+        const struct ikev2_keyring *k = p2 ? p2->keyring.target : NULL;
+        if (a->family == FAMILY_NONE)
+            continue;
+        bool fits = p2 ? !k || v2_fits(k, a)
+                       : !only_psk(x->c) || (!has_keys(x->c) && !lint_is_whole(x->c)) || v1_fits(x, e, a);
+        if (fits)
+            continue;
+        char t[ADDR_TEXT_MAX];
+        struct diag *d =
+            diag_add(x->diags, id, p->host.m.span, "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
+        if (k)
+            diag_note(x->diags, d, k->span, "in this keyring");
+        diag_hint(x->diags, d, p2 ? "add the peer to the keyring" : "add: crypto isakmp key KEY address %s", t);
+    }
+}
+
+static void no_key(struct lint_ctx *x, enum diag_id id)
+{
+    lint_static_entries(x, id, entry_no_key);
+}
+
+/* ---- keys of nobody ---- */
+
+static void note_peer(struct lint_ctx *x, struct symtab *t, const struct ip_addr *a)
+{
+    if (a->family != FAMILY_NONE)
+        symtab_put(x->arena, t, (struct str){(const char *)a->b, sizeof a->b}, a->family, (void *)(uintptr_t)a);
+}
+
+/* Where somebody may call whom the configuration does not name, every key may be meant. */
+static bool strangers_may_call(const struct ir_config *c)
+{
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        if (IR_IS_SET(i->protection) && i->tunnel_destination.addr.family == FAMILY_NONE)
+            return true; /* DMVPN, or a tunnel to a name */
+    }
+    PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            bool named = false;
+            PTRLIST_FOR (struct map_peer, p, &e->peers) {
+                named |= p->host.addr.family == FAMILY_NONE;
+            }
+            if (e->type.v == ENTRY_DYNAMIC || e->type.v == ENTRY_GDOI || named)
+                return true;
+        }
+    }
+    return c->dynamic_maps.n || c->others.n || !c->crypto_maps.n;
+}
+
+static void for_nobody(struct lint_ctx *x, enum diag_id id)
+{
+    struct symtab peers = {0};
+    if (strangers_may_call(x->c))
+        return;
+    PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            PTRLIST_FOR (struct map_peer, p, &e->peers) {
+                note_peer(x, &peers, &p->host.addr);
+            }
+        }
+    }
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
+        note_peer(x, &peers, &i->tunnel_destination.addr);
+    }
+    PTRLIST_FOR (struct psk, k, &x->c->isakmp_keys) {
+        const struct ip_addr *a = &k->peer.addr;
+        bool one = a->family != FAMILY_NONE && !is_zero(a) &&
+                   (!IR_IS_SET(k->mask) || addr_v4(&k->mask.a) == 0xffffffffu) && !IR_IS_SET(k->peer_plen);
+        if (one && !symtab_get(&peers, (struct str){(const char *)a->b, sizeof a->b}, a->family)) {
+            char t[ADDR_TEXT_MAX];
+            diag_add(x->diags, id, k->span, "no crypto map entry and no tunnel has the peer %s: the key is for nobody",
+                     addr_text(a, t));
+        }
+    }
+}
+
+/* ---- names, trustpoints ---- */
+
+static void entry_by_name(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                          const struct crypto_map_entry *e)
+{
+    (void)m;
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
+        if (p->host.addr.family == FAMILY_NONE && p->host.name.len && !placeholder(p->host.name))
+            diag_add(x->diags, id, p->host.m.span,
+                     "the peer is known by name: the tunnel depends on DNS, at boot before anything else works");
+    }
+}
+
+static void peer_by_name(struct lint_ctx *x, enum diag_id id)
+{
+    lint_static_entries(x, id, entry_by_name);
+}
+
+static void no_trustpoint(struct lint_ctx *x, enum diag_id id)
+{
+    if (x->c->trustpoints.n || x->c->cert_chains.n || !lint_is_whole(x->c))
+        return;
+    PTRLIST_FOR (struct isakmp_policy, p, &x->c->isakmp_policies) {
+        bool sig = p->auth.v == ALGO_AUTH_RSA_SIG || p->auth.v == ALGO_AUTH_ECDSA_SIG;
+        if (sig && !p->is_default.v)
+            diag_add(x->diags, id, IR_WRITTEN(p->auth) ? p->auth.m.span : p->span,
+                     "this policy wants certificates, and there is no trustpoint to have them from");
+    }
+    PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
+        PTRLIST_FOR (struct ikev2_auth, a, &p->auth_local) {
+            if (str_is(a->method.s, "rsa-sig") || str_is(a->method.s, "ecdsa-sig"))
+                diag_add(x->diags, id, a->span,
+                         "this profile wants certificates, and there is no trustpoint to have them from");
+        }
+    }
+}
+
+const struct lint_rule rules_keys[] = {
+    {D_PSK_CLEAR, "ios-crypto-commands section 3: forms of keys; NIST SP 800-77r1 section 3.4", in_clear, true},
+    {D_PSK_WILDCARD, "RFC 7296 section 2.15; ios-crypto-commands section 3", wildcard, false},
+    {D_PSK_SHARED, "RFC 7296 section 2.15: a key is to be known to two parties only", shared, false},
+    {D_PSK_WEAK, "RFC 7296 section 2.15: a pre-shared key needs as much randomness as the strongest key it protects", weak,
+     false},
+    {D_PEER_NO_KEY, "guide, Prerequisites: IKE must be configured for the peer", no_key, false},
+    {D_KEY_FOR_NOBODY, "guide, Prerequisites: IKE must be configured for the peer", for_nobody, false},
+    {D_PEER_BY_NAME, "guide, Creating Static Crypto Maps, step 6", peer_by_name, false},
+    {D_PSK_TYPE7, "ios-crypto-commands section 3: type 7 is reversible", type7, false},
+    {D_NO_TRUSTPOINT, "ios-crypto-commands section 3.1: rsa-sig is the default", no_trustpoint, false},
+    {0, NULL, NULL, false},
+};
