@@ -16,7 +16,7 @@ struct lint_ctx {
     const struct ir_config *c;
     struct diag_list *diags;
     const struct lint_settings *settings;
-    struct arena *arena; /* that of the findings; for what a rule needs while it works */
+    struct arena *arena;  /* that of the findings; for what a rule needs while it works */
     struct symtab *lists; /* access lists as packet sets, worked out once: lint_list_of(), lint_permits() */
 };
 
@@ -24,7 +24,12 @@ struct lint_rule {
     enum diag_id id;
     const char *authority; /* where the rule comes from */
     void (*check)(struct lint_ctx *x, enum diag_id id);
-    bool opt_in; /* only with `--rule ID=…`, a settings file, or --profile all: advice that not every team shares */
+    unsigned flags; /* enum rule_flag */
+};
+
+enum rule_flag {
+    RULE_OPT_IN = 1, /* only with `--rule ID=…`, a settings file, or --profile all: advice that not every team shares */
+    RULE_TOGETHER = 2, /* rows that stand together and have one function: one call raises all of their findings */
 };
 
 /* Families end with a row whose check is NULL. */
@@ -33,7 +38,8 @@ extern const struct lint_rule rules_algorithms[], rules_references[], rules_maps
     rules_certificates[];
 extern const struct lint_rule *const lint_families[];
 
-/* The row of a message, NULL if no rule raises it (the reader, the meaning and the kernel backends raise the others). */
+/* The row of a message, NULL if no rule raises it (the reader, the meaning and the kernel backends raise the others).
+ */
 const struct lint_rule *lint_rule_of(enum diag_id id);
 
 /* Runs every rule that is on over one configuration. */

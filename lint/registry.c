@@ -2,8 +2,9 @@
 #include "lint/lint.h"
 
 const struct lint_rule *const lint_families[] = {
-    rules_algorithms, rules_references, rules_maps,    rules_manual_sa, rules_transforms, rules_unused,       rules_lifetimes,
-    rules_lists,      rules_shadow,     rules_filters, rules_keys,      rules_certificates, NULL};
+    rules_algorithms, rules_references,   rules_maps,  rules_manual_sa, rules_transforms,
+    rules_unused,     rules_lifetimes,    rules_lists, rules_shadow,    rules_filters,
+    rules_keys,       rules_certificates, NULL};
 
 const struct lint_rule *lint_rule_of(enum diag_id id)
 {
@@ -36,7 +37,7 @@ static bool runs(const struct lint_rule *r, const struct lint_settings *s)
 {
     uint8_t level = s->level[r->id];
     bool all = s->nprofiles > 4; /* --profile all */
-    return level == LEVEL_OFF ? false : level != LEVEL_DEFAULT || all || !r->opt_in;
+    return level == LEVEL_OFF ? false : level != LEVEL_DEFAULT || all || !(r->flags & RULE_OPT_IN);
 }
 
 void lint_run(const struct ir_config *c, const struct lint_settings *s, struct diag_list *diags)
@@ -45,9 +46,13 @@ void lint_run(const struct ir_config *c, const struct lint_settings *s, struct d
     struct lint_ctx x = {c, diags, s, diags->arena, &lists};
     uint32_t before = diags->items.n;
     for (const struct lint_rule *const *f = lint_families; *f; f++)
-        for (const struct lint_rule *r = *f; r->check; r++)
-            if (runs(r, s))
+        for (const struct lint_rule *r = *f, *ran = NULL; r->check; r++) {
+            bool again = ran && ran->check == r->check && (r->flags & RULE_TOGETHER);
+            if (!again && runs(r, s)) {
                 r->check(&x, r->id);
+                ran = r;
+            }
+        }
     if (c->broken.n)
         hold_back(c, diags, before);
 }

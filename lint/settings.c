@@ -31,10 +31,9 @@ struct variant {
 };
 
 struct settings_dir {
-    struct settings_dir *next;
-    const char *path;      /* absolute */
-    const char *root;      /* where the settings file is; paths are matched relative to it */
-    struct override *v;    /* v[0] is the file itself */
+    const char *path;   /* absolute */
+    const char *root;   /* where the settings file is; paths are matched relative to it */
+    struct override *v; /* v[0] is the file itself */
     unsigned n;
     struct variant *variants;
     bool bad;
@@ -99,8 +98,8 @@ static const char *add_profile(struct settings *s, const char *dir, const char *
         snprintf(path, sizeof path, "%s%s%s", *word == '/' ? "" : dir, *word == '/' ? "" : "/", word);
         int r = source_read(&src, path);
         if (r < 0) {
-            snprintf(path, sizeof path, "no built-in profile is called '%.200s' and it cannot be read as a file: %s", word,
-                     strerror(-r));
+            snprintf(path, sizeof path, "no built-in profile is called '%.200s' and it cannot be read as a file: %s",
+                     word, strerror(-r));
             return arena_strndup(&s->arena, path, strlen(path));
         }
         p = profile_parse(&s->arena, arena_strndup(&s->arena, word, strlen(word)), src.text, src.len, &why);
@@ -215,10 +214,10 @@ static void read_file(struct settings *s, struct settings_dir *d, const char *pa
 /* The settings of one directory: its own file, else those of the one above. */
 static struct settings_dir *directory(struct settings *s, const char *path)
 {
-    for (struct settings_dir *d = s->dirs; d; d = d->next)
-        if (strcmp(d->path, path) == 0)
-            return d;
-    struct settings_dir *d = ARENA_NEW(&s->arena, struct settings_dir);
+    struct settings_dir *d = symtab_get(&s->dirs, str_lit(path), 0);
+    if (d)
+        return d;
+    d = ARENA_NEW(&s->arena, struct settings_dir);
     d->path = d->root = arena_strndup(&s->arena, path, strlen(path));
     char file[PATH_MAX + 16];
     snprintf(file, sizeof file, "%s/" SETTINGS_FILE, strcmp(path, "/") == 0 ? "" : path);
@@ -244,8 +243,7 @@ static struct settings_dir *directory(struct settings *s, const char *path)
         d->n = above->n;
         d->bad = above->bad;
     }
-    d->next = s->dirs;
-    s->dirs = d;
+    symtab_put(&s->arena, &s->dirs, str_lit(d->path), 0, d);
     return d;
 }
 
@@ -295,14 +293,18 @@ const struct lint_settings *settings_for(struct settings *s, const char *path)
         strcpy(dir, ".");
     pthread_mutex_lock(&s->lock);
     const struct lint_settings *r = NULL;
-    char absolute[PATH_MAX];
-    /* a directory that cannot be found has no settings of its own; with no_files none has */
-    if (s->no_files || !realpath(dir, absolute))
-        absolute[0] = '\0';
-    struct settings_dir *d = directory(s, absolute);
+    struct settings_dir *d = symtab_get(&s->as_written, str_lit(dir), 0);
+    if (!d) {
+        char absolute[PATH_MAX];
+        /* a directory that cannot be found has no settings of its own; with no_files none has */
+        if (s->no_files || !realpath(dir, absolute))
+            absolute[0] = '\0';
+        d = directory(s, absolute);
+        symtab_put(&s->arena, &s->as_written, str_lit(arena_strndup(&s->arena, dir, strlen(dir))), 0, d);
+    }
     if (!d->bad) {
         uint32_t mask = d->n ? 1 : 0;
-        snprintf(whole, sizeof whole, "%s/%s", absolute, base);
+        snprintf(whole, sizeof whole, "%s/%s", d->path, base);
         size_t skip = strlen(d->root) + (strcmp(d->root, "/") == 0 ? 0 : 1);
         for (unsigned i = 1; i < d->n; i++)
             if (fnmatch(d->v[i].match, whole + skip, 0) == 0)

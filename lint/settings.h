@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "compiler/base/diag.h"
+#include "compiler/base/hash.h"
 #include "lint/profile.h"
 
 enum rule_level { LEVEL_DEFAULT, LEVEL_OFF, LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR };
@@ -29,15 +30,15 @@ bool settings_level(const char *word, uint8_t *out);
 int settings_rule(const char *word);
 
 /* All settings of one run. Safe for several threads once the options are in. */
-struct settings_dir;
 struct settings {
     struct arena arena;
     struct lint_settings base; /* defaults and options */
     bool profile_given, no_files;
     uint8_t option_level[DIAG_COUNT];
     pthread_mutex_t lock;
-    struct settings_dir *dirs;
-    const char *why; /* the first settings file that cannot be used, with its place */
+    struct symtab dirs;       /* absolute path → struct settings_dir */
+    struct symtab as_written; /* directory as the user wrote it → struct settings_dir: files come by the thousand */
+    const char *why;          /* the first settings file that cannot be used, with its place */
 };
 bool settings_init(struct settings *s);
 void settings_free(struct settings *s);

@@ -15,8 +15,9 @@ static const struct cli_option rules_options[] = {
 
 static json_t *row(const struct diag_info *i, const struct lint_rule *r)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "id", i->id, "slug", i->slug, "severity", severity_name(i->severity),
-                          "title", i->title, "optIn", r ? r->opt_in : 0);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:s, s:b}", "id", i->id, "slug", i->slug, "severity", severity_name(i->severity),
+                  "title", i->title, "optIn", r ? (int)(r->flags & RULE_OPT_IN) : 0);
     if (r)
         json_object_set_new(o, "authority", json_string(r->authority));
     return o;
@@ -44,7 +45,7 @@ static int rules(const struct command *c, int argc, char **argv)
             json_array_append_new(all, row(d, r));
         else
             printf("%s %-8s %-28s %s%s\n", d->id, severity_name(d->severity), d->slug, d->title,
-                   r && r->opt_in ? " (when asked for)" : "");
+                   r && (r->flags & RULE_OPT_IN) ? " (when asked for)" : "");
     }
     if (json) {
         json_dumpf(all, stdout, JSON_INDENT(1));
@@ -72,7 +73,8 @@ static int explain_one(const char *word)
     }
     unsigned least = 4;
     for (int k = 0; k < DIAG_COUNT && id < 0; k++) {
-        unsigned a = str_distance(str_lit(word), diag_infos[k].slug, least), b = str_distance(str_lit(word), diag_infos[k].id, 1);
+        unsigned a = str_distance(str_lit(word), diag_infos[k].slug, least),
+                 b = str_distance(str_lit(word), diag_infos[k].id, 1);
         if ((a < b ? a : b) < least) {
             least = a < b ? a : b;
             best = k;
@@ -104,6 +106,9 @@ static int explain(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_explain = {
-    "explain", "RULE…", "Prints what a rule means, why it hurts, examples, how to mend it, and on whose authority.",
-    explain_options, explain,
+    "explain",
+    "RULE…",
+    "Prints what a rule means, why it hurts, examples, how to mend it, and on whose authority.",
+    explain_options,
+    explain,
 };

@@ -92,8 +92,8 @@ static void report(struct lint_ctx *x, enum diag_id id, const struct use *u)
     if (u->mark.origin == ORIGIN_WRITTEN)
         d = diag_add(x->diags, id, u->mark.span, "%s %s (%s)", name, verdict_words(o.level), u->what);
     else
-        d = diag_add(x->diags, id, u->block, "%s is used because there is no '%s' line, and it %s (%s)", name, u->command,
-                     verdict_words(o.level), u->what);
+        d = diag_add(x->diags, id, u->block, "%s is used because there is no '%s' line, and it %s (%s)", name,
+                     u->command, verdict_words(o.level), u->what);
     finding(x, d, id, &o);
 }
 
@@ -165,8 +165,8 @@ static void pfs(struct lint_ctx *x, enum diag_id id, const struct sa_settings *s
 {
     if (!IR_WRITTEN(sa->pfs_group))
         return; /* none, or bare: that has a rule of its own */
-    const struct use u = {
-        USE_DH, (enum algo_id)sa->pfs_group.v, 0, sa->pfs_group.m, block, "perfect forward secrecy", "set pfs"};
+    const struct use u = {USE_DH, (enum algo_id)sa->pfs_group.v, 0,        sa->pfs_group.m,
+                          block,  "perfect forward secrecy",     "set pfs"};
     report(x, id, &u);
 }
 
@@ -244,8 +244,7 @@ static void builtin_isakmp(struct lint_ctx *x, enum diag_id id)
         consider(x, &w, id, USE_IKE_HASH, (enum algo_id)p->hash.v, 0);
         consider(x, &w, id, USE_DH, (enum algo_id)p->group.v, 0);
     }
-    report_builtin(x, id, &w, at,
-                   "no isakmp policy is configured, so the built-in ones (65507 to 65514) apply");
+    report_builtin(x, id, &w, at, "no isakmp policy is configured, so the built-in ones (65507 to 65514) apply");
 }
 
 static void consider_list(struct lint_ctx *x, struct worst *w, enum diag_id id, enum profile_use as,
@@ -335,7 +334,8 @@ static void no_pfs_entry(struct lint_ctx *x, enum diag_id id, const struct sa_se
 {
     if (IR_IS_SET(sa->pfs_group) || sa->pfs_bare.v)
         return;
-    struct diag *d = diag_add(x->diags, id, block, "no perfect forward secrecy: whoever gets the IKE keys later reads it all");
+    struct diag *d =
+        diag_add(x->diags, id, block, "no perfect forward secrecy: whoever gets the IKE keys later reads it all");
     diag_hint(x->diags, d, "add: set pfs group14 or higher, on both sides");
 }
 
@@ -350,9 +350,9 @@ static unsigned group_strength(enum algo_id g)
     static const struct {
         enum algo_id id;
         unsigned bits;
-    } rows[] = {{ALGO_DH_768_MODP, 60},   {ALGO_DH_1024_MODP, 80},  {ALGO_DH_1536_MODP, 90}, {ALGO_DH_2048_MODP, 112},
-                {ALGO_DH_2048_256, 112},  {ALGO_DH_3072_MODP, 128}, {ALGO_DH_256_ECP, 128},  {ALGO_DH_4096_MODP, 150},
-                {ALGO_DH_384_ECP, 192},   {ALGO_DH_521_ECP, 256}};
+    } rows[] = {{ALGO_DH_768_MODP, 60},  {ALGO_DH_1024_MODP, 80},  {ALGO_DH_1536_MODP, 90}, {ALGO_DH_2048_MODP, 112},
+                {ALGO_DH_2048_256, 112}, {ALGO_DH_3072_MODP, 128}, {ALGO_DH_256_ECP, 128},  {ALGO_DH_4096_MODP, 150},
+                {ALGO_DH_384_ECP, 192},  {ALGO_DH_521_ECP, 256}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].id == g)
             return rows[i].bits;
@@ -403,13 +403,13 @@ static void pfs_weaker(struct lint_ctx *x, enum diag_id id)
 
 #define NGE "guide, Supported Standards (Note): DES, 3DES, MD5 and DH groups 1, 2, 5 are no longer recommended"
 const struct lint_rule rules_algorithms[] = {
-    {D_WEAK_ENCRYPTION, NGE "; the profile's own authority", weak, false},
-    {D_WEAK_HASH, NGE "; the profile's own authority", weak, false},
-    {D_WEAK_DH, NGE "; the profile's own authority", weak, false},
-    {D_PFS_DEFAULT_GROUP, "guide, Creating Static Crypto Maps, step 10", pfs_default, false},
-    {D_IKEV1, "RFC 9395 section 3; the profile's own authority", ikev1, false},
-    {D_AGGRESSIVE, "RFC 2409 section 5.4; CVE-2002-1623", aggressive, false},
-    {D_NO_PFS, "guide, Creating Static Crypto Maps, step 10; RFC 7296 section 2.12", no_pfs, true},
-    {D_PFS_WEAKER, "RFC 7296 section 2.12; NIST SP 800-57 part 1 table 2", pfs_weaker, false},
-    {0, NULL, NULL, false},
+    {D_WEAK_ENCRYPTION, NGE "; the profile's own authority", weak, 0},
+    {D_WEAK_HASH, NGE "; the profile's own authority", weak, 0},
+    {D_WEAK_DH, NGE "; the profile's own authority", weak, 0},
+    {D_PFS_DEFAULT_GROUP, "guide, Creating Static Crypto Maps, step 10", pfs_default, 0},
+    {D_IKEV1, "RFC 9395 section 3; the profile's own authority", ikev1, 0},
+    {D_AGGRESSIVE, "RFC 2409 section 5.4; CVE-2002-1623", aggressive, 0},
+    {D_NO_PFS, "guide, Creating Static Crypto Maps, step 10; RFC 7296 section 2.12", no_pfs, RULE_OPT_IN},
+    {D_PFS_WEAKER, "RFC 7296 section 2.12; NIST SP 800-57 part 1 table 2", pfs_weaker, 0},
+    {0, NULL, NULL, 0},
 };

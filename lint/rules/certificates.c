@@ -70,9 +70,9 @@ static void signature(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_certificates[] = {
-    {D_CERT_EXPIRED, "RFC 5280 section 4.1.2.5", expired, false},
-    {D_CERT_EXPIRING, "RFC 5280 section 4.1.2.5", expiring, false},
-    {D_CERT_KEY, "NIST SP 800-131A Rev. 2 section 3", key, false},
-    {D_CERT_SIGNATURE, "NIST SP 800-131A Rev. 2 section 3; RFC 6151; RFC 6194", signature, false},
-    {0, NULL, NULL, false},
+    {D_CERT_EXPIRED, "RFC 5280 section 4.1.2.5", expired, 0},
+    {D_CERT_EXPIRING, "RFC 5280 section 4.1.2.5", expiring, 0},
+    {D_CERT_KEY, "NIST SP 800-131A Rev. 2 section 3", key, 0},
+    {D_CERT_SIGNATURE, "NIST SP 800-131A Rev. 2 section 3; RFC 6151; RFC 6194", signature, 0},
+    {0, NULL, NULL, 0},
 };

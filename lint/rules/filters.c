@@ -60,9 +60,9 @@ static void test_packet(struct lint_ctx *x, enum diag_id id, const struct filter
     if (l && (l->ace->permit || l->exact != LINE_EXACT))
         return;
     char t[ADDR_TEXT_MAX];
-    struct diag *d =
-        diag_add(x->diags, id, w->binding->span, "this list drops %s from peer %s, so the tunnel of entry %llu cannot come up",
-                 what, addr_text(&w->peer->host.addr, t), (unsigned long long)w->entry->seq.v);
+    struct diag *d = diag_add(x->diags, id, w->binding->span,
+                              "this list drops %s from peer %s, so the tunnel of entry %llu cannot come up", what,
+                              addr_text(&w->peer->host.addr, t), (unsigned long long)w->entry->seq.v);
     if (l)
         diag_note(x->diags, d, l->ace->span, "by this line");
     diag_note(x->diags, d, w->peer->host.m.span, "the peer is set here");
@@ -85,7 +85,8 @@ static void peer_packets(struct lint_ctx *x, enum diag_id id, const struct filte
     const struct ip_addr *peer = &w->peer->host.addr;
     if (peer->family != local->family)
         return;
-    struct box b = {.family = peer->family, .src = host(peer), .dst = host(local), .sport = {0, 65535}, .dport = {0, 65535}};
+    struct box b = {
+        .family = peer->family, .src = host(peer), .dst = host(local), .sport = {0, 65535}, .dport = {0, 65535}};
     if (w->entry->type.v == ENTRY_ISAKMP) {
         b.proto = IPPROTO_UDP;
         b.sport = b.dport = (struct port_range){500, 500};
@@ -262,9 +263,10 @@ static void nat_entry(struct lint_ctx *x, enum diag_id id, struct box_index *nat
                     w = box_witness(&common);
                     break;
                 }
-            struct diag *d = diag_add(x->diags, id, l->v[i].ace->span,
-                                      "%s is translated before the crypto map sees it, and then does not match this line",
-                                      lint_packet(x, &w));
+            struct diag *d =
+                diag_add(x->diags, id, l->v[i].ace->span,
+                         "%s is translated before the crypto map sees it, and then does not match this line",
+                         lint_packet(x, &w));
             diag_note(x->diags, d, c->line->span, "translated because of this line");
             diag_note(x->diags, d, c->rule->span, "of this rule");
             diag_hint(x->diags, d, "deny the protected traffic first in the list of the NAT rule");
@@ -292,9 +294,9 @@ static void nat_first(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_filters[] = {
-    {D_FILTER_BLOCKS_IKE, "guide, Prerequisites: access lists must not block protocols 50, 51 and UDP port 500", blocks_ike,
-     false},
-    {D_FILTER_BLOCKS_DATA, "ios-crypto-commands section 8: set ip access-group", blocks_data, false},
-    {D_NAT_FIRST, "Cisco, NAT Order of Operation: inside source translation comes before the crypto map", nat_first, false},
-    {0, NULL, NULL, false},
+    {D_FILTER_BLOCKS_IKE, "guide, Prerequisites: access lists must not block protocols 50, 51 and UDP port 500",
+     blocks_ike, 0},
+    {D_FILTER_BLOCKS_DATA, "ios-crypto-commands section 8: set ip access-group", blocks_data, 0},
+    {D_NAT_FIRST, "Cisco, NAT Order of Operation: inside source translation comes before the crypto map", nat_first, 0},
+    {0, NULL, NULL, 0},
 };

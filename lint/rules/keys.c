@@ -21,8 +21,8 @@ static bool is_zero(const struct ip_addr *a)
     return a->family != FAMILY_NONE && memcmp(a->b, none, 16) == 0;
 }
 
-static void add_held(struct lint_ctx *x, struct ptrlist *out, const struct ir_secret *key, struct ip_addr peer, bool all,
-                     struct span where)
+static void add_held(struct lint_ctx *x, struct ptrlist *out, const struct ir_secret *key, struct ip_addr peer,
+                     bool all, struct span where)
 {
     if (key->s.form == SECRET_NONE)
         return;
@@ -49,7 +49,8 @@ static struct ptrlist all_keys(struct lint_ctx *x)
     PTRLIST_FOR (struct ikev2_keyring, k, &x->c->ikev2_keyrings) {
         PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
             bool all = is_zero(&p->address.a);
-            add_held(x, &out, &p->local_key, p->address.a, all, IR_IS_SET(p->local_key) ? p->local_key.m.span : p->span);
+            add_held(x, &out, &p->local_key, p->address.a, all,
+                     IR_IS_SET(p->local_key) ? p->local_key.m.span : p->span);
             if (p->remote_key.m.span.off != p->local_key.m.span.off)
                 add_held(x, &out, &p->remote_key, p->address.a, all, p->remote_key.m.span);
         }
@@ -72,9 +73,10 @@ static void in_clear(struct lint_ctx *x, enum diag_id id)
     struct ptrlist keys = all_keys(x);
     PTRLIST_FOR (struct held, h, &keys) {
         if (h->key->s.form == SECRET_PLAIN && !placeholder(secret_reveal(&h->key->s)))
-            diag_hint(x->diags,
-                      diag_add(x->diags, id, key_span(h), "this key stands in clear text: whoever reads the file has it"),
-                      "password encryption aes, with a master key, turns it into type 6");
+            diag_hint(
+                x->diags,
+                diag_add(x->diags, id, key_span(h), "this key stands in clear text: whoever reads the file has it"),
+                "password encryption aes, with a master key, turns it into type 6");
     }
 }
 
@@ -83,7 +85,8 @@ static void type7(struct lint_ctx *x, enum diag_id id)
     struct ptrlist keys = all_keys(x);
     PTRLIST_FOR (struct held, h, &keys) {
         if (h->key->s.form == SECRET_TYPE7)
-            diag_add(x->diags, id, key_span(h), "type 7 can be turned back by anybody: the key is as good as in clear text");
+            diag_add(x->diags, id, key_span(h),
+                     "type 7 can be turned back by anybody: the key is as good as in clear text");
     }
 }
 
@@ -100,9 +103,9 @@ static void wildcard(struct lint_ctx *x, enum diag_id id)
 
 static bool weak_key(struct str k, uint32_t least)
 {
-    static const char *const words[] = {"cisco",   "secret", "password", "test",   "key",    "vpn",
-                                        "ipsec",   "admin",  "letmein",  "qwerty", "router", "preshared",
-                                        "sharedkey", "changeme", "default", "private", "public", "welcome"};
+    static const char *const words[] = {"cisco",     "secret",   "password", "test",    "key",    "vpn",
+                                        "ipsec",     "admin",    "letmein",  "qwerty",  "router", "preshared",
+                                        "sharedkey", "changeme", "default",  "private", "public", "welcome"};
     uint32_t n = k.len;
     if (k.len < least)
         return true;
@@ -208,7 +211,8 @@ static bool v2_fits(const struct ikev2_keyring *k, const struct ip_addr *peer)
         if (p->address.a.family != peer->family || IR_IS_SET(p->identity))
             return true; /* found by identity or name, not by address */
         uint32_t mask = IR_IS_SET(p->mask) && p->mask.a.family == FAMILY_V4 ? addr_v4(&p->mask.a) : 0xffffffffu;
-        if (is_zero(&p->address.a) || (peer->family == FAMILY_V4 && ((addr_v4(&p->address.a) ^ addr_v4(peer)) & mask) == 0) ||
+        if (is_zero(&p->address.a) ||
+            (peer->family == FAMILY_V4 && ((addr_v4(&p->address.a) ^ addr_v4(peer)) & mask) == 0) ||
             (peer->family == FAMILY_V6 && (addr_eq(&p->address.a, peer) || p->address.plen < 128)))
             return true;
     }
@@ -244,13 +248,13 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
         const struct ikev2_keyring *k = p2 ? p2->keyring.target : NULL;
         if (a->family == FAMILY_NONE)
             continue;
-        bool fits = p2 ? !k || v2_fits(k, a)
-                       : !only_psk(x->c) || (!has_keys(x->c) && !lint_is_whole(x->c)) || v1_fits(x, e, a);
+        bool fits =
+            p2 ? !k || v2_fits(k, a) : !only_psk(x->c) || (!has_keys(x->c) && !lint_is_whole(x->c)) || v1_fits(x, e, a);
         if (fits)
             continue;
         char t[ADDR_TEXT_MAX];
-        struct diag *d =
-            diag_add(x->diags, id, p->host.m.span, "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
+        struct diag *d = diag_add(x->diags, id, p->host.m.span,
+                                  "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
         if (k)
             diag_note(x->diags, d, k->span, "in this keyring");
         diag_hint(x->diags, d, p2 ? "add the peer to the keyring" : "add: crypto isakmp key KEY address %s", t);
@@ -355,15 +359,15 @@ static void no_trustpoint(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_keys[] = {
-    {D_PSK_CLEAR, "ios-crypto-commands section 3: forms of keys; NIST SP 800-77r1 section 3.4", in_clear, true},
-    {D_PSK_WILDCARD, "RFC 7296 section 2.15; ios-crypto-commands section 3", wildcard, false},
-    {D_PSK_SHARED, "RFC 7296 section 2.15: a key is to be known to two parties only", shared, false},
-    {D_PSK_WEAK, "RFC 7296 section 2.15: a pre-shared key needs as much randomness as the strongest key it protects", weak,
-     false},
-    {D_PEER_NO_KEY, "guide, Prerequisites: IKE must be configured for the peer", no_key, false},
-    {D_KEY_FOR_NOBODY, "guide, Prerequisites: IKE must be configured for the peer", for_nobody, false},
-    {D_PEER_BY_NAME, "guide, Creating Static Crypto Maps, step 6", peer_by_name, false},
-    {D_PSK_TYPE7, "ios-crypto-commands section 3: type 7 is reversible", type7, false},
-    {D_NO_TRUSTPOINT, "ios-crypto-commands section 3.1: rsa-sig is the default", no_trustpoint, false},
-    {0, NULL, NULL, false},
+    {D_PSK_CLEAR, "ios-crypto-commands section 3: forms of keys; NIST SP 800-77r1 section 3.4", in_clear, RULE_OPT_IN},
+    {D_PSK_WILDCARD, "RFC 7296 section 2.15; ios-crypto-commands section 3", wildcard, 0},
+    {D_PSK_SHARED, "RFC 7296 section 2.15: a key is to be known to two parties only", shared, 0},
+    {D_PSK_WEAK, "RFC 7296 section 2.15: a pre-shared key needs as much randomness as the strongest key it protects",
+     weak, 0},
+    {D_PEER_NO_KEY, "guide, Prerequisites: IKE must be configured for the peer", no_key, 0},
+    {D_KEY_FOR_NOBODY, "guide, Prerequisites: IKE must be configured for the peer", for_nobody, 0},
+    {D_PEER_BY_NAME, "guide, Creating Static Crypto Maps, step 6", peer_by_name, 0},
+    {D_PSK_TYPE7, "ios-crypto-commands section 3: type 7 is reversible", type7, 0},
+    {D_NO_TRUSTPOINT, "ios-crypto-commands section 3.1: rsa-sig is the default", no_trustpoint, 0},
+    {0, NULL, NULL, 0},
 };

@@ -50,7 +50,10 @@ static void order(struct lint_ctx *x, enum diag_id id, const struct sa_settings 
     bool here = IR_WRITTEN(sa->lifetime_s) || sa->lifetime_s.m.origin == ORIGIN_INHERITED;
     if (!here && IR_IS_SET(sa->lifetime_s) && where.len == 0)
         return;
-    struct diag *d = diag_add(x->diags, id, here ? sa->lifetime_s.m.span : where.len ? where : block,
+    struct diag *d = diag_add(x->diags, id,
+                              here        ? sa->lifetime_s.m.span
+                              : where.len ? where
+                                          : block,
                               "IPsec lives %llu seconds, IKE %llu: the IPsec lifetime is to be the shorter one",
                               (unsigned long long)sa->lifetime_s.v, (unsigned long long)ike);
     if (here)
@@ -81,8 +84,8 @@ static void volume_small(struct lint_ctx *x, enum diag_id id, const struct sa_se
                   "the default is 4608000 kilobytes");
 }
 
-static void per_host(struct lint_ctx *x, enum diag_id id, const struct sa_settings *sa, const struct crypto_map_entry *e,
-                     struct span block)
+static void per_host(struct lint_ctx *x, enum diag_id id, const struct sa_settings *sa,
+                     const struct crypto_map_entry *e, struct span block)
 {
     (void)e, (void)block;
     if (sa->per_host.v)
@@ -103,8 +106,7 @@ static void replay_off(struct lint_ctx *x, enum diag_id id, const struct sa_sett
 
 static bool is_fast(struct str name)
 {
-    static const char *const fast[] = {"TenGigabitEthernet", "TwentyFiveGigE", "FortyGigabitEthernet",
-                                       "HundredGigE"};
+    static const char *const fast[] = {"TenGigabitEthernet", "TwentyFiveGigE", "FortyGigabitEthernet", "HundredGigE"};
     for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
         if (name.len > strlen(fast[i]) && memcmp(name.p, fast[i], strlen(fast[i])) == 0)
             return true;
@@ -119,10 +121,10 @@ static void entry_replay_small(struct lint_ctx *x, enum diag_id id, const struct
     PTRLIST_FOR (struct interface, i, &m->applied) {
         if (!is_fast(i->name.s))
             continue;
-        struct diag *d = diag_add(x->diags, id, IR_WRITTEN(e->sa.replay_window) ? e->sa.replay_window.m.span : e->span,
-                                  "a replay window of %llu packets is small for " STR_FMT
-                                  ": packets that QoS reorders are dropped",
-                                  (unsigned long long)e->sa.replay_window.v, STR_ARG(i->name.s));
+        struct diag *d =
+            diag_add(x->diags, id, IR_WRITTEN(e->sa.replay_window) ? e->sa.replay_window.m.span : e->span,
+                     "a replay window of %llu packets is small for " STR_FMT ": packets that QoS reorders are dropped",
+                     (unsigned long long)e->sa.replay_window.v, STR_ARG(i->name.s));
         diag_hint(x->diags, d, "set security-association replay window-size 1024");
         return;
     }
@@ -154,11 +156,11 @@ static void replay_small_rule(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_lifetimes[] = {
-    {D_LIFETIME_ORDER, "NIST SP 800-77r1 section 3.3; ios-crypto-commands section 9", lifetime_order, false},
-    {D_VOLUME_DISABLED, "guide, Creating Static Crypto Maps, step 8", volume_disabled_rule, false},
-    {D_VOLUME_SMALL, "guide, Creating Static Crypto Maps, step 8", volume_small_rule, false},
-    {D_PER_HOST, "guide, Creating Static Crypto Maps, step 9: use with care", per_host_rule, false},
-    {D_REPLAY_OFF, "RFC 4303 section 3.4.3", replay_off_rule, false},
-    {D_REPLAY_SMALL, "RFC 4303 section 3.4.3: a larger window is for fast links", replay_small_rule, false},
-    {0, NULL, NULL, false},
+    {D_LIFETIME_ORDER, "NIST SP 800-77r1 section 3.3; ios-crypto-commands section 9", lifetime_order, 0},
+    {D_VOLUME_DISABLED, "guide, Creating Static Crypto Maps, step 8", volume_disabled_rule, 0},
+    {D_VOLUME_SMALL, "guide, Creating Static Crypto Maps, step 8", volume_small_rule, 0},
+    {D_PER_HOST, "guide, Creating Static Crypto Maps, step 9: use with care", per_host_rule, 0},
+    {D_REPLAY_OFF, "RFC 4303 section 3.4.3", replay_off_rule, 0},
+    {D_REPLAY_SMALL, "RFC 4303 section 3.4.3: a larger window is for fast links", replay_small_rule, 0},
+    {0, NULL, NULL, 0},
 };

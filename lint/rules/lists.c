@@ -30,8 +30,9 @@ static void any_any(struct lint_ctx *x, enum diag_id id, const struct crypto_map
     (void)e;
     if (!FROM_ANY(&l->src) || !FROM_ANY(&l->dst) || l->proto != PROTO_ANY || l->service)
         return;
-    struct diag *d = diag_add(x->diags, id, l->span,
-                              "everything is protected: all that comes in clear is dropped, routing protocols and ping too");
+    struct diag *d =
+        diag_add(x->diags, id, l->span,
+                 "everything is protected: all that comes in clear is dropped, routing protocols and ping too");
     diag_hint(x->diags, d, "name the networks; where 'any' must be, deny what is not to be protected first");
 }
 
@@ -67,7 +68,8 @@ static void same_network(struct lint_ctx *x, enum diag_id id, const struct crypt
     struct box b;
     if (!single_box(x, e, l, &b) || is_any(&b.src) || memcmp(&b.src, &b.dst, sizeof b.src) != 0)
         return;
-    diag_add(x->diags, id, l->span, "source and destination are the same network: no router can tell the two sides apart");
+    diag_add(x->diags, id, l->span,
+             "source and destination are the same network: no router can tell the two sides apart");
 }
 
 static bool holds(const struct addr_bits *a, uint8_t family, const struct ip_addr *addr)
@@ -88,8 +90,8 @@ static bool is_host(const struct addr_bits *a, uint8_t family)
     return true;
 }
 
-/* A peer that the entry's own lines protect: then its IKE and ESP packets would have to be protected by themselves. Lines
- * between hosts are exempt: that is how GRE and the routers' own traffic are protected. */
+/* A peer that the entry's own lines protect: then its IKE and ESP packets would have to be protected by themselves.
+ * Lines between hosts are exempt: that is how GRE and the routers' own traffic are protected. */
 static void peer_protected(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, const struct ace *l)
 {
     struct box b;
@@ -161,10 +163,11 @@ static void entry_transport(struct lint_ctx *x, enum diag_id id, const struct cr
             seen += !l->remark;
             continue;
         }
-        struct diag *d = diag_add(x->diags, id, l->span,
-                                  "transform set '" STR_FMT "' asks for transport mode, but this traffic is not between the "
-                                  "two peers: tunnel mode is used",
-                                  STR_ARG(t->name.s));
+        struct diag *d =
+            diag_add(x->diags, id, l->span,
+                     "transform set '" STR_FMT "' asks for transport mode, but this traffic is not between the "
+                     "two peers: tunnel mode is used",
+                     STR_ARG(t->name.s));
         diag_note(x->diags, d, IR_WRITTEN(t->mode) ? t->mode.m.span : t->span, "the mode is set here");
         return;
     }
@@ -223,8 +226,8 @@ static void aead_integrity(struct lint_ctx *x, enum diag_id id)
         const struct ir_alg *i = p->integ.n ? p->integ.v[0] : NULL;
         if (!aead || !i || i->m.origin != ORIGIN_WRITTEN)
             continue;
-        struct diag *d = diag_add(x->diags, id, i->m.span,
-                                  "AES-GCM needs no integrity algorithm: a peer may refuse this proposal");
+        struct diag *d =
+            diag_add(x->diags, id, i->m.span, "AES-GCM needs no integrity algorithm: a peer may refuse this proposal");
         diag_hint(x->diags, d, "write prf instead of integrity");
     }
 }
@@ -252,12 +255,12 @@ static void transport_rule(struct lint_ctx *x, enum diag_id id)
 
 #define ANY "guide, Creating Crypto Access Lists: 'any' is discouraged; ios-crypto-commands R-ACL-5"
 const struct lint_rule rules_lists[] = {
-    {D_ACL_ANY_ANY, ANY, any_any_rule, false},
-    {D_ACL_ANY, ANY, any_rule, false},
-    {D_TRANSPORT_MODE, "guide, Defining Transform Sets: mode; RFC 4301 section 4.1", transport_rule, false},
-    {D_SAME_NETWORK, "RFC 4301 section 4.4.1; guide, Creating Crypto Access Lists", same_network_rule, false},
-    {D_PEER_PROTECTED, "RFC 4301 section 4.4.1: IKE itself must be allowed to bypass", peer_protected_rule, false},
-    {D_SELF_PEER, "guide, Creating Static Crypto Maps, step 6", self_peer, false},
-    {D_AEAD_INTEGRITY, "RFC 7296 section 3.3; guide, IKEv2 Transform Sets", aead_integrity, false},
-    {0, NULL, NULL, false},
+    {D_ACL_ANY_ANY, ANY, any_any_rule, 0},
+    {D_ACL_ANY, ANY, any_rule, 0},
+    {D_TRANSPORT_MODE, "guide, Defining Transform Sets: mode; RFC 4301 section 4.1", transport_rule, 0},
+    {D_SAME_NETWORK, "RFC 4301 section 4.4.1; guide, Creating Crypto Access Lists", same_network_rule, 0},
+    {D_PEER_PROTECTED, "RFC 4301 section 4.4.1: IKE itself must be allowed to bypass", peer_protected_rule, 0},
+    {D_SELF_PEER, "guide, Creating Static Crypto Maps, step 6", self_peer, 0},
+    {D_AEAD_INTEGRITY, "RFC 7296 section 3.3; guide, IKEv2 Transform Sets", aead_integrity, 0},
+    {0, NULL, NULL, 0},
 };

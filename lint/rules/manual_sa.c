@@ -292,12 +292,13 @@ static void entry_manual(struct lint_ctx *x, enum diag_id id, const struct crypt
                          const struct crypto_map_entry *e)
 {
     if (e->type.v == ENTRY_MANUAL)
-        diag_hint(x->diags,
-                  diag_add(x->diags, id, e->span,
-                           "entry %llu of crypto map '" STR_FMT
-                           "' is keyed by hand: keys never change, and nothing stops recorded packets from being sent again",
-                           (unsigned long long)e->seq.v, STR_ARG(m->name.s)),
-                  "use IKE: ipsec-isakmp");
+        diag_hint(
+            x->diags,
+            diag_add(x->diags, id, e->span,
+                     "entry %llu of crypto map '" STR_FMT
+                     "' is keyed by hand: keys never change, and nothing stops recorded packets from being sent again",
+                     (unsigned long long)e->seq.v, STR_ARG(m->name.s)),
+            "use IKE: ipsec-isakmp");
 }
 
 static void manual_keys(struct lint_ctx *x, enum diag_id id)
@@ -306,16 +307,17 @@ static void manual_keys(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_manual_sa[] = {
-    {D_MANUAL_PERMITS, G ", step 4", permits_rule, false},
-    {D_MANUAL_PEERS, G ", step 5", peers_rule, false},
-    {D_MANUAL_SETS, G ", step 6", sets_rule, false},
-    {D_MANUAL_KEYS_MISSING, G ", steps 7 and 8", missing_rule, false},
-    {D_MANUAL_KEY_LENGTH, "ios-crypto-commands R-MAN-4", length_rule, false},
-    {D_MANUAL_SPI, "ios-crypto-commands R-MAN-2; RFC 4303 section 2.1", spi_rule, false},
-    {D_MANUAL_AEAD, "RFC 4106 section 2; RFC 8221 section 3", aead_rule, false},
-    {D_MANUAL_KEY_UNUSED, "ios-crypto-commands R-MAN-3", unused_rule, false},
-    {D_MANUAL_IGNORED, "ios-crypto-commands R-MAN-9", ignored_rule, false},
-    {D_NEEDS_MANUAL, G, not_manual, false},
-    {D_MANUAL_KEYS, "RFC 4303 section 3.3.3: no replay protection with manual keys; RFC 4107 section 2", manual_keys, false},
-    {0, NULL, NULL, false},
+    {D_MANUAL_PERMITS, G ", step 4", permits_rule, 0},
+    {D_MANUAL_PEERS, G ", step 5", peers_rule, 0},
+    {D_MANUAL_SETS, G ", step 6", sets_rule, 0},
+    {D_MANUAL_KEYS_MISSING, G ", steps 7 and 8", missing_rule, 0},
+    {D_MANUAL_KEY_LENGTH, "ios-crypto-commands R-MAN-4", length_rule, 0},
+    {D_MANUAL_SPI, "ios-crypto-commands R-MAN-2; RFC 4303 section 2.1", spi_rule, 0},
+    {D_MANUAL_AEAD, "RFC 4106 section 2; RFC 8221 section 3", aead_rule, 0},
+    {D_MANUAL_KEY_UNUSED, "ios-crypto-commands R-MAN-3", unused_rule, 0},
+    {D_MANUAL_IGNORED, "ios-crypto-commands R-MAN-9", ignored_rule, 0},
+    {D_NEEDS_MANUAL, G, not_manual, 0},
+    {D_MANUAL_KEYS, "RFC 4303 section 3.3.3: no replay protection with manual keys; RFC 4107 section 2", manual_keys,
+     0},
+    {0, NULL, NULL, 0},
 };

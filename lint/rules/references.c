@@ -61,8 +61,7 @@ static void each_entry(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
     lint_dynamic_entries(x, id, f);
 }
 
-static void entry_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+static void entry_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m, const struct crypto_map_entry *e)
 {
     (void)m;
     undefined(x, id, &e->acl, "access list", &x->c->acls,
@@ -81,7 +80,7 @@ static void acl(struct lint_ctx *x, enum diag_id id)
 }
 
 static void entry_sets(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+                       const struct crypto_map_entry *e)
 {
     (void)m;
     undefined_list(x, id, &e->sa.transform_sets, "transform set", &x->c->transform_sets, "");
@@ -96,7 +95,7 @@ static void transform_set(struct lint_ctx *x, enum diag_id id)
 }
 
 static void entry_dynamic(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+                          const struct crypto_map_entry *e)
 {
     (void)m;
     undefined(x, id, &e->dynamic, "dynamic map", &x->c->dynamic_maps, "");
@@ -117,7 +116,7 @@ static void crypto_map(struct lint_ctx *x, enum diag_id id)
 }
 
 static void entry_isakmp_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+                                 const struct crypto_map_entry *e)
 {
     (void)m;
     undefined(x, id, &e->sa.isakmp_profile, "isakmp profile", &x->c->isakmp_profiles, "");
@@ -135,7 +134,7 @@ static void isakmp_profile(struct lint_ctx *x, enum diag_id id)
 }
 
 static void entry_ikev2_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+                                const struct crypto_map_entry *e)
 {
     (void)m;
     undefined(x, id, &e->sa.ikev2_profile, "IKEv2 profile", &x->c->ikev2_profiles, "");
@@ -153,7 +152,7 @@ static void ikev2_profile(struct lint_ctx *x, enum diag_id id)
 }
 
 static void entry_ipsec_profile(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+                                const struct crypto_map_entry *e)
 {
     (void)m;
     undefined(x, id, &e->type_profile, "ipsec profile", &x->c->ipsec_profiles, "");
@@ -287,7 +286,7 @@ static void cert_map(struct lint_ctx *x, enum diag_id id)
 }
 
 static void entry_identity(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                      const struct crypto_map_entry *e)
+                           const struct crypto_map_entry *e)
 {
     (void)m;
     undefined(x, id, &e->sa.identity, "crypto identity", &x->c->identities, "");
@@ -310,20 +309,20 @@ static void route_map(struct lint_ctx *x, enum diag_id id)
 
 #define REF "ios-crypto-commands R-CLI-7, R-TS-11; the guide's order of tasks"
 const struct lint_rule rules_references[] = {
-    {D_UNDEFINED_ACL, "guide, Creating Dynamic Crypto Maps, step 5", acl, false},
-    {D_UNDEFINED_TRANSFORM_SET, REF, transform_set, false},
-    {D_UNDEFINED_DYNAMIC_MAP, REF, dynamic_map, false},
-    {D_UNDEFINED_CRYPTO_MAP, REF, crypto_map, false},
-    {D_UNDEFINED_ISAKMP_PROFILE, REF, isakmp_profile, false},
-    {D_UNDEFINED_IKEV2_PROFILE, REF, ikev2_profile, false},
-    {D_UNDEFINED_IPSEC_PROFILE, REF, ipsec_profile, false},
-    {D_UNDEFINED_KEYRING, REF, keyring, false},
-    {D_UNDEFINED_PROPOSAL, REF, proposal, false},
-    {D_UNDEFINED_TRUSTPOINT, REF, trustpoint, false},
-    {D_UNDEFINED_INTERFACE, REF, interface, false},
-    {D_UNDEFINED_OBJECT_GROUP, REF, object_group, false},
-    {D_UNDEFINED_CERT_MAP, REF, cert_map, false},
-    {D_UNDEFINED_IDENTITY, REF, identity, false},
-    {D_UNDEFINED_ROUTE_MAP, REF, route_map, false},
-    {0, NULL, NULL, false},
+    {D_UNDEFINED_ACL, "guide, Creating Dynamic Crypto Maps, step 5", acl, 0},
+    {D_UNDEFINED_TRANSFORM_SET, REF, transform_set, 0},
+    {D_UNDEFINED_DYNAMIC_MAP, REF, dynamic_map, 0},
+    {D_UNDEFINED_CRYPTO_MAP, REF, crypto_map, 0},
+    {D_UNDEFINED_ISAKMP_PROFILE, REF, isakmp_profile, 0},
+    {D_UNDEFINED_IKEV2_PROFILE, REF, ikev2_profile, 0},
+    {D_UNDEFINED_IPSEC_PROFILE, REF, ipsec_profile, 0},
+    {D_UNDEFINED_KEYRING, REF, keyring, 0},
+    {D_UNDEFINED_PROPOSAL, REF, proposal, 0},
+    {D_UNDEFINED_TRUSTPOINT, REF, trustpoint, 0},
+    {D_UNDEFINED_INTERFACE, REF, interface, 0},
+    {D_UNDEFINED_OBJECT_GROUP, REF, object_group, 0},
+    {D_UNDEFINED_CERT_MAP, REF, cert_map, 0},
+    {D_UNDEFINED_IDENTITY, REF, identity, 0},
+    {D_UNDEFINED_ROUTE_MAP, REF, route_map, 0},
+    {0, NULL, NULL, 0},
 };

@@ -86,11 +86,10 @@ static void unreachable_list(struct lint_ctx *x, enum diag_id id, const struct a
         if (n->exact != LINE_UNKNOWN && covered(x, before, n, &single, &some)) {
             const struct ace *by = single ? single->ace : some->ace;
             bool same = by->permit == n->ace->permit;
-            struct diag *d =
-                diag_add(x->diags, id, n->ace->span, "no packet reaches this line: %s",
-                         !single ? "the lines before it take them all"
-                         : same  ? "the line below says the same of all of them"
-                                 : "the line below decides the other way");
+            struct diag *d = diag_add(x->diags, id, n->ace->span, "no packet reaches this line: %s",
+                                      !single ? "the lines before it take them all"
+                                      : same  ? "the line below says the same of all of them"
+                                              : "the line below decides the other way");
             diag_note(x->diags, d, by->span, single ? "this earlier line" : "one of the earlier lines");
             if (single && same)
                 diag_fix(d, n->ace->span, FIX_DELETE_LINE, NULL);
@@ -190,27 +189,26 @@ static bool entry_taken(struct lint_ctx *x, struct box_index *before, const stru
     return any && all;
 }
 
-static void report_entry(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, bool all,
-                         const struct overlap *o)
+static void report_entry(struct lint_ctx *x, const struct crypto_map_entry *e, bool all, const struct overlap *o)
 {
     enum diag_id kind = all ? D_ENTRY_SHADOWED : same_peers(o->by->entry, e) ? D_ENTRY_OVERLAP : D_TWO_PEERS;
-    if (kind != id)
-        return;
     unsigned long long first = o->by->entry->seq.v;
     const char *packet = lint_packet(x, &o->witness);
     struct diag *d;
     if (all)
-        d = diag_add(x->diags, id, e->span, "no packet reaches entry %llu: %s is claimed by entry %llu already, and so is "
-                     "all the rest", (unsigned long long)e->seq.v, packet, first);
+        d = diag_add(x->diags, kind, e->span,
+                     "no packet reaches entry %llu: %s is claimed by entry %llu already, and so is "
+                     "all the rest",
+                     (unsigned long long)e->seq.v, packet, first);
     else if (kind == D_TWO_PEERS)
-        d = diag_add(x->diags, id, o->line->span, "%s goes to the peer of entry %llu, not to that of entry %llu", packet,
-                     first, (unsigned long long)e->seq.v);
+        d = diag_add(x->diags, kind, o->line->span, "%s goes to the peer of entry %llu, not to that of entry %llu",
+                     packet, first, (unsigned long long)e->seq.v);
     else
-        d = diag_add(x->diags, id, o->line->span, "%s is claimed by entry %llu already", packet, first);
+        d = diag_add(x->diags, kind, o->line->span, "%s is claimed by entry %llu already", packet, first);
     diag_note(x->diags, d, o->by->line->span, "by this line of entry %llu", first);
 }
 
-static void shadow_map(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m)
+static void shadow_map(struct lint_ctx *x, const struct crypto_map *m)
 {
     struct box_index *before = box_index_new(x->arena);
     struct symtab lists = {0};
@@ -228,13 +226,13 @@ static void shadow_map(struct lint_ctx *x, enum diag_id id, const struct crypto_
                 if (permits[i].n)
                     o = (struct overlap){twin, l->v[i].ace, box_witness(&permits[i].v[0])};
             if (o.by)
-                report_entry(x, id, e, true, &o);
+                report_entry(x, e, true, &o);
             continue;
         }
         rank++;
         bool all = entry_taken(x, before, e, l, permits, &o) && !l->unknown;
         if (o.by)
-            report_entry(x, id, e, all, &o);
+            report_entry(x, e, all, &o);
         for (uint32_t i = 0; i < l->n; i++) {
             struct claim *c = ARENA_NEW(x->arena, struct claim);
             *c = (struct claim){e, l->v[i].ace};
@@ -246,20 +244,21 @@ static void shadow_map(struct lint_ctx *x, enum diag_id id, const struct crypto_
     }
 }
 
-static void shadowed(struct lint_ctx *x, enum diag_id id)
+static void shadowed(struct lint_ctx *x, enum diag_id first)
 {
+    (void)first;
     PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
         if (m->entries.n > 1)
-            shadow_map(x, id, m);
+            shadow_map(x, m);
     }
 }
 
 #define FIRST "ios-crypto-commands R-MAP-1: entries are tried in rising order, the first that permits takes the packet"
 const struct lint_rule rules_shadow[] = {
-    {D_ENTRY_SHADOWED, FIRST, shadowed, false},
-    {D_ENTRY_OVERLAP, FIRST, shadowed, false},
-    {D_TWO_PEERS, FIRST, shadowed, false},
-    {D_LINE_UNREACHABLE, "ios-crypto-commands R-ACL-1: the first line that matches decides", unreachable, false},
-    {D_DENY_NO_EFFECT, "ios-crypto-commands R-ACL-1, R-MAP-1: deny goes on with the next entry", deny_no_effect, false},
-    {0, NULL, NULL, false},
+    {D_ENTRY_SHADOWED, FIRST, shadowed, RULE_TOGETHER},
+    {D_ENTRY_OVERLAP, FIRST, shadowed, RULE_TOGETHER},
+    {D_TWO_PEERS, FIRST, shadowed, RULE_TOGETHER},
+    {D_LINE_UNREACHABLE, "ios-crypto-commands R-ACL-1: the first line that matches decides", unreachable, 0},
+    {D_DENY_NO_EFFECT, "ios-crypto-commands R-ACL-1, R-MAP-1: deny goes on with the next entry", deny_no_effect, 0},
+    {0, NULL, NULL, 0},
 };

@@ -117,9 +117,9 @@ static void seal_rule(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_transforms[] = {
-    {D_TRANSFORM_RULES, "ios-crypto-commands R-TS-1 to R-TS-4", combination_rule, false},
-    {D_TRANSFORM_NO_AUTH, "RFC 8221 section 4; ios-crypto-commands R-TS-6", no_auth_rule, false},
-    {D_TRANSFORM_NO_SECRECY, "ios-crypto-commands R-TS-5", no_secrecy_rule, false},
-    {D_TRANSFORM_SEAL, "guide, Configuring Transform Sets, Restrictions", seal_rule, false},
-    {0, NULL, NULL, false},
+    {D_TRANSFORM_RULES, "ios-crypto-commands R-TS-1 to R-TS-4", combination_rule, 0},
+    {D_TRANSFORM_NO_AUTH, "RFC 8221 section 4; ios-crypto-commands R-TS-6", no_auth_rule, 0},
+    {D_TRANSFORM_NO_SECRECY, "ios-crypto-commands R-TS-5", no_secrecy_rule, 0},
+    {D_TRANSFORM_SEAL, "guide, Configuring Transform Sets, Restrictions", seal_rule, 0},
+    {0, NULL, NULL, 0},
 };

@@ -109,7 +109,8 @@ static bool builtin(enum diag_id id, const void *p)
 static void unused_list(struct lint_ctx *x, struct used *u, enum diag_id id, const struct ptrlist *l, const char *what,
                         const char *where)
 {
-    PTRLIST_FOR (struct named, o, l) {
+    for (uint32_t i = 0; i < l->n && !u->dangling[id]; i++) {
+        const struct named *o = l->v[i];
         const void *p = o;
         const struct str probe = {(const char *)&p, sizeof p};
         if (symtab_get(&u->seen, probe, 0) || builtin(id, o) || str_is(o->name.s, "default") || in_text(x, o->name.s))
@@ -118,46 +119,31 @@ static void unused_list(struct lint_ctx *x, struct used *u, enum diag_id id, con
     }
 }
 
-static void unused(struct lint_ctx *x, enum diag_id id)
+static void unused(struct lint_ctx *x, enum diag_id first)
 {
+    static const char named[] = "named by nothing";
     const struct ir_config *c = x->c;
     struct used u = {.x = x};
-    bool maps = c->crypto_maps.n || c->dynamic_maps.n || c->ipsec_profiles.n;
-    if (c->interfaces.n == 0 || (id == D_UNUSED_TRANSFORM_SET && !maps))
+    (void)first;
+    if (c->interfaces.n == 0 || c->crypto_statements == 0)
         return;
     use_all(&u);
-    if (u.dangling[id])
-        return;
-    static const char named[] = "named by nothing";
-    switch ((int)id) {
-    case D_UNUSED_MAP:
-        unused_list(x, &u, id, &c->crypto_maps, "crypto map", "on no interface: it protects nothing");
-        break;
-    case D_UNUSED_TRANSFORM_SET:
-        unused_list(x, &u, id, &c->transform_sets, "transform set", named);
-        break;
-    case D_UNUSED_DYNAMIC_MAP:
-        unused_list(x, &u, id, &c->dynamic_maps, "dynamic map", named);
-        break;
-    case D_UNUSED_IKEV2_PROFILE:
-        unused_list(x, &u, id, &c->ikev2_profiles, "IKEv2 profile", named);
-        break;
-    case D_UNUSED_IPSEC_PROFILE:
-        unused_list(x, &u, id, &c->ipsec_profiles, "ipsec profile", "on no tunnel");
-        break;
-    default:
-        unused_list(x, &u, id, &c->ikev2_keyrings, "IKEv2 keyring", "named by no IKEv2 profile");
-        break;
-    }
+    unused_list(x, &u, D_UNUSED_MAP, &c->crypto_maps, "crypto map", "on no interface: it protects nothing");
+    if (c->crypto_maps.n || c->dynamic_maps.n || c->ipsec_profiles.n)
+        unused_list(x, &u, D_UNUSED_TRANSFORM_SET, &c->transform_sets, "transform set", named);
+    unused_list(x, &u, D_UNUSED_DYNAMIC_MAP, &c->dynamic_maps, "dynamic map", named);
+    unused_list(x, &u, D_UNUSED_IKEV2_PROFILE, &c->ikev2_profiles, "IKEv2 profile", named);
+    unused_list(x, &u, D_UNUSED_IPSEC_PROFILE, &c->ipsec_profiles, "ipsec profile", "on no tunnel");
+    unused_list(x, &u, D_UNUSED_KEYRING, &c->ikev2_keyrings, "IKEv2 keyring", "named by no IKEv2 profile");
 }
 
 #define TASKS "the guide's order of tasks; a name that nothing uses is often a misspelt one elsewhere"
 const struct lint_rule rules_unused[] = {
-    {D_UNUSED_MAP, "guide, Applying Crypto Map Sets to Interfaces", unused, false},
-    {D_UNUSED_TRANSFORM_SET, TASKS, unused, false},
-    {D_UNUSED_DYNAMIC_MAP, TASKS, unused, false},
-    {D_UNUSED_IKEV2_PROFILE, TASKS, unused, false},
-    {D_UNUSED_IPSEC_PROFILE, TASKS, unused, false},
-    {D_UNUSED_KEYRING, TASKS, unused, false},
-    {0, NULL, NULL, false},
+    {D_UNUSED_MAP, "guide, Applying Crypto Map Sets to Interfaces", unused, RULE_TOGETHER},
+    {D_UNUSED_TRANSFORM_SET, TASKS, unused, RULE_TOGETHER},
+    {D_UNUSED_DYNAMIC_MAP, TASKS, unused, RULE_TOGETHER},
+    {D_UNUSED_IKEV2_PROFILE, TASKS, unused, RULE_TOGETHER},
+    {D_UNUSED_IPSEC_PROFILE, TASKS, unused, RULE_TOGETHER},
+    {D_UNUSED_KEYRING, TASKS, unused, RULE_TOGETHER},
+    {0, NULL, NULL, 0},
 };

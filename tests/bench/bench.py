@@ -53,7 +53,7 @@ def router(r, n):
     o += ['redundancy', '!', 'crypto isakmp policy 10', ' encr aes 256', ' hash sha256', ' authentication pre-share', ' group 14', ' lifetime 28800']
     peers = r.randrange(2, 6)
     for p in range(peers):
-        o.append('crypto isakmp key Key%dxyz address 192.0.%d.%d' % (p, n % 256, p + 1))
+        o.append('crypto isakmp key Key%d-7fQm2xLw9Rt4-%d address 192.0.%d.%d' % (p, n, n % 256, p + 1))
     o += ['!', 'crypto ipsec transform-set TS esp-aes 256 esp-sha256-hmac', ' mode tunnel', '!']
     for p in range(peers):
         o += ['crypto map VPN %d ipsec-isakmp' % (p * 10 + 10), ' description site %d' % p, ' set peer 192.0.%d.%d' % (n % 256, p + 1), ' set transform-set TS',
