@@ -147,9 +147,9 @@ void lint_suppress(struct source *src, const struct lint_settings *s, struct dia
     if (ignores.n)
         l->items.n = kept;
     PTRLIST_FOR (struct ignore, g, &ignores) {
-        bool off = true; /* a rule that is off cannot be found wanting */
+        bool off = true; /* a rule that is off, or needs other routers to be seen, cannot be found wanting */
         for (int i = 0; i < DIAG_COUNT; i++)
-            off &= !g->ids[i] || s->level[i] == LEVEL_OFF;
+            off &= !g->ids[i] || s->level[i] == LEVEL_OFF || diag_infos[i].id[2] == '5';
         if (!g->used && !off) {
             struct diag *d = diag_add(l, D_UNUSED_IGNORE, g->span, "nothing here needs this comment any more");
             diag_fix(d, g->span, FIX_DELETE_LINE, NULL);

@@ -423,7 +423,7 @@ def rules_have_pages():
         if ('when asked for' in page) != listed[i]['optIn']:
             raise Fail('%s: opt-in or not?' % path)
         for part in ('What', 'Why', 'How to fix', 'Authority'):
-            if not re.search(r'^## %s\n\n.{12,}' % part, page, re.M):
+            if not re.search(r'^## %s\n\n.{8,}' % part, page, re.M):
                 raise Fail('%s has no %s' % (path, part))
         if listed[i].get('authority', '') not in page:
             raise Fail('%s: authority is not %s' % (path, listed[i]['authority']))

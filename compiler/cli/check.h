@@ -3,6 +3,7 @@
 #ifndef IOSCC_CLI_CHECK_H
 #define IOSCC_CLI_CHECK_H
 
+#include "compiler/cli/cli.h"
 #include "compiler/cli/walk.h"
 #include "lint/baseline.h"
 #include "lint/judge.h"
@@ -32,6 +33,14 @@ struct check_counts {
 /* Checks one file and writes what there is to say. */
 void check_file(struct check_run *run, struct ios_parser *parser, const struct walk_item *item, struct buf *out,
                 struct check_counts *n);
+
+/* Shows findings of one file: without those that are known or below the level that is shown. `prints`: fingerprints. */
+void check_tell(struct check_run *run, struct source *src, struct diag_list *l, const char **prints, struct buf *out,
+                struct check_counts *n);
+
+/* After all files: what they say of one another. Calls `emit` for each file with findings. Exit code. */
+int check_fleet(const struct command *c, struct check_run *run, const struct walk *files, long jobs, struct check_counts *n,
+                void (*emit)(void *ctx, struct buf *out), void *ctx);
 
 /* A table of rules and how often they were raised. */
 void check_summary(struct buf *out, const struct check_counts *n);

@@ -131,15 +131,33 @@ static void mend(struct check_run *run, struct compiled *c, const char *path, st
     free(done);
 }
 
-static void count(const struct compiled *c, struct check_counts *n)
+static void count(const struct diag_list *l, struct check_counts *n)
 {
     uint8_t seen[DIAG_COUNT] = {0};
-    PTRLIST_FOR (struct diag, d, &c->diags.items) {
+    PTRLIST_FOR (struct diag, d, &l->items) {
         n->by_severity[d->severity]++;
         n->per_rule[d->id]++;
         n->files_of_rule[d->id] += !seen[d->id];
         seen[d->id] = 1;
     }
+}
+
+void check_tell(struct check_run *run, struct source *src, struct diag_list *l, const char **prints, struct buf *out,
+                struct check_counts *n)
+{
+    if (run->collected) {
+        pthread_mutex_lock(&run->collecting);
+        for (uint32_t i = 0; i < l->items.n; i++)
+            baseline_add(run->collected, src->name, prints[i], l->items.v[i]);
+        pthread_mutex_unlock(&run->collecting);
+    }
+    if (run->baseline)
+        drop_known(l, prints, run->baseline, src->name, n);
+    drop_below(l, prints, run->least);
+    count(l, n);
+    const struct report r = {src, l, prints, run->colour};
+    if (!run->dry_run)
+        run->reporter->file(out, &r);
 }
 
 static void judge_and_report(struct check_run *run, struct ios_parser *parser, struct compiled *c, const char *path,
@@ -153,14 +171,6 @@ static void judge_and_report(struct check_run *run, struct ios_parser *parser, s
         prints = arena_array(&c->arena, c->diags.items.n + 1, sizeof *prints);
         lint_fingerprints(&c->source, &c->diags, prints);
     }
-    if (run->collected) {
-        pthread_mutex_lock(&run->collecting);
-        for (uint32_t i = 0; i < c->diags.items.n; i++)
-            baseline_add(run->collected, path, prints[i], c->diags.items.v[i]);
-        pthread_mutex_unlock(&run->collecting);
-    }
-    if (run->baseline)
-        drop_known(&c->diags, prints, run->baseline, path, n);
     struct baseline base;
     if (run->diff_base && c->diags.items.n && baseline_init(&base)) {
         int r = base_fingerprints(run, parser, path, settings, &base);
@@ -175,11 +185,7 @@ static void judge_and_report(struct check_run *run, struct ios_parser *parser, s
     }
     if (run->fix && strcmp(path, "-") != 0)
         mend(run, c, path, out, n);
-    drop_below(&c->diags, prints, run->least);
-    count(c, n);
-    const struct report r = {&c->source, &c->diags, prints, run->colour};
-    if (!run->dry_run)
-        run->reporter->file(out, &r);
+    check_tell(run, &c->source, &c->diags, prints, out, n);
 }
 
 void check_file(struct check_run *run, struct ios_parser *parser, const struct walk_item *item, struct buf *out,

@@ -20,6 +20,7 @@ enum {
     OPT_DIFF_BASE,
     OPT_FIX,
     OPT_DRY_RUN,
+    OPT_FLEET,
     OPT_SUMMARY,
     OPT_NO_SETTINGS,
     OPT_JOBS,
@@ -38,6 +39,7 @@ static const struct cli_option options[] = {
     [OPT_DIFF_BASE] = {"diff-base", 0, "COMMIT", "show only findings that the files did not have at this git commit"},
     [OPT_FIX] = {"fix", 0, NULL, "mend what can be mended without guessing"},
     [OPT_DRY_RUN] = {"dry-run", 'n', NULL, "with --fix: print the difference and change nothing"},
+    [OPT_FLEET] = {"fleet", 0, NULL, "judge the routers together too: peers, negotiations, mirrored lists, keys"},
     [OPT_SUMMARY] = {"summary", 0, NULL, "print a table of rules and how often they were raised"},
     [OPT_NO_SETTINGS] = {"no-settings", 0, NULL, "do not look for .ioscc.yaml"},
     [OPT_JOBS] = {"jobs", 'j', "N", "use N threads over the files (1; 0: one per processor)"},
@@ -167,13 +169,22 @@ static void run_threads(struct job *j, long jobs)
         pthread_join(threads[t], NULL);
 }
 
+static void emit(void *ctx, struct buf *out)
+{
+    struct job *j = ctx;
+    if (out->len && j->printed_any)
+        fputs(j->run.reporter->between, stdout);
+    j->printed_any |= out->len > 0;
+    j->write_failed |= !cli_write(stdout, out);
+}
+
 /* ---- options ---- */
 
 struct wishes {
     enum severity fail_on;
     const char *color, *baseline, *write_baseline;
     long jobs;
-    bool quiet, summary;
+    bool quiet, summary, fleet;
 };
 
 static bool rule_option(struct settings *s, const char *value)
@@ -231,6 +242,7 @@ static int one_option(const struct command *c, struct job *j, struct wishes *w, 
         j->run.settings.no_files |= k == OPT_NO_SETTINGS;
         w->quiet |= k == OPT_QUIET;
         w->summary |= k == OPT_SUMMARY;
+        w->fleet |= k == OPT_FLEET;
         break;
     }
     return EXIT_CLEAN;
@@ -313,6 +325,8 @@ static int check(const struct command *c, struct job *j, struct wishes *w, int a
         cli_write(stdout, &edge);
         buf_free(&edge);
         run_threads(j, w->jobs);
+        if (w->fleet && check_fleet(c, &j->run, &files, w->jobs, &j->counts, emit, j) != EXIT_CLEAN)
+            j->counts.system_error = true;
         code = finish(j, w);
     }
     walk_free(&files);
@@ -321,7 +335,7 @@ static int check(const struct command *c, struct job *j, struct wishes *w, int a
 
 static int run(const struct command *c, int argc, char **argv)
 {
-    struct wishes w = {SEV_ERROR, "auto", NULL, NULL, 1, false, false};
+    struct wishes w = {SEV_ERROR, "auto", NULL, NULL, 1, false, false, false};
     struct job *j = calloc(1, sizeof *j);
     const char *value;
     int i = 1, k, code = EXIT_CLEAN;

@@ -15,7 +15,7 @@
 
 static const struct command *const commands[] = {&cmd_check,  &cmd_compile, &cmd_show,    &cmd_plan,     &cmd_apply,
                                                  &cmd_status, &cmd_remove,  &cmd_confirm, &cmd_rollback, &cmd_clear,
-                                                 &cmd_rules,  &cmd_explain};
+                                                 &cmd_rules, &cmd_explain, &cmd_fleet, &cmd_facts};
 #define NCOMMANDS (sizeof commands / sizeof *commands)
 
 static void general_help(FILE *to)
