@@ -124,7 +124,7 @@ const char *lint_packet(struct lint_ctx *x, const struct packet *p)
         snprintf(what, sizeof what, " %s/%u", p->proto == IPPROTO_TCP ? "tcp" : "udp", p->dport);
     else if (p->proto == IPPROTO_ICMP && p->family == FAMILY_V4)
         snprintf(what, sizeof what, " icmp");
-    else if (p->proto)
+    else if (p->proto && !ports)
         snprintf(what, sizeof what, " protocol %u", p->proto);
     if (ports && p->sport)
         snprintf(what + strlen(what), sizeof what - strlen(what), " from port %u", p->sport);

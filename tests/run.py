@@ -466,6 +466,14 @@ def namespace_tests():
                 yield name, skip if why else f
 
 
+def lint_tests():
+    """tests/lint/test_*.py: each has tests(program, environment)"""
+    sys.path.insert(0, 'tests/lint')
+    import importlib
+    for p in sorted(glob.glob('tests/lint/test_*.py')):
+        yield from importlib.import_module(os.path.basename(p)[:-3]).tests(IOSCC, ENV)
+
+
 # ---- running ----
 
 def tests():
@@ -496,6 +504,7 @@ def tests():
         yield 'secrets: ' + p, lambda p=p: no_secret_shown(p)
     for name, f in cli_tests():
         yield 'cli: ' + name, f
+    yield from lint_tests()
     yield from namespace_tests()
     files = sorted(p for p in glob.glob(CORPUS + '/**/*', recursive=True) if os.path.isfile(p) and '/show/' not in p and not p.endswith('MANIFEST.tsv'))
     if not files:
@@ -514,7 +523,7 @@ def one(item):
         verdict, msg = 'passed', ''
     except Skip as e:
         verdict, msg = 'skipped', str(e)
-    except Fail as e:
+    except (Fail, AssertionError) as e:
         verdict, msg = 'failed', str(e)
     except Exception as e:
         verdict, msg = 'failed', '%s: %s' % (type(e).__name__, e)

@@ -32,6 +32,10 @@ struct negotiation {
 /* R-IKE1-2, R-MAP-11, R-PFS-1, RFC 7296 section 2.7: the responder's own order decides. */
 struct negotiation negotiate(struct arena *a, const struct fleet_end *initiator, const struct fleet_end *responder);
 
+/* How likely two tunnels are the ends of one: whose lists mirror, who speak the same IKE, who are called the same. What
+ * may be wrong with them otherwise plays no part, so that a mistake does not tear a pair apart. */
+unsigned fleet_affinity(struct arena *a, const struct fleet_end *x, const struct fleet_end *y);
+
 struct fleet_pair {
     struct fleet_end a, b;
     struct negotiation forward, backward; /* a calls, b calls */

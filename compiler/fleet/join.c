@@ -13,6 +13,7 @@ struct joiner {
     struct fleet *f;
     struct symtab owners; /* address → struct ptrlist of struct place_of */
     struct symtab seen;   /* pairs, both ways */
+    struct symtab taken;  /* tunnels that have a pair */
 };
 
 static struct str address_key(const struct ip_addr *a)
@@ -79,12 +80,16 @@ static const struct fact_peer *peer_of(const struct fact_tunnel *t, const struct
     return NULL;
 }
 
-/* A match that is likelier than another: same IKE version, then lines that mirror. */
-static unsigned score(struct joiner *j, const struct fleet_end *a, const struct fleet_end *b)
+static struct str tunnel_key(const struct fact_tunnel *const *t)
 {
-    struct negotiation n = negotiate(j->f->arena, a, b);
-    return (a->tunnel->ike == b->tunnel->ike ? 1000000u : 0) + (n.up ? 500000u : 0) +
-           (n.accepted < 100000 ? n.accepted : 100000) * 4 + (b->tunnel->kind == a->tunnel->kind ? 1 : 0);
+    return (struct str){(const char *)t, sizeof *t};
+}
+
+/* A tunnel that another one is the other end of already comes last. */
+static unsigned affinity(struct joiner *j, const struct fleet_end *a, const struct fleet_end *b)
+{
+    bool taken = symtab_get(&j->taken, tunnel_key(&b->tunnel), 0) != NULL;
+    return fleet_affinity(j->f->arena, a, b) + (taken ? 0 : 10000000u);
 }
 
 static bool find_static(struct joiner *j, const struct fleet_end *a, const struct fact_device *d, const struct ip_addr *at,
@@ -103,8 +108,8 @@ static bool find_static(struct joiner *j, const struct fleet_end *a, const struc
             continue;
         }
         if (n == 2)
-            best = score(j, a, &only);
-        unsigned s = score(j, a, &b);
+            best = affinity(j, a, &only);
+        unsigned s = affinity(j, a, &b);
         if (s > best) {
             best = s;
             *out = b;
@@ -220,6 +225,8 @@ static void one_peer(struct joiner *j, const struct fleet_end *a)
 {
     struct ip_addr at;
     struct fleet_end b = {0};
+    if (symtab_get(&j->taken, tunnel_key(&a->tunnel), 0) && a->tunnel->peers.n == 1)
+        return; /* it is the other end of a pair already */
     const struct ptrlist *l = behind(j, &a->peer->address, &at);
     const struct fact_device *stranger = NULL;
     bool found = false;
@@ -234,11 +241,17 @@ static void one_peer(struct joiner *j, const struct fleet_end *a)
         struct fleet_pair *p = ARENA_NEW(j->f->arena, struct fleet_pair);
         p->a = *a;
         p->b = b;
+        for (int k = 0; k < 2; k++) {
+            const struct fact_tunnel *t = k ? b.tunnel : a->tunnel;
+            struct str key = tunnel_key(&t);
+            if (t->kind != FACT_DYNAMIC && !symtab_get(&j->taken, key, 0))
+                symtab_put(j->f->arena, &j->taken, (struct str){arena_strndup(j->f->arena, key.p, key.len), key.len}, 0, p);
+        }
         judge(j, p);
     } else if (!found && stranger) {
         char t[ADDR_TEXT_MAX];
         finding(j, D_FL_ONE_SIDED, SEV_ERROR, a->device, a->peer->line, stranger, 0,
-                "%s (%s) has no crypto map entry or tunnel with this router as its peer", stranger->name,
+                "%s (%s) has no working crypto map entry or tunnel with this router as its peer", stranger->name,
                 addr_text(&a->peer->address, t));
     } else if (!found) {
         j->f->outside++;

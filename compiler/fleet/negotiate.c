@@ -146,8 +146,9 @@ static bool authenticate_v2(struct play *p)
         const struct fact_tunnel *from = k ? b : a, *to = k ? a : b;
         if (strcmp(from->auth_local, to->auth_remote) != 0)
             return fail(p, D_FL_AUTH, a->auth_line, b->auth_line,
-                        say(p, "%s authenticates by %s, %s expects %s", ends[k]->device->name, from->auth_local,
-                            ends[!k]->device->name, to->auth_remote));
+                        say(p, "%s authenticates by %s, %s expects %s", ends[k]->device->name,
+                            *from->auth_local ? from->auth_local : "nothing",
+                            ends[!k]->device->name, *to->auth_remote ? to->auth_remote : "nothing"));
         if (!id_matches(ends[k], ends[!k])) {
             const struct fact_identity *m = to->match.v[0];
             uint32_t mine = from->identity.kind ? from->identity.line : from->line;
@@ -169,8 +170,8 @@ static bool phase1_v2(struct play *p)
         }
     }
     const struct ptrlist *a = &p->i->device->proposals, *b = &p->r->device->proposals;
-    return fail(p, D_FL_IKE_POLICY, a->n && ((struct fact_proposal *)a->v[0])->line ? ((struct fact_proposal *)a->v[0])->line : p->i->tunnel->line,
-                b->n && ((struct fact_proposal *)b->v[0])->line ? ((struct fact_proposal *)b->v[0])->line : p->r->tunnel->line,
+    return fail(p, D_FL_IKE_POLICY, a->n && ((struct fact_proposal *)a->v[0])->line ? ((struct fact_proposal *)a->v[0])->line : p->i->tunnel->auth_line,
+                b->n && ((struct fact_proposal *)b->v[0])->line ? ((struct fact_proposal *)b->v[0])->line : p->r->tunnel->auth_line,
                 "no IKEv2 proposal is common to both");
 }
 
@@ -334,6 +335,19 @@ static bool lists_agree(struct play *p)
     return fail(p, D_FL_MIRROR, p->n.refused_line, theirs,
                 say(p, "no line of %s is the mirror of what %s protects, such as %s", p->r->device->name, p->i->device->name,
                     p->n.refused));
+}
+
+unsigned fleet_affinity(struct arena *a, const struct fleet_end *x, const struct fleet_end *y)
+{
+    struct play there = {a, x, y, {0}}, back = {a, y, x, {0}};
+    bool both_any = x->tunnel->any_traffic && y->tunnel->any_traffic;
+    if (!x->tunnel->any_traffic && !y->tunnel->any_traffic) {
+        compare_lists(&there);
+        compare_lists(&back);
+    }
+    uint32_t lines = there.n.accepted + back.n.accepted;
+    return (lines < 100000 ? lines : 100000) * 8 + (both_any ? 8 : 0) + (x->tunnel->kind == y->tunnel->kind ? 4 : 0) +
+           (x->tunnel->ike == y->tunnel->ike ? 2 : 0) + (strcmp(x->tunnel->name, y->tunnel->name) == 0 ? 1 : 0);
 }
 
 struct negotiation negotiate(struct arena *a, const struct fleet_end *initiator, const struct fleet_end *responder)

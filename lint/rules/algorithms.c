@@ -372,8 +372,8 @@ static enum algo_id weakest_ike_group(struct lint_ctx *x, const struct sa_settin
         return worst;
     }
     PTRLIST_FOR (struct ikev2_policy, pol, &x->c->ikev2_policies) {
-        PTRLIST_FOR (struct ir_ref, r, &pol->proposals) {
-            const struct ikev2_proposal *p = r->target;
+        for (uint32_t k = 0; k < pol->proposals.n && !pol->is_default.v; k++) {
+            const struct ikev2_proposal *p = ((const struct ir_ref *)pol->proposals.v[k])->target;
             for (uint32_t i = 0; p && i < p->group.n; i++) {
                 const struct ir_alg *g = p->group.v[i];
                 if (!worst || group_strength(g->id) < group_strength(worst))
