@@ -471,7 +471,10 @@ def lint_tests():
     sys.path.insert(0, 'tests/lint')
     import importlib
     for p in sorted(glob.glob('tests/lint/test_*.py')):
-        yield from importlib.import_module(os.path.basename(p)[:-3]).tests(IOSCC, ENV)
+        for name, f, *why in importlib.import_module(os.path.basename(p)[:-3]).tests(IOSCC, ENV):
+            def skip(why=why):
+                raise Skip(why[0])
+            yield name, skip if why and why[0] else f
 
 
 # ---- running ----
