@@ -130,6 +130,7 @@ class Daemon:
         conf = '%s/%s.conf' % (tmp, name)
         open(conf, 'w').write('''charon {
   load = random nonce openssl aes sha1 sha2 hmac gmp gcm kdf pem pkcs1 x509 socket-default kernel-libipsec kernel-netlink vici
+  dos_protection = no
   install_routes = no
   install_virtual_ip = no
   retransmit_tries = 2
