@@ -34,6 +34,47 @@ bool lint_has_lines(const struct acl *a)
     return false;
 }
 
+static bool any_resolved(const struct ptrlist *refs)
+{
+    PTRLIST_FOR (struct ir_ref, r, refs) {
+        if (r->target)
+            return true;
+    }
+    return false;
+}
+
+static bool names_something(const struct sa_settings *sa)
+{
+    return any_resolved(&sa->transform_sets) || sa->isakmp_profile.target || sa->ikev2_profile.target;
+}
+
+bool lint_is_part(const struct ir_config *c)
+{
+    const struct ptrlist *const maps[] = {&c->crypto_maps, &c->dynamic_maps};
+    if (lint_is_whole(c))
+        return false;
+    for (size_t k = 0; k < 2; k++)
+        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+                if (m->applied.n || e->acl.target || e->dynamic.target || names_something(&e->sa))
+                    return false;
+            }
+        }
+    PTRLIST_FOR (struct ipsec_profile, p, &c->ipsec_profiles) {
+        if (!p->is_default.v && names_something(&p->sa))
+            return false;
+    }
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        if (i->crypto_map.target || i->crypto_map6.target || i->protection.target)
+            return false;
+    }
+    PTRLIST_FOR (struct ikev2_policy, p, &c->ikev2_policies) {
+        if (!p->is_default.v && any_resolved(&p->proposals))
+            return false;
+    }
+    return true;
+}
+
 struct lint_list *lint_list_of(struct lint_ctx *x, const struct acl *a)
 {
     struct lint_list *l = symtab_get(x->lists, a->name.s, (uint32_t)a->kind.v);

@@ -58,12 +58,9 @@ static inline bool lint_is_whole(const struct ir_config *c)
 {
     return IR_IS_SET(c->version);
 }
-/* Does IKE of this version run for the entry or tunnel with these settings? */
-static inline bool lint_entry_uses_ike(const struct crypto_map_entry *e)
-{
-    return e->type.v == ENTRY_ISAKMP || e->type.v == ENTRY_DYNAMIC || (e->type.v == ENTRY_UNTYPED && e->in_dynamic);
-}
-
+/* A part of a configuration, such as a block in a manual: no version line, and nothing in it that names something else
+ * in it. What a part lacks says nothing. */
+bool lint_is_part(const struct ir_config *c);
 #define LINT_BOXES_MAX 20000u
 /* An access list as packet sets. */
 struct lint_line {

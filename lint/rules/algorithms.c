@@ -237,7 +237,7 @@ static void builtin_isakmp(struct lint_ctx *x, enum diag_id id)
     struct span at;
     struct worst w = {0};
     const struct isakmp_policy *first = x->c->isakmp_policies.n ? x->c->isakmp_policies.v[0] : NULL;
-    if (!first || !first->is_default.v || !uses_ike(x->c, false, &at))
+    if (!first || !first->is_default.v || lint_is_part(x->c) || !uses_ike(x->c, false, &at))
         return;
     PTRLIST_FOR (struct isakmp_policy, p, &x->c->isakmp_policies) {
         consider(x, &w, id, USE_IKE_ENCR, (enum algo_id)p->encr.v, (unsigned)p->encr_bits.v);
@@ -261,7 +261,7 @@ static void default_proposal(struct lint_ctx *x, enum diag_id id)
     struct span at;
     struct worst w = {0};
     const struct ikev2_proposal *p = ir_find(x->c, TAB_V2_PROPOSAL, str_lit("default"));
-    if (!p || !p->is_default.v || !uses_ike(x->c, true, &at))
+    if (!p || !p->is_default.v || lint_is_part(x->c) || !uses_ike(x->c, true, &at))
         return;
     PTRLIST_FOR (struct ikev2_policy, pol, &x->c->ikev2_policies) {
         if (!pol->is_default.v && pol->proposals.n)

@@ -63,9 +63,14 @@ static struct span key_span(const struct held *h)
     return h->key->m.span.len ? h->key->m.span : h->where;
 }
 
+/* Not a key or name but what somebody put in its place: <key>, XXXXX, 40.76.X.X */
 static bool placeholder(struct str s)
 {
-    return s.len == 0 || s.p[0] == '<' || s.p[0] == '{' || s.p[0] == '$' || s.p[0] == '*' || s.p[0] == '[';
+    uint32_t x = 0;
+    for (uint32_t i = 0; i < s.len; i++)
+        x += s.p[i] == 'X' || s.p[i] == 'x' || s.p[i] == '*';
+    bool octet = s.len > 2 && s.p[s.len - 1] == 'X' && s.p[s.len - 2] == '.';
+    return s.len == 0 || x == s.len || octet || s.p[0] == '<' || s.p[0] == '{' || s.p[0] == '$' || s.p[0] == '*' || s.p[0] == '[';
 }
 
 static void in_clear(struct lint_ctx *x, enum diag_id id)
@@ -142,9 +147,10 @@ static void shared(struct lint_ctx *x, enum diag_id id)
         struct str k = secret_reveal(&h->key->s);
         if (h->peer.family == FAMILY_NONE || placeholder(k) || h->key->s.form == SECRET_HEX)
             continue;
-        const struct held *first = symtab_get(&seen, k, h->key->s.form);
+        uint32_t kind = (uint32_t)h->key->s.form * 8 + h->peer.family; /* one peer may have an address of each family */
+        const struct held *first = symtab_get(&seen, k, kind);
         if (!first) {
-            symtab_put(x->arena, &seen, k, h->key->s.form, h);
+            symtab_put(x->arena, &seen, k, kind, h);
         } else if (!addr_eq(&first->peer, &h->peer)) {
             struct diag *d = diag_add(x->diags, id, key_span(h), "the same key is used for another peer");
             diag_note(x->diags, d, first->where, "the other peer");

@@ -263,7 +263,7 @@ static void proposal_unattached(struct lint_ctx *x, enum diag_id id)
                 used |= r->target == p;
             }
         }
-        if (used)
+        if (used || lint_is_part(x->c))
             continue;
         struct diag *d =
             diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is never used: no IKEv2 policy names it",

@@ -42,6 +42,8 @@ static void undefined(struct lint_ctx *x, enum diag_id id, const struct ir_ref *
     struct diag *d = diag_add(x->diags, id, r->m.span, "%s '" STR_FMT "' is not defined%s%s", what, STR_ARG(r->name),
                               *effect ? ": " : "", effect);
     const char *near = nearest(x, l, r->name);
+    if (l->n == 0 && lint_is_part(x->c))
+        d->severity = SEV_WARNING; /* it may stand in the part that is not here */
     if (near)
         diag_hint(x->diags, d, "did you mean '%s'?", near);
 }

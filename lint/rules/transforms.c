@@ -71,7 +71,7 @@ static void combination(struct lint_ctx *x, enum diag_id id, const struct transf
 
 static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
 {
-    if (!p->cipher || p->auth || p->ah || algo_get(p->cipher->alg)->is_aead)
+    if (!p->cipher || p->auth || p->ah || p->twice || algo_get(p->cipher->alg)->is_aead)
         return;
     struct diag *d =
         diag_add(x->diags, id, p->cipher->m.span,

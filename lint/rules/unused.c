@@ -125,7 +125,7 @@ static void unused(struct lint_ctx *x, enum diag_id first)
     const struct ir_config *c = x->c;
     struct used u = {.x = x};
     (void)first;
-    if (c->interfaces.n == 0 || c->crypto_statements == 0)
+    if (c->interfaces.n == 0 || c->crypto_statements == 0 || lint_is_part(c))
         return;
     use_all(&u);
     unused_list(x, &u, D_UNUSED_MAP, &c->crypto_maps, "crypto map", "on no interface: it protects nothing");
