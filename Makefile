@@ -15,8 +15,9 @@ GEN       = build/gen
 # Debian packages: to build, and what tests need on top of them
 BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev \
                  libyaml-dev pkg-config
-TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema clang libclang-rt-14-dev scdoc util-linux \
-                 iproute2 nftables tcpdump iputils-ping
+TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema python3-yaml clang libclang-rt-14-dev scdoc util-linux \
+                 iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium \
+                 strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
@@ -93,6 +94,7 @@ quickstart: ## install what the build needs, build, and run on the bundled route
 
 test: ## install what tests need, build with sanitizers, run everything that can run here
 	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(VM_PACKAGES)
+	@sh tests/npm.sh
 	@$(MAKE) --no-print-directory programs
 	@python3 tests/run.py
 	

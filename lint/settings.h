@@ -21,6 +21,7 @@ struct lint_settings {
     uint8_t level[DIAG_COUNT]; /* enum rule_level */
     int64_t now;               /* seconds since 1970, against which certificates are judged */
     uint32_t expiry_days;      /* a certificate that ends within so many days is reported */
+    struct str master;         /* the routers' master key, for type 6 keys; empty: not known */
     uint32_t psk_length;       /* shorter pre-shared keys are reported, characters */
 };
 

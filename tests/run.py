@@ -24,6 +24,8 @@ results = []  # (name, verdict, text)
 
 DIAGS = re.findall(r'DIAG\((\w+), "(IC\d+)", (\w+), "([^"]+)", "([^"]+)"\)', open('compiler/base/diag.def').read())
 SEVERITY = {i: s.lower() for _, i, s, _, _ in DIAGS}
+# what a rule needs to be able to speak
+NEEDS = {'IC3005': ['--profile', 'rfc8247'], 'IC3710': ['--master-key-file', 'testdata/rules/IC3710/master']}
 OPT_IN = set()  # filled from `ioscc rules`
 
 
@@ -48,7 +50,7 @@ def compiled(path, *opts, stdin=None):
 
 def findings(path, rule=None, stdin=None):
     """of a file; an opt-in rule is on if it is named"""
-    more = ['--rule', '%s=%s' % (rule, SEVERITY[rule])] if rule in OPT_IN else ['--profile', 'rfc8247'] if rule == 'IC3005' else []
+    more = ['--rule', '%s=%s' % (rule, SEVERITY[rule])] if rule in OPT_IN else NEEDS.get(rule, [])
     return json.loads(run('check', '--format', 'json', *more, path, stdin=stdin).stdout)['findings']
 
 

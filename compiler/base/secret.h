@@ -41,4 +41,14 @@ static inline bool secret_equal(const struct secret *a, const struct secret *b)
     return d == 0;
 }
 
+/* The longest key that secret_clear() gives, bytes. */
+#define SECRET_CLEAR_MAX 256
+
+/* The key itself: clear text as it stands, type 7 turned back, type 6 decrypted under the router's master key (`master`
+ * empty: not known). Writes at most SECRET_CLEAR_MAX bytes to `out` and their number to *len; the caller wipes them.
+ * False if it cannot be had: no master key, not the right one, hexadecimal keys, malformed text. Type 6 is base 41 of
+ * salt (8 bytes), text under AES in counter mode, and the first 4 bytes of HMAC-SHA-1; both keys come from AES under
+ * the MD5 of the master key (CiscoDevNet, Type-6-Password-Encode). */
+bool secret_clear(const struct secret *s, struct str master, char out[static SECRET_CLEAR_MAX], size_t *len);
+
 #endif

@@ -30,7 +30,8 @@ static bool is_fleet_rule(enum diag_id id)
     return diag_infos[id].id[2] == '5';
 }
 
-static void one_file(struct check_run *run, struct fleet_finding *const *v, uint32_t n, struct buf *out, struct check_counts *c)
+static void one_file(struct check_run *run, struct fleet_finding *const *v, uint32_t n, struct buf *out,
+                     struct check_counts *c)
 {
     const char *path = v[0]->device->file;
     const struct lint_settings *settings = settings_for(&run->settings, path);
@@ -59,17 +60,17 @@ static void one_file(struct check_run *run, struct fleet_finding *const *v, uint
     arena_free(&a);
 }
 
-int check_fleet(const struct command *c, struct check_run *run, const struct walk *files, long jobs, struct check_counts *n,
-                void (*emit)(void *ctx, struct buf *out), void *ctx)
+int check_fleet(const struct command *c, struct check_run *run, const struct walk *files, long jobs,
+                struct check_counts *n, void (*emit)(void *ctx, struct buf *out), void *ctx)
 {
     struct arena a;
-    struct str salt;
+    struct fact_secrets secrets = {{0}, run->settings.base.master};
     if (!arena_init(&a, SIZE_MAX))
         return EXIT_SYSTEM;
     struct fleet f = {.arena = &a};
-    int code = fleet_salt(c, NULL, &a, &salt);
+    int code = fleet_salt(c, NULL, &a, &secrets.salt);
     if (code == EXIT_CLEAN)
-        fleet_load_configs(c, &f, files, jobs, salt);
+        fleet_load_configs(c, &f, files, jobs, &secrets);
     fleet_join(&f);
     struct fleet_finding **v = (struct fleet_finding **)f.findings.v;
     if (f.findings.n)

@@ -7,6 +7,7 @@
 
 #include "compiler/cli/check.h"
 #include "compiler/cli/cli.h"
+#include "compiler/cli/fleet_load.h"
 #include "grammar/stmt.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
     OPT_FIX,
     OPT_DRY_RUN,
     OPT_FLEET,
+    OPT_MASTER,
     OPT_SUMMARY,
     OPT_NO_SETTINGS,
     OPT_JOBS,
@@ -40,6 +42,7 @@ static const struct cli_option options[] = {
     [OPT_FIX] = {"fix", 0, NULL, "mend what can be mended without guessing"},
     [OPT_DRY_RUN] = {"dry-run", 'n', NULL, "with --fix: print the difference and change nothing"},
     [OPT_FLEET] = {"fleet", 0, NULL, "judge the routers together too: peers, negotiations, mirrored lists, keys"},
+    [OPT_MASTER] = {"master-key-file", 0, "FILE", "the routers' master key: type 6 keys are judged too"},
     [OPT_SUMMARY] = {"summary", 0, NULL, "print a table of rules and how often they were raised"},
     [OPT_NO_SETTINGS] = {"no-settings", 0, NULL, "do not look for .ioscc.yaml"},
     [OPT_JOBS] = {"jobs", 'j', "N", "use N threads over the files (1; 0: one per processor)"},
@@ -74,7 +77,8 @@ struct job {
 
 static void show_progress(const struct job *j)
 {
-    static const char full[] = "########################################", empty[] = "                                        ";
+    static const char full[] = "########################################",
+                      empty[] = "                                        ";
     int n = (int)(j->printed * 40 / j->files->n);
     fprintf(stderr, "\r[%.*s%.*s] %zu/%zu files%s", n, full, 40 - n, empty, j->printed, j->files->n,
             j->printed == j->files->n ? "\r\033[K" : "");
@@ -229,6 +233,8 @@ static int one_option(const struct command *c, struct job *j, struct wishes *w, 
     case OPT_DIFF_BASE:
         j->run.diff_base = value;
         break;
+    case OPT_MASTER:
+        return cli_master_key(c, value, &j->run.settings.arena, &j->run.settings.base.master);
     case OPT_JOBS:
         if ((w->jobs = strtol(value, &end, 10)) < 0 || *end || w->jobs > 64 || end == value)
             return cli_usage_error(c, "--jobs takes a number from 0 to 64, not '%s'", value);

@@ -6,11 +6,13 @@
 #include "compiler/cli/fleet_load.h"
 #include "lint/embedded.h"
 
-enum { OPT_TO, OPT_FACTS, OPT_OUTPUT, OPT_JOBS };
+enum { OPT_TO, OPT_FACTS, OPT_OUTPUT, OPT_MASTER, OPT_JOBS };
+#define MASTER_HELP "the routers' master key, to compare type 6 keys"
 static const struct cli_option fleet_options[] = {
     [OPT_TO] = {"to", 't', "text|json|dot|html", "what to print (text)"},
     [OPT_FACTS] = {"facts", 0, NULL, "the files are facts, one JSON object a line, not configurations"},
     [OPT_OUTPUT] = {"output", 'o', "FILE", "write there instead of standard output"},
+    [OPT_MASTER] = {"master-key-file", 0, "FILE", MASTER_HELP},
     [OPT_JOBS] = {"jobs", 'j', "N", "use N threads over the files (1; 0: one per processor)"},
     {NULL, 0, NULL, NULL},
 };
@@ -34,7 +36,8 @@ static void print_text(struct buf *out, const struct fleet *f)
         buf_printf(out, "%s:%u: %s: %s [%s %s]\n", x->device->file, x->line, severity_name(x->severity), x->message,
                    diag_infos[x->id].id, diag_infos[x->id].slug);
     }
-    buf_printf(out, "%u routers, %u tunnels, %u of them up, %u peers outside\n", f->devices.n, f->pairs.n, up, f->outside);
+    buf_printf(out, "%u routers, %u tunnels, %u of them up, %u peers outside\n", f->devices.n, f->pairs.n, up,
+               f->outside);
 }
 
 static int print(const struct command *c, const struct fleet *f, const char *to, const char *path)
@@ -66,7 +69,7 @@ static int print(const struct command *c, const struct fleet *f, const char *to,
 
 static int fleet(const struct command *c, int argc, char **argv)
 {
-    const char *to = "text", *path = NULL, *value;
+    const char *to = "text", *path = NULL, *master = NULL, *value;
     char *end;
     bool facts = false;
     long jobs = 1;
@@ -77,6 +80,8 @@ static int fleet(const struct command *c, int argc, char **argv)
             return cli_usage_error(c, "--to takes text, json, dot or html, not '%s'", value);
         if (k == OPT_OUTPUT)
             path = value;
+        if (k == OPT_MASTER)
+            master = value;
         if (k == OPT_JOBS && ((jobs = strtol(value, &end, 10)) < 0 || *end || jobs > 64 || end == value))
             return cli_usage_error(c, "--jobs takes a number from 0 to 64, not '%s'", value);
         facts |= k == OPT_FACTS;
@@ -87,16 +92,18 @@ static int fleet(const struct command *c, int argc, char **argv)
         return cli_usage_error(c, "no file or directory given");
     struct arena a;
     struct walk files = {0};
-    struct str salt;
+    struct fact_secrets secrets = {{0}, {0}};
     if (!arena_init(&a, SIZE_MAX))
         return EXIT_SYSTEM;
     struct fleet f = {.arena = &a};
     for (; i < argc; i++)
         walk_add(&files, argv[i]);
-    int code = fleet_salt(c, NULL, &a, &salt);
+    int code = fleet_salt(c, NULL, &a, &secrets.salt);
+    if (code == EXIT_CLEAN && master)
+        code = cli_master_key(c, master, &a, &secrets.master);
     if (code == EXIT_CLEAN)
         code = facts ? fleet_load_facts(c, &f, &files)
-                     : fleet_load_configs(c, &f, &files, jobs ? jobs : sysconf(_SC_NPROCESSORS_ONLN), salt);
+                     : fleet_load_configs(c, &f, &files, jobs ? jobs : sysconf(_SC_NPROCESSORS_ONLN), &secrets);
     if (code < EXIT_SYSTEM) {
         fleet_join(&f);
         int r = print(c, &f, to, path);
@@ -108,38 +115,45 @@ static int fleet(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_fleet = {
-    "fleet", "[OPTION…] PATH…", "Finds who peers with whom, plays their negotiations through, and says what fails.",
-    fleet_options, fleet,
+    "fleet",
+    "[OPTION…] PATH…",
+    "Finds who peers with whom, plays their negotiations through, and says what fails.",
+    fleet_options,
+    fleet,
 };
 
-enum { OPT_SALT };
+enum { OPT_SALT, OPT_FACTS_MASTER };
 static const struct cli_option facts_options[] = {
-    [OPT_SALT] = {"salt-file", 's', "FILE",
-                  "secret bytes, the same for all routers, under which digests of keys are made; without it keys are left out"},
+    [OPT_SALT] =
+        {"salt-file", 's', "FILE",
+         "secret bytes, the same for all routers, under which digests of keys are made; without it keys are left out"},
+    [OPT_FACTS_MASTER] = {"master-key-file", 0, "FILE", MASTER_HELP},
     {NULL, 0, NULL, NULL},
 };
 
 static int facts(const struct command *c, int argc, char **argv)
 {
-    const char *salt_path = NULL, *value;
+    const char *salt_path = NULL, *master = NULL, *value;
     int i = 1, k;
     while ((k = cli_next(c, argc, argv, &i, &value)) >= 0)
-        salt_path = value;
+        *(k == OPT_SALT ? &salt_path : &master) = value;
     if (k != CLI_END)
         return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
     if (i == argc)
         return cli_usage_error(c, "no file or directory given");
     struct arena a;
     struct walk files = {0};
-    struct str salt = {0};
+    struct fact_secrets secrets = {{0}, {0}};
     if (!arena_init(&a, SIZE_MAX))
         return EXIT_SYSTEM;
     struct fleet f = {.arena = &a};
     for (; i < argc; i++)
         walk_add(&files, argv[i]);
-    int code = salt_path ? fleet_salt(c, salt_path, &a, &salt) : EXIT_CLEAN;
+    int code = salt_path ? fleet_salt(c, salt_path, &a, &secrets.salt) : EXIT_CLEAN;
+    if (code == EXIT_CLEAN && master)
+        code = cli_master_key(c, master, &a, &secrets.master);
     if (code == EXIT_CLEAN)
-        code = fleet_load_configs(c, &f, &files, 1, salt);
+        code = fleet_load_configs(c, &f, &files, 1, &secrets);
     PTRLIST_FOR (struct fact_device, d, &f.devices) {
         json_t *j = facts_json(d);
         if (!j || json_dumpf(j, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF)
@@ -152,6 +166,9 @@ static int facts(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_facts = {
-    "facts", "[OPTION…] PATH…", "Prints what other routers need to know of each router, one JSON line each, for 'fleet --facts'.",
-    facts_options, facts,
+    "facts",
+    "[OPTION…] PATH…",
+    "Prints what other routers need to know of each router, one JSON line each, for 'fleet --facts'.",
+    facts_options,
+    facts,
 };

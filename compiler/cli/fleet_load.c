@@ -11,7 +11,7 @@
 struct load {
     const struct command *c;
     const struct walk *files;
-    struct str salt;
+    const struct fact_secrets *secrets;
     pthread_mutex_t lock;
     size_t next;
     struct ptrlist *found; /* one list of devices for each file */
@@ -45,7 +45,7 @@ static void one_file(struct worker *w, struct ios_parser *parser, size_t at)
     }
     PTRLIST_FOR (struct ir_config, u, &c.units) {
         if (u->interfaces.n)
-            ptrlist_add(w->arena, &w->l->found[at], facts_of(w->arena, u, item->path, w->l->salt));
+            ptrlist_add(w->arena, &w->l->found[at], facts_of(w->arena, u, item->path, w->l->secrets));
     }
     sem_free(&c);
 }
@@ -68,9 +68,10 @@ static void *work(void *arg)
     return NULL;
 }
 
-int fleet_load_configs(const struct command *c, struct fleet *f, const struct walk *files, long jobs, struct str salt)
+int fleet_load_configs(const struct command *c, struct fleet *f, const struct walk *files, long jobs,
+                       const struct fact_secrets *secrets)
 {
-    struct load l = {.c = c, .files = files, .salt = salt};
+    struct load l = {.c = c, .files = files, .secrets = secrets};
     struct worker w[64];
     pthread_t threads[64];
     long started = 0;
@@ -131,6 +132,20 @@ int fleet_load_facts(const struct command *c, struct fleet *f, const struct walk
         source_free(&src);
     }
     return code;
+}
+
+int cli_master_key(const struct command *c, const char *path, struct arena *a, struct str *out)
+{
+    struct source src;
+    int r = source_read(&src, path);
+    if (r < 0)
+        return cli_usage_error(c, "cannot read the master key %s: %s", path, strerror(-r));
+    uint32_t n = 0;
+    while (n < src.len && src.text[n] != '\n' && src.text[n] != '\r')
+        n++;
+    *out = (struct str){arena_strndup(a, src.text, n), n};
+    source_free(&src);
+    return n ? EXIT_CLEAN : cli_usage_error(c, "the master key %s is empty", path);
 }
 
 int fleet_salt(const struct command *c, const char *path, struct arena *a, struct str *out)

@@ -8,9 +8,12 @@
 #include "compiler/fleet/fleet.h"
 
 /* Compiles configurations, `jobs` at a time, and adds their devices in the order of the files. Exit code. */
-int fleet_load_configs(const struct command *c, struct fleet *f, const struct walk *files, long jobs, struct str salt);
+int fleet_load_configs(const struct command *c, struct fleet *f, const struct walk *files, long jobs,
+                       const struct fact_secrets *secrets);
 /* Reads facts, one JSON object a line. Exit code. */
 int fleet_load_facts(const struct command *c, struct fleet *f, const struct walk *files);
+/* The first line of a file with the master key of the routers. Exit code. */
+int cli_master_key(const struct command *c, const char *path, struct arena *a, struct str *out);
 /* A salt of at least 16 bytes from a file, or random bytes for this run if path is NULL. Exit code. */
 int fleet_salt(const struct command *c, const char *path, struct arena *a, struct str *out);
 

@@ -9,7 +9,7 @@ struct maker {
     struct arena *a;
     const struct ir_config *c;
     struct fact_device *d;
-    struct str salt;
+    const struct fact_secrets *secrets;
 };
 
 static const char *keep(struct maker *m, struct str s)
@@ -29,39 +29,22 @@ static struct ip_addr *keep_address(struct maker *m, const struct ip_addr *a)
     return p;
 }
 
-/* Type 7 is reversible: the key itself is compared. Others as they are written. */
-static size_t plain_key(const struct secret *s, char *out, size_t max)
-{
-    static const char xlat[] = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
-    struct str k = secret_reveal(s);
-    size_t n = 0;
-    if (s->form != SECRET_TYPE7 || k.len < 4 || k.len % 2) {
-        n = k.len < max ? k.len : max;
-        memcpy(out, k.p, n);
-        return n;
-    }
-    unsigned at = (unsigned)(k.p[0] - '0') * 10 + (unsigned)(k.p[1] - '0');
-    for (uint32_t i = 2; i + 1 < k.len && n < max; i += 2) {
-        unsigned v = 0;
-        for (uint32_t j = i; j < i + 2; j++) {
-            char c = str_lower(k.p[j]);
-            v = v * 16 + (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-        }
-        out[n++] = (char)(v ^ (unsigned char)xlat[(at + i / 2 - 1) % (sizeof xlat - 1)]);
-    }
-    return n;
-}
-
 static void digest(struct maker *m, const struct ir_secret *s, char out[static KEY_DIGEST])
 {
     unsigned char md[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    char key[512];
+    char key[SECRET_CLEAR_MAX];
+    size_t len = 0;
     out[0] = '\0';
-    if (!m->salt.p || s->s.form == SECRET_NONE)
+    if (!m->secrets->salt.p || s->s.form == SECRET_NONE)
         return;
-    size_t len = plain_key(&s->s, key, sizeof key);
-    bool ok = HMAC(EVP_sha256(), m->salt.p, (int)m->salt.len, (unsigned char *)key, len, md, &n) != NULL;
+    struct str text = secret_reveal(&s->s);
+    if (secret_clear(&s->s, m->secrets->master, key, &len))
+        text = (struct str){key, (uint32_t)len};
+    else if (s->s.form == SECRET_TYPE6)
+        return; /* each has its own salt: as written it can be compared with nothing */
+    bool ok = HMAC(EVP_sha256(), m->secrets->salt.p, (int)m->secrets->salt.len, (const unsigned char *)text.p, text.len,
+                   md, &n) != NULL;
     explicit_bzero(key, sizeof key);
     for (int i = 0; ok && i < 16; i++)
         snprintf(out + 2 * i, 3, "%02x", md[i]);
@@ -199,8 +182,8 @@ static bool covers(const struct ip_addr *net, const struct ir_addr *mask, const 
     return addr_eq(net, a);
 }
 
-static void take_key(struct maker *m, struct fact_peer *p, const struct ir_secret *local, const struct ir_secret *remote,
-                     struct span at)
+static void take_key(struct maker *m, struct fact_peer *p, const struct ir_secret *local,
+                     const struct ir_secret *remote, struct span at)
 {
     p->has_key = true;
     p->key_line = line_of(m, at);
@@ -402,12 +385,14 @@ static void tunnel_interface(struct maker *m, const struct interface *i)
         ptrlist_add(m->a, &m->d->tunnels, t);
 }
 
-struct fact_device *facts_of(struct arena *a, const struct ir_config *c, const char *file, struct str salt)
+struct fact_device *facts_of(struct arena *a, const struct ir_config *c, const char *file,
+                             const struct fact_secrets *secrets)
 {
-    struct maker m = {a, c, ARENA_NEW(a, struct fact_device), salt};
+    struct maker m = {a, c, ARENA_NEW(a, struct fact_device), secrets};
     const char *slash = strrchr(file, '/');
     m.d->file = arena_strndup(a, file, strlen(file));
-    m.d->name = IR_IS_SET(c->hostname) ? keep(&m, c->hostname.s) : arena_strndup(a, slash ? slash + 1 : file, strlen(slash ? slash + 1 : file));
+    m.d->name = IR_IS_SET(c->hostname) ? keep(&m, c->hostname.s)
+                                       : arena_strndup(a, slash ? slash + 1 : file, strlen(slash ? slash + 1 : file));
     addresses(&m);
     policies(&m);
     proposals(&m);

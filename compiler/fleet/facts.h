@@ -95,8 +95,14 @@ struct fact_device {
     struct ptrlist tunnels;   /* struct fact_tunnel */
 };
 
-/* `salt`: secret bytes for the digests of keys, NULL: keys are left out. All in the arena. */
-struct fact_device *facts_of(struct arena *a, const struct ir_config *c, const char *file, struct str salt);
+/* What facts are made with: secret bytes for the digests of keys (none: keys are left out), and the routers' master
+ * key, under which type 6 keys are (empty: type 6 keys are not compared). */
+struct fact_secrets {
+    struct str salt, master;
+};
+/* All in the arena. */
+struct fact_device *facts_of(struct arena *a, const struct ir_config *c, const char *file,
+                             const struct fact_secrets *secrets);
 json_t *facts_json(const struct fact_device *d);
 /* NULL and *why if it is not what facts_json() makes. Hostile input is fine. */
 struct fact_device *facts_read(struct arena *a, const json_t *j, const char **why);

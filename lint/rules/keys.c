@@ -70,7 +70,8 @@ static bool placeholder(struct str s)
     for (uint32_t i = 0; i < s.len; i++)
         x += s.p[i] == 'X' || s.p[i] == 'x' || s.p[i] == '*';
     bool octet = s.len > 2 && s.p[s.len - 1] == 'X' && s.p[s.len - 2] == '.';
-    return s.len == 0 || x == s.len || octet || s.p[0] == '<' || s.p[0] == '{' || s.p[0] == '$' || s.p[0] == '*' || s.p[0] == '[';
+    return s.len == 0 || x == s.len || octet || s.p[0] == '<' || s.p[0] == '{' || s.p[0] == '$' || s.p[0] == '*' ||
+           s.p[0] == '[';
 }
 
 static void in_clear(struct lint_ctx *x, enum diag_id id)
@@ -125,12 +126,33 @@ static bool weak_key(struct str k, uint32_t least)
     return true;
 }
 
+/* The key itself, in the arena, which is wiped; empty if it cannot be had. */
+static struct str clear_key(struct lint_ctx *x, const struct held *h)
+{
+    char clear[SECRET_CLEAR_MAX];
+    size_t n = 0;
+    if (!secret_clear(&h->key->s, x->settings->master, clear, &n))
+        return STR_EMPTY;
+    struct str k = {arena_strndup(x->arena, clear, n), (uint32_t)n};
+    explicit_bzero(clear, sizeof clear);
+    return k;
+}
+
+static void master_key(struct lint_ctx *x, enum diag_id id)
+{
+    struct ptrlist keys = all_keys(x);
+    PTRLIST_FOR (struct held, h, &keys) {
+        if (h->key->s.form == SECRET_TYPE6 && x->settings->master.len && clear_key(x, h).len == 0)
+            diag_add(x->diags, id, key_span(h), "the master key that was given does not open this type 6 key");
+    }
+}
+
 static void weak(struct lint_ctx *x, enum diag_id id)
 {
     struct ptrlist keys = all_keys(x);
     PTRLIST_FOR (struct held, h, &keys) {
-        struct str k = secret_reveal(&h->key->s);
-        if (h->key->s.form == SECRET_PLAIN && !placeholder(k) && weak_key(k, x->settings->psk_length))
+        struct str k = clear_key(x, h);
+        if (k.len && !placeholder(k) && weak_key(k, x->settings->psk_length))
             diag_hint(x->diags,
                       diag_add(x->diags, id, key_span(h),
                                "this key can be guessed: it is shorter than %u characters, or a word from every list",
@@ -144,10 +166,10 @@ static void shared(struct lint_ctx *x, enum diag_id id)
     struct ptrlist keys = all_keys(x);
     struct symtab seen = {0};
     PTRLIST_FOR (struct held, h, &keys) {
-        struct str k = secret_reveal(&h->key->s);
-        if (h->peer.family == FAMILY_NONE || placeholder(k) || h->key->s.form == SECRET_HEX)
+        struct str k = clear_key(x, h);
+        if (h->peer.family == FAMILY_NONE || k.len == 0 || placeholder(k))
             continue;
-        uint32_t kind = (uint32_t)h->key->s.form * 8 + h->peer.family; /* one peer may have an address of each family */
+        uint32_t kind = h->peer.family; /* one peer may have an address of each family */
         const struct held *first = symtab_get(&seen, k, kind);
         if (!first) {
             symtab_put(x->arena, &seen, k, kind, h);
@@ -374,6 +396,7 @@ const struct lint_rule rules_keys[] = {
     {D_KEY_FOR_NOBODY, "guide, Prerequisites: IKE must be configured for the peer", for_nobody, 0},
     {D_PEER_BY_NAME, "guide, Creating Static Crypto Maps, step 6", peer_by_name, 0},
     {D_PSK_TYPE7, "ios-crypto-commands section 3: type 7 is reversible", type7, 0},
+    {D_MASTER_KEY, "CiscoDevNet, Type-6-Password-Encode: the text carries its own check", master_key, 0},
     {D_NO_TRUSTPOINT, "ios-crypto-commands section 3.1: rsa-sig is the default", no_trustpoint, 0},
     {0, NULL, NULL, 0},
 };

@@ -6,7 +6,7 @@ Makes about 50 MB of router configurations (seeded; about 3 500 files of the sha
 lists, crypto, a certificate), then runs both in turn and prints ratios of medians. Also: 24 000 files in one directory,
 and one configuration with 20 000 crypto map entries and 200 000 access list lines at two sizes.
 """
-import os, random, resource, shutil, subprocess, sys, tempfile, time
+import json, os, random, resource, shutil, subprocess, sys, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IOSCC = os.path.join(ROOT, 'build/release/ioscc')
@@ -80,6 +80,31 @@ def router(r, n):
     return '\n'.join(o) + '\n'
 
 
+def wide_map(n):
+    """a crypto map of n entries, a list of its own for each, an access list for NAT and a filter on the interface"""
+    o = ['version 15.7', 'hostname hub', 'crypto isakmp policy 10', ' encr aes 256', ' hash sha256', ' authentication pre-share', ' group 14',
+         'crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac']
+    for i in range(n):
+        o += ['crypto isakmp key k%d-7fQm2xLw9Rt4-%d address 203.%d.%d.1' % (i, i * 7919, i >> 8, i & 255)]
+    for i in range(n):
+        o += ['crypto map M %d ipsec-isakmp' % (i + 1), ' set peer 203.%d.%d.1' % (i >> 8, i & 255), ' set transform-set T', ' match address A%d' % i]
+    o += ['interface GigabitEthernet0/0', ' ip address 198.51.100.2 255.255.255.0', ' ip access-group IN in', ' ip nat outside', ' crypto map M',
+          'ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip access-list extended NAT', ' deny   ip 10.0.0.0 0.0.255.255 10.0.0.0 0.255.255.255',
+          ' permit ip 10.0.0.0 0.0.255.255 any', 'ip access-list extended IN']
+    for i in range(n):
+        o += [' permit udp host 203.%d.%d.1 host 198.51.100.2 eq isakmp' % (i >> 8, i & 255), ' permit esp host 203.%d.%d.1 host 198.51.100.2' % (i >> 8, i & 255)]
+    for i in range(n):
+        o += ['ip access-list extended A%d' % i, ' deny   ip 10.0.9.0 0.0.0.255 10.%d.%d.0 0.0.0.255' % (64 + (i >> 8), i & 255),
+              ' permit ip 10.0.0.0 0.0.255.255 10.%d.%d.0 0.0.0.255' % (64 + (i >> 8), i & 255)]
+    return '\n'.join(o) + '\nend\n'
+
+
+def rules_off():
+    """options that switch every rule off: what is left is reading and resolving"""
+    ids = [r['id'] for r in json.loads(subprocess.run([IOSCC, 'rules', '-f', 'json'], capture_output=True).stdout) if r.get('authority')]
+    return [x for i in ids for x in ('--rule', i + '=off')]
+
+
 def timed(cmd):
     start = time.monotonic()
     p = subprocess.run(cmd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -123,6 +148,15 @@ def main():
             one.append(timed([IOSCC, 'check', '-q', files]))
             two.append(timed([IOSCC, 'check', '-q', '-j', '2', files]))
         print('throughput of check, one thread, against the scanner: %.2f (wanted: 0.50 or more)' % (median(scan) / median(one)))
+        off = rules_off()
+        parse = [timed([IOSCC, 'check', '-q', *off, files]) for _ in range(RUNS)]
+        print('all rules against reading alone: %.2f (wanted: 1.50 or less)' % (median(one) / median(parse)))
+        curve = []
+        for k in (1000, 5000, 20000):
+            with open(tmp + '/wide.cfg', 'w') as f:
+                f.write(wide_map(k))
+            curve.append(median([timed([IOSCC, 'check', '-q', tmp + '/wide.cfg']) for _ in range(3)]))
+        print('packet-set rules on maps of 1 000, 5 000, 20 000 entries: 1 : %.1f : %.1f of the time (1 : 5 : 20 is linear)' % (curve[1] / curve[0], curve[2] / curve[0]))
         print('two threads against one: %.2f (wanted: 1.80 or more)' % (median(one) / median(two)))
         print('peak memory: %d MB over %.1f MB of input (wanted: at most 64 MB more than the input)' % (peak([IOSCC, 'check', '-q', files]), total / 1e6))
         small = os.path.join(tmp, 'small')

@@ -4,23 +4,26 @@
 set -eu
 seconds=${1:-600}
 cd "$(dirname "$0")/../.."
-make --no-print-directory build/gen/ios_parse.c build/gen/ios_lex.c
-mkdir -p build/fuzz/seeds
+make --no-print-directory build/gen/ios_parse.c build/gen/ios_lex.c build/gen/embedded.c build/release/ioscc
+mkdir -p build/fuzz/seeds build/fuzz/seeds_fleet tests/fuzz/corpus
 find testdata -name '*.cfg' | while read -r f; do cp "$f" "build/fuzz/seeds/$(echo "$f" | tr / _)"; done
+for d in testdata/fleet/*; do build/release/ioscc facts "$d" >"build/fuzz/seeds_fleet/$(basename "$d")"; done
+cp lint/profiles/*.yaml build/fuzz/seeds_fleet/
 awk -F'"' '/^KEYWORD/{printf "\"%s\"\n", $2}' grammar/keywords.def > build/fuzz/keywords.dict
-src="$(ls compiler/base/*.c compiler/algo/*.c compiler/ir/*.c compiler/sets/*.c compiler/sem/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c) build/gen/ios_parse.c build/gen/ios_lex.c"
+src="$(ls compiler/base/*.c compiler/algo/*.c compiler/ir/*.c compiler/sets/*.c compiler/sem/*.c compiler/fleet/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c) build/gen/ios_parse.c build/gen/ios_lex.c build/gen/embedded.c"
 pids=
-for t in parse json; do
+for t in parse json fleet; do
 	clang -g -O1 -w -D_GNU_SOURCE -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -ljansson -lcrypto
-	mkdir -p "build/fuzz/corpus_$t" tests/fuzz/corpus
-	"build/fuzz/fuzz_$t" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=4096 -dict=build/fuzz/keywords.dict -print_final_stats=1 \
-		-artifact_prefix="build/fuzz/$t-" "build/fuzz/corpus_$t" tests/fuzz/corpus build/fuzz/seeds >"build/fuzz/$t.log" 2>&1 &
+		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -ljansson -lyaml -lcrypto -lnftnl -lmnl
+	mkdir -p "build/fuzz/corpus_$t"
+	if [ $t = fleet ]; then more='-max_len=20000 build/fuzz/seeds_fleet'; else more="-max_len=4096 -dict=build/fuzz/keywords.dict tests/fuzz/corpus build/fuzz/seeds"; fi
+	"build/fuzz/fuzz_$t" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
+		-artifact_prefix="build/fuzz/$t-" "build/fuzz/corpus_$t" $more >"build/fuzz/$t.log" 2>&1 &
 	pids="$pids $!"
 done
 failed=0
 for p in $pids; do wait "$p" || failed=1; done
-for t in parse json; do
+for t in parse json fleet; do
 	echo "== fuzz_$t"
 	grep -E 'stat::number_of_executed_units|SUMMARY|ERROR' "build/fuzz/$t.log" || tail -3 "build/fuzz/$t.log"
 done

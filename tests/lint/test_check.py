@@ -298,6 +298,23 @@ def type7(ioscc, env):
         assert [t['state'] for t in doc['tunnels']] == ['up', 'up'], doc
 
 
+def type6(ioscc, env):
+    """type 6 keys of two routers, each with its own salt, are compared under the master key, and judged"""
+    with Box(ioscc, env) as b:
+        master = b.write('master', 'Cisco123\n')
+        key = 'fe_a`iJYE\\DZYJhDhTP[`MYaTgRH_MAAB'  # Cisco123, made by a router
+        for f, k in (('a', '6 ' + key), ('b', 'Cisco123')):
+            b.write(f + '.cfg', open('testdata/fleet/v1/%s.cfg' % f).read().replace('key x7Kq-9mPz-4tRw-2bNc', 'key ' + k))
+        def state(*args):
+            return [t['state'] for t in json.loads(b.run('fleet', '--to', 'json', *args, 'a.cfg', 'b.cfg').stdout)['tunnels']]
+        assert state() == ['up'], 'not compared'
+        assert state('--master-key-file', master) == ['up']
+        b.write('b.cfg', open(b.dir + '/b.cfg').read().replace('Cisco123', 'Cisco124'))
+        assert state('--master-key-file', master) == ['down']
+        assert 'IC3704' not in b.ids('a.cfg') and 'IC3704' in b.ids('--master-key-file', master, 'a.cfg')
+        assert 'IC3710' in b.ids('--master-key-file', b.write('other', 'x'), 'a.cfg')
+
+
 PAGE = r'''
 const { chromium } = require('playwright-core');
 (async () => {
@@ -349,7 +366,7 @@ def tests(ioscc, env):
     yield 'check: checkstyle', t(xsd('checkstyle')), need('xmllint')
     yield 'check: gitlab', t(schema('gitlab'))
     yield 'check: rdjsonl', t(schema('rdjsonl'))
-    for f in (github, gcc, no_key_in_reports, settings, profiles, ignores, baseline, fix, summary, joined, dot, type7):
+    for f in (github, gcc, no_key_in_reports, settings, profiles, ignores, baseline, fix, summary, joined, dot, type7, type6):
         yield 'check: ' + f.__name__.replace('_', ' '), t(f)
     yield 'check: diff base', t(diff_base), need('git')
     why = need('chromium') or need('node') or (None if npm() else 'playwright-core is not installed (make npm)')

@@ -76,7 +76,7 @@ M = [
     ('no key for the peer', 'v1', 'a', 'address 203.0.113.1\ncrypto ipsec', 'address 203.0.113.2\ncrypto ipsec', 'a:IC3705 a:IC3706 a:IC5004'),
     ('key for nobody', 'v1', 'a', 'crypto ipsec transform', 'crypto isakmp key 4hVd-8sLw-6yBn-3gJf address 192.0.2.9\ncrypto ipsec transform', 'a:IC3706'),
     ('peer by name', 'v1', 'a', ' set peer 203.0.113.1', ' set peer hq.example.net', 'a:IC3707 b:IC5001'),
-    ('type 7 key', 'v2', 'a', 'pre-shared-key x7Kq-9mPz-4tRw-2bNc', 'pre-shared-key 7 0822455D0A16544541420507', 'a:IC3708 a:IC5004'),
+    ('type 7 key', 'v2', 'a', 'pre-shared-key x7Kq-9mPz-4tRw-2bNc', 'pre-shared-key 7 0822455D0A16544541420507', 'a:IC3704 a:IC3708 a:IC5004'),
     ('certificates without a trustpoint', 'v1', 'a', ' authentication pre-share', ' authentication rsa-sig', 'a:IC3709 a:IC5010'),
     # reading
     ('misspelt command', 'v1', 'a', ' set peer 203', ' set pear 203', 'a:IC1001 a:IC3706 b:IC5001'),

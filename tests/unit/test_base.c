@@ -12,6 +12,7 @@
 #include "compiler/base/hash.h"
 #include "compiler/base/ipnames.h"
 #include "compiler/base/redact.h"
+#include "compiler/base/secret.h"
 #include "compiler/base/source.h"
 
 static void addresses(void **state)
@@ -155,11 +156,44 @@ static void places(void **state)
     source_free(&s);
 }
 
+/* The type 6 text is one that a router made with the master key Cisco123 (CiscoDevNet, Type-6-Password-Encode). */
+static void clear_secrets(void **state)
+{
+    (void)state;
+    static const struct {
+        enum secret_form form;
+        const char *text, *master, *clear; /* NULL: none can be had */
+    } rows[] = {
+        {SECRET_PLAIN, "a key", "", "a key"},
+        {SECRET_TYPE6, "fe_a`iJYE\\DZYJhDhTP[`MYaTgRH_MAAB", "Cisco123", "Cisco123"},
+        {SECRET_TYPE6, "fe_a`iJYE\\DZYJhDhTP[`MYaTgRH_MAAB", "Cisco124", NULL},
+        {SECRET_TYPE6, "fe_a`iJYE\\DZYJhEhTP[`MYaTgRH_MAAB", "Cisco123", NULL},
+        {SECRET_TYPE6, "fe_a`iJYE\\DZYJhDhTP[`MYaTgRH_MAA", "Cisco123", NULL},
+        {SECRET_TYPE6, "fe_a`iJYE\\DZYJhDhTP[`MYaTgRH_MAAB", "", NULL},
+        {SECRET_TYPE6, "iii", "x", NULL},
+        {SECRET_TYPE6, "", "x", NULL},
+        {SECRET_TYPE7, "0822455D0A16", "", "cisco"},
+        {SECRET_TYPE7, "08224", "", NULL},
+        {SECRET_TYPE7, "0822zz", "", NULL},
+        {SECRET_HEX, "00ff", "", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[SECRET_CLEAR_MAX];
+        size_t n = 0;
+        struct secret s = {{str_lit(rows[i].text)}, rows[i].form};
+        bool ok = secret_clear(&s, str_lit(rows[i].master), out, &n);
+        assert_int_equal(ok, rows[i].clear != NULL);
+        if (ok)
+            assert_true(str_is((struct str){out, (uint32_t)n}, rows[i].clear));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),  cmocka_unit_test(strings), cmocka_unit_test(tables),    cmocka_unit_test(arenas),
-        cmocka_unit_test(algorithms), cmocka_unit_test(names),   cmocka_unit_test(redaction), cmocka_unit_test(places),
+        cmocka_unit_test(addresses), cmocka_unit_test(strings),    cmocka_unit_test(tables),
+        cmocka_unit_test(arenas),    cmocka_unit_test(algorithms), cmocka_unit_test(names),
+        cmocka_unit_test(redaction), cmocka_unit_test(places),     cmocka_unit_test(clear_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
