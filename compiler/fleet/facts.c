@@ -10,6 +10,8 @@ struct maker {
     const struct ir_config *c;
     struct fact_device *d;
     const struct fact_secrets *secrets;
+    struct symtab single; /* address → the first global key for exactly it: hubs have thousands */
+    struct ptrlist wide;  /* struct psk: the other global keys */
 };
 
 static const char *keep(struct maker *m, struct str s)
@@ -202,6 +204,20 @@ static bool key_from(struct maker *m, struct fact_peer *p, const struct ptrlist 
     return false;
 }
 
+static void index_keys(struct maker *m)
+{
+    static const uint8_t none[16];
+    PTRLIST_FOR (struct psk, k, &m->c->isakmp_keys) {
+        const struct ip_addr *a = &k->peer.addr;
+        struct str key = {(const char *)a->b, sizeof a->b};
+        bool all = memcmp(a->b, none, 16) == 0 || (IR_IS_SET(k->mask) && addr_v4(&k->mask.a) != 0xffffffffu);
+        if (all || a->family == FAMILY_NONE || k->key.s.form == SECRET_NONE)
+            ptrlist_add(m->a, &m->wide, k);
+        else if (!symtab_get(&m->single, key, a->family))
+            symtab_put(m->a, &m->single, key, a->family, k);
+    }
+}
+
 static void key_v1(struct maker *m, struct fact_peer *p, const struct isakmp_profile *prof)
 {
     for (uint32_t i = 0; prof && i < prof->keyrings.n; i++) {
@@ -209,7 +225,12 @@ static void key_v1(struct maker *m, struct fact_peer *p, const struct isakmp_pro
         if (k && key_from(m, p, &k->keys))
             return;
     }
-    if (key_from(m, p, &m->c->isakmp_keys))
+    const struct psk *k1 = symtab_get(&m->single, (struct str){(const char *)p->address.b, sizeof p->address.b}, p->address.family);
+    if (k1) { /* the longer match wins */
+        take_key(m, p, &k1->key, &k1->key, k1->span);
+        return;
+    }
+    if (key_from(m, p, &m->wide))
         return;
     PTRLIST_FOR (struct keyring, k, &m->c->keyrings) {
         if (key_from(m, p, &k->keys))
@@ -388,12 +409,13 @@ static void tunnel_interface(struct maker *m, const struct interface *i)
 struct fact_device *facts_of(struct arena *a, const struct ir_config *c, const char *file,
                              const struct fact_secrets *secrets)
 {
-    struct maker m = {a, c, ARENA_NEW(a, struct fact_device), secrets};
+    struct maker m = {.a = a, .c = c, .d = ARENA_NEW(a, struct fact_device), .secrets = secrets};
     const char *slash = strrchr(file, '/');
     m.d->file = arena_strndup(a, file, strlen(file));
     m.d->name = IR_IS_SET(c->hostname) ? keep(&m, c->hostname.s)
                                        : arena_strndup(a, slash ? slash + 1 : file, strlen(slash ? slash + 1 : file));
     addresses(&m);
+    index_keys(&m);
     policies(&m);
     proposals(&m);
     PTRLIST_FOR (struct crypto_map, map, &c->crypto_maps) {

@@ -214,7 +214,36 @@ static bool by_name(const struct ptrlist *keys)
     return false;
 }
 
-static bool v1_fits(struct lint_ctx *x, const struct crypto_map_entry *e, const struct ip_addr *peer)
+/* The global keys and those of all keyrings: thousands of single addresses in a table, the few others in a list. */
+struct key_table {
+    struct symtab single;
+    struct ptrlist wide; /* struct psk */
+    bool names;
+};
+
+static void table_add(struct lint_ctx *x, struct key_table *t, const struct ptrlist *keys)
+{
+    PTRLIST_FOR (struct psk, k, keys) {
+        bool mask = IR_IS_SET(k->mask) && addr_v4(&k->mask.a) != 0xffffffffu;
+        t->names |= k->kind.v == KEY_HOSTNAME;
+        if (k->peer.addr.family == FAMILY_NONE)
+            continue;
+        if (mask || IR_IS_SET(k->peer_plen) || is_zero(&k->peer.addr))
+            ptrlist_add(x->arena, &t->wide, k);
+        else
+            symtab_put(x->arena, &t->single, (struct str){(const char *)k->peer.addr.b, sizeof k->peer.addr.b},
+                       k->peer.addr.family, k);
+    }
+}
+
+static bool table_fits(const struct key_table *t, const struct ip_addr *peer)
+{
+    return t->names || symtab_get(&t->single, (struct str){(const char *)peer->b, sizeof peer->b}, peer->family) ||
+           psk_fits(&t->wide, peer);
+}
+
+static bool v1_fits(const struct key_table *global, const struct key_table *rings, const struct crypto_map_entry *e,
+                    const struct ip_addr *peer)
 {
     const struct isakmp_profile *p = e->sa.isakmp_profile.target;
     bool own = false;
@@ -225,12 +254,8 @@ static bool v1_fits(struct lint_ctx *x, const struct crypto_map_entry *e, const 
         if (!k || psk_fits(&k->keys, peer) || by_name(&k->keys))
             return true; /* undefined, or `default`: said elsewhere, or the global keys */
     }
-    if (!own) /* without a profile any keyring can serve: the isakmp profile is found by identity */
-        PTRLIST_FOR (struct keyring, k, &x->c->keyrings) {
-            if (psk_fits(&k->keys, peer))
-                return true;
-        }
-    return psk_fits(&x->c->isakmp_keys, peer) || by_name(&x->c->isakmp_keys);
+    /* without a profile any keyring can serve: the isakmp profile is found by identity */
+    return table_fits(global, peer) || (!own && table_fits(rings, peer));
 }
 
 static bool v2_fits(const struct ikev2_keyring *k, const struct ip_addr *peer)
@@ -264,11 +289,10 @@ static bool has_keys(const struct ir_config *c)
     return c->isakmp_keys.n || c->keyrings.n || c->isakmp_peers.n;
 }
 
-static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
-                         const struct crypto_map_entry *e)
+static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, bool wanted,
+                         const struct key_table *global, const struct key_table *rings)
 {
     const struct ikev2_profile *p2 = e->sa.ikev2_profile.target;
-    (void)m;
     if (e->type.v != ENTRY_ISAKMP || IR_IS_SET(e->sa.ikev2_profile) != (p2 != NULL))
         return;
     PTRLIST_FOR (struct map_peer, p, &e->peers) {
@@ -276,13 +300,11 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
         const struct ikev2_keyring *k = p2 ? p2->keyring.target : NULL;
         if (a->family == FAMILY_NONE)
             continue;
-        bool fits =
-            p2 ? !k || v2_fits(k, a) : !only_psk(x->c) || (!has_keys(x->c) && !lint_is_whole(x->c)) || v1_fits(x, e, a);
-        if (fits)
+        if (p2 ? !k || v2_fits(k, a) : !wanted || v1_fits(global, rings, e, a))
             continue;
         char t[ADDR_TEXT_MAX];
-        struct diag *d = diag_add(x->diags, id, p->host.m.span,
-                                  "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
+        struct diag *d = diag_add(x->diags, id, p->host.m.span, "no pre-shared key fits peer %s: IKE cannot authenticate it",
+                                  addr_text(a, t));
         if (k)
             diag_note(x->diags, d, k->span, "in this keyring");
         diag_hint(x->diags, d, p2 ? "add the peer to the keyring" : "add: crypto isakmp key KEY address %s", t);
@@ -291,7 +313,18 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
 
 static void no_key(struct lint_ctx *x, enum diag_id id)
 {
-    lint_static_entries(x, id, entry_no_key);
+    struct key_table global = {0}, rings = {0};
+    bool wanted = only_psk(x->c) && (has_keys(x->c) || lint_is_whole(x->c));
+    table_add(x, &global, &x->c->isakmp_keys);
+    PTRLIST_FOR (struct keyring, k, &x->c->keyrings) {
+        table_add(x, &rings, &k->keys);
+    }
+    rings.names = false;
+    PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            entry_no_key(x, id, e, wanted, &global, &rings);
+        }
+    }
 }
 
 /* ---- keys of nobody ---- */
