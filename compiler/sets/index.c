@@ -8,6 +8,8 @@
 #include "compiler/sets/sets.h"
 
 #define CLASSES_MAX 64
+/* Fewer boxes are looked at one by one: most lists are short, and tables of their own would cost more than they save. */
+#define SMALL 16
 
 struct key {
     uint8_t src[16], dst[16];
@@ -126,13 +128,10 @@ struct box_index *box_index_new(struct arena *ar)
     return x;
 }
 
-void box_index_add(struct box_index *x, const struct box *b, uint32_t rank, const void *tag)
+static void classify(struct box_index *x, struct entry *e)
 {
     uint32_t at = 0;
-    struct entry *e = ARENA_NEW(x->ar, struct entry);
-    *e = (struct entry){b, rank, tag};
-    ptrlist_add(x->ar, &x->all, e);
-    struct class *own = class_of(x, b, &at);
+    struct class *own = class_of(x, e->box, &at);
     if (!own) {
         ptrlist_add(x->ar, &x->rest, e);
         return;
@@ -141,6 +140,20 @@ void box_index_add(struct box_index *x, const struct box *b, uint32_t rank, cons
     for (uint32_t k = 0; k < own->files.n; k++)
         if (own->files.v[k])
             file_box(x, own->files.v[k], e);
+}
+
+void box_index_add(struct box_index *x, const struct box *b, uint32_t rank, const void *tag)
+{
+    struct entry *e = ARENA_NEW(x->ar, struct entry);
+    *e = (struct entry){b, rank, tag};
+    ptrlist_add(x->ar, &x->all, e);
+    if (x->all.n > SMALL) {
+        classify(x, e);
+    } else if (x->all.n == SMALL) {
+        PTRLIST_FOR (struct entry, o, &x->all) {
+            classify(x, o);
+        }
+    }
 }
 
 static void visit_list(const struct ptrlist *l, const struct box *q, uint32_t *floor, box_visitor *f, void *ctx)
@@ -156,7 +169,7 @@ void box_index_visit(struct box_index *x, const struct box *q, uint32_t *floor, 
 {
     uint32_t at = 0;
     struct box common;
-    const struct class *own = class_of(x, q, &at);
+    const struct class *own = x->all.n < SMALL ? NULL : class_of(x, q, &at);
     if (!own) {
         visit_list(&x->all, q, floor, f, ctx);
         return;
