@@ -52,11 +52,11 @@ int baseline_read(struct baseline *b, const char *path, const char **why)
         json_decref(doc);
         return -EPROTO;
     }
-    json_object_foreach (json_object_get(doc, "files"), file, list)
-        json_object_foreach (list, print, text) {
-            struct str s = key(&k, file, print);
-            symtab_put(&b->arena, &b->known, (struct str){arena_strndup(&b->arena, s.p, s.len), s.len}, 0, b);
-        }
+    json_object_foreach(json_object_get(doc, "files"), file, list) json_object_foreach(list, print, text)
+    {
+        struct str s = key(&k, file, print);
+        symtab_put(&b->arena, &b->known, (struct str){arena_strndup(&b->arena, s.p, s.len), s.len}, 0, b);
+    }
     buf_free(&k);
     json_decref(doc);
     return 0;

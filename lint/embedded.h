@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Text files that are part of the program: lint/profiles/NAME.yaml and docs/rules/ID.md. The list is made by the build. */
+/* Text files that are part of the program: lint/profiles/NAME.yaml and docs/rules/ID.md. The list is made by the build.
+ */
 #ifndef IOSCC_LINT_EMBEDDED_H
 #define IOSCC_LINT_EMBEDDED_H
 

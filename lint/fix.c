@@ -92,7 +92,8 @@ static void resync(const struct lines *a, const struct lines *b, uint32_t i, uin
         for (uint32_t x = 0; x <= d; x++) {
             uint32_t p = i + d - x, q = j + x;
             bool first = p < a->n && q < b->n && str_eq(a->v[p], b->v[q]);
-            bool second = (p + 1 >= a->n && q + 1 >= b->n) || (p + 1 < a->n && q + 1 < b->n && str_eq(a->v[p + 1], b->v[q + 1]));
+            bool second =
+                (p + 1 >= a->n && q + 1 >= b->n) || (p + 1 < a->n && q + 1 < b->n && str_eq(a->v[p + 1], b->v[q + 1]));
             if ((first && second) || (p == a->n && q == b->n)) {
                 *ni = p;
                 *nj = q;

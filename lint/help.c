@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What several families of rules need: walks over entries, access lists as packet sets, packets in words. */
-#include <netinet/in.h>
-#include <stdio.h>
-
-#include "compiler/base/ipnames.h"
+/* What several families of rules need: walks over entries, access lists as packet sets. */
 #include "lint/lint.h"
 
 static void each(struct lint_ctx *x, enum diag_id id, const struct ptrlist *maps, lint_entry_fn *f)
@@ -23,6 +19,22 @@ void lint_static_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
 void lint_dynamic_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
 {
     each(x, id, &x->c->dynamic_maps, f);
+}
+
+void lint_crypto_lists(struct lint_ctx *x, enum diag_id id, lint_list_fn *f)
+{
+    struct symtab seen = {0};
+    const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
+    for (size_t k = 0; k < 2; k++)
+        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+                const struct acl *a = e->acl.target;
+                if (!a || symtab_get(&seen, a->name.s, (uint32_t)a->kind.v))
+                    continue;
+                symtab_put(x->arena, &seen, a->name.s, (uint32_t)a->kind.v, (void *)(uintptr_t)a);
+                f(x, id, a, e);
+            }
+        }
 }
 
 bool lint_has_lines(const struct acl *a)
@@ -152,23 +164,4 @@ const struct boxes *lint_permits(struct lint_ctx *x, struct lint_list *l)
         }
     }
     return out;
-}
-
-const char *lint_packet(struct lint_ctx *x, const struct packet *p)
-{
-    struct ip_addr s = {p->family, {0}}, d = {p->family, {0}};
-    char a[ADDR_TEXT_MAX], b[ADDR_TEXT_MAX], what[64] = "", all[256];
-    memcpy(s.b, p->src, 16);
-    memcpy(d.b, p->dst, 16);
-    bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
-    if (ports && (p->sport || p->dport)) /* a witness of all protocols has neither */
-        snprintf(what, sizeof what, " %s/%u", p->proto == IPPROTO_TCP ? "tcp" : "udp", p->dport);
-    else if (p->proto == IPPROTO_ICMP && p->family == FAMILY_V4)
-        snprintf(what, sizeof what, " icmp");
-    else if (p->proto && !ports)
-        snprintf(what, sizeof what, " protocol %u", p->proto);
-    if (ports && p->sport)
-        snprintf(what + strlen(what), sizeof what - strlen(what), " from port %u", p->sport);
-    snprintf(all, sizeof all, "%s → %s%s", addr_text(&s, a), addr_text(&d, b), what);
-    return arena_strndup(x->arena, all, strlen(all));
 }

@@ -34,7 +34,8 @@ static void add_line(struct buf *b, struct str line)
 static struct str block_head(const struct source *src, const struct location *at)
 {
     uint32_t start = (uint32_t)(at->text.p - src->text);
-    for (unsigned tries = 0; tries < 200 && start > 0 && (src->text[start] == ' ' || src->text[start] == '\t'); tries++) {
+    for (unsigned tries = 0; tries < 200 && start > 0 && (src->text[start] == ' ' || src->text[start] == '\t');
+         tries++) {
         uint32_t end = start - 1;
         start = end;
         while (start > 0 && src->text[start - 1] != '\n')

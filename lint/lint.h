@@ -52,6 +52,10 @@ typedef void lint_entry_fn(struct lint_ctx *, enum diag_id, const struct crypto_
 void lint_static_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f);
 void lint_dynamic_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f);
 
+/* Every access list that a crypto map entry names, once, with an entry that does. */
+typedef void lint_list_fn(struct lint_ctx *, enum diag_id, const struct acl *, const struct crypto_map_entry *);
+void lint_crypto_lists(struct lint_ctx *x, enum diag_id id, lint_list_fn *f);
+
 bool lint_has_lines(const struct acl *a);
 /* A whole running configuration (it has a version line), not a part of one: what it lacks is really not there. */
 static inline bool lint_is_whole(const struct ir_config *c)
@@ -79,8 +83,5 @@ struct lint_list *lint_list_of(struct lint_ctx *x, const struct acl *a);
 /* What the list's permit lines select once the denies before them are taken away: one item for each line, same order
  * as l->v; deny lines have none. A deny that cannot be told exactly takes nothing away. */
 const struct boxes *lint_permits(struct lint_ctx *x, struct lint_list *l);
-
-/* "10.1.2.3 → 10.9.0.1 tcp/22". In the arena. */
-const char *lint_packet(struct lint_ctx *x, const struct packet *p);
 
 #endif

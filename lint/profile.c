@@ -151,7 +151,9 @@ const struct profile *profile_parse(struct arena *a, const char *name, const cha
             }
         p->name = name;
         for (unsigned i = 0; yaml_pair(&y, root, &i, &key, &v);) {
-            const char **text_of = strcmp(key, "profile") == 0 ? &p->name : strcmp(key, "title") == 0 ? &p->title : NULL;
+            const char **text_of = strcmp(key, "profile") == 0 ? &p->name
+                                   : strcmp(key, "title") == 0 ? &p->title
+                                                               : NULL;
             int use = 0;
             while (use < USE_COUNT && strcmp(key, use_names[use]) != 0)
                 use++;

@@ -93,8 +93,9 @@ static bool parse(struct ignore *g, const struct source *s, struct str text, str
             text = (struct str){text.p + 1, text.len - 1};
     }
     if (indent(text) == text.len) {
-        diag_hint(l, diag_add(l, D_BAD_IGNORE, g->span, "an ignore comment needs a reason: it ignores nothing without one"),
-                  "! ioscc: ignore=IC3001 why");
+        diag_hint(
+            l, diag_add(l, D_BAD_IGNORE, g->span, "an ignore comment needs a reason: it ignores nothing without one"),
+            "! ioscc: ignore=IC3001 why");
         return false;
     }
     g->covered = file ? (struct span){0, s->len + 1} : covered_by(s, g->span.off);

@@ -15,7 +15,8 @@ struct yaml_file {
     const char *why; /* the first thing wrong, with its place; NULL */
 };
 
-/* Opens a document that must be a mapping (an empty file is an empty one). False with ->why set. Close it in any case. */
+/* Opens a document that must be a mapping (an empty file is an empty one). False with ->why set. Close it in any case.
+ */
 bool yaml_open(struct yaml_file *y, struct arena *a, const char *name, const char *text, size_t len);
 void yaml_close(struct yaml_file *y);
 

@@ -44,8 +44,8 @@ static int base_fingerprints(struct check_run *run, struct ios_parser *parser, c
     for (uint32_t i = 0; i < c.diags.items.n; i++) {
         struct buf k = {0};
         buf_printf(&k, "%s\n%s", path[0] == '.' && path[1] == '/' ? path + 2 : path, prints[i]);
-        symtab_put(&out->arena, &out->known, (struct str){arena_strndup(&out->arena, k.p ? k.p : "", k.len), (uint32_t)k.len},
-                   0, out);
+        symtab_put(&out->arena, &out->known,
+                   (struct str){arena_strndup(&out->arena, k.p ? k.p : "", k.len), (uint32_t)k.len}, 0, out);
         buf_free(&k);
     }
     sem_free(&c);
@@ -114,7 +114,8 @@ static void mend(struct check_run *run, struct compiled *c, const char *path, st
     bool *done = calloc(c->diags.items.n + 1, sizeof *done);
     uint32_t fixed = done ? fix_apply(&c->source, &c->diags, &text, done) : 0, kept = 0;
     if (fixed && run->dry_run)
-        fix_diff(out, path, (struct str){c->source.text, c->source.len}, (struct str){text.p ? text.p : "", (uint32_t)text.len});
+        fix_diff(out, path, (struct str){c->source.text, c->source.len},
+                 (struct str){text.p ? text.p : "", (uint32_t)text.len});
     int r = fixed && !run->dry_run ? replace_file(path, &text) : 0;
     if (text.failed || r < 0) {
         fprintf(stderr, "ioscc check: cannot write %s: %s\n", path, text.failed ? "out of memory" : strerror(-r));

@@ -17,6 +17,34 @@ static const struct cli_option fleet_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
+/* What both commands begin with. */
+struct start {
+    struct arena arena;
+    struct walk files;
+    struct fact_secrets secrets;
+    struct fleet fleet;
+};
+
+static int begin(struct start *s, const struct command *c, int argc, char **argv, int i, const char *master)
+{
+    memset(s, 0, sizeof *s);
+    if (i == argc)
+        return cli_usage_error(c, "no file or directory given");
+    if (!arena_init(&s->arena, SIZE_MAX))
+        return EXIT_SYSTEM;
+    s->fleet.arena = &s->arena;
+    for (; i < argc; i++)
+        if (walk_add(&s->files, argv[i]) < 0)
+            return EXIT_SYSTEM;
+    return master ? cli_master_key(c, master, &s->arena, &s->secrets.master) : EXIT_CLEAN;
+}
+
+static void finish(struct start *s)
+{
+    walk_free(&s->files);
+    arena_free(&s->arena);
+}
+
 static void print_text(struct buf *out, const struct fleet *f)
 {
     uint32_t up = 0;
@@ -88,29 +116,19 @@ static int fleet(const struct command *c, int argc, char **argv)
     }
     if (k != CLI_END)
         return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
-    if (i == argc)
-        return cli_usage_error(c, "no file or directory given");
-    struct arena a;
-    struct walk files = {0};
-    struct fact_secrets secrets = {{0}, {0}};
-    if (!arena_init(&a, SIZE_MAX))
-        return EXIT_SYSTEM;
-    struct fleet f = {.arena = &a};
-    for (; i < argc; i++)
-        walk_add(&files, argv[i]);
-    int code = fleet_salt(c, NULL, &a, &secrets.salt);
-    if (code == EXIT_CLEAN && master)
-        code = cli_master_key(c, master, &a, &secrets.master);
+    struct start s;
+    int code = begin(&s, c, argc, argv, i, master);
     if (code == EXIT_CLEAN)
-        code = facts ? fleet_load_facts(c, &f, &files)
-                     : fleet_load_configs(c, &f, &files, jobs ? jobs : sysconf(_SC_NPROCESSORS_ONLN), &secrets);
-    if (code < EXIT_SYSTEM) {
-        fleet_join(&f);
-        int r = print(c, &f, to, path);
+        code = fleet_salt(c, NULL, &s.arena, &s.secrets.salt);
+    if (code == EXIT_CLEAN) {
+        code = facts
+                   ? fleet_load_facts(c, &s.fleet, &s.files)
+                   : fleet_load_configs(c, &s.fleet, &s.files, jobs ? jobs : sysconf(_SC_NPROCESSORS_ONLN), &s.secrets);
+        fleet_join(&s.fleet);
+        int r = print(c, &s.fleet, to, path);
         code = r > code ? r : code;
     }
-    walk_free(&files);
-    arena_free(&a);
+    finish(&s);
     return code;
 }
 
@@ -139,29 +157,19 @@ static int facts(const struct command *c, int argc, char **argv)
         *(k == OPT_SALT ? &salt_path : &master) = value;
     if (k != CLI_END)
         return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
-    if (i == argc)
-        return cli_usage_error(c, "no file or directory given");
-    struct arena a;
-    struct walk files = {0};
-    struct fact_secrets secrets = {{0}, {0}};
-    if (!arena_init(&a, SIZE_MAX))
-        return EXIT_SYSTEM;
-    struct fleet f = {.arena = &a};
-    for (; i < argc; i++)
-        walk_add(&files, argv[i]);
-    int code = salt_path ? fleet_salt(c, salt_path, &a, &secrets.salt) : EXIT_CLEAN;
-    if (code == EXIT_CLEAN && master)
-        code = cli_master_key(c, master, &a, &secrets.master);
+    struct start s;
+    int code = begin(&s, c, argc, argv, i, master);
+    if (code == EXIT_CLEAN && salt_path)
+        code = fleet_salt(c, salt_path, &s.arena, &s.secrets.salt);
     if (code == EXIT_CLEAN)
-        code = fleet_load_configs(c, &f, &files, 1, &secrets);
-    PTRLIST_FOR (struct fact_device, d, &f.devices) {
+        code = fleet_load_configs(c, &s.fleet, &s.files, 1, &s.secrets);
+    PTRLIST_FOR (struct fact_device, d, &s.fleet.devices) {
         json_t *j = facts_json(d);
         if (!j || json_dumpf(j, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF)
             code = EXIT_SYSTEM;
         json_decref(j);
     }
-    walk_free(&files);
-    arena_free(&a);
+    finish(&s);
     return code;
 }
 

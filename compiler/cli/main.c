@@ -15,7 +15,7 @@
 
 static const struct command *const commands[] = {&cmd_check,  &cmd_compile, &cmd_show,    &cmd_plan,     &cmd_apply,
                                                  &cmd_status, &cmd_remove,  &cmd_confirm, &cmd_rollback, &cmd_clear,
-                                                 &cmd_rules, &cmd_explain, &cmd_fleet, &cmd_facts};
+                                                 &cmd_rules,  &cmd_explain, &cmd_fleet,   &cmd_facts};
 #define NCOMMANDS (sizeof commands / sizeof *commands)
 
 static void general_help(FILE *to)
@@ -76,8 +76,8 @@ int cli_next(const struct command *c, int argc, char **argv, int *i, const char 
     }
     const char *eq = a[1] == '-' ? strchr(a, '=') : NULL;
     const char *word = a + 2;
-    int k = a[1] == '-'    ? option_index(c, word, eq ? (size_t)(eq - word) : strlen(word), 0)
-                         : option_index(c, NULL, 0, a[1]);
+    int k = a[1] == '-' ? option_index(c, word, eq ? (size_t)(eq - word) : strlen(word), 0)
+                        : option_index(c, NULL, 0, a[1]);
     bool attached = a[1] != '-' && a[2]; /* -j4 */
     if (attached && k >= 0 && !c->options[k].arg)
         k = -1;

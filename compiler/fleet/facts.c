@@ -225,7 +225,8 @@ static void key_v1(struct maker *m, struct fact_peer *p, const struct isakmp_pro
         if (k && key_from(m, p, &k->keys))
             return;
     }
-    const struct psk *k1 = symtab_get(&m->single, (struct str){(const char *)p->address.b, sizeof p->address.b}, p->address.family);
+    const struct psk *k1 =
+        symtab_get(&m->single, (struct str){(const char *)p->address.b, sizeof p->address.b}, p->address.family);
     if (k1) { /* the longer match wins */
         take_key(m, p, &k1->key, &k1->key, k1->span);
         return;

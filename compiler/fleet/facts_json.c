@@ -32,11 +32,11 @@ static json_t *proposals(const struct ptrlist *l)
 {
     json_t *j = json_array();
     PTRLIST_FOR (struct fact_proposal, p, l) {
-        json_array_append_new(j, json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:s, s:I}", "name", text(p->name), "line",
-                                           (int)p->line, "encryption", algorithms(&p->encr), "integrity",
-                                           algorithms(&p->integ), "prf", algorithms(&p->prf), "group",
-                                           algorithms(&p->group), "authentication", p->auth ? algo_get(p->auth)->name : "",
-                                           "lifetime", (json_int_t)p->lifetime));
+        json_array_append_new(
+            j, json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:s, s:I}", "name", text(p->name), "line", (int)p->line,
+                         "encryption", algorithms(&p->encr), "integrity", algorithms(&p->integ), "prf",
+                         algorithms(&p->prf), "group", algorithms(&p->group), "authentication",
+                         p->auth ? algo_get(p->auth)->name : "", "lifetime", (json_int_t)p->lifetime));
     }
     return j;
 }
@@ -59,9 +59,9 @@ static json_t *lines(const struct ptrlist *l)
     PTRLIST_FOR (struct fact_line, f, l) {
         json_t *v = json_array();
         PTRLIST_FOR (struct box, b, &f->boxes) {
-            json_array_append_new(v, json_pack("[o,o,i,[i,i],[i,i]]", bits(&b->src, b->family), bits(&b->dst, b->family),
-                                               (int)b->proto, (int)b->sport.lo, (int)b->sport.hi, (int)b->dport.lo,
-                                               (int)b->dport.hi));
+            json_array_append_new(v, json_pack("[o,o,i,[i,i],[i,i]]", bits(&b->src, b->family),
+                                               bits(&b->dst, b->family), (int)b->proto, (int)b->sport.lo,
+                                               (int)b->sport.hi, (int)b->dport.lo, (int)b->dport.hi));
         }
         json_array_append_new(j, json_pack("{s:i, s:o}", "line", (int)f->line, "boxes", v));
     }
@@ -76,16 +76,17 @@ static json_t *sets(const struct ptrlist *l)
         PTRLIST_FOR (struct fact_transform, t, &s->transforms) {
             json_array_append_new(v, json_pack("[s,i,i]", algo_get(t->id)->name, (int)t->bits, (int)t->proto));
         }
-        json_array_append_new(j, json_pack("{s:o, s:i, s:b, s:o}", "name", text(s->name), "line", (int)s->line, "transport",
-                                           (int)s->transport, "transforms", v));
+        json_array_append_new(j, json_pack("{s:o, s:i, s:b, s:o}", "name", text(s->name), "line", (int)s->line,
+                                           "transport", (int)s->transport, "transforms", v));
     }
     return j;
 }
 
 static json_t *identity(const struct fact_identity *i)
 {
-    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:b}", "kind", text(i->kind), "value", text(i->value), "line", (int)i->line,
-                     "address", address(&i->address), "mask", address(&i->mask), "domain", (int)i->domain);
+    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:b}", "kind", text(i->kind), "value", text(i->value), "line",
+                     (int)i->line, "address", address(&i->address), "mask", address(&i->mask), "domain",
+                     (int)i->domain);
 }
 
 static json_t *tunnel(const struct fact_tunnel *t)
@@ -96,17 +97,17 @@ static json_t *tunnel(const struct fact_tunnel *t)
         json_array_append_new(local, address(a));
     }
     PTRLIST_FOR (struct fact_peer, p, &t->peers) {
-        json_array_append_new(peers, json_pack("{s:o, s:i, s:i, s:b, s:s, s:s}", "address", address(&p->address), "line",
-                                               (int)p->line, "keyLine", (int)p->key_line, "hasKey", (int)p->has_key,
-                                               "localKey", p->local_key, "remoteKey", p->remote_key));
+        json_array_append_new(peers, json_pack("{s:o, s:i, s:i, s:b, s:s, s:s}", "address", address(&p->address),
+                                               "line", (int)p->line, "keyLine", (int)p->key_line, "hasKey",
+                                               (int)p->has_key, "localKey", p->local_key, "remoteKey", p->remote_key));
     }
     PTRLIST_FOR (struct fact_identity, i, &t->match) {
         json_array_append_new(match, identity(i));
     }
-    json_t *j = json_pack("{s:s, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:b, s:s, s:i, s:I, s:I}", "kind", kinds[t->kind], "name",
-                          text(t->name), "line", (int)t->line, "ike", (int)t->ike, "local", local, "peers", peers, "sets",
-                          sets(&t->sets), "lines", lines(&t->lines), "anyTraffic", (int)t->any_traffic, "pfs",
-                          t->pfs ? algo_get(t->pfs)->name : "", "pfsLine", (int)t->pfs_line, "seconds",
+    json_t *j = json_pack("{s:s, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:b, s:s, s:i, s:I, s:I}", "kind", kinds[t->kind],
+                          "name", text(t->name), "line", (int)t->line, "ike", (int)t->ike, "local", local, "peers",
+                          peers, "sets", sets(&t->sets), "lines", lines(&t->lines), "anyTraffic", (int)t->any_traffic,
+                          "pfs", t->pfs ? algo_get(t->pfs)->name : "", "pfsLine", (int)t->pfs_line, "seconds",
                           (json_int_t)t->lifetime_s, "kilobytes", (json_int_t)t->lifetime_kb);
     json_object_set_new(j, "authLocal", text(t->auth_local));
     json_object_set_new(j, "authRemote", text(t->auth_remote));
@@ -206,7 +207,8 @@ static void read_algorithms(struct reader *r, const json_t *o, const char *key, 
     const json_t *l = list_member(r, o, key);
     size_t i;
     json_t *j;
-    json_array_foreach (l, i, j) {
+    json_array_foreach(l, i, j)
+    {
         struct fact_algorithm *f = ARENA_NEW(r->a, struct fact_algorithm);
         f->id = algorithm(r, json_array_get(j, 0), false);
         f->bits = (uint16_t)num(r, json_array_get(j, 1), 65535, key);
@@ -218,7 +220,8 @@ static void read_proposals(struct reader *r, const json_t *o, const char *key, s
 {
     size_t i;
     json_t *j;
-    json_array_foreach (list_member(r, o, key), i, j) {
+    json_array_foreach(list_member(r, o, key), i, j)
+    {
         struct fact_proposal *p = ARENA_NEW(r->a, struct fact_proposal);
         p->name = str_member(r, j, "name");
         p->line = (uint32_t)num_member(r, j, "line", INT32_MAX);
@@ -284,11 +287,11 @@ static void read_lines(struct reader *r, const json_t *o, struct ptrlist *out)
 {
     size_t i, k;
     json_t *j, *b;
-    json_array_foreach (list_member(r, o, "lines"), i, j) {
+    json_array_foreach(list_member(r, o, "lines"), i, j)
+    {
         struct fact_line *f = ARENA_NEW(r->a, struct fact_line);
         f->line = (uint32_t)num_member(r, j, "line", INT32_MAX);
-        json_array_foreach (list_member(r, j, "boxes"), k, b)
-            read_box(r, b, &f->boxes);
+        json_array_foreach(list_member(r, j, "boxes"), k, b) read_box(r, b, &f->boxes);
         ptrlist_add(r->a, out, f);
     }
 }
@@ -297,12 +300,14 @@ static void read_sets(struct reader *r, const json_t *o, struct ptrlist *out)
 {
     size_t i, k;
     json_t *j, *t;
-    json_array_foreach (list_member(r, o, "sets"), i, j) {
+    json_array_foreach(list_member(r, o, "sets"), i, j)
+    {
         struct fact_set *s = ARENA_NEW(r->a, struct fact_set);
         s->name = str_member(r, j, "name");
         s->line = (uint32_t)num_member(r, j, "line", INT32_MAX);
         s->transport = bool_member(r, j, "transport");
-        json_array_foreach (list_member(r, j, "transforms"), k, t) {
+        json_array_foreach(list_member(r, j, "transforms"), k, t)
+        {
             struct fact_transform *f = ARENA_NEW(r->a, struct fact_transform);
             f->id = algorithm(r, json_array_get(t, 0), false);
             f->bits = (uint16_t)num(r, json_array_get(t, 1), 65535, "transforms");
@@ -328,7 +333,8 @@ static void read_peers(struct reader *r, const json_t *o, struct ptrlist *out)
 {
     size_t i;
     json_t *j;
-    json_array_foreach (list_member(r, o, "peers"), i, j) {
+    json_array_foreach(list_member(r, o, "peers"), i, j)
+    {
         struct fact_peer *p = ARENA_NEW(r->a, struct fact_peer);
         p->address = addr_value(r, json_object_get(j, "address"), "peers");
         p->line = (uint32_t)num_member(r, j, "line", INT32_MAX);
@@ -350,7 +356,8 @@ static struct fact_tunnel *read_tunnel(struct reader *r, const json_t *j)
     t->name = str_member(r, j, "name");
     t->line = (uint32_t)num_member(r, j, "line", INT32_MAX);
     t->ike = (uint8_t)num_member(r, j, "ike", 2);
-    json_array_foreach (list_member(r, j, "local"), i, v) {
+    json_array_foreach(list_member(r, j, "local"), i, v)
+    {
         struct ip_addr *a = ARENA_NEW(r->a, struct ip_addr);
         *a = addr_value(r, v, "local");
         ptrlist_add(r->a, &t->local, a);
@@ -369,7 +376,8 @@ static struct fact_tunnel *read_tunnel(struct reader *r, const json_t *j)
     t->identity = read_identity(r, json_object_get(j, "identity"));
     if (!*t->identity.kind)
         t->identity.kind = NULL;
-    json_array_foreach (list_member(r, j, "match"), i, v) {
+    json_array_foreach(list_member(r, j, "match"), i, v)
+    {
         struct fact_identity *m = ARENA_NEW(r->a, struct fact_identity);
         *m = read_identity(r, v);
         ptrlist_add(r->a, &t->match, m);
@@ -390,7 +398,8 @@ struct fact_device *facts_read(struct arena *a, const json_t *j, const char **wh
     }
     d->file = str_member(&r, j, "file");
     d->name = str_member(&r, j, "name");
-    json_array_foreach (list_member(&r, j, "addresses"), i, v) {
+    json_array_foreach(list_member(&r, j, "addresses"), i, v)
+    {
         struct fact_address *f = ARENA_NEW(a, struct fact_address);
         f->address = addr_value(&r, json_object_get(v, "address"), "addresses");
         f->interface = str_member(&r, v, "interface");
@@ -401,8 +410,7 @@ struct fact_device *facts_read(struct arena *a, const json_t *j, const char **wh
     }
     read_proposals(&r, j, "policies", &d->policies);
     read_proposals(&r, j, "proposals", &d->proposals);
-    json_array_foreach (list_member(&r, j, "tunnels"), i, v)
-        ptrlist_add(a, &d->tunnels, read_tunnel(&r, v));
+    json_array_foreach(list_member(&r, j, "tunnels"), i, v) ptrlist_add(a, &d->tunnels, read_tunnel(&r, v));
     *why = r.why;
     return r.why ? NULL : d;
 }

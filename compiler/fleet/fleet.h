@@ -69,7 +69,4 @@ void fleet_print_dot(struct buf *out, const struct fleet *f);
 /* One file that needs no other. */
 void fleet_print_html(struct buf *out, const struct fleet *f, const char *page);
 
-/* "10.1.2.3 → 10.9.0.1 tcp/22" */
-const char *fleet_packet(struct arena *a, const struct packet *p);
-
 #endif

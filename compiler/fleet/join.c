@@ -92,14 +92,15 @@ static unsigned affinity(struct joiner *j, const struct fleet_end *a, const stru
     return fleet_affinity(j->f->arena, a, b) + (taken ? 0 : 10000000u);
 }
 
-static bool find_static(struct joiner *j, const struct fleet_end *a, const struct fact_device *d, const struct ip_addr *at,
-                        struct fleet_end *out)
+static bool find_static(struct joiner *j, const struct fleet_end *a, const struct fact_device *d,
+                        const struct ip_addr *at, struct fleet_end *out)
 {
     unsigned best = 0;
     struct fleet_end only = {0};
     uint32_t n = 0;
     PTRLIST_FOR (struct fact_tunnel, t, &d->tunnels) {
-        const struct fact_peer *p = t->kind != FACT_DYNAMIC && t != a->tunnel && is_local(t, at) ? peer_of(t, a->tunnel) : NULL;
+        const struct fact_peer *p =
+            t->kind != FACT_DYNAMIC && t != a->tunnel && is_local(t, at) ? peer_of(t, a->tunnel) : NULL;
         if (!p)
             continue;
         struct fleet_end b = {d, t, p};
@@ -118,8 +119,8 @@ static bool find_static(struct joiner *j, const struct fleet_end *a, const struc
     return n > 0;
 }
 
-static bool find_dynamic(struct joiner *j, const struct fleet_end *a, const struct fact_device *d, const struct ip_addr *at,
-                         struct fleet_end *out)
+static bool find_dynamic(struct joiner *j, const struct fleet_end *a, const struct fact_device *d,
+                         const struct ip_addr *at, struct fleet_end *out)
 {
     bool any = false;
     PTRLIST_FOR (struct fact_tunnel, t, &d->tunnels) {
@@ -138,7 +139,8 @@ static bool find_dynamic(struct joiner *j, const struct fleet_end *a, const stru
 
 /* ---- one pair ---- */
 
-static void judge_way(struct joiner *j, const struct fleet_pair *p, const struct negotiation *n, bool forward, bool both)
+static void judge_way(struct joiner *j, const struct fleet_pair *p, const struct negotiation *n, bool forward,
+                      bool both)
 {
     const struct fact_device *i = forward ? p->a.device : p->b.device, *r = forward ? p->b.device : p->a.device;
     uint32_t line = n->initiator_line ? n->initiator_line : (forward ? p->a : p->b).tunnel->line;
@@ -149,7 +151,8 @@ static void judge_way(struct joiner *j, const struct fleet_pair *p, const struct
         s = SEV_WARNING;
     else if (n->id == D_FL_MODE)
         s = SEV_ERROR;
-    finding(j, n->id, s, i, line, r, n->responder_line ? n->responder_line : (forward ? p->b : p->a).tunnel->line, "%s: %s%s",
+    finding(j, n->id, s, i, line, r, n->responder_line ? n->responder_line : (forward ? p->b : p->a).tunnel->line,
+            "%s: %s%s",
             n->rekey_fails ? "the tunnel comes up and fails at its first rekey"
             : both         ? "the tunnel cannot come up"
                            : "the tunnel does not come up when this side calls",
@@ -163,7 +166,8 @@ static void judge_lists(struct joiner *j, const struct fleet_pair *p, const stru
         return;
     finding(j, D_FL_MIRROR, SEV_WARNING, i->device, n->refused_line, r->device,
             r->tunnel->lines.n ? ((struct fact_line *)r->tunnel->lines.v[0])->line : r->tunnel->line,
-            "%u of %u lines have no mirror on %s: it refuses %s", n->lines - n->accepted, n->lines, r->device->name, n->refused);
+            "%u of %u lines have no mirror on %s: it refuses %s", n->lines - n->accepted, n->lines, r->device->name,
+            n->refused);
 }
 
 static void judge(struct joiner *j, struct fleet_pair *p)
@@ -186,7 +190,8 @@ static void judge(struct joiner *j, struct fleet_pair *p)
     const struct fact_tunnel *a = p->a.tunnel, *b = p->b.tunnel;
     if ((p->forward.up || p->backward.up) && (a->lifetime_s != b->lifetime_s || a->lifetime_kb != b->lifetime_kb))
         finding(j, D_FL_LIFETIME, SEV_NOTE, p->a.device, a->line, p->b.device, b->line,
-                "lifetimes differ from those of %s (%llu s and %llu kB here, %llu s and %llu kB there): the shorter ones are used",
+                "lifetimes differ from those of %s (%llu s and %llu kB here, %llu s and %llu kB there): the shorter "
+                "ones are used",
                 p->b.device->name, (unsigned long long)a->lifetime_s, (unsigned long long)a->lifetime_kb,
                 (unsigned long long)b->lifetime_s, (unsigned long long)b->lifetime_kb);
     ptrlist_add(ar, &j->f->pairs, p);
@@ -245,7 +250,8 @@ static void one_peer(struct joiner *j, const struct fleet_end *a)
             const struct fact_tunnel *t = k ? b.tunnel : a->tunnel;
             struct str key = tunnel_key(&t);
             if (t->kind != FACT_DYNAMIC && !symtab_get(&j->taken, key, 0))
-                symtab_put(j->f->arena, &j->taken, (struct str){arena_strndup(j->f->arena, key.p, key.len), key.len}, 0, p);
+                symtab_put(j->f->arena, &j->taken, (struct str){arena_strndup(j->f->arena, key.p, key.len), key.len}, 0,
+                           p);
         }
         judge(j, p);
     } else if (!found && stranger) {
@@ -265,7 +271,8 @@ static void twice(struct joiner *j, const struct fact_device *d)
     PTRLIST_FOR (struct fact_tunnel, t, &d->tunnels) {
         PTRLIST_FOR (struct ip_addr, a, &t->local) {
             const struct ptrlist *l = owners(j, a);
-            if (!l || l->n < 2 || ((const struct place_of *)l->v[0])->device != d || symtab_get(&said, address_key(a), 0))
+            if (!l || l->n < 2 || ((const struct place_of *)l->v[0])->device != d ||
+                symtab_get(&said, address_key(a), 0))
                 continue;
             char z[ADDR_TEXT_MAX];
             const struct fact_device *other = ((const struct place_of *)l->v[1])->device;
@@ -295,7 +302,8 @@ static void both_wait(struct joiner *j, const struct fact_device *d, uint32_t at
             PTRLIST_FOR (struct fact_tunnel, t, &o->tunnels) {
                 if (t->kind == FACT_DYNAMIC && w->index > at && is_local(t, &p->address) && peer_of(t, wait)) {
                     finding(j, D_FL_BOTH_WAIT, SEV_ERROR, d, wait->line, o, t->line,
-                            "this entry waits for %s to call, and %s waits too: a dynamic entry never calls", o->name, o->name);
+                            "this entry waits for %s to call, and %s waits too: a dynamic entry never calls", o->name,
+                            o->name);
                     return;
                 }
             }

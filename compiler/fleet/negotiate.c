@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A negotiation played through on facts. */
-#include <netinet/in.h>
 #include <stdio.h>
 
 #include "compiler/fleet/fleet.h"
@@ -58,9 +57,11 @@ static bool keys_agree(struct play *p)
 {
     const struct fact_peer *a = p->i->peer, *b = p->r->peer;
     if (a && !a->has_key)
-        return fail(p, D_FL_KEYS, a->line, 0, say(p, "%s has no pre-shared key for %s", p->i->device->name, p->r->device->name));
+        return fail(p, D_FL_KEYS, a->line, 0,
+                    say(p, "%s has no pre-shared key for %s", p->i->device->name, p->r->device->name));
     if (b && !b->has_key)
-        return fail(p, D_FL_KEYS, 0, b->line, say(p, "%s has no pre-shared key for %s", p->r->device->name, p->i->device->name));
+        return fail(p, D_FL_KEYS, 0, b->line,
+                    say(p, "%s has no pre-shared key for %s", p->r->device->name, p->i->device->name));
     if (!a || !b)
         return true; /* a dynamic entry: its keys are judged by the router's own rules */
     bool there = *a->local_key && *b->remote_key;
@@ -91,10 +92,13 @@ static bool phase1_v1(struct play *p)
             return own->auth != ALGO_AUTH_PSK || keys_agree(p);
         }
     }
-    uint32_t a = p->i->device->policies.n ? ((struct fact_proposal *)p->i->device->policies.v[0])->line : p->i->tunnel->line;
-    uint32_t b = p->r->device->policies.n ? ((struct fact_proposal *)p->r->device->policies.v[0])->line : p->r->tunnel->line;
+    uint32_t a =
+        p->i->device->policies.n ? ((struct fact_proposal *)p->i->device->policies.v[0])->line : p->i->tunnel->line;
+    uint32_t b =
+        p->r->device->policies.n ? ((struct fact_proposal *)p->r->device->policies.v[0])->line : p->r->tunnel->line;
     return fail(p, but_auth ? D_FL_AUTH : D_FL_IKE_POLICY, a, b,
-                but_auth ? "isakmp policies agree on algorithms but not on authentication" : "no isakmp policy is common to both");
+                but_auth ? "isakmp policies agree on algorithms but not on authentication"
+                         : "no isakmp policy is common to both");
 }
 
 /* One of the responder's proposals against one of the initiator's. */
@@ -108,8 +112,8 @@ static bool take_proposal(struct play *p, const struct fact_proposal *own, const
         if (!common(&one, &theirs->encr) || !prf || !g || (!aead && !h))
             continue;
         p->n.ike = say(p, "IKEv2 %s, %s%sPRF %s, %s (proposals %s and %s)", name_of(p, e->id, e->bits),
-                       aead ? "" : algo_get(h->id)->name, aead ? "" : ", ", algo_get(prf->id)->name, algo_get(g->id)->name,
-                       theirs->name, own->name);
+                       aead ? "" : algo_get(h->id)->name, aead ? "" : ", ", algo_get(prf->id)->name,
+                       algo_get(g->id)->name, theirs->name, own->name);
         return true;
     }
     return false;
@@ -125,7 +129,8 @@ static bool id_matches(const struct fleet_end *who, const struct fleet_end *by)
             PTRLIST_FOR (struct ip_addr, a, &who->tunnel->local) {
                 uint32_t mask = m->mask.family == FAMILY_V4 ? addr_v4(&m->mask) : 0xffffffffu;
                 if (a->family == m->address.family &&
-                    (a->family == FAMILY_V4 ? ((addr_v4(a) ^ addr_v4(&m->address)) & mask) == 0 : addr_eq(a, &m->address)))
+                    (a->family == FAMILY_V4 ? ((addr_v4(a) ^ addr_v4(&m->address)) & mask) == 0
+                                            : addr_eq(a, &m->address)))
                     return true;
             }
         }
@@ -147,15 +152,16 @@ static bool authenticate_v2(struct play *p)
         if (strcmp(from->auth_local, to->auth_remote) != 0)
             return fail(p, D_FL_AUTH, a->auth_line, b->auth_line,
                         say(p, "%s authenticates by %s, %s expects %s", ends[k]->device->name,
-                            *from->auth_local ? from->auth_local : "nothing",
-                            ends[!k]->device->name, *to->auth_remote ? to->auth_remote : "nothing"));
+                            *from->auth_local ? from->auth_local : "nothing", ends[!k]->device->name,
+                            *to->auth_remote ? to->auth_remote : "nothing"));
         if (!id_matches(ends[k], ends[!k])) {
             const struct fact_identity *m = to->match.v[0];
             uint32_t mine = from->identity.kind ? from->identity.line : from->line;
             return fail(p, D_FL_IDENTITY, k ? m->line : mine, k ? mine : m->line,
-                        say(p, "%s calls itself by %s%s%s, and no match identity of %s takes that", ends[k]->device->name,
-                            from->identity.kind ? from->identity.kind : "its address", from->identity.kind ? " " : "",
-                            from->identity.kind ? from->identity.value : "", ends[!k]->device->name));
+                        say(p, "%s calls itself by %s%s%s, and no match identity of %s takes that",
+                            ends[k]->device->name, from->identity.kind ? from->identity.kind : "its address",
+                            from->identity.kind ? " " : "", from->identity.kind ? from->identity.value : "",
+                            ends[!k]->device->name));
         }
     }
     return strcmp(a->auth_local, "pre-share") != 0 || keys_agree(p);
@@ -170,8 +176,11 @@ static bool phase1_v2(struct play *p)
         }
     }
     const struct ptrlist *a = &p->i->device->proposals, *b = &p->r->device->proposals;
-    return fail(p, D_FL_IKE_POLICY, a->n && ((struct fact_proposal *)a->v[0])->line ? ((struct fact_proposal *)a->v[0])->line : p->i->tunnel->auth_line,
-                b->n && ((struct fact_proposal *)b->v[0])->line ? ((struct fact_proposal *)b->v[0])->line : p->r->tunnel->auth_line,
+    return fail(p, D_FL_IKE_POLICY,
+                a->n && ((struct fact_proposal *)a->v[0])->line ? ((struct fact_proposal *)a->v[0])->line
+                                                                : p->i->tunnel->auth_line,
+                b->n && ((struct fact_proposal *)b->v[0])->line ? ((struct fact_proposal *)b->v[0])->line
+                                                                : p->r->tunnel->auth_line,
                 "no IKEv2 proposal is common to both");
 }
 
@@ -260,8 +269,8 @@ static bool choose_pfs(struct play *p)
 {
     const struct fact_tunnel *a = p->i->tunnel, *b = p->r->tunnel;
     if (b->pfs && a->pfs != b->pfs) {
-        const char *why = a->pfs ? say(p, "%s asks for PFS with %s, %s for %s", p->i->device->name, algo_get(a->pfs)->name,
-                                       p->r->device->name, algo_get(b->pfs)->name)
+        const char *why = a->pfs ? say(p, "%s asks for PFS with %s, %s for %s", p->i->device->name,
+                                       algo_get(a->pfs)->name, p->r->device->name, algo_get(b->pfs)->name)
                                  : say(p, "%s demands PFS with %s, %s does not ask for it", p->r->device->name,
                                        algo_get(b->pfs)->name, p->i->device->name);
         fail(p, D_FL_PFS, a->pfs ? a->pfs_line : a->line, b->pfs_line, why);
@@ -309,7 +318,7 @@ static void compare_lists(struct play *p)
                 box_index_visit(index, &mirror, &floor, takes, &w);
             if (!w.taken && all && !p->n.refused) {
                 struct packet k = box_witness(x);
-                p->n.refused = fleet_packet(p->a, &k);
+                p->n.refused = packet_text(p->a, &k);
                 p->n.refused_line = l->line;
             }
             all &= w.taken;
@@ -333,8 +342,8 @@ static bool lists_agree(struct play *p)
         return true;
     uint32_t theirs = b->lines.n ? ((struct fact_line *)b->lines.v[0])->line : b->line;
     return fail(p, D_FL_MIRROR, p->n.refused_line, theirs,
-                say(p, "no line of %s is the mirror of what %s protects, such as %s", p->r->device->name, p->i->device->name,
-                    p->n.refused));
+                say(p, "no line of %s is the mirror of what %s protects, such as %s", p->r->device->name,
+                    p->i->device->name, p->n.refused));
 }
 
 unsigned fleet_affinity(struct arena *a, const struct fleet_end *x, const struct fleet_end *y)
@@ -355,23 +364,9 @@ struct negotiation negotiate(struct arena *a, const struct fleet_end *initiator,
     struct play p = {a, initiator, responder, {0}};
     const struct fact_tunnel *x = initiator->tunnel, *y = responder->tunnel;
     if (x->ike != y->ike)
-        fail(&p, D_FL_VERSION, x->line, y->line, say(&p, "%s speaks IKEv%u, %s IKEv%u", initiator->device->name, x->ike,
-                                                     responder->device->name, y->ike));
+        fail(&p, D_FL_VERSION, x->line, y->line,
+             say(&p, "%s speaks IKEv%u, %s IKEv%u", initiator->device->name, x->ike, responder->device->name, y->ike));
     else
         p.n.up = (x->ike == 2 ? phase1_v2(&p) : phase1_v1(&p)) && choose_set(&p) && lists_agree(&p) && choose_pfs(&p);
     return p.n;
-}
-
-const char *fleet_packet(struct arena *a, const struct packet *k)
-{
-    struct ip_addr s = {k->family, {0}}, d = {k->family, {0}};
-    char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], all[200], what[32] = "";
-    memcpy(s.b, k->src, 16);
-    memcpy(d.b, k->dst, 16);
-    if ((k->proto == IPPROTO_TCP || k->proto == IPPROTO_UDP) && (k->sport || k->dport))
-        snprintf(what, sizeof what, " %s/%u", k->proto == IPPROTO_TCP ? "tcp" : "udp", k->dport);
-    else if (k->proto && k->proto != IPPROTO_TCP)
-        snprintf(what, sizeof what, " protocol %u", k->proto);
-    snprintf(all, sizeof all, "%s → %s%s", addr_text(&s, from), addr_text(&d, to), what);
-    return arena_strndup(a, all, strlen(all));
 }

@@ -23,8 +23,8 @@ static json_t *end(const struct fleet_end *e)
     PTRLIST_FOR (struct ip_addr, a, &e->tunnel->local) {
         json_array_append_new(local, address(a));
     }
-    return json_pack("{s:o, s:o, s:o, s:i, s:o}", "device", text(e->device->name), "file", text(e->device->file), "tunnel",
-                     text(e->tunnel->name), "line", (int)e->tunnel->line, "addresses", local);
+    return json_pack("{s:o, s:o, s:o, s:i, s:o}", "device", text(e->device->name), "file", text(e->device->file),
+                     "tunnel", text(e->tunnel->name), "line", (int)e->tunnel->line, "addresses", local);
 }
 
 static json_t *outcome(const struct negotiation *n, bool calls)
@@ -62,24 +62,25 @@ void fleet_print_json(struct buf *out, const struct fleet *f)
     buf_puts(out, "{\"schema\": \"ioscc-fleet/1\", \"devices\": [");
     PTRLIST_FOR (struct fact_device, d, &f->devices) {
         buf_printf(out, "%s\n  ", sep);
-        dump(out, json_pack("{s:o, s:o, s:i}", "name", text(d->name), "file", text(d->file), "tunnels", (int)d->tunnels.n));
+        dump(out,
+             json_pack("{s:o, s:o, s:i}", "name", text(d->name), "file", text(d->file), "tunnels", (int)d->tunnels.n));
         sep = ",";
     }
     buf_puts(out, "\n], \"tunnels\": [");
     sep = "";
     PTRLIST_FOR (struct fleet_pair, p, &f->pairs) {
         buf_printf(out, "%s\n  ", sep);
-        dump(out, json_pack("{s:s, s:o, s:o, s:o, s:o}", "state", fleet_state(p), "a", end(&p->a), "b", end(&p->b), "aCalls",
-                            outcome(&p->forward, p->calls[0]), "bCalls", outcome(&p->backward, p->calls[1])));
+        dump(out, json_pack("{s:s, s:o, s:o, s:o, s:o}", "state", fleet_state(p), "a", end(&p->a), "b", end(&p->b),
+                            "aCalls", outcome(&p->forward, p->calls[0]), "bCalls", outcome(&p->backward, p->calls[1])));
         sep = ",";
     }
     buf_puts(out, "\n], \"findings\": [");
     sep = "";
     PTRLIST_FOR (struct fleet_finding, x, &f->findings) {
         buf_printf(out, "%s\n  ", sep);
-        dump(out, json_pack("{s:s, s:s, s:s, s:o, s:i, s:o}", "id", diag_infos[x->id].id, "rule", diag_infos[x->id].slug,
-                            "severity", severity_name(x->severity), "file", text(x->device->file), "line", (int)x->line,
-                            "message", text(x->message)));
+        dump(out, json_pack("{s:s, s:s, s:s, s:o, s:i, s:o}", "id", diag_infos[x->id].id, "rule",
+                            diag_infos[x->id].slug, "severity", severity_name(x->severity), "file",
+                            text(x->device->file), "line", (int)x->line, "message", text(x->message)));
         sep = ",";
     }
     buf_printf(out, "\n], \"outside\": %u}\n", f->outside);
@@ -111,7 +112,11 @@ void fleet_print_dot(struct buf *out, const struct fleet *f)
         quoted(out, p->a.device->name);
         buf_puts(out, " -- ");
         quoted(out, p->b.device->name);
-        buf_printf(out, " [color=%s, style=%s, label=", up ? "darkgreen" : down ? "red3" : "orange3", down ? "dashed" : "solid");
+        buf_printf(out, " [color=%s, style=%s, label=",
+                   up     ? "darkgreen"
+                   : down ? "red3"
+                          : "orange3",
+                   down ? "dashed" : "solid");
         quoted(out, state);
         buf_puts(out, "];\n");
     }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Boxes: intersection, subset, subtraction, witnesses. */
+#include <netinet/in.h>
+#include <stdio.h>
+
 #include "compiler/sets/sets.h"
 
 static bool addr_contains(const struct addr_bits *a, const uint8_t x[16])
@@ -189,4 +192,21 @@ int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, ui
     if (left.n && witness)
         *witness = box_witness(&left.v[0]);
     return left.n == 0;
+}
+
+const char *packet_text(struct arena *a, const struct packet *p)
+{
+    struct ip_addr s = {p->family, {0}}, d = {p->family, {0}};
+    char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], what[64] = "", all[256];
+    memcpy(s.b, p->src, 16);
+    memcpy(d.b, p->dst, 16);
+    bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
+    if (ports && (p->sport || p->dport))
+        snprintf(what, sizeof what, " %s/%u", p->proto == IPPROTO_TCP ? "tcp" : "udp", p->dport);
+    else if (p->proto && !ports)
+        snprintf(what, sizeof what, " protocol %u", p->proto);
+    if (ports && p->sport)
+        snprintf(what + strlen(what), sizeof what - strlen(what), " from port %u", p->sport);
+    snprintf(all, sizeof all, "%s → %s%s", addr_text(&s, from), addr_text(&d, to), what);
+    return arena_strndup(a, all, strlen(all));
 }

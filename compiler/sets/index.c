@@ -8,7 +8,8 @@
 #include "compiler/sets/sets.h"
 
 #define CLASSES_MAX 64
-/* Fewer boxes are looked at one by one: most lists are short, and tables of their own would cost more than they save. */
+/* Fewer boxes are looked at one by one: most lists are short, and tables of their own would cost more than they save.
+ */
 #define SMALL 16
 
 struct key {

@@ -42,6 +42,9 @@ bool box_subset(const struct box *inner, const struct box *outer);
 bool box_equal(const struct box *a, const struct box *b);
 /* Some packet of a box (they are never empty). */
 struct packet box_witness(const struct box *b);
+/* "10.1.2.3 → 10.9.0.1 tcp/22", in the arena. Ports and protocol are named where a box says something of them: a witness
+ * of all protocols has TCP without ports. */
+const char *packet_text(struct arena *a, const struct packet *p);
 /* The packets as the peer would send them: source and destination changed round. */
 struct box box_mirror(const struct box *b);
 

@@ -6,8 +6,8 @@ static void gcc_file(struct buf *out, const struct report *r)
 {
     PTRLIST_FOR (struct diag, d, &r->diags->items) {
         struct place p = report_place(r->src, d->span);
-        buf_printf(out, "%s:%u:%u: %s: %s [%s]\n", r->src->name, p.line, p.column, severity_name(d->severity), d->message,
-                   diag_infos[d->id].id);
+        buf_printf(out, "%s:%u:%u: %s: %s [%s]\n", r->src->name, p.line, p.column, severity_name(d->severity),
+                   d->message, diag_infos[d->id].id);
     }
 }
 
@@ -47,9 +47,9 @@ static void rdjsonl_file(struct buf *out, const struct report *r)
         struct place p = report_place(r->src, d->span);
         json_t *o = json_pack("{s:o, s:{s:o, s:{s:{s:i,s:i}, s:{s:i,s:i}}}, s:s, s:{s:s}, s:{s:s}}", "message",
                               report_json_text(d->message), "location", "path", report_json_text(r->src->name), "range",
-                              "start", "line", (int)p.line, "column", (int)p.column, "end", "line", (int)p.line, "column",
-                              (int)p.end_column, "severity", words[d->severity], "source", "name", "ioscc", "code", "value",
-                              diag_infos[d->id].id);
+                              "start", "line", (int)p.line, "column", (int)p.column, "end", "line", (int)p.line,
+                              "column", (int)p.end_column, "severity", words[d->severity], "source", "name", "ioscc",
+                              "code", "value", diag_infos[d->id].id);
         report_json(out, o);
         buf_putc(out, '\n');
     }
@@ -70,10 +70,11 @@ static void gitlab_file(struct buf *out, const struct report *r)
             path += 2;
         struct buf print = {0}; /* GitLab wants it unique in the report: the path is part of it */
         buf_printf(&print, "%s:%s", r->fingerprints[i], path);
-        json_t *o = json_pack("{s:o, s:s, s:o, s:s, s:{s:o, s:{s:i}}}", "description", report_json_text(d->message),
-                              "check_name", diag_infos[d->id].id, "fingerprint", report_json_text(print.p ? print.p : ""),
-                              "severity", words[d->severity], "location", "path", report_json_text(path), "lines", "begin",
-                              (int)report_place(r->src, d->span).line);
+        json_t *o =
+            json_pack("{s:o, s:s, s:o, s:s, s:{s:o, s:{s:i}}}", "description", report_json_text(d->message),
+                      "check_name", diag_infos[d->id].id, "fingerprint", report_json_text(print.p ? print.p : ""),
+                      "severity", words[d->severity], "location", "path", report_json_text(path), "lines", "begin",
+                      (int)report_place(r->src, d->span).line);
         buf_free(&print);
         buf_puts(out, out->len ? ",\n" : "\n");
         report_json(out, o);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lint/reporters/reporter.h"
 
-static const struct reporter *const reporters[] = {&reporter_text,       &reporter_json,   &reporter_sarif,
-                                                   &reporter_junit,      &reporter_checkstyle, &reporter_github,
-                                                   &reporter_gitlab,     &reporter_rdjsonl, &reporter_gcc};
+static const struct reporter *const reporters[] = {&reporter_text,   &reporter_json,       &reporter_sarif,
+                                                   &reporter_junit,  &reporter_checkstyle, &reporter_github,
+                                                   &reporter_gitlab, &reporter_rdjsonl,    &reporter_gcc};
 
 const struct reporter *reporter_find(const char *name)
 {
@@ -92,8 +92,8 @@ void report_uri(struct buf *out, const char *path)
     if (*path == '/')
         buf_puts(out, "file://");
     for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-                     strchr("-._~/", *p);
+        bool plain =
+            (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
         if (plain)
             buf_putc(out, (char)*p);
         else

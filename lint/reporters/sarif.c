@@ -32,8 +32,8 @@ static json_t *rule(const struct diag_info *i)
     buf_printf(&uri, "%s%s", IOSCC_DOCS_URI, i->id);
     json_t *o = json_pack("{s:s, s:s, s:{s:s+}, s:s, s:{s:s}, s:{s:[s,s], s:s, s:s}}", "id", i->id, "name", i->slug,
                           "shortDescription", "text", i->title, ".", "helpUri", uri.p ? uri.p : IOSCC_DOCS_URI,
-                          "defaultConfiguration", "level", level(i->severity), "properties", "tags", "security", "network",
-                          "precision", "high", "security-severity", security_severity(i));
+                          "defaultConfiguration", "level", level(i->severity), "properties", "tags", "security",
+                          "network", "precision", "high", "security-severity", security_severity(i));
     if (page)
         json_object_set_new(o, "help", json_pack("{s:s, s:s}", "text", page, "markdown", page));
     buf_free(&uri);
@@ -57,9 +57,9 @@ static json_t *location(struct source *src, struct span at, const char *message)
     struct buf uri = {0};
     struct place p = report_place(src, at);
     report_uri(&uri, src->name);
-    json_t *o = json_pack("{s:{s:{s:s}, s:{s:i, s:i, s:i}}}", "physicalLocation", "artifactLocation", "uri",
-                          uri.p ? uri.p : "", "region", "startLine", (int)p.line, "startColumn", (int)p.column, "endColumn",
-                          (int)p.end_column);
+    json_t *o =
+        json_pack("{s:{s:{s:s}, s:{s:i, s:i, s:i}}}", "physicalLocation", "artifactLocation", "uri", uri.p ? uri.p : "",
+                  "region", "startLine", (int)p.line, "startColumn", (int)p.column, "endColumn", (int)p.end_column);
     if (message)
         json_object_set_new(o, "message", json_pack("{s:o}", "text", report_json_text(message)));
     buf_free(&uri);

@@ -95,4 +95,5 @@ static void checkstyle_end(struct buf *out, uint32_t files, const uint32_t n[3],
 }
 
 const struct reporter reporter_junit = {"junit", "", false, junit_begin, junit_file, junit_end};
-const struct reporter reporter_checkstyle = {"checkstyle", "", false, checkstyle_begin, checkstyle_file, checkstyle_end};
+const struct reporter reporter_checkstyle = {"checkstyle",  "", false, checkstyle_begin, checkstyle_file,
+                                             checkstyle_end};

@@ -163,7 +163,7 @@ static void direction(struct lint_ctx *x, enum diag_id id, const struct crypto_m
             w = box_witness(&b);
         }
         struct diag *d = diag_add(x->diags, id, r->m.span, "this list drops all that the line protects, such as %s",
-                                  lint_packet(x, &w));
+                                  packet_text(x->arena, &w));
         diag_note(x->diags, d, l->v[i].ace->span, "the line");
     }
 }
@@ -266,7 +266,7 @@ static void nat_entry(struct lint_ctx *x, enum diag_id id, struct box_index *nat
             struct diag *d =
                 diag_add(x->diags, id, l->v[i].ace->span,
                          "%s is translated before the crypto map sees it, and then does not match this line",
-                         lint_packet(x, &w));
+                         packet_text(x->arena, &w));
             diag_note(x->diags, d, c->line->span, "translated because of this line");
             diag_note(x->diags, d, c->rule->span, "of this rule");
             diag_hint(x->diags, d, "deny the protected traffic first in the list of the NAT rule");

@@ -303,8 +303,8 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
         if (p2 ? !k || v2_fits(k, a) : !wanted || v1_fits(global, rings, e, a))
             continue;
         char t[ADDR_TEXT_MAX];
-        struct diag *d = diag_add(x->diags, id, p->host.m.span, "no pre-shared key fits peer %s: IKE cannot authenticate it",
-                                  addr_text(a, t));
+        struct diag *d = diag_add(x->diags, id, p->host.m.span,
+                                  "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
         if (k)
             diag_note(x->diags, d, k->span, "in this keyring");
         diag_hint(x->diags, d, p2 ? "add the peer to the keyring" : "add: crypto isakmp key KEY address %s", t);

@@ -4,25 +4,15 @@
 
 #define FROM_ANY(e) ((e)->form == ACE_ANY)
 
-/* Calls f once for each permit line of a crypto list, however many entries share the list. */
+/* A rule about one permit line; the row's function hands its line function down through this list function. */
 typedef void line_fn(struct lint_ctx *, enum diag_id, const struct crypto_map_entry *, const struct ace *);
-static void each_permit(struct lint_ctx *x, enum diag_id id, line_fn *f)
+static void permits(struct lint_ctx *x, enum diag_id id, const struct acl *a, const struct crypto_map_entry *e,
+                    line_fn *f)
 {
-    struct symtab seen = {0};
-    const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
-    for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
-            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-                const struct acl *a = e->acl.target;
-                if (!a || e->type.v == ENTRY_GDOI || symtab_get(&seen, a->name.s, a->kind.v == ACL_IPV6))
-                    continue;
-                symtab_put(x->arena, &seen, a->name.s, a->kind.v == ACL_IPV6, (void *)(uintptr_t)a);
-                PTRLIST_FOR (struct ace, l, &a->aces) {
-                    if (!l->remark && l->permit)
-                        f(x, id, e, l);
-                }
-            }
-        }
+    PTRLIST_FOR (struct ace, l, &a->aces) {
+        if (!l->remark && l->permit && e->type.v != ENTRY_GDOI)
+            f(x, id, e, l);
+    }
 }
 
 static void any_any(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, const struct ace *l)
@@ -232,21 +222,39 @@ static void aead_integrity(struct lint_ctx *x, enum diag_id id)
     }
 }
 
+static void any_any_list(struct lint_ctx *x, enum diag_id id, const struct acl *a, const struct crypto_map_entry *e)
+{
+    permits(x, id, a, e, any_any);
+}
 static void any_any_rule(struct lint_ctx *x, enum diag_id id)
 {
-    each_permit(x, id, any_any);
+    lint_crypto_lists(x, id, any_any_list);
+}
+static void one_any_list(struct lint_ctx *x, enum diag_id id, const struct acl *a, const struct crypto_map_entry *e)
+{
+    permits(x, id, a, e, one_any);
 }
 static void any_rule(struct lint_ctx *x, enum diag_id id)
 {
-    each_permit(x, id, one_any);
+    lint_crypto_lists(x, id, one_any_list);
+}
+static void same_network_list(struct lint_ctx *x, enum diag_id id, const struct acl *a,
+                              const struct crypto_map_entry *e)
+{
+    permits(x, id, a, e, same_network);
 }
 static void same_network_rule(struct lint_ctx *x, enum diag_id id)
 {
-    each_permit(x, id, same_network);
+    lint_crypto_lists(x, id, same_network_list);
+}
+static void peer_protected_list(struct lint_ctx *x, enum diag_id id, const struct acl *a,
+                                const struct crypto_map_entry *e)
+{
+    permits(x, id, a, e, peer_protected);
 }
 static void peer_protected_rule(struct lint_ctx *x, enum diag_id id)
 {
-    each_permit(x, id, peer_protected);
+    lint_crypto_lists(x, id, peer_protected_list);
 }
 static void transport_rule(struct lint_ctx *x, enum diag_id id)
 {

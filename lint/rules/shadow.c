@@ -35,23 +35,6 @@ static struct hits overlaps(struct lint_ctx *x, struct box_index *index, const s
 
 /* ---- lines of one list ---- */
 
-typedef void list_fn(struct lint_ctx *, enum diag_id, const struct acl *);
-static void each_crypto_list(struct lint_ctx *x, enum diag_id id, list_fn *f)
-{
-    struct symtab seen = {0};
-    const struct ptrlist *const maps[] = {&x->c->crypto_maps, &x->c->dynamic_maps};
-    for (size_t k = 0; k < 2; k++)
-        PTRLIST_FOR (struct crypto_map, m, maps[k]) {
-            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-                const struct acl *a = e->acl.target;
-                if (!a || symtab_get(&seen, a->name.s, (uint32_t)a->kind.v))
-                    continue;
-                symtab_put(x->arena, &seen, a->name.s, (uint32_t)a->kind.v, (void *)(uintptr_t)a);
-                f(x, id, a);
-            }
-        }
-}
-
 /* Is all that the line selects selected before it? The line that does it alone, or any of those that do it together. */
 static bool covered(struct lint_ctx *x, struct box_index *before, const struct lint_line *l,
                     const struct lint_line **single, const struct lint_line **some)
@@ -77,8 +60,9 @@ static bool covered(struct lint_ctx *x, struct box_index *before, const struct l
     return l->boxes.n > 0;
 }
 
-static void unreachable_list(struct lint_ctx *x, enum diag_id id, const struct acl *a)
+static void unreachable_list(struct lint_ctx *x, enum diag_id id, const struct acl *a, const struct crypto_map_entry *e)
 {
+    (void)e;
     struct lint_list *l = lint_list_of(x, a);
     struct box_index *before = box_index_new(x->arena);
     for (uint32_t i = 0; i < l->n; i++) {
@@ -101,7 +85,7 @@ static void unreachable_list(struct lint_ctx *x, enum diag_id id, const struct a
 
 static void unreachable(struct lint_ctx *x, enum diag_id id)
 {
-    each_crypto_list(x, id, unreachable_list);
+    lint_crypto_lists(x, id, unreachable_list);
 }
 
 static bool denies_all(const struct ace *a)
@@ -111,8 +95,9 @@ static bool denies_all(const struct ace *a)
 
 /* A deny matters only if a later permit of the same list could still take its packets: what a list does not match at
  * all goes on to the next entry just the same. */
-static void deny_list(struct lint_ctx *x, enum diag_id id, const struct acl *a)
+static void deny_list(struct lint_ctx *x, enum diag_id id, const struct acl *a, const struct crypto_map_entry *e)
 {
+    (void)e;
     struct lint_list *l = lint_list_of(x, a);
     struct box_index *after = box_index_new(x->arena);
     if (l->unknown)
@@ -135,7 +120,7 @@ static void deny_list(struct lint_ctx *x, enum diag_id id, const struct acl *a)
 static void deny_no_effect(struct lint_ctx *x, enum diag_id id)
 {
     if (!IR_WRITTEN(x->c->ipsec.ipv4_deny))
-        each_crypto_list(x, id, deny_list);
+        lint_crypto_lists(x, id, deny_list);
 }
 
 /* ---- entries of one map ---- */
@@ -193,7 +178,7 @@ static void report_entry(struct lint_ctx *x, const struct crypto_map_entry *e, b
 {
     enum diag_id kind = all ? D_ENTRY_SHADOWED : same_peers(o->by->entry, e) ? D_ENTRY_OVERLAP : D_TWO_PEERS;
     unsigned long long first = o->by->entry->seq.v;
-    const char *packet = lint_packet(x, &o->witness);
+    const char *packet = packet_text(x->arena, &o->witness);
     struct diag *d;
     if (all)
         d = diag_add(x->diags, kind, e->span,
