@@ -12,6 +12,7 @@ struct place_of {
 struct joiner {
     struct fleet *f;
     struct symtab owners; /* address → struct ptrlist of struct place_of */
+    struct symtab inside; /* address that static NAT leads on → struct ip_addr behind it */
     struct symtab seen;   /* pairs, both ways */
     struct symtab taken;  /* tunnels that have a pair */
 };
@@ -70,11 +71,12 @@ static bool is_local(const struct fact_tunnel *t, const struct ip_addr *a)
     return false;
 }
 
-/* How `t` of another device knows one of these addresses. */
-static const struct fact_peer *peer_of(const struct fact_tunnel *t, const struct fact_tunnel *other)
+/* How `t` of another device knows one of the addresses of `other`: itself, or through static NAT. */
+static const struct fact_peer *peer_of(struct joiner *j, const struct fact_tunnel *t, const struct fact_tunnel *other)
 {
     PTRLIST_FOR (struct fact_peer, p, &t->peers) {
-        if (is_local(other, &p->address))
+        const struct ip_addr *behind = symtab_get(&j->inside, address_key(&p->address), p->address.family);
+        if (is_local(other, &p->address) || (behind && is_local(other, behind)))
             return p;
     }
     return NULL;
@@ -100,7 +102,7 @@ static bool find_static(struct joiner *j, const struct fleet_end *a, const struc
     uint32_t n = 0;
     PTRLIST_FOR (struct fact_tunnel, t, &d->tunnels) {
         const struct fact_peer *p =
-            t->kind != FACT_DYNAMIC && t != a->tunnel && is_local(t, at) ? peer_of(t, a->tunnel) : NULL;
+            t->kind != FACT_DYNAMIC && t != a->tunnel && is_local(t, at) ? peer_of(j, t, a->tunnel) : NULL;
         if (!p)
             continue;
         struct fleet_end b = {d, t, p};
@@ -212,18 +214,9 @@ static bool new_pair(struct joiner *j, const struct fact_tunnel *a, const struct
 /* The router behind an address: through static NAT if need be. */
 static const struct ptrlist *behind(struct joiner *j, const struct ip_addr *a, struct ip_addr *at)
 {
-    const struct ptrlist *l = owners(j, a);
-    *at = *a;
-    for (uint32_t i = 0; l && i < l->n; i++) {
-        const struct fact_device *d = ((const struct place_of *)l->v[i])->device;
-        PTRLIST_FOR (struct fact_address, f, &d->addresses) {
-            if (f->alias && addr_eq(&f->address, a) && owners(j, &f->inside)) {
-                *at = f->inside;
-                return owners(j, &f->inside);
-            }
-        }
-    }
-    return l;
+    const struct ip_addr *inside = symtab_get(&j->inside, address_key(a), a->family);
+    *at = inside && owners(j, inside) ? *inside : *a;
+    return owners(j, at);
 }
 
 static void one_peer(struct joiner *j, const struct fleet_end *a)
@@ -300,7 +293,7 @@ static void both_wait(struct joiner *j, const struct fact_device *d, uint32_t at
             const struct place_of *w = l->v[i];
             const struct fact_device *o = w->device;
             PTRLIST_FOR (struct fact_tunnel, t, &o->tunnels) {
-                if (t->kind == FACT_DYNAMIC && w->index > at && is_local(t, &p->address) && peer_of(t, wait)) {
+                if (t->kind == FACT_DYNAMIC && w->index > at && is_local(t, &p->address) && peer_of(j, t, wait)) {
                     finding(j, D_FL_BOTH_WAIT, SEV_ERROR, d, wait->line, o, t->line,
                             "this entry waits for %s to call, and %s waits too: a dynamic entry never calls", o->name,
                             o->name);
@@ -318,6 +311,8 @@ void fleet_join(struct fleet *f)
         const struct fact_device *d = f->devices.v[i];
         PTRLIST_FOR (struct fact_address, a, &d->addresses) {
             own(&j, &a->address, d, i);
+            if (a->alias)
+                symtab_put(f->arena, &j.inside, address_key(&a->address), a->address.family, &a->inside);
         }
     }
     PTRLIST_FOR (struct fact_device, d, &f->devices) {

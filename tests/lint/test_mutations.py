@@ -124,6 +124,28 @@ def seeded(fleet, router, old, new, expected, ioscc, env):
         shutil.rmtree(tmp)
 
 
+# Every rule's own bad example is a mistake seeded into its good one. Beside the rule itself only these consequences:
+CONSEQUENCES = {
+    'IC3119': 'IC3001 IC3002 IC3003',  # the entry falls back to IKEv1 and its built-in policies
+    'IC3201': 'IC3706',                # without the peer its key is for nobody
+    'IC3206': 'IC3205',                # the same missing list
+    'IC3207': 'IC3705 IC3706',         # the peer of the other family has no key, the key no peer
+    'IC3307': 'IC3308',                # GCM needs no authenticator: its key is not used
+    'IC3705': 'IC3706',
+    'IC3708': 'IC3704',                # the key behind the type 7 text is weak
+}
+NEEDS = {'IC3005': ['--profile', 'rfc8247'], 'IC3710': ['--master-key-file', 'testdata/rules/IC3710/master'], 'IC3007': ['--rule', 'IC3007=note'], 'IC3701': ['--rule', 'IC3701=note']}
+
+
+def example(rule, ioscc, env):
+    def ids(name):
+        p = subprocess.run([ioscc, 'check', '--no-settings', '-f', 'json', *NEEDS.get(rule, []), 'testdata/rules/%s/%s.cfg' % (rule, name)], capture_output=True, env=env)
+        return {f['id'] for f in json.loads(p.stdout)['findings']}
+    bad, good = ids('bad'), ids('good')
+    assert rule in bad and rule not in good
+    assert bad - good - {rule} == set(CONSEQUENCES.get(rule, '').split()), sorted(bad - good)
+
+
 def clean(fleet, ioscc, env):
     p = subprocess.run([ioscc, 'check', '--fleet', '-f', 'json', 'testdata/fleet/' + fleet], capture_output=True, env=env)
     found = json.loads(p.stdout)['findings']
@@ -133,5 +155,7 @@ def clean(fleet, ioscc, env):
 def tests(ioscc, env):
     for fleet in sorted(os.listdir('testdata/fleet')):
         yield 'mutations: clean ' + fleet, lambda fleet=fleet: clean(fleet, ioscc, env)
+    for rule in sorted(r for r in os.listdir('testdata/rules') if r.startswith('IC3')):
+        yield 'mutations: example of ' + rule, lambda rule=rule: example(rule, ioscc, env)
     for m in M:
         yield 'mutations: ' + m[0], lambda m=m: seeded(*m[1:], ioscc, env)
