@@ -150,8 +150,9 @@ static void set_peer(struct builder *b, const struct ios_stmt *s)
 {
     struct crypto_map_entry *e = b->cur_entry;
     if (s->misprint || has(ARG(3)))
-        diag_add(b->diags, D_MISPRINT, ARG(3)->span,
-                 "'set-peer' is how the guide prints 'set peer'; a router takes two words");
+        diag_fix(diag_add(b->diags, D_MISPRINT, ARG(3)->span,
+                          "'set-peer' is how the guide prints 'set peer'; a router takes two words"),
+                 ARG(3)->span, FIX_REPLACE, "set peer");
     if (undo(s) && !has(ARG(0))) {
         e->peers.n = 0;
         return;
@@ -208,9 +209,12 @@ static void set_session_key(struct builder *b, const struct ios_stmt *s)
     }
     if (undo(s))
         return;
-    if (has(ARG(5)))
-        diag_add(b->diags, D_MISPRINT, ARG(5)->span, "'%s ah esp' is a misprint of the guide: '%s esp' is meant",
-                 outbound ? "outbound" : "inbound", outbound ? "outbound" : "inbound");
+    if (has(ARG(5))) {
+        struct span word_and_blank = {ARG(5)->span.off, ARG(5)->span.len + 1};
+        diag_fix(diag_add(b->diags, D_MISPRINT, ARG(5)->span, "'%s ah esp' is a misprint of the guide: '%s esp' is meant",
+                          outbound ? "outbound" : "inbound", outbound ? "outbound" : "inbound"),
+                 word_and_blank, FIX_REPLACE, "");
+    }
     struct manual_key *k = ARENA_NEW(b->a, struct manual_key);
     k->span = s->span;
     k->outbound = num_of(outbound, ARG(0)->span);

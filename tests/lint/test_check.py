@@ -241,6 +241,12 @@ def fix(ioscc, env):
         assert b.ids('a.cfg') == []
         for d in glob.glob('testdata/rules/*/bad.cfg'):  # a fix brings nothing new
             b.write('all/%s.cfg' % d.split('/')[2], open(d).read())
+        for name in ('static-map', 'manual-misprint'):  # what the guide misprints
+            shutil.copy('testdata/guide/%s.cfg' % name, b.dir)
+            assert 'IC1012' in b.ids(name + '.cfg')
+            b.run('check', '--fix', name + '.cfg')
+            assert not {'IC1012', 'IC1001', 'IC1004'} & set(b.ids(name + '.cfg')), open(b.dir + '/%s.cfg' % name).read()
+
         def found():
             return {(f['file'], f['id']) for f in json.loads(b.run('check', '-f', 'json', 'all').stdout)['findings']}
         before = found()
