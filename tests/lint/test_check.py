@@ -289,6 +289,19 @@ def joined(ioscc, env):
         assert 'no facts' in b.run('fleet', '--facts', b.write('spoilt', '{]\n'), code=2).stderr
 
 
+def both_wait(ioscc, env):
+    """dynamic entries for one another on both sides: nobody calls (IC5012)"""
+    with Box(ioscc, env) as b:
+        for f, peer in (('a', '203.0.113.1'), ('b', '198.51.100.2')):
+            text = open('testdata/fleet/v1/%s.cfg' % f).read()
+            text = text.replace('crypto map VPN 10 ipsec-isakmp', 'crypto dynamic-map WAIT 10').replace('\ninterface GigabitEthernet0/0\n', '\ncrypto map VPN 65535 ipsec-isakmp dynamic WAIT\ninterface GigabitEthernet0/0\n')
+            assert ' set peer ' + peer in text
+            b.write(f + '.cfg', text)
+        found = [f for f in json.loads(b.run('check', '--fleet', '-f', 'json', '.').stdout)['findings']]
+        assert [f['id'] for f in found] == ['IC5012'], found
+        assert 'a dynamic entry never calls' in found[0]['message']
+
+
 def dot(ioscc, env):
     out = subprocess.run([ioscc, 'fleet', '--to', 'dot', 'testdata/fleet/hub'], capture_output=True, text=True, env=env).stdout
     assert '"spoke" -- "hub" [color=darkgreen' in out and out.rstrip().endswith('}')
@@ -375,7 +388,7 @@ def tests(ioscc, env):
     yield 'check: checkstyle', t(xsd('checkstyle')), need('xmllint')
     yield 'check: gitlab', t(schema('gitlab'))
     yield 'check: rdjsonl', t(schema('rdjsonl'))
-    for f in (github, gcc, no_key_in_reports, settings, profiles, ignores, baseline, fix, summary, joined, dot, type7, type6):
+    for f in (github, gcc, no_key_in_reports, settings, profiles, ignores, baseline, fix, summary, joined, both_wait, dot, type7, type6):
         yield 'check: ' + f.__name__.replace('_', ' '), t(f)
     yield 'check: diff base', t(diff_base), need('git')
     why = need('chromium') or need('node') or (None if npm() else 'playwright-core is not installed (make npm)')
