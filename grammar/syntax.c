@@ -108,8 +108,43 @@ static void unexpected(struct ios_parser *p, enum ios_mode mode, struct span at,
         diag_hint(p->diags, d, "did you mean '%s'?", near);
 }
 
+/* Commentary pasted among the commands: six words or more, two of them words that only sentences have, a full stop
+ * behind a letter. No IOS command ends so but those with free text, which are never in error. */
+static bool is_sentence(struct str line)
+{
+    static const char *const small[] = {"the", "and", "will", "is", "are", "be", "to", "of", "a", "with", "for", "this"};
+    if (line.len < 2 || line.p[line.len - 1] != '.' || str_lower(line.p[line.len - 2]) < 'a')
+        return false;
+    unsigned words = 0, hits = 0;
+    for (uint32_t i = 0, end; i < line.len; i = end + 1) {
+        for (end = i; end < line.len && line.p[end] != ' ' && line.p[end] != '\t'; end++) {
+        }
+        words += end > i;
+        for (size_t k = 0; k < sizeof small / sizeof *small; k++)
+            hits += str_ieq((struct str){line.p + i, end - i}, small[k]);
+    }
+    return words >= 6 && hits >= 2;
+}
+
+/* The line from `off` on is no command and was never meant as one: said, but not as a mistake. */
+static bool told_sentence(struct ios_parser *p, uint32_t off)
+{
+    struct str line = {p->src->text + off, 0};
+    while (off + line.len < p->src->len && line.p[line.len] != '\n' && line.p[line.len] != '\r')
+        line.len++;
+    while (line.len && line.p[line.len - 1] == ' ')
+        line.len--;
+    if (!is_sentence(line))
+        return false;
+    diag_add(p->diags, D_SENTENCE, (struct span){off, line.len},
+             "this line reads as a sentence, not as a command: it is left out");
+    return true;
+}
+
 void syntax_report(struct ios_parser *p, enum ios_mode mode)
 {
+    if (told_sentence(p, p->words.off))
+        return;
     const struct resolution *r = &p->best;
     const struct line_words *w = &p->words;
     uint32_t last = (w->n > LINE_WORDS_MAX ? LINE_WORDS_MAX : w->n) - 1;
@@ -154,6 +189,8 @@ void syntax_report(struct ios_parser *p, enum ios_mode mode)
 
 void syntax_unknown_word(struct ios_parser *p, enum ios_mode mode, struct span at, struct str word)
 {
+    if (told_sentence(p, at.off))
+        return;
     if (ios_is_placeholder(word))
         return;
     bool secret = word.len > 40;

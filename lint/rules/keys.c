@@ -420,7 +420,7 @@ static void no_trustpoint(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_keys[] = {
-    {D_PSK_CLEAR, "ios-crypto-commands section 3: forms of keys; NIST SP 800-77r1 section 3.4", in_clear, RULE_OPT_IN},
+    {D_PSK_CLEAR, "ios-crypto-commands section 3: forms of keys; NIST SP 800-77r1", in_clear, RULE_OPT_IN},
     {D_PSK_WILDCARD, "RFC 7296 section 2.15; ios-crypto-commands section 3", wildcard, 0},
     {D_PSK_SHARED, "RFC 7296 section 2.15: a key is to be known to two parties only", shared, 0},
     {D_PSK_WEAK, "RFC 7296 section 2.15: a pre-shared key needs as much randomness as the strongest key it protects",

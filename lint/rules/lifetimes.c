@@ -156,7 +156,7 @@ static void replay_small_rule(struct lint_ctx *x, enum diag_id id)
 }
 
 const struct lint_rule rules_lifetimes[] = {
-    {D_LIFETIME_ORDER, "NIST SP 800-77r1 section 3.3; ios-crypto-commands section 9", lifetime_order, 0},
+    {D_LIFETIME_ORDER, "NIST SP 800-77r1; ios-crypto-commands section 9", lifetime_order, 0},
     {D_VOLUME_DISABLED, "guide, Creating Static Crypto Maps, step 8", volume_disabled_rule, 0},
     {D_VOLUME_SMALL, "guide, Creating Static Crypto Maps, step 8", volume_small_rule, 0},
     {D_PER_HOST, "guide, Creating Static Crypto Maps, step 9: use with care", per_host_rule, 0},
