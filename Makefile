@@ -29,7 +29,7 @@ LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
 LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -lpthread
 
-SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c)
+SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c backends/*/*/*.c)
 CLI := $(wildcard compiler/cli/*.c)
 LIBSRC := $(filter-out $(CLI),$(SRC))
 GENSRC := $(GEN)/ios_parse.c $(GEN)/ios_lex.c $(GEN)/embedded.c
@@ -103,16 +103,21 @@ check: programs ## everything but the guest with real ESP (sanitizers on)
 
 programs:
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
-	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend
+	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
         $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
-        $(B)/tests/netns/decide
+        $(B)/tests/netns/decide $(B)/tests/sim/sim_exchanges
 unit-programs: $(UNIT)
 $(B)/tests/%: tests/%.c $(B)/libioscc.a
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -MMD -MP -o $@ $< $(B)/libioscc.a -lcmocka $(LIBS)
+
+$(B)/tests/sim/%: tests/sim/%.c tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
+	@mkdir -p $(@D)
+	@echo "  CCLD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $< tests/sim/sim.c $(B)/libioscc.a $(LIBS)
 
 # for the guest of the VM tests, where no library is missed
 build/release/tests/vm/resend: tests/vm/resend.c
@@ -136,7 +141,7 @@ fuzz: ## ten minutes of each fuzz target (SECONDS=600)
 	@sh tests/fuzz/run.sh $(or $(SECONDS),600)
 
 fmt: ## lay the code out
-	clang-format -i $(SRC) $(wildcard compiler/*/*.h grammar/*.h lint/*.h lint/*/*.h backends/*/*.h tests/*/*.c)
+	clang-format -i $(SRC) $(wildcard compiler/*/*.h grammar/*.h lint/*.h lint/*/*.h backends/*/*.h backends/*/*/*.h tests/*/*.c)
 
 install: all docs/man/ioscc.1 ## install program and manual page
 	install -Dm755 $(IOSCC) $(DESTDIR)$(BINDIR)/ioscc

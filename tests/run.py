@@ -244,8 +244,8 @@ def show_test(path):
         raise Fail('%s: got\n%s' % (path, out))
 
 
-def program(path):
-    p = subprocess.run([path], capture_output=True, timeout=600, env=ENV)
+def program(path, **more):
+    p = subprocess.run([path], capture_output=True, timeout=600, env=dict(ENV, **more))
     if p.returncode:
         raise Fail((p.stdout + p.stderr).decode('utf-8', 'replace')[-3000:])
 
@@ -490,6 +490,9 @@ def tests():
     for p in sorted(glob.glob('build/asan/tests/unit/test_*') + glob.glob('build/asan/tests/property/prop_*')):
         if '.' not in os.path.basename(p):
             yield os.path.relpath(p, 'build/asan/tests'), lambda p=p: program(p)
+    # ten thousand seeds without sanitizers, some hundred with them
+    yield 'sim/sim_exchanges, sanitized', lambda: program('build/asan/tests/sim/sim_exchanges', IOSCC_QUICK='1')
+    yield 'sim/sim_exchanges', lambda: program('build/release/tests/sim/sim_exchanges')
     yield 'structure: layers', layers
     yield 'structure: headers compile alone', headers
     yield 'structure: files under 800 lines', sizes

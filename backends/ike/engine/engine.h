@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The IKE engine: both versions' common ground. It does no I/O and reads no clock: datagrams, ticks, kernel events and
+ * finished jobs come in by calls; what it wants done goes out by the calls of `struct ike_host`. Time is milliseconds
+ * of any monotonic clock. One engine belongs to one thread.
+ */
+#ifndef IOSCC_IKE_ENGINE_H
+#define IOSCC_IKE_ENGINE_H
+
+#include "backends/ike/crypto/crypto.h"
+#include "backends/ike/message/message.h"
+#include "backends/ike/policy.h"
+
+struct ike;
+struct ike_sa;
+struct ike_child;
+
+struct ike_end {
+    struct ip_addr addr;
+    uint16_t port;
+};
+
+/* ---- what the engine asks of its surroundings ---- */
+
+/* A pair of SAs as it goes to the kernel. Keys are only good during the call. */
+struct ike_sa_keys {
+    uint8_t encr_in[IKE_KEY_MAX + 4], encr_out[IKE_KEY_MAX + 4];
+    uint8_t integ_in[IKE_HASH_MAX], integ_out[IKE_HASH_MAX];
+    uint8_t ah_in[IKE_HASH_MAX], ah_out[IKE_HASH_MAX];
+};
+
+enum ike_level { IKE_ERROR, IKE_WARNING, IKE_NOTICE, IKE_INFO, IKE_DEBUG };
+enum ike_event {
+    EV_MESSAGE,
+    EV_IKE_UP,
+    EV_IKE_DOWN,
+    EV_CHILD_UP,
+    EV_CHILD_DOWN,
+    EV_CHILD_REKEYED,
+    EV_REFUSED, /* a negotiation did not come to an end; the text says which parameter of which line */
+};
+
+struct ike_job;
+struct ike_host {
+    void *ctx;
+    void (*random)(void *ctx, void *p, size_t n);
+    void (*send)(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n);
+    /* False: the kernel would not have it; the negotiation is then taken back. */
+    bool (*sa_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k);
+    void (*sa_delete)(void *ctx, const struct ike_child *c);
+    /* The peer's address has changed under its SAs (NAT). */
+    void (*sa_move)(void *ctx, const struct ike_sa *sa);
+    /* Milliseconds since a packet came through one of the SAs; NULL: not known, traffic proves nothing. */
+    uint64_t (*idle_ms)(void *ctx, const struct ike_sa *sa);
+    void (*event)(void *ctx, enum ike_event e, enum ike_level level, const struct ike_sa *sa, const struct ike_child *c,
+                  const char *text);
+    /* Work for another thread: call ike_job_run() there, then ike_job_done() here. NULL: it is done at once. */
+    void (*job)(void *ctx, struct ike_job *j);
+};
+
+/* ---- security associations ---- */
+
+enum ike_state {
+    IKE_NEW,
+    IKE_INIT_SENT, /* v2: IKE_SA_INIT on its way */
+    IKE_INIT_DONE, /* v2, responder: waiting for IKE_AUTH (half open) */
+    IKE_AUTH_SENT, /* v2 */
+    IKE_MAIN_1,    /* v1: SA sent resp. received */
+    IKE_MAIN_2,    /* v1: KE */
+    IKE_MAIN_3,    /* v1: identities */
+    IKE_AGGRESSIVE_1,
+    IKE_AGGRESSIVE_2,
+    IKE_ESTABLISHED,
+    IKE_REPLACED, /* rekeyed: the old one, until it is deleted */
+    IKE_DELETING,
+    IKE_DEAD,
+    IKE_STATES
+};
+const char *ike_state_name(enum ike_state s);
+
+enum child_state {
+    CHILD_UP,
+    CHILD_REKEYING, /* our request is on its way */
+    CHILD_REPLACED,
+    CHILD_DELETING
+};
+
+struct ike_child {
+    struct ike_child *next;
+    struct ike_sa *sa;
+    const struct ike_entry *entry;
+    const struct ike_transform_set *set;
+    uint32_t reqid, line; /* line of the configuration */
+    bool one_of_many;
+    uint32_t spi_in, spi_out;       /* ESP, or AH where there is no ESP */
+    uint32_t ah_spi_in, ah_spi_out; /* AH of a bundle (v1) */
+    struct ike_ts ts_local, ts_remote;
+    uint16_t dh; /* enum algo_id: PFS group of its exchange */
+    uint8_t state;
+    bool transport, initiator, installed, esn;
+    uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
+    uint32_t lifetime_s, lifetime_kb;    /* what holds (v1 negotiates it) */
+    uint32_t generation;                 /* rekeys before it */
+    /* while a rekeying is under way, for collisions (RFC 7296 §2.8.1) */
+    uint8_t *low_nonce;             /* the lower nonce of the exchange that made it; 32 bytes, NULL later */
+    struct ike_child *peers_child;  /* made by the peer's own rekeying of this one */
+    struct ike_child *successor_of; /* it was made to take that one's place */
+};
+
+/* What is to be done next by us, one exchange each. */
+enum ike_task_kind {
+    TASK_NONE,
+    TASK_CHILD,
+    TASK_REKEY_CHILD,
+    TASK_DELETE_CHILD,
+    TASK_REKEY_IKE,
+    TASK_DELETE_IKE,
+    TASK_DPD,
+};
+struct ike_task {
+    struct ike_task *next;
+    uint8_t kind; /* enum ike_task_kind */
+    uint8_t tries;
+    uint64_t not_before; /* ms */
+    uint32_t spi;        /* of the child, ours */
+    const struct ike_entry *entry;
+    const struct ike_line *line;
+    bool narrow; /* per-host: only `flow` */
+    struct ike_ts flow_src, flow_dst;
+};
+
+struct ike_sa {
+    uint64_t id; /* never used twice */
+    uint64_t spi_i, spi_r, own_spi;
+    struct ike_sa *hash_next, *peer_next;
+    struct ike_end local, remote;
+    uint8_t version, state; /* enum ike_state */
+    bool initiator;         /* of this IKE SA (the original one, RFC 7296 §2.2) */
+    bool nat_local, nat_remote, floated, peer_fragments, busy, childless, initial_contact_seen;
+    bool psk_auth;                 /* how the peer proved itself, for show */
+    const struct ike_entry *entry; /* what it was made for; NULL on a responder until known */
+    const struct ike_profile *profile;
+    const struct ike_proposal *proposal; /* v2 */
+    const struct ike_v1_policy *policy;  /* v1 */
+    struct ike_suite suite;
+    struct ike_keys *keys;
+    uint8_t *peer_id; /* identity: type byte, value */
+    uint16_t peer_id_len;
+    struct ike_child *children;
+
+    /* requests of ours (v2), message ids */
+    uint32_t next_out, next_in;
+    uint8_t *request, *response; /* last request until it is answered; last response for retransmissions */
+    uint32_t request_len, response_len, response_id;
+    uint8_t request_tries;
+    struct ike_task *tasks, *current;
+    void *exchange; /* what the exchange under way needs; freed by exchange_free */
+    void (*exchange_free)(void *);
+    struct ike_job *job;
+    uint8_t *incoming; /* a request of the peer's while a job is done for it (one malloc block) */
+    size_t incoming_len;
+
+    /* deadlines, ms; 0: none */
+    uint64_t retransmit_at, rekey_at, expire_at, dpd_at, keepalive_at, half_open_until, last_in, up_at, resume_at;
+    uint64_t deadline; /* the earliest, as in the heap */
+    uint32_t heap_at;  /* place in the heap + 1; 0: none */
+
+    /* IKE rekeying: the old one, our new one, the one the peer made at the same time */
+    struct ike_sa *replaces, *replaced_by, *peers_sa;
+    struct ike_sa **held_by; /* still only part of its predecessor's exchange, which points to it from here */
+    uint8_t *low_nonce;
+    unsigned cookie_len;
+    uint8_t cookie[64];
+    void *parts;      /* v2: fragments that are still incomplete */
+    struct ike1 *v1;  /* phase 1 state of IKEv1 */
+    unsigned peer_at; /* which of the entry's peers this one is */
+};
+
+struct ike_stats {
+    uint64_t datagrams_in, datagrams_out, dropped, malformed, auth_failed, cookies_sent, retransmits, replays,
+        half_open, established, negotiations, refused, dh;
+};
+
+/* A version's handlers; given to the dispatcher by ike.c so that the services name no version. */
+struct ike_version {
+    void (*input)(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                  size_t n, struct ike_header h);
+    /* Starts an IKE SA whose tasks are filled in. */
+    void (*start)(struct ike *ike, struct ike_sa *sa);
+    /* Starts the next exchange, if none is under way and there is a task. */
+    void (*next)(struct ike *ike, struct ike_sa *sa);
+    void (*tick)(struct ike *ike, struct ike_sa *sa);
+    void (*gone)(struct ike *ike, struct ike_sa *sa); /* frees what only it knows */
+};
+
+struct ike_reqid {
+    uint32_t reqid;
+    const struct ike_entry *entry;
+    const struct ike_line *line;
+};
+
+struct ike {
+    const struct ike_policy *policy;
+    struct ike_host host;
+    struct ike_crypto *crypto;
+    const struct ike_version *version[3]; /* [1], [2] */
+    uint64_t now, next_id;
+    struct ike_sa **by_spi, **by_peer; /* hash tables of the same size */
+    uint32_t hash_size, n_sa, n_half_open, n_children;
+    struct ike_sa **heap;
+    uint32_t heap_n, heap_cap;
+    uint8_t cookie_secret[2][32];
+    uint64_t cookie_turned_at;
+    uint8_t hash_seed[16];
+    uint8_t *peer_of_entry;   /* which of its peers an entry is at */
+    struct ike_reqid *reqids; /* sorted */
+    uint32_t n_reqids;
+    struct ike_stats stats;
+    bool ending;
+    uint8_t out[IKE_DATAGRAM_MAX], plain[IKE_DATAGRAM_MAX], inner[IKE_DATAGRAM_MAX];
+};
+
+/* ---- table.c ---- */
+
+struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, const struct ike_end *local,
+                          const struct ike_end *remote);
+/* Unlinks and frees; children that are still there are deleted from the kernel. */
+void ike_sa_free(struct ike *ike, struct ike_sa *sa);
+struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi);
+/* Half-open responder by the initiator's SPI and address; the peer's cookie for v1. */
+struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote);
+void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);
+void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s);
+/* Established SA with that peer that can carry a new child. */
+struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
+                          const struct ike_profile *profile);
+
+struct ike_child *ike_child_new(struct ike_sa *sa);
+void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel);
+struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound);
+uint32_t ike_spi_new(struct ike *ike);
+void ike_child_move(struct ike_child *c, struct ike_sa *to);
+
+void ike_task_add(struct ike_sa *sa, struct ike_task t);
+bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi);
+/* The request is answered; what the exchange has gathered stays. */
+void ike_request_end(struct ike_sa *sa);
+/* The exchange is over with all that belongs to it. */
+void ike_exchange_end(struct ike_sa *sa);
+
+/* Starts an IKE SA with the peer the entry is at, or gives the task to one that stands. */
+bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t);
+
+/* ---- timer.c ---- */
+
+/* Puts the SA where its earliest deadline belongs. Call after changing any of them. */
+void ike_timer_update(struct ike *ike, struct ike_sa *sa);
+void ike_timer_remove(struct ike *ike, struct ike_sa *sa);
+/* a*(1 - up to tenths/10), so that two ends do not act at once. */
+uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
+
+/* Retransmission: 1, 2, 4, 8, 16, 32 s, then given up after about 64 s (RFC 7296 §2.4 leaves it open; IOS sends five
+ * more times). */
+#define IKE_RETRANSMIT_MS 1000
+#define IKE_RETRANSMIT_TRIES 6
+#define IKE_HALF_OPEN_MS 30000
+
+/* ---- match.c ---- */
+
+bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id);
+/* The key for a peer: by identity where it is known, by address. The longest prefix wins. */
+const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
+                                   const struct ike_id *id);
+/* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
+const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
+                                      const struct ike_entry *from);
+void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst);
+bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen);
+
+/* ---- natt.c ---- */
+
+/* SHA-1 of both SPIs, address and port (RFC 7296 §2.23), or with the phase 1 hash (RFC 3947 §3.2). */
+bool ike_nat_hash(struct ike *ike, enum algo_id hash, uint64_t spi_i, uint64_t spi_r, const struct ike_end *e,
+                  uint8_t *out);
+/* Stateless cookies, RFC 7296 §2.6. */
+size_t ike_cookie_make(struct ike *ike, uint64_t spi_i, const struct ip_addr *from, struct ike_iov nonce,
+                       uint8_t out[static 64]);
+bool ike_cookie_good(struct ike *ike, uint64_t spi_i, const struct ip_addr *from, struct ike_iov nonce,
+                     const uint8_t *p, size_t n);
+
+/* ---- job.c ---- */
+
+typedef void ike_job_fn(struct ike *ike, struct ike_sa *sa, struct ike_job *j);
+struct ike_job {
+    uint64_t sa_id, sa_spi;
+    enum algo_id group;
+    struct ike_dh *dh; /* made if it is NULL */
+    uint8_t peer[IKE_DH_MAX], public_value[IKE_DH_MAX], shared[IKE_DH_MAX];
+    size_t peer_len; /* 0: only a key is made */
+    bool ok;
+    ike_job_fn *done;
+};
+/* On any thread; then, on the engine's own, ike_job_done(), which frees it. */
+void ike_job_run(struct ike_job *j);
+void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j);
+/* Hands a job out, or does it at once. The SA is busy until `done` has been called. */
+void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struct ike_dh *dh, const uint8_t *peer,
+                   size_t peer_len, ike_job_fn *done);
+
+/* ---- log.c ---- */
+
+void ike_log(struct ike *ike, enum ike_event e, enum ike_level l, const struct ike_sa *sa, const struct ike_child *c,
+             const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* "aes-cbc-256 sha256 prf sha256 group 14" */
+const char *ike_suite_text(const struct ike_suite *s, char out[static 128]);
+const char *ike_choice_text(const struct ike_choice *c, char out[static 32]);
+/* "10.1.0.0/24 tcp/80" */
+const char *ike_ts_text(const struct ike_ts *t, char out[static 128]);
+
+void ike_send_raw(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n);
+
+#endif

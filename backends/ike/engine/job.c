@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Diffie-Hellman as work that may be done elsewhere. */
+#include <stdlib.h>
+
+#include "backends/ike/engine/engine.h"
+
+void ike_job_run(struct ike_job *j)
+{
+    j->ok = true;
+    if (!j->dh) {
+        j->dh = ike_dh_new(j->group);
+        j->ok = j->dh && ike_dh_public(j->dh, j->public_value);
+    }
+    if (j->ok && j->peer_len)
+        j->ok = ike_dh_shared(j->dh, j->peer, j->peer_len, j->shared);
+}
+
+static void job_free(struct ike_job *j)
+{
+    ike_dh_free(j->dh);
+    ike_wipe(j->shared, sizeof j->shared);
+    free(j);
+}
+
+void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
+{
+    if (now > ike->now)
+        ike->now = now;
+    struct ike_sa *sa = ike_by_spi(ike, j->sa_spi);
+    if (sa && sa->id == j->sa_id && sa->job == j) {
+        sa->job = NULL;
+        sa->busy = false;
+        j->done(ike, sa, j);
+    }
+    job_free(j);
+}
+
+void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struct ike_dh *dh, const uint8_t *peer,
+                   size_t peer_len, ike_job_fn *done)
+{
+    struct ike_job *j = calloc(1, sizeof *j);
+    if (!j || peer_len > sizeof j->peer) {
+        ike_dh_free(dh);
+        free(j);
+        return;
+    }
+    *j = (struct ike_job){
+        .sa_id = sa->id, .sa_spi = sa->own_spi, .group = group, .dh = dh, .peer_len = peer_len, .done = done};
+    if (peer_len)
+        memcpy(j->peer, peer, peer_len);
+    ike->stats.dh++;
+    if (ike->host.job) {
+        sa->busy = true;
+        sa->job = j;
+        ike->host.job(ike->host.ctx, j);
+        return;
+    }
+    ike_job_run(j);
+    done(ike, sa, j);
+    job_free(j);
+}

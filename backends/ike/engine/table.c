@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* IKE SAs and their children: making, finding, freeing. */
+#include <stdlib.h>
+
+#include "backends/ike/engine/engine.h"
+
+static uint32_t slot_of_spi(const struct ike *ike, uint64_t spi)
+{
+    /* our own SPIs are random already */
+    return (uint32_t)(spi ^ spi >> 32) & (ike->hash_size - 1);
+}
+
+/* A peer chooses its SPI, so the table is keyed. FNV over seed, SPI and address; an attacker who fills one slot must
+ * know the seed. */
+static uint32_t slot_of_peer(const struct ike *ike, uint64_t spi, const struct ip_addr *a)
+{
+    uint64_t h = 14695981039346656037u;
+    for (unsigned i = 0; i < 16; i++)
+        h = (h ^ ike->hash_seed[i]) * 1099511628211u;
+    for (unsigned i = 0; i < 8; i++)
+        h = (h ^ (spi >> (8 * i) & 255)) * 1099511628211u;
+    for (unsigned i = 0; i < 16; i++)
+        h = (h ^ a->b[i]) * 1099511628211u;
+    return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
+}
+
+static uint64_t peer_spi_of(const struct ike_sa *sa)
+{
+    return sa->initiator ? sa->spi_r : sa->spi_i;
+}
+
+static void link_in(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa **s = &ike->by_spi[slot_of_spi(ike, sa->own_spi)];
+    sa->hash_next = *s;
+    *s = sa;
+    s = &ike->by_peer[slot_of_peer(ike, peer_spi_of(sa), &sa->remote.addr)];
+    sa->peer_next = *s;
+    *s = sa;
+}
+
+static void unlink_peer(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa **s = &ike->by_peer[slot_of_peer(ike, peer_spi_of(sa), &sa->remote.addr)];
+    while (*s && *s != sa)
+        s = &(*s)->peer_next;
+    if (*s)
+        *s = sa->peer_next;
+}
+
+static void unlink_both(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa **s = &ike->by_spi[slot_of_spi(ike, sa->own_spi)];
+    while (*s && *s != sa)
+        s = &(*s)->hash_next;
+    if (*s)
+        *s = sa->hash_next;
+    unlink_peer(ike, sa);
+}
+
+static void grow(struct ike *ike)
+{
+    uint32_t old = ike->hash_size;
+    struct ike_sa **a = calloc(2u * old, sizeof *a), **b = calloc(2u * old, sizeof *b), **was = ike->by_spi;
+    if (!a || !b) { /* it works on with longer chains */
+        free(a);
+        free(b);
+        return;
+    }
+    free(ike->by_peer);
+    ike->by_spi = a;
+    ike->by_peer = b;
+    ike->hash_size = 2 * old;
+    for (uint32_t i = 0; i < old; i++)
+        for (struct ike_sa *sa = was[i], *next; sa; sa = next) {
+            next = sa->hash_next;
+            link_in(ike, sa);
+        }
+    free(was);
+}
+
+struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, const struct ike_end *local,
+                          const struct ike_end *remote)
+{
+    struct ike_sa *sa = calloc(1, sizeof *sa);
+    if (!sa)
+        return NULL;
+    sa->id = ++ike->next_id;
+    sa->version = version;
+    sa->initiator = initiator;
+    sa->local = *local;
+    sa->remote = *remote;
+    sa->response_id = UINT32_MAX;
+    do
+        ike->host.random(ike->host.ctx, &sa->own_spi, sizeof sa->own_spi);
+    while (!sa->own_spi || ike_by_spi(ike, sa->own_spi));
+    *(initiator ? &sa->spi_i : &sa->spi_r) = sa->own_spi;
+    if (ike->n_sa >= ike->hash_size)
+        grow(ike);
+    ike->n_sa++;
+    link_in(ike, sa);
+    return sa;
+}
+
+static bool half_open(enum ike_state s)
+{
+    return s == IKE_INIT_DONE || s == IKE_MAIN_1 || s == IKE_MAIN_2 || s == IKE_AGGRESSIVE_1;
+}
+
+void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s)
+{
+    if (!sa->initiator) {
+        ike->n_half_open -= half_open(sa->state);
+        ike->n_half_open += half_open(s);
+    }
+    sa->state = (uint8_t)s;
+}
+
+const char *ike_state_name(enum ike_state s)
+{
+    static const char *const names[IKE_STATES] = {
+        "NEW",          "INIT_SENT",    "INIT_DONE",   "AUTH_SENT", "MAIN_1",   "MAIN_2", "MAIN_3",
+        "AGGRESSIVE_1", "AGGRESSIVE_2", "ESTABLISHED", "REPLACED",  "DELETING", "DEAD"};
+    return names[s];
+}
+
+void ike_request_end(struct ike_sa *sa)
+{
+    free(sa->request);
+    sa->request = NULL;
+    sa->request_len = 0;
+    sa->request_tries = 0;
+    sa->retransmit_at = 0;
+}
+
+void ike_exchange_end(struct ike_sa *sa)
+{
+    if (sa->exchange && sa->exchange_free)
+        sa->exchange_free(sa->exchange);
+    sa->exchange = NULL;
+    ike_request_end(sa);
+    free(sa->current);
+    sa->current = NULL;
+}
+
+void ike_sa_free(struct ike *ike, struct ike_sa *sa)
+{
+    ike_state_set(ike, sa, IKE_DEAD);
+    ike_timer_remove(ike, sa);
+    unlink_both(ike, sa);
+    if (sa->held_by)
+        *sa->held_by = NULL;
+    while (sa->children)
+        ike_child_free(ike, sa->children, true);
+    if (ike->version[sa->version] && ike->version[sa->version]->gone)
+        ike->version[sa->version]->gone(ike, sa);
+    ike_exchange_end(sa);
+    for (struct ike_task *t = sa->tasks, *next; t; t = next) {
+        next = t->next;
+        free(t);
+    }
+    if (sa->keys) {
+        ike_wipe(sa->keys, sizeof *sa->keys);
+        free(sa->keys);
+    }
+    if (sa->replaces && sa->replaces->peers_sa == sa)
+        sa->replaces->peers_sa = NULL;
+    if (sa->replaced_by && sa->replaced_by->replaces == sa)
+        sa->replaced_by->replaces = NULL;
+    if (sa->peers_sa && sa->peers_sa->replaces == sa)
+        sa->peers_sa->replaces = NULL;
+    if (sa->replaces && sa->replaces->replaced_by == sa)
+        sa->replaces->replaced_by = NULL;
+    free(sa->low_nonce);
+    free(sa->incoming);
+    free(sa->response);
+    free(sa->peer_id);
+    ike->n_sa--;
+    free(sa);
+}
+
+struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi)
+{
+    for (struct ike_sa *sa = ike->by_spi[slot_of_spi(ike, own_spi)]; sa; sa = sa->hash_next)
+        if (sa->own_spi == own_spi)
+            return sa;
+    return NULL;
+}
+
+struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote)
+{
+    for (struct ike_sa *sa = ike->by_peer[slot_of_peer(ike, peer_spi, remote)]; sa; sa = sa->peer_next)
+        if (peer_spi_of(sa) == peer_spi && addr_eq(&sa->remote.addr, remote))
+            return sa;
+    return NULL;
+}
+
+void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi)
+{
+    unlink_peer(ike, sa);
+    *(sa->initiator ? &sa->spi_r : &sa->spi_i) = peer_spi;
+    struct ike_sa **s = &ike->by_peer[slot_of_peer(ike, peer_spi, &sa->remote.addr)];
+    sa->peer_next = *s;
+    *s = sa;
+}
+
+struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
+                          const struct ike_profile *profile)
+{
+    for (uint32_t i = 0; i < ike->heap_n; i++) { /* every SA has a deadline */
+        struct ike_sa *sa = ike->heap[i];
+        if (sa->version == version && sa->state != IKE_REPLACED && sa->state != IKE_DELETING && sa->state != IKE_DEAD &&
+            (sa->initiator || sa->state == IKE_ESTABLISHED) && addr_eq(&sa->remote.addr, remote) &&
+            (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) &&
+            (!profile || !sa->profile || sa->profile == profile))
+            return sa;
+    }
+    return NULL;
+}
+
+/* ---- children ---- */
+
+struct ike_child *ike_child_new(struct ike_sa *sa)
+{
+    struct ike_child *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->sa = sa;
+    c->next = sa->children;
+    sa->children = c;
+    return c;
+}
+
+static void child_unlink(struct ike_child *c)
+{
+    struct ike_child **p = &c->sa->children;
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    for (struct ike_child *o = c->sa->children; o; o = o->next) {
+        if (o->peers_child == c)
+            o->peers_child = NULL;
+        if (o->successor_of == c) {
+            o->successor_of = NULL;
+            free(o->low_nonce);
+            o->low_nonce = NULL;
+        }
+    }
+}
+
+void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
+{
+    child_unlink(c);
+    if (c->installed) {
+        ike->n_children--;
+        if (in_kernel)
+            ike->host.sa_delete(ike->host.ctx, c);
+    }
+    free(c->low_nonce);
+    free(c);
+}
+
+void ike_child_move(struct ike_child *c, struct ike_sa *to)
+{
+    struct ike_child **p = &c->sa->children;
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    c->sa = to;
+    c->next = to->children;
+    to->children = c;
+}
+
+struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next)
+        if ((inbound ? c->spi_in : c->spi_out) == spi || (inbound ? c->ah_spi_in : c->ah_spi_out) == spi)
+            return c;
+    return NULL;
+}
+
+/* RFC 4303 §2.1: 0 to 255 are reserved. Two of one host never meet within 2^32 in practice; the kernel refuses the
+ * second, and the negotiation is then taken back. */
+uint32_t ike_spi_new(struct ike *ike)
+{
+    uint32_t v;
+    do
+        ike->host.random(ike->host.ctx, &v, sizeof v);
+    while (v < 256);
+    return v;
+}
+
+/* ---- tasks ---- */
+
+void ike_task_add(struct ike_sa *sa, struct ike_task t)
+{
+    struct ike_task *n = malloc(sizeof *n), **p = &sa->tasks;
+    if (!n)
+        return;
+    *n = t;
+    n->next = NULL;
+    while (*p)
+        p = &(*p)->next;
+    *p = n;
+}
+
+bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi)
+{
+    if (sa->current && sa->current->kind == k && sa->current->spi == spi)
+        return true;
+    for (const struct ike_task *t = sa->tasks; t; t = t->next)
+        if (t->kind == k && t->spi == spi)
+            return true;
+    return false;
+}
+
+/* ---- starting ---- */
+
+static bool start_peer(const struct ike *ike, const struct ike_entry *e, unsigned *at)
+{
+    unsigned first = ike->peer_of_entry[e - ike->policy->entries];
+    for (unsigned i = 0; i < e->n_peers; i++) {
+        *at = (first + i) % e->n_peers;
+        if (e->peers[*at].addr.family != FAMILY_NONE)
+            return true;
+    }
+    return false;
+}
+
+bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t)
+{
+    unsigned at;
+    if (!start_peer(ike, e, &at))
+        return false;
+    const struct ip_addr *peer = &e->peers[at].addr;
+    struct ike_sa *sa = ike_usable(ike, e->version, &e->local, peer, e->profile);
+    if (sa) {
+        ike_task_add(sa, t);
+        ike->version[sa->version]->next(ike, sa);
+        return true;
+    }
+    const struct ike_end local = {e->local, IKE_PORT}, remote = {*peer, IKE_PORT};
+    sa = ike_sa_new(ike, e->version, true, &local, &remote);
+    if (!sa)
+        return false;
+    sa->entry = e;
+    sa->profile = e->profile;
+    sa->peer_at = at;
+    ike_task_add(sa, t);
+    ike_timer_update(ike, sa);
+    ike->version[sa->version]->start(ike, sa);
+    return true;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The engine as a whole: joins services and versions. */
+#include "backends/ike/ike.h"
+
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+static int by_reqid(const void *a, const void *b)
+{
+    const struct ike_reqid *x = a, *y = b;
+    return x->reqid < y->reqid ? -1 : x->reqid > y->reqid;
+}
+
+static bool index_lines(struct ike *ike)
+{
+    const struct ike_policy *p = ike->policy;
+    uint32_t n = 0;
+    for (unsigned i = 0; i < p->n_entries; i++)
+        n += p->entries[i].n_lines;
+    ike->reqids = calloc(n + 1, sizeof *ike->reqids);
+    ike->peer_of_entry = calloc(p->n_entries + 1, 1);
+    if (!ike->reqids || !ike->peer_of_entry)
+        return false;
+    for (unsigned i = 0; i < p->n_entries; i++) {
+        const struct ike_entry *e = &p->entries[i];
+        for (unsigned k = 0; k < e->n_lines; k++)
+            ike->reqids[ike->n_reqids++] = (struct ike_reqid){e->lines[k].reqid, e, &e->lines[k]};
+        for (unsigned k = 0; k < e->n_peers && k < 256; k++)
+            if (e->peers[k].is_default)
+                ike->peer_of_entry[i] = (uint8_t)k;
+    }
+    qsort(ike->reqids, ike->n_reqids, sizeof *ike->reqids, by_reqid);
+    return true;
+}
+
+struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host, uint64_t now_ms)
+{
+    struct ike *ike = calloc(1, sizeof *ike);
+    if (!ike)
+        return NULL;
+    ike->policy = policy;
+    ike->host = *host;
+    ike->now = now_ms;
+    ike->hash_size = 64;
+    ike->version[2] = &ike_v2;
+    ike->by_spi = calloc(ike->hash_size, sizeof *ike->by_spi);
+    ike->by_peer = calloc(ike->hash_size, sizeof *ike->by_peer);
+    ike->crypto = ike_crypto_new();
+    if (ike->by_spi && ike->by_peer && ike->crypto && index_lines(ike)) {
+        host->random(host->ctx, ike->hash_seed, sizeof ike->hash_seed);
+        host->random(host->ctx, ike->cookie_secret, sizeof ike->cookie_secret);
+        return ike;
+    }
+    ike_free(ike);
+    return NULL;
+}
+
+void ike_free(struct ike *ike)
+{
+    if (!ike)
+        return;
+    ike->ending = true;
+    for (uint32_t i = 0; ike->by_spi && i < ike->hash_size; i++)
+        while (ike->by_spi[i])
+            ike_sa_free(ike, ike->by_spi[i]);
+    ike_crypto_free(ike->crypto);
+    free(ike->by_spi);
+    free(ike->by_peer);
+    free(ike->heap);
+    free(ike->reqids);
+    free(ike->peer_of_entry);
+    ike_wipe(ike, sizeof *ike);
+    free(ike);
+}
+
+static void at(struct ike *ike, uint64_t now)
+{
+    if (now > ike->now)
+        ike->now = now;
+}
+
+void ike_input(struct ike *ike, uint64_t now, const struct ike_end *local, const struct ike_end *remote,
+               const uint8_t *p, size_t n)
+{
+    struct ike_header h;
+    struct rd r = rd_of(p, n);
+    at(ike, now);
+    ike->stats.datagrams_in++;
+    if (n == 1 && p[0] == 0xff) /* NAT keepalive */
+        return;
+    if (!ike_header_read(&r, &h)) {
+        ike->stats.malformed++;
+        return;
+    }
+    const struct ike_version *v = h.version >> 4 <= 2 ? ike->version[h.version >> 4] : NULL;
+    if (v)
+        v->input(ike, local, remote, p, n, h);
+    else
+        ike->stats.dropped++;
+}
+
+uint64_t ike_deadline(const struct ike *ike)
+{
+    return ike->heap_n ? ike->heap[0]->deadline : UINT64_MAX;
+}
+
+void ike_tick(struct ike *ike, uint64_t now)
+{
+    at(ike, now);
+    while (ike->heap_n && ike->heap[0]->deadline <= ike->now) {
+        struct ike_sa *sa = ike->heap[0];
+        uint64_t id = sa->id, before = sa->deadline;
+        ike->version[sa->version]->tick(ike, sa);
+        if (ike->heap_n && ike->heap[0] == sa && sa->id == id && sa->deadline == before) { /* never spin */
+            sa->deadline = ike->now + 1000;
+            ike_timer_remove(ike, sa);
+            sa->resume_at = ike->now + 1000;
+            ike_timer_update(ike, sa);
+        }
+    }
+}
+
+static const struct ike_reqid *line_for(const struct ike *ike, uint32_t reqid, const struct ike_ts *src,
+                                        const struct ike_ts *dst)
+{
+    const struct ike_reqid key = {.reqid = reqid};
+    struct ike_reqid *x = bsearch(&key, ike->reqids, ike->n_reqids, sizeof key, by_reqid),
+                     *end = ike->reqids + ike->n_reqids;
+    if (!x)
+        return NULL;
+    while (x > ike->reqids && x[-1].reqid == reqid)
+        x--;
+    const struct ike_reqid *first = x;
+    for (; x < end && x->reqid == reqid; x++) {
+        struct ike_ts s, d, common;
+        ike_line_ts(x->line, &s, &d);
+        if (!src || !dst || (ike_ts_intersect(src, &s, &common) && ike_ts_intersect(dst, &d, &common)))
+            return x;
+    }
+    return first;
+}
+
+/* Is one on its way, or there? Then the kernel's request is an old one. */
+static bool under_way(const struct ike *ike, const struct ike_reqid *x, const struct ike_ts *src,
+                      const struct ike_ts *dst)
+{
+    for (uint32_t i = 0; i < ike->heap_n; i++) {
+        const struct ike_sa *sa = ike->heap[i];
+        if (sa->entry != x->entry && sa->version == 2 && !sa->children)
+            continue;
+        for (const struct ike_task *t = sa->tasks; t; t = t->next)
+            if (t->kind == TASK_CHILD && t->line == x->line && !x->entry->per_host)
+                return true;
+        if (sa->current && sa->current->kind == TASK_CHILD && sa->current->line == x->line && !x->entry->per_host)
+            return true;
+    }
+    (void)src;
+    (void)dst;
+    return false;
+}
+
+bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike_ts *src, const struct ike_ts *dst)
+{
+    at(ike, now);
+    const struct ike_reqid *x = line_for(ike, reqid, src, dst);
+    if (!x || x->entry->responder_only || x->entry->n_peers == 0)
+        return false;
+    if (under_way(ike, x, src, dst))
+        return true;
+    struct ike_task t = {.kind = TASK_CHILD, .entry = x->entry, .line = x->line};
+    if (x->entry->per_host && src && dst) {
+        /* guide, set security-association level per-host: one SA for each pair of hosts */
+        t.narrow = true;
+        t.flow_src = *src;
+        t.flow_dst = *dst;
+    }
+    return ike_start(ike, x->entry, t);
+}
+
+static struct ike_child *child_of(struct ike *ike, uint32_t spi)
+{
+    for (uint32_t i = 0; i < ike->heap_n; i++) {
+        struct ike_child *c = ike_child_by_spi(ike->heap[i], spi, true);
+        if (!c)
+            c = ike_child_by_spi(ike->heap[i], spi, false);
+        if (c)
+            return c;
+    }
+    return NULL;
+}
+
+void ike_expire(struct ike *ike, uint64_t now, uint32_t spi, bool hard)
+{
+    at(ike, now);
+    struct ike_child *c = child_of(ike, spi);
+    if (!c)
+        return;
+    *(hard ? &c->expire_at : &c->rekey_at) = ike->now;
+    ike_timer_update(ike, c->sa);
+    ike_tick(ike, now);
+}
+
+void ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version)
+{
+    at(ike, now);
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
+            next = sa->hash_next;
+            if (sa->held_by || (version && sa->version != version) || (peer && !addr_eq(&sa->remote.addr, peer)))
+                continue;
+            if (sa->state < IKE_ESTABLISHED) {
+                ike_sa_free(ike, sa);
+                continue;
+            }
+            if (!ike_has_task(sa, TASK_DELETE_IKE, 0))
+                ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+            ike->version[sa->version]->next(ike, sa);
+        }
+}
+
+unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr *peer, const struct ike_entry *entry,
+                            uint32_t spi)
+{
+    unsigned n = 0;
+    at(ike, now);
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
+            next = sa->hash_next;
+            bool any = false;
+            for (struct ike_child *c = sa->children; c; c = c->next) {
+                if ((peer && !addr_eq(&sa->remote.addr, peer)) || (entry && c->entry != entry) ||
+                    (spi && c->spi_in != spi && c->spi_out != spi) || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
+                    continue;
+                ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+                any = true;
+                n++;
+            }
+            if (any)
+                ike->version[sa->version]->next(ike, sa);
+        }
+    return n;
+}
+
+void ike_each(struct ike *ike, void (*f)(void *ctx, const struct ike_sa *sa), void *ctx)
+{
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            f(ctx, sa);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The engine's front door.
+ *
+ *   struct ike *ike = ike_new(&policy, &host, now);
+ *   ike_input(ike, now, &local, &remote, datagram, length);    what a socket received
+ *   ike_acquire(ike, now, reqid, &flow);                       what the kernel asks for
+ *   ike_tick(ike, now);                                        not later than ike_deadline(ike)
+ *
+ * Datagrams are as on port 500: the non-ESP marker of port 4500 (RFC 3948 §2.2) is taken off and put on outside.
+ */
+#ifndef IOSCC_IKE_IKE_H
+#define IOSCC_IKE_IKE_H
+
+#include "backends/ike/engine/engine.h"
+
+/* `policy` must live as long as the engine. NULL: out of memory. */
+struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host, uint64_t now_ms);
+/* Forgets everything; says nothing to peers. SAs in the kernel are deleted through the host. */
+void ike_free(struct ike *ike);
+
+void ike_input(struct ike *ike, uint64_t now, const struct ike_end *local, const struct ike_end *remote,
+               const uint8_t *p, size_t n);
+/* When ike_tick() wants to be called, UINT64_MAX: never. */
+uint64_t ike_deadline(const struct ike *ike);
+void ike_tick(struct ike *ike, uint64_t now);
+
+/* Traffic waits for an SA: the line's request number and the packet (NULL: nothing is known of it). False if no entry
+ * has that number, or it may not initiate. */
+bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike_ts *src, const struct ike_ts *dst);
+/* A lifetime of the kernel's ran out: soft (rekey it) or hard (it is gone). */
+void ike_expire(struct ike *ike, uint64_t now, uint32_t spi, bool hard);
+/* Packets came in with an SPI that no SA has. */
+void ike_invalid_spi(struct ike *ike, uint64_t now, const struct ip_addr *local, const struct ip_addr *remote,
+                     uint32_t spi);
+/* Ends SAs with deletes to the peers: all of them, or those with one peer. */
+void ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version);
+/* Ends one child, or all of a peer or an entry (zero or NULL: any). Returns how many. */
+unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr *peer, const struct ike_entry *entry,
+                            uint32_t spi);
+/* Calls f for every IKE SA. */
+void ike_each(struct ike *ike, void (*f)(void *ctx, const struct ike_sa *sa), void *ctx);
+
+#endif

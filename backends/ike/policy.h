@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the IKE engine is configured with, as plain data: the door between the configuration and the engine. Built by
+ * from_ir.c, owned by its arena; the engine only reads it. `line` is the line of the configuration, for messages.
+ */
+#ifndef IOSCC_IKE_POLICY_H
+#define IOSCC_IKE_POLICY_H
+
+#include "compiler/algo/algo.h"
+#include "compiler/base/addr.h"
+
+struct ike_choice {
+    uint16_t alg;  /* enum algo_id */
+    uint16_t bits; /* key size of a cipher, else 0 */
+};
+#define IKE_CHOICES_MAX 12
+struct ike_choices {
+    struct ike_choice v[IKE_CHOICES_MAX];
+    uint8_t n;
+};
+
+/* `crypto ikev2 proposal`. */
+struct ike_proposal {
+    const char *name;
+    uint32_t line;
+    struct ike_choices encr, prf, integ, dh; /* in the order of preference */
+};
+/* `crypto ikev2 policy`: which proposals hold for a local address. */
+struct ike_v2_policy {
+    const char *name;
+    const struct ip_addr *locals;
+    unsigned n_locals; /* 0: any */
+    const struct ike_proposal *const *proposals;
+    unsigned n;
+};
+
+/* `crypto isakmp policy`. */
+struct ike_v1_policy {
+    unsigned number;
+    uint32_t line;
+    struct ike_choice encr;
+    uint16_t hash, dh, auth; /* enum algo_id */
+    uint32_t lifetime_s;
+};
+
+/* `crypto ipsec transform-set`. */
+struct ike_transform_set {
+    const char *name;
+    uint32_t line;
+    struct ike_choice ah, encr, integ; /* alg ALGO_NONE: not in the set */
+    bool transport, require, esn;
+};
+
+struct ike_bytes {
+    const uint8_t *p;
+    uint32_t n;
+};
+
+/* Who is meant: an address or network, or an identity. */
+struct ike_match {
+    bool any;
+    struct ip_addr addr; /* family FAMILY_NONE: by identity */
+    uint8_t plen;
+    uint8_t id_type; /* enum ike_id_type; 0: an identity of any textual type */
+    bool domain;     /* `value` is the end of a name */
+    struct ike_bytes value;
+};
+
+/* A pre-shared key. `local` is what we prove ourselves with, `remote` what the peer must know. */
+struct ike_psk {
+    struct ike_match who;
+    uint32_t line;
+    struct ike_bytes local, remote;
+};
+
+/* Our certificate with its key, and whom we trust. Paths are read by the daemon, not by the engine. */
+struct ike_credential {
+    const char *trustpoint;
+    struct ike_bytes certificate; /* DER */
+    const struct ike_bytes *chain;
+    unsigned n_chain;
+    void *key; /* EVP_PKEY */
+    const struct ike_bytes *roots;
+    unsigned n_roots;
+};
+
+enum ike_auth_bits { IKE_MAY_PSK = 1, IKE_MAY_RSA = 2, IKE_MAY_ECDSA = 4 };
+
+/* `crypto ikev2 profile` (version 2) or `crypto isakmp profile` (version 1). */
+struct ike_profile {
+    const char *name;
+    uint32_t line;
+    uint8_t version;
+    const struct ike_match *remote; /* match identity remote */
+    unsigned n_remote;
+    const struct ip_addr *locals;
+    unsigned n_locals;
+    uint8_t id_type; /* own identity; 0: the local address */
+    struct ike_bytes id;
+    uint8_t auth_local, auth_remote; /* enum ike_auth_bits; one bit resp. any of them */
+    const struct ike_psk *keys;
+    unsigned n_keys;
+    const struct ike_credential *credential;
+    uint32_t lifetime_s;
+    uint32_t dpd_s, dpd_retry_s; /* 0: none */
+    bool dpd_periodic;
+};
+
+/* What one pair of SAs is for: a line of the access list (one box of it). Inclusive ranges, host order ports. */
+struct ike_selector {
+    uint8_t family, proto; /* 0: any */
+    uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
+    struct ip_addr src_lo, src_hi, dst_lo, dst_hi;
+};
+struct ike_line {
+    uint32_t reqid, line;
+    bool one_of_many; /* the line has other boxes too: an SA must say which one it is for */
+    struct ike_selector sel;
+};
+
+struct ike_peer {
+    struct ip_addr addr; /* FAMILY_NONE: `host` is not resolved yet */
+    const char *host;
+    bool is_default;
+};
+
+/* A crypto map entry on an interface. */
+struct ike_entry {
+    const char *map;
+    uint32_t seq, line;
+    bool dynamic;         /* of a dynamic map: whoever proves who they are */
+    uint8_t version;      /* of what we initiate: 2 if it has an IKEv2 profile, else 1 */
+    struct ip_addr local; /* FAMILY_NONE: whichever the kernel takes */
+    struct ike_peer *peers;
+    unsigned n_peers;
+    const struct ike_transform_set *const *sets;
+    unsigned n_sets;
+    const struct ike_line *lines; /* none in a dynamic entry without a list: what the peer proposes */
+    unsigned n_lines;
+    uint16_t pfs;                     /* enum algo_id, ALGO_NONE: no PFS */
+    uint32_t lifetime_s, lifetime_kb; /* kilobytes; 0: not limited */
+    uint32_t idle_s;                  /* 0: never */
+    uint32_t replay_window;           /* packets; 0: replays are not looked for */
+    bool per_host, responder_only, reverse_route;
+    const struct ike_profile *profile; /* NULL: IKEv1 without a profile */
+    uint32_t dynamic_reqid;            /* for SAs of a dynamic entry */
+};
+
+struct ike_policy {
+    const struct ike_v2_policy *v2;
+    unsigned n_v2;
+    const struct ike_v1_policy *v1; /* by rising number */
+    unsigned n_v1;
+    const struct ike_profile *profiles; /* both versions, in the order of the text */
+    unsigned n_profiles;
+    const struct ike_psk *keys; /* `crypto isakmp key` and keyrings without a profile */
+    unsigned n_keys;
+    struct ike_entry *entries; /* static ones before dynamic ones, by sequence */
+    unsigned n_entries;
+    const struct ike_credential *credential; /* the first trustpoint, where a profile names none */
+    bool aggressive_disabled, v1_fragmentation, v2_fragmentation, invalid_spi_recovery;
+    bool v1_id_hostname, v1_id_dn; /* crypto isakmp identity */
+    const char *hostname;
+    uint32_t fragment_mtu; /* bytes of the IP packet */
+    uint32_t v1_keepalive_s, v1_keepalive_retry_s;
+    bool v1_keepalive_periodic;
+    uint32_t nat_keepalive_s;            /* 0: none */
+    uint32_t cookie_threshold;           /* half-open SAs from which on cookies are asked for; 0: a built-in number */
+    uint32_t max_in_negotiation, max_sa; /* 0: no limit */
+};
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * IKE_AUTH, RFC 7296 §1.2, §2.15:
+ *
+ *   HDR, SK {IDi, [CERT,] [CERTREQ,] [IDr,] AUTH, SAi2, TSi, TSr}  -->
+ *                                   <--  HDR, SK {IDr, [CERT,] AUTH, SAr2, TSi, TSr}
+ */
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+static struct ike_id own_id(const struct ike_sa *sa)
+{
+    const struct ike_profile *p = sa->profile;
+    if (p && p->id_type)
+        return (struct ike_id){p->id_type, (uint16_t)p->id.n, p->id.p};
+    bool v6 = sa->local.addr.family == FAMILY_V6;
+    return (struct ike_id){v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, v6 ? 16 : 4, sa->local.addr.b};
+}
+
+/* The octets that AUTH is over (§2.15), as three pieces; `mac` is room for the third. */
+static bool signed_octets(struct ike *ike, const struct ike_sa *sa, const struct v2_initial *x, bool initiators,
+                          const struct ike_id *id, uint8_t mac[static IKE_HASH_MAX], struct ike_iov out[static 3])
+{
+    const uint8_t head[4] = {id->type, 0, 0, 0};
+    out[0] = initiators ? (struct ike_iov){x->i_msg, x->i_len} : (struct ike_iov){x->r_msg, x->r_len};
+    out[1] = initiators ? (struct ike_iov){x->nr, x->nr_len} : (struct ike_iov){x->ni, x->ni_len};
+    out[2] = (struct ike_iov){mac, ike_hash_len(sa->suite.prf)};
+    return ike_prf(ike->crypto, sa->suite.prf, initiators ? sa->keys->pi : sa->keys->pr, ike_hash_len(sa->suite.prf),
+                   (struct ike_iov[]){{head, 4}, {id->p, id->n}}, 2, mac);
+}
+
+static bool psk_auth(struct ike *ike, const struct ike_sa *sa, const struct v2_initial *x, bool initiators,
+                     const struct ike_id *id, struct ike_bytes key, uint8_t out[static IKE_HASH_MAX])
+{
+    static const char pad[] = "Key Pad for IKEv2";
+    uint8_t padded[IKE_HASH_MAX], mac[IKE_HASH_MAX];
+    struct ike_iov v[3];
+    bool ok = signed_octets(ike, sa, x, initiators, id, mac, v) &&
+              ike_prf(ike->crypto, sa->suite.prf, key.p, key.n, &(struct ike_iov){pad, sizeof pad - 1}, 1, padded) &&
+              ike_prf(ike->crypto, sa->suite.prf, padded, ike_hash_len(sa->suite.prf), v, 3, out);
+    ike_wipe(padded, sizeof padded);
+    return ok;
+}
+
+/* IDi or IDr and AUTH of ours. */
+static bool write_auth(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, struct ike_chain *c,
+                       const struct ike_id *peer, const char **why)
+{
+    const struct ike_id id = own_id(sa);
+    uint8_t mac[IKE_HASH_MAX];
+    *why = "there is no pre-shared key for the peer";
+    ike2_id_write(c, sa->initiator ? PL2_IDI : PL2_IDR, &id);
+    if (!(sa->profile->auth_local & IKE_MAY_PSK)) {
+        *why = "the profile authenticates itself by certificate";
+        return false;
+    }
+    const struct ike_psk *k = ike_psk_find(sa->profile->keys, sa->profile->n_keys, &sa->remote.addr, peer);
+    if (!k || k->local.n == 0 || !psk_auth(ike, sa, x, sa->initiator, &id, k->local, mac))
+        return false;
+    size_t at = ike_pl_begin(c, PL2_AUTH);
+    wr_u32(c->w, (uint32_t)AUTH2_PSK << 24);
+    wr_bytes(c->w, mac, ike_hash_len(sa->suite.prf));
+    ike_pl_end(c, at);
+    return true;
+}
+
+/* NULL if the peer has proved that it is who it says. */
+static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v2_initial *x,
+                              const struct ike_message *m, const struct ike_id *id)
+{
+    const struct ike_payload *pl = ike_find(m, PL2_AUTH, 0);
+    struct rd r = rd_of(pl ? pl->p : NULL, pl ? pl->n : 0);
+    uint8_t method = rd_u8(&r), mac[IKE_HASH_MAX];
+    rd_bytes(&r, 3);
+    if (r.bad)
+        return "it sends no AUTH payload (EAP is not spoken)";
+    if (method != AUTH2_PSK)
+        return "it authenticates itself by certificate, which is not configured";
+    if (!(sa->profile->auth_remote & IKE_MAY_PSK))
+        return "it authenticates itself by pre-shared key, which the profile does not allow";
+    const struct ike_psk *k = ike_psk_find(sa->profile->keys, sa->profile->n_keys, &sa->remote.addr, id);
+    if (!k || k->remote.n == 0)
+        return "there is no pre-shared key for it in the profile's keyring";
+    if (!psk_auth(ike, sa, x, !sa->initiator, id, k->remote, mac))
+        return "its AUTH cannot be checked";
+    if (r.n != ike_hash_len(sa->suite.prf) || !ike_equal(r.p, mac, r.n))
+        return "its pre-shared key is another one than ours";
+    sa->psk_auth = true;
+    return NULL;
+}
+
+static void keep_id(struct ike_sa *sa, const struct ike_id *id)
+{
+    sa->peer_id = malloc(id->n + 1u);
+    if (!sa->peer_id)
+        return;
+    sa->peer_id[0] = id->type;
+    memcpy(sa->peer_id + 1, id->p, id->n);
+    sa->peer_id_len = (uint16_t)(id->n + 1);
+}
+
+static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id)
+{
+    bool here = p->n_locals == 0;
+    for (unsigned i = 0; i < p->n_locals; i++)
+        here |= addr_eq(&p->locals[i], &sa->local.addr);
+    for (unsigned i = 0; i < p->n_remote && here && p->version == 2; i++)
+        if (ike_match(&p->remote[i], &sa->remote.addr, id))
+            return true;
+    return false;
+}
+
+/* ---- established ---- */
+
+/* IKE SAs of the same identity are what a peer that restarted has forgotten (§2.4). */
+static void drop_others(struct ike *ike, const struct ike_sa *sa)
+{
+    for (uint32_t i = 0; i < ike->heap_n;) {
+        struct ike_sa *o = ike->heap[i];
+        if (o == sa || o->version != 2 || o->peer_id_len != sa->peer_id_len || o->state < IKE_ESTABLISHED ||
+            !addr_eq(&o->remote.addr, &sa->remote.addr) || !o->peer_id || !sa->peer_id ||
+            memcmp(o->peer_id, sa->peer_id, sa->peer_id_len) != 0) {
+            i++;
+            continue;
+        }
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL_CONTACT)");
+        ike_sa_free(ike, o);
+        i = 0;
+    }
+}
+
+static bool is_only_one(const struct ike *ike, const struct ike_sa *sa)
+{
+    for (uint32_t i = 0; i < ike->heap_n; i++)
+        if (ike->heap[i] != sa && ike->heap[i]->state >= IKE_ESTABLISHED &&
+            addr_eq(&ike->heap[i]->remote.addr, &sa->remote.addr))
+            return false;
+    return true;
+}
+
+void v2_established(struct ike *ike, struct ike_sa *sa)
+{
+    char suite[128], id[IKE_ID_TEXT_MAX] = "";
+    const struct ike_profile *p = sa->profile;
+    uint64_t life = 1000u * (uint64_t)(p && p->lifetime_s ? p->lifetime_s : 86400);
+    ike_state_set(ike, sa, IKE_ESTABLISHED);
+    sa->half_open_until = 0;
+    sa->up_at = sa->last_in = ike->now;
+    sa->rekey_at = ike->now + ike_jitter(ike, life / 10 * 9, 1);
+    sa->expire_at = ike->now + life;
+    sa->dpd_at = p && p->dpd_s ? ike->now + 1000u * (uint64_t)p->dpd_s : 0;
+    sa->keepalive_at =
+        sa->nat_local && ike->policy->nat_keepalive_s ? ike->now + 1000u * ike->policy->nat_keepalive_s : 0;
+    ike->stats.established++;
+    if (sa->peer_id)
+        ike_id_text(&(struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1}, id);
+    ike_log(ike, EV_IKE_UP, IKE_INFO, sa, NULL, "IKEv2 SA established with %s: %s%s", id,
+            ike_suite_text(&sa->suite, suite),
+            sa->nat_local && sa->nat_remote ? ", NAT at both ends"
+            : sa->nat_local                 ? ", behind NAT"
+            : sa->nat_remote                ? ", peer behind NAT"
+                                            : "");
+    ike_timer_update(ike, sa);
+}
+
+/* ---- initiator ---- */
+
+void v2_auth_start(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    struct v2_out o;
+    const char *why;
+    v2_begin(ike, &o);
+    sa->profile = sa->entry ? sa->entry->profile : NULL;
+    if (!sa->profile) {
+        v2_fail(ike, sa, "the crypto map entry has no IKEv2 profile");
+        return;
+    }
+    if (!write_auth(ike, sa, x, &o.c, NULL, &why)) {
+        v2_fail(ike, sa, "IKE_AUTH cannot be sent: %s (profile %s, line %u)", why, sa->profile->name,
+                sa->profile->line);
+        return;
+    }
+    if (is_only_one(ike, sa))
+        ike2_notify_write(&o.c, 0, NULL, 0, N2_INITIAL_CONTACT, NULL, 0);
+    struct ike_task *t = sa->tasks;
+    if (t && t->kind == TASK_CHILD) {
+        sa->tasks = t->next;
+        sa->current = t;
+        t->spi = ike_spi_new(ike);
+        v2_child_offer(ike, sa, &o, t, t->spi, false);
+    }
+    ike_state_set(ike, sa, IKE_AUTH_SENT);
+    if (!v2_request(ike, sa, X2_AUTH, &o))
+        v2_fail(ike, sa, "IKE_AUTH cannot be made");
+}
+
+static void log_refusal(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        struct ike_notify n;
+        if (m->v[i].type == PL2_NOTIFY && ike2_notify_read(&m->v[i], &n) && n.type < 16384)
+            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike2_notify_name(n.type),
+                    n.type == N2_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it"
+                    : n.type == N2_TS_UNACCEPTABLE  ? ": its access list has no such line"
+                    : n.type == N2_AUTHENTICATION_FAILED
+                        ? ": key, identity or profile do not agree; the reason stands in its own log"
+                        : "");
+    }
+}
+
+void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    struct ike_notify n;
+    const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
+    struct ike_id id;
+    if (!x || sa->state != IKE_AUTH_SENT)
+        return;
+    sa->next_out++;
+    ike_request_end(sa);
+    if (!idr || !ike_id_read(idr, &id) || ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &n)) {
+        log_refusal(ike, sa, m);
+        v2_give_up(ike, sa, "IKE_AUTH is refused");
+        return;
+    }
+    char text[IKE_ID_TEXT_MAX];
+    bool expected = sa->profile->n_remote == 0;
+    for (unsigned i = 0; i < sa->profile->n_remote; i++)
+        expected |= ike_match(&sa->profile->remote[i], &sa->remote.addr, &id);
+    const char *bad = expected ? check_auth(ike, sa, x, m, &id) : "the profile expects another identity";
+    if (bad) {
+        ike->stats.auth_failed++;
+        /* it has an SA now: tell it (§2.21.2) */
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s (profile %s, line %u)",
+                ike_id_text(&id, text), bad, sa->profile->name, sa->profile->line);
+        struct v2_out o;
+        v2_begin(ike, &o);
+        ike2_notify_write(&o.c, 0, NULL, 0, N2_AUTHENTICATION_FAILED, NULL, 0);
+        v2_request(ike, sa, X2_INFORMATIONAL, &o);
+        v2_give_up(ike, sa, bad);
+        return;
+    }
+    keep_id(sa, &id);
+    struct ike_task *t = sa->current;
+    sa->current = NULL;
+    struct v2_child_try try;
+    char why[256];
+    uint16_t error = t ? v2_child_answer(ike, sa, m, t, false, &try, why) : 0;
+    uint8_t ni[NONCE_MAX], nr[NONCE_MAX];
+    const struct ike_iov ni_v = {ni, x->ni_len}, nr_v = {nr, x->nr_len};
+    memcpy(ni, x->ni, x->ni_len);
+    memcpy(nr, x->nr, x->nr_len);
+    ike_exchange_end(sa);
+    v2_established(ike, sa);
+    if (t && error) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u line %u: no child SA: %s", t->entry->map,
+                t->entry->seq, t->line ? t->line->line : 0, why);
+    } else if (t) {
+        struct ike_child *c = v2_child_install(ike, sa, &try, ni_v, nr_v, (struct ike_iov){NULL, 0});
+        if (c)
+            v2_child_up(ike, c, false);
+        else /* the peer has SAs that we do not have */
+            ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+    }
+    free(t);
+    v2_next(ike, sa);
+}
+
+/* ---- responder ---- */
+
+static void refuse(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    ike->stats.auth_failed++;
+    v2_respond_notify(ike, sa, X2_AUTH, m->h.id, N2_AUTHENTICATION_FAILED, NULL, 0);
+    ike_sa_free(ike, sa);
+}
+
+void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    const struct ike_payload *idi = ike_find(m, PL2_IDI, 0);
+    struct ike_id id;
+    struct ike_notify n;
+    char text[IKE_ID_TEXT_MAX];
+    if (!x || sa->state != IKE_INIT_DONE)
+        return;
+    if (!idi || !ike_id_read(idi, &id)) {
+        refuse(ike, sa, m);
+        return;
+    }
+    for (unsigned i = 0; i < ike->policy->n_profiles && !sa->profile; i++)
+        if (profile_fits(&ike->policy->profiles[i], sa, &id))
+            sa->profile = &ike->policy->profiles[i];
+    const char *bad = sa->profile ? check_auth(ike, sa, x, m, &id) : "no IKEv2 profile matches it";
+    struct v2_out o;
+    v2_begin(ike, &o);
+    if (!bad)
+        write_auth(ike, sa, x, &o.c, &id, &bad) ? (bad = NULL) : bad;
+    if (bad) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s%s%s", ike_id_text(&id, text),
+                bad, sa->profile ? ", profile " : "", sa->profile ? sa->profile->name : "");
+        refuse(ike, sa, m);
+        return;
+    }
+    keep_id(sa, &id);
+    if (ike2_notify_find(m, N2_INITIAL_CONTACT, &n))
+        drop_others(ike, sa);
+    struct v2_child_try try;
+    char why[256];
+    bool wants_child = ike_find(m, PL2_SA, 0) != NULL;
+    uint16_t error = wants_child ? v2_child_accept(ike, sa, m, false, NULL, &try, why) : 0;
+    struct ike_child *c = NULL;
+    if (wants_child && !error) {
+        c = v2_child_install(ike, sa, &try, (struct ike_iov){x->ni, x->ni_len}, (struct ike_iov){x->nr, x->nr_len},
+                             (struct ike_iov){NULL, 0});
+        error = c ? 0 : N2_NO_PROPOSAL_CHOSEN;
+    }
+    if (error)
+        ike2_notify_write(&o.c, 0, NULL, 0, error, NULL, 0);
+    else if (wants_child)
+        v2_child_ts_write(&o, &try);
+    if (!v2_respond(ike, sa, X2_AUTH, m->h.id, &o)) {
+        ike_sa_free(ike, sa);
+        return;
+    }
+    ike_exchange_end(sa);
+    v2_established(ike, sa);
+    if (error)
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "no child SA (%s): %s", ike2_notify_name(error), why);
+    if (c)
+        v2_child_up(ike, c, false);
+}

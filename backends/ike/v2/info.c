@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* INFORMATIONAL, RFC 7296 §1.4: deletes, liveness; and what happens when time passes. */
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+static uint8_t protocol_of(const struct ike_child *c)
+{
+    return c->set->ah.alg != ALGO_NONE ? IKE_PROTO_AH : IKE_PROTO_ESP;
+}
+
+/* ---- requests of ours ---- */
+
+void v2_info_start(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_task *t = sa->current;
+    struct v2_out o;
+    v2_begin(ike, &o);
+    if (t->kind == TASK_DELETE_IKE) {
+        ike2_delete_write(&o.c, IKE_PROTO_IKE, NULL, 0);
+        ike_state_set(ike, sa, sa->state == IKE_REPLACED ? IKE_REPLACED : IKE_DELETING);
+    } else if (t->kind == TASK_DELETE_CHILD) {
+        struct ike_child *c = ike_child_by_spi(sa, t->spi, true);
+        ike2_delete_write(&o.c, protocol_of(c), &c->spi_in, 1);
+        c->state = CHILD_DELETING;
+    }
+    if (!v2_request(ike, sa, X2_INFORMATIONAL, &o))
+        ike_exchange_end(sa);
+}
+
+void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_task *t = sa->current;
+    (void)m;
+    if (!t)
+        return;
+    sa->next_out++;
+    if (t->kind == TASK_DELETE_IKE) {
+        if (sa->state != IKE_REPLACED)
+            ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "IKE SA deleted");
+        ike_sa_free(ike, sa);
+        return;
+    }
+    struct ike_child *c = t->kind == TASK_DELETE_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
+    ike_exchange_end(sa);
+    if (c)
+        ike_child_free(ike, c, true);
+    v2_next(ike, sa);
+}
+
+/* ---- requests of the peer's ---- */
+
+/* Our ends of what the peer deletes, for the answer. */
+static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, uint32_t *ours,
+                                unsigned max)
+{
+    struct rd r = rd_of(d->spis, 4u * d->n);
+    unsigned n = 0;
+    for (unsigned i = 0; i < d->n; i++) {
+        struct ike_child *c = ike_child_by_spi(sa, rd_u32(&r), false);
+        if (!c)
+            continue;
+        bool by_us = c->state == CHILD_DELETING && sa->current && sa->current->kind == TASK_DELETE_CHILD &&
+                     sa->current->spi == c->spi_in;
+        if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
+            ours[n++] = c->spi_in;
+        bool replaced = c->state == CHILD_REPLACED || c->state == CHILD_DELETING;
+        if (!replaced)
+            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
+                    c->entry->map, c->entry->seq, c->line);
+        ike_child_free(ike, c, true);
+    }
+    return n;
+}
+
+void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_out o;
+    struct ike_notify no;
+    bool gone = ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &no);
+    if (gone)
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer refuses our identity or key");
+    v2_begin(ike, &o);
+    for (unsigned i = 0; i < m->n; i++) {
+        struct ike_delete d;
+        uint32_t ours[64];
+        if (m->v[i].type != PL2_DELETE || !ike2_delete_read(&m->v[i], &d))
+            continue;
+        if (d.protocol == IKE_PROTO_IKE) {
+            gone = true;
+            continue;
+        }
+        unsigned n = delete_children(ike, sa, &d, ours, 64);
+        if (n)
+            ike2_delete_write(&o.c, d.protocol, ours, n);
+    }
+    v2_respond(ike, sa, X2_INFORMATIONAL, m->h.id, &o);
+    if (!gone) {
+        ike_timer_update(ike, sa);
+        v2_next(ike, sa);
+        return;
+    }
+    if (sa->state != IKE_REPLACED)
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the IKE SA");
+    /* the peer won a collision that we have not heard the end of: what it made takes over */
+    if (sa->peers_sa && sa->current && sa->current->kind == TASK_REKEY_IKE) {
+        while (sa->children)
+            ike_child_move(sa->children, sa->peers_sa);
+        ike_timer_update(ike, sa->peers_sa);
+    }
+    ike_sa_free(ike, sa);
+}
+
+/* ---- what is next ---- */
+
+static bool still_needed(struct ike_sa *sa, const struct ike_task *t)
+{
+    const struct ike_child *c = t->spi ? ike_child_by_spi(sa, t->spi, true) : NULL;
+    switch ((enum ike_task_kind)t->kind) {
+    case TASK_REKEY_CHILD:
+        return c && c->state == CHILD_UP && sa->state == IKE_ESTABLISHED;
+    case TASK_DELETE_CHILD:
+        return c != NULL;
+    case TASK_REKEY_IKE:
+    case TASK_CHILD:
+        return sa->state == IKE_ESTABLISHED;
+    default:
+        return true;
+    }
+}
+
+void v2_next(struct ike *ike, struct ike_sa *sa)
+{
+    sa->resume_at = 0;
+    while (!sa->busy && !sa->request && !sa->current && !sa->exchange &&
+           (sa->state == IKE_ESTABLISHED || sa->state == IKE_REPLACED || sa->state == IKE_DELETING)) {
+        struct ike_task **p = &sa->tasks;
+        uint64_t soonest = 0;
+        while (*p && (*p)->not_before > ike->now) {
+            if (!soonest || (*p)->not_before < soonest)
+                soonest = (*p)->not_before;
+            p = &(*p)->next;
+        }
+        struct ike_task *t = *p;
+        if (!t) {
+            sa->resume_at = soonest;
+            break;
+        }
+        *p = t->next;
+        if (!still_needed(sa, t)) {
+            free(t);
+            continue;
+        }
+        sa->current = t;
+        if (t->kind == TASK_CHILD || t->kind == TASK_REKEY_CHILD || t->kind == TASK_REKEY_IKE)
+            v2_create_start(ike, sa);
+        else
+            v2_info_start(ike, sa);
+    }
+    ike_timer_update(ike, sa);
+}
+
+void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    const struct ike_entry *e = sa->entry;
+    bool ours = sa->initiator && e && sa->state < IKE_ESTABLISHED;
+    struct ike_task *t = sa->current ? sa->current : sa->tasks;
+    struct ike_task task = t ? *t : (struct ike_task){.kind = TASK_NONE};
+    unsigned at = sa->peer_at;
+    (void)why;
+    ike_sa_free(ike, sa);
+    if (!ours || e->n_peers < 2)
+        return;
+    unsigned next = (at + 1) % e->n_peers;
+    ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)next;
+    task.spi = 0;
+    if (++task.tries < e->n_peers && task.kind == TASK_CHILD && !ike->ending) {
+        ike_log(ike, EV_MESSAGE, IKE_NOTICE, NULL, NULL, "map %s entry %u: the next peer is tried", e->map, e->seq);
+        ike_start(ike, e, task);
+    }
+}
+
+/* A request that nobody answers. */
+static void dead_peer(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_entry *e = sa->entry;
+    if (sa->state < IKE_ESTABLISHED) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
+                sa->state == IKE_INIT_SENT ? "IKE_SA_INIT" : "IKE_AUTH");
+        v2_give_up(ike, sa, "no answer");
+        return;
+    }
+    if (sa->state == IKE_ESTABLISHED)
+        ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
+    if (e && e->n_peers > 1)
+        ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
+    ike_sa_free(ike, sa);
+}
+
+static bool retransmit(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->retransmit_at || sa->retransmit_at > ike->now || !sa->request)
+        return true;
+    if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
+        dead_peer(ike, sa);
+        return false;
+    }
+    ike->stats.retransmits++;
+    sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+    v2_resend(ike, sa, sa->request, sa->request_len);
+    return true;
+}
+
+static void children_tick(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_child *c = sa->children, *next; c; c = next) {
+        next = c->next;
+        if (c->expire_at && c->expire_at <= ike->now) {
+            c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
+            if (c->state == CHILD_REPLACED) {
+                ike_child_free(ike, c, true);
+                continue;
+            }
+            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the child SA's lifetime is over",
+                    c->entry->map, c->entry->seq, c->line);
+            c->rekey_at = 0;
+            c->state = CHILD_DELETING;
+            if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
+                ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+        } else if (c->rekey_at && c->rekey_at <= ike->now) {
+            c->rekey_at = 0;
+            if (c->state == CHILD_UP && !c->entry->responder_only && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
+                ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
+        }
+    }
+}
+
+static void liveness(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_profile *p = sa->profile;
+    if (!sa->dpd_at || sa->dpd_at > ike->now || !p)
+        return;
+    uint64_t quiet = ike->now - sa->last_in, period = 1000u * (uint64_t)p->dpd_s;
+    if (ike->host.idle_ms) {
+        uint64_t idle = ike->host.idle_ms(ike->host.ctx, sa);
+        quiet = idle < quiet ? idle : quiet;
+    }
+    if (quiet >= period && !sa->request && !ike_has_task(sa, TASK_DPD, 0))
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
+    sa->dpd_at = ike->now + (quiet >= period ? period : period - quiet);
+}
+
+void v2_tick(struct ike *ike, struct ike_sa *sa)
+{
+    if (!retransmit(ike, sa))
+        return;
+    if (sa->half_open_until && sa->half_open_until <= ike->now && !sa->initiator) {
+        ike_log(ike, EV_MESSAGE, IKE_DEBUG, sa, NULL, "a half-open IKE SA is forgotten");
+        ike_sa_free(ike, sa);
+        return;
+    }
+    if (sa->half_open_until && sa->half_open_until <= ike->now)
+        sa->half_open_until = 0; /* an initiator's retransmissions end it */
+    if (sa->expire_at && sa->expire_at <= ike->now) {
+        sa->expire_at = ike->now + 120000;
+        if (sa->state == IKE_REPLACED && !sa->request) {
+            ike_sa_free(ike, sa);
+            return;
+        }
+        if (sa->state == IKE_ESTABLISHED && !ike_has_task(sa, TASK_DELETE_IKE, 0)) {
+            ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the IKE SA's lifetime is over");
+            ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+        }
+    }
+    if (sa->rekey_at && sa->rekey_at <= ike->now) {
+        sa->rekey_at = 0;
+        if (sa->state == IKE_ESTABLISHED && !ike_has_task(sa, TASK_REKEY_IKE, 0))
+            ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_IKE});
+    }
+    if (sa->keepalive_at && sa->keepalive_at <= ike->now) { /* RFC 3948 §2.3 */
+        static const uint8_t alive = 0xff;
+        ike_send_raw(ike, sa, &alive, 1);
+        sa->keepalive_at = ike->now + 1000u * (uint64_t)ike->policy->nat_keepalive_s;
+    }
+    children_tick(ike, sa);
+    liveness(ike, sa);
+    v2_next(ike, sa);
+}

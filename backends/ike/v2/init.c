@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * IKE_SA_INIT, RFC 7296 §1.2:
+ *
+ *   HDR, SAi1, KEi, Ni  -->
+ *                       <--  HDR, SAr1, KEr, Nr, [CERTREQ]
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+static void initial_free(void *p)
+{
+    struct v2_initial *x = p;
+    ike_dh_free(x->dh);
+    free(x->i_msg);
+    free(x->r_msg);
+    free(x->auth_copy);
+    ike_wipe(x, sizeof *x);
+    free(x);
+}
+
+static struct v2_initial *initial_of(struct ike_sa *sa)
+{
+    if (!sa->exchange) {
+        sa->exchange = calloc(1, sizeof(struct v2_initial));
+        sa->exchange_free = initial_free;
+    }
+    return sa->exchange;
+}
+
+static bool keep_message(uint8_t **to, size_t *len, const uint8_t *p, size_t n)
+{
+    free(*to);
+    *to = malloc(n);
+    *len = n;
+    if (*to)
+        memcpy(*to, p, n);
+    return *to != NULL;
+}
+
+static void nat_payloads(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+{
+    uint8_t h[IKE_HASH_MAX];
+    if (ike_nat_hash(ike, ALGO_INTEG_SHA1, sa->spi_i, sa->spi_r, &sa->local, h))
+        ike2_notify_write(c, 0, NULL, 0, N2_NAT_DETECTION_SOURCE_IP, h, 20);
+    if (ike_nat_hash(ike, ALGO_INTEG_SHA1, sa->spi_i, sa->spi_r, &sa->remote, h))
+        ike2_notify_write(c, 0, NULL, 0, N2_NAT_DETECTION_DESTINATION_IP, h, 20);
+}
+
+/* Which ends are translated (§2.23). */
+static void nat_look(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    uint8_t src[IKE_HASH_MAX], dst[IKE_HASH_MAX];
+    bool any_src = false, src_fits = false, any_dst = false, dst_fits = false;
+    if (!ike_nat_hash(ike, ALGO_INTEG_SHA1, m->h.spi_i, m->h.spi_r, &sa->remote, src) ||
+        !ike_nat_hash(ike, ALGO_INTEG_SHA1, m->h.spi_i, m->h.spi_r, &sa->local, dst))
+        return;
+    for (unsigned i = 0; i < m->n; i++) {
+        struct ike_notify n;
+        if (m->v[i].type != PL2_NOTIFY || !ike2_notify_read(&m->v[i], &n) || n.n != 20)
+            continue;
+        if (n.type == N2_NAT_DETECTION_SOURCE_IP) {
+            any_src = true;
+            src_fits |= ike_equal(n.data, src, 20);
+        } else if (n.type == N2_NAT_DETECTION_DESTINATION_IP) {
+            any_dst = true;
+            dst_fits |= ike_equal(n.data, dst, 20);
+        }
+    }
+    sa->nat_remote = any_src && !src_fits;
+    sa->nat_local = any_dst && !dst_fits;
+}
+
+static void look_at_notifies(struct ike_sa *sa, const struct ike_message *m, struct v2_initial *x)
+{
+    struct ike_notify n;
+    sa->peer_fragments |= ike2_notify_find(m, N2_IKEV2_FRAGMENTATION_SUPPORTED, &n);
+    x->peer_hashes |= ike2_notify_find(m, N2_SIGNATURE_HASH_ALGORITHMS, &n);
+    sa->childless |= ike2_notify_find(m, N2_CHILDLESS_IKEV2_SUPPORTED, &n);
+}
+
+/* What both sides say of themselves. Hash algorithms: SHA2-256, 384, 512 (RFC 7427 §4). */
+static void own_notifies(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+{
+    static const uint8_t hashes[] = {0, 2, 0, 3, 0, 4};
+    nat_payloads(ike, sa, c);
+    if (ike->policy->v2_fragmentation)
+        ike2_notify_write(c, 0, NULL, 0, N2_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
+    ike2_notify_write(c, 0, NULL, 0, N2_SIGNATURE_HASH_ALGORITHMS, hashes, sizeof hashes);
+}
+
+void v2_fail(struct ike *ike, struct ike_sa *sa, const char *fmt, ...)
+{
+    char why[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
+    v2_give_up(ike, sa, why);
+}
+
+/* ---- initiator ---- */
+
+static void send_init(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, const uint8_t *public_value)
+{
+    struct wr w = wr_to(ike->out, sizeof ike->out);
+    struct ike_chain c = {&w, 16};
+    struct ike_header h = {sa->spi_i, 0, 0, 0x20, X2_SA_INIT, IKE2_INITIATOR, 0, 0};
+    const struct ike_v2_policy *p = v2_policy_for(ike, &sa->local.addr);
+    ike_header_write(&w, &h);
+    if (sa->cookie_len)
+        ike2_notify_write(&c, 0, NULL, 0, N2_COOKIE, sa->cookie, sa->cookie_len);
+    size_t at = ike_pl_begin(&c, PL2_SA);
+    v2_ike_proposals(&w, p, 0, 0);
+    ike_pl_end(&c, at);
+    ike2_ke_write(&c, algo_get((enum algo_id)x->group)->ikev2, public_value, ike_dh_len((enum algo_id)x->group));
+    ike_pl_bytes(&c, PL2_NONCE, x->ni, x->ni_len);
+    own_notifies(ike, sa, &c);
+    ike_header_finish(&w, 0);
+    if (w.bad || !keep_message(&x->i_msg, &x->i_len, w.p, w.n) || !v2_keep(&sa->request, &sa->request_len, w.p, w.n)) {
+        v2_fail(ike, sa, "IKE_SA_INIT cannot be made: too many proposals, or out of memory");
+        return;
+    }
+    sa->request_tries = 0;
+    sa->retransmit_at = ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2);
+    ike_state_set(ike, sa, IKE_INIT_SENT);
+    ike_timer_update(ike, sa);
+    v2_resend(ike, sa, sa->request, sa->request_len);
+}
+
+static void key_made(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v2_initial *x = sa->exchange;
+    if (!j->ok) {
+        v2_fail(ike, sa, "no Diffie-Hellman key of group %s can be made", algo_get(j->group)->name);
+        return;
+    }
+    x->dh = j->dh;
+    j->dh = NULL;
+    send_init(ike, sa, x, j->public_value);
+}
+
+void v2_start(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = initial_of(sa);
+    const struct ike_v2_policy *p = v2_policy_for(ike, &sa->local.addr);
+    if (!x || !p || p->n == 0 || p->proposals[0]->dh.n == 0) {
+        v2_fail(ike, sa, "no IKEv2 policy holds for this address");
+        return;
+    }
+    ike->stats.negotiations++;
+    x->ni_len = NONCE_LEN;
+    ike->host.random(ike->host.ctx, x->ni, x->ni_len);
+    x->group = p->proposals[0]->dh.v[0].alg;
+    sa->half_open_until = 0;
+    ike_job_start(ike, sa, (enum algo_id)x->group, NULL, NULL, 0, key_made);
+}
+
+static bool offered_group(const struct ike_v2_policy *p, enum algo_id g)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        for (unsigned k = 0; k < p->proposals[i]->dh.n; k++)
+            if (p->proposals[i]->dh.v[k].alg == g)
+                return true;
+    return false;
+}
+
+/* Answers that mean: once more, differently. They are not authenticated, so they are followed a few times only, and
+ * only to a group that we offered (downgrade, §2.6, §1.2). True if the message has been dealt with. */
+static bool once_more(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, const struct ike_message *m)
+{
+    struct ike_notify n;
+    if (ike2_notify_find(m, N2_COOKIE, &n) && !ike_find(m, PL2_SA, 0)) {
+        if (n.n == 0 || n.n > sizeof sa->cookie || ++x->tries > 4)
+            return true;
+        memcpy(sa->cookie, n.data, n.n);
+        sa->cookie_len = (unsigned)n.n;
+        uint8_t own[IKE_DH_MAX];
+        if (x->dh && ike_dh_public(x->dh, own))
+            send_init(ike, sa, x, own);
+        return true;
+    }
+    if (ike2_notify_find(m, N2_INVALID_KE_PAYLOAD, &n)) {
+        enum algo_id g = n.n == 2 ? v2_group((uint16_t)(n.data[0] << 8 | n.data[1])) : ALGO_NONE;
+        if (g == ALGO_NONE || g == (enum algo_id)x->group || ++x->tries > 4 ||
+            !offered_group(v2_policy_for(ike, &sa->local.addr), g))
+            return true;
+        ike_request_end(sa);
+        ike_dh_free(x->dh);
+        x->dh = NULL;
+        x->group = (uint16_t)g;
+        ike_job_start(ike, sa, g, NULL, NULL, 0, key_made);
+        return true;
+    }
+    return false;
+}
+
+static bool make_keys(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, const uint8_t *shared)
+{
+    sa->keys = calloc(1, sizeof *sa->keys);
+    return sa->keys && ike2_keys(ike->crypto, &sa->suite, shared, ike_dh_shared_len(sa->suite.dh),
+                                 (struct ike_iov){x->ni, x->ni_len}, (struct ike_iov){x->nr, x->nr_len}, sa->spi_i,
+                                 sa->spi_r, NULL, ALGO_NONE, sa->keys);
+}
+
+static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v2_initial *x = sa->exchange;
+    if (!j->ok || !make_keys(ike, sa, x, j->shared)) {
+        v2_fail(ike, sa, "the peer's Diffie-Hellman value is refused (RFC 6989)");
+        return;
+    }
+    if (sa->nat_local || sa->nat_remote) { /* §2.23: from now on by port 4500 */
+        sa->floated = true;
+        sa->local.port = sa->remote.port = IKE_PORT_NATT;
+    }
+    v2_auth_start(ike, sa);
+}
+
+void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    struct ike_notify no;
+    if (sa->state != IKE_INIT_SENT || !x || sa->busy || !x->dh || once_more(ike, sa, x, m))
+        return;
+    if (ike2_notify_find(m, N2_NO_PROPOSAL_CHOSEN, &no)) {
+        /* anyone could have sent it: it ends nothing before the retransmissions do, but it is worth saying */
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "the peer answers NO_PROPOSAL_CHOSEN: it has none of our IKEv2 proposals");
+        return;
+    }
+    const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *ke = ike_find(m, PL2_KE, 0),
+                             *nonce = ike_find(m, PL2_NONCE, 0);
+    uint16_t group;
+    const uint8_t *value;
+    size_t value_len;
+    if (!sap || !ke || !nonce || !m->h.spi_r || nonce->n < 16 || nonce->n > NONCE_MAX ||
+        !ike2_ke_read(ke, &group, &value, &value_len))
+        return;
+    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 0, &x->choice);
+    if (!x->choice.found || x->choice.suite.dh != (enum algo_id)x->group ||
+        group != algo_get((enum algo_id)x->group)->ikev2) {
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", x->choice.why);
+        return;
+    }
+    ike_request_end(sa);
+    if (!keep_message(&x->r_msg, &x->r_len, p, n))
+        return;
+    ike_peer_spi_known(ike, sa, m->h.spi_r);
+    sa->suite = x->choice.suite;
+    sa->proposal = x->choice.ours;
+    memcpy(x->nr, nonce->p, nonce->n);
+    x->nr_len = nonce->n;
+    nat_look(ike, sa, m);
+    look_at_notifies(sa, m, x);
+    sa->next_out = 1;
+    sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
+    ike_timer_update(ike, sa);
+    struct ike_dh *dh = x->dh;
+    x->dh = NULL;
+    ike_job_start(ike, sa, (enum algo_id)x->group, dh, value, value_len, initiator_has_secret);
+}
+
+/* ---- responder ---- */
+
+/* An answer outside any SA, which nothing is kept for. */
+static void refuse(struct ike *ike, const struct ike_end *local, const struct ike_end *remote,
+                   const struct ike_header *q, uint16_t type, const void *data, size_t n)
+{
+    uint8_t b[256];
+    struct wr w = wr_to(b, sizeof b);
+    struct ike_chain c = {&w, 16};
+    struct ike_header h = {q->spi_i, 0, 0, 0x20, X2_SA_INIT, IKE2_RESPONSE, q->id, 0};
+    ike_header_write(&w, &h);
+    ike2_notify_write(&c, 0, NULL, 0, type, data, n);
+    ike_header_finish(&w, 0);
+    if (w.bad)
+        return;
+    ike->stats.datagrams_out++;
+    ike->host.send(ike->host.ctx, local, remote, b, w.n);
+}
+
+static void responder_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v2_initial *x = sa->exchange;
+    if (!j->ok) {
+        v2_fail(ike, sa, "the peer's Diffie-Hellman value is refused (RFC 6989)");
+        return;
+    }
+    struct wr w = wr_to(ike->out, sizeof ike->out);
+    struct ike_chain c = {&w, 16};
+    struct ike_header h = {sa->spi_i, sa->spi_r, 0, 0x20, X2_SA_INIT, IKE2_RESPONSE, 0, 0};
+    ike_header_write(&w, &h);
+    size_t at = ike_pl_begin(&c, PL2_SA);
+    ike2_proposal_write(&w, &x->choice.chosen, true);
+    ike_pl_end(&c, at);
+    ike2_ke_write(&c, algo_get(sa->suite.dh)->ikev2, j->public_value, ike_dh_len(sa->suite.dh));
+    ike_pl_bytes(&c, PL2_NONCE, x->nr, x->nr_len);
+    own_notifies(ike, sa, &c);
+    ike2_notify_write(&c, 0, NULL, 0, N2_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
+    ike_header_finish(&w, 0);
+    if (w.bad || !make_keys(ike, sa, x, j->shared) || !keep_message(&x->r_msg, &x->r_len, w.p, w.n) ||
+        !v2_keep(&sa->response, &sa->response_len, w.p, w.n)) {
+        v2_fail(ike, sa, "IKE_SA_INIT cannot be answered: out of memory");
+        return;
+    }
+    sa->response_id = 0;
+    sa->next_in = 1;
+    v2_resend(ike, sa, sa->response, sa->response_len);
+}
+
+static unsigned cookie_threshold(const struct ike *ike)
+{
+    return ike->policy->cookie_threshold ? ike->policy->cookie_threshold : 100;
+}
+
+void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                     size_t n, const struct ike_message *m)
+{
+    const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *ke = ike_find(m, PL2_KE, 0),
+                             *nonce = ike_find(m, PL2_NONCE, 0);
+    uint16_t group;
+    const uint8_t *value;
+    size_t value_len;
+    struct ike_notify no;
+    if (!m->h.spi_i || m->h.id != 0 || ike2_check(m) || nonce->n < 16 || nonce->n > NONCE_MAX ||
+        !ike2_ke_read(ke, &group, &value, &value_len)) {
+        ike->stats.malformed++;
+        return;
+    }
+    struct ike_sa *sa = ike_by_peer(ike, m->h.spi_i, &remote->addr);
+    if (sa && !sa->initiator) { /* sent again: the same answer (§2.1) */
+        struct v2_initial *x = sa->exchange;
+        if (sa->state == IKE_INIT_DONE && x && x->i_len == n && memcmp(x->i_msg, p, n) == 0 && sa->response)
+            v2_resend(ike, sa, sa->response, sa->response_len);
+        return;
+    }
+    const struct ike_iov nonce_v = {nonce->p, nonce->n};
+    unsigned limit = ike->policy->max_in_negotiation ? ike->policy->max_in_negotiation : 1000;
+    if (ike->n_half_open >= cookie_threshold(ike)) {
+        uint8_t cookie[64];
+        bool good = ike2_notify_find(m, N2_COOKIE, &no) &&
+                    ike_cookie_good(ike, m->h.spi_i, &remote->addr, nonce_v, no.data, no.n);
+        if (!good) {
+            size_t len = ike_cookie_make(ike, m->h.spi_i, &remote->addr, nonce_v, cookie);
+            ike->stats.cookies_sent++;
+            refuse(ike, local, remote, &m->h, N2_COOKIE, cookie, len);
+            return;
+        }
+    }
+    if (ike->n_half_open >= limit || (ike->policy->max_sa && ike->n_sa >= ike->policy->max_sa)) {
+        ike->stats.dropped++;
+        return;
+    }
+    struct v2_choice choice;
+    v2_choose_ike(v2_policy_for(ike, &local->addr), sap, 0, &choice);
+    if (!choice.found) {
+        char t[ADDR_TEXT_MAX];
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: IKE_SA_INIT refused: %s",
+                addr_text(&remote->addr, t), choice.why);
+        refuse(ike, local, remote, &m->h, N2_NO_PROPOSAL_CHOSEN, NULL, 0);
+        return;
+    }
+    if (group != algo_get(choice.suite.dh)->ikev2) {
+        const uint8_t want[2] = {0, (uint8_t)algo_get(choice.suite.dh)->ikev2};
+        refuse(ike, local, remote, &m->h, N2_INVALID_KE_PAYLOAD, want, 2);
+        return;
+    }
+    sa = ike_sa_new(ike, 2, false, local, remote);
+    struct v2_initial *x = sa ? initial_of(sa) : NULL;
+    if (!x || !keep_message(&x->i_msg, &x->i_len, p, n)) {
+        if (sa)
+            ike_sa_free(ike, sa);
+        return;
+    }
+    ike->stats.negotiations++;
+    ike_peer_spi_known(ike, sa, m->h.spi_i);
+    ike_state_set(ike, sa, IKE_INIT_DONE);
+    sa->suite = choice.suite;
+    sa->proposal = choice.ours;
+    sa->floated = local->port == IKE_PORT_NATT;
+    x->choice = choice;
+    memcpy(x->ni, nonce->p, nonce->n);
+    x->ni_len = nonce->n;
+    x->nr_len = NONCE_LEN;
+    ike->host.random(ike->host.ctx, x->nr, x->nr_len);
+    nat_look(ike, sa, m);
+    look_at_notifies(sa, m, x);
+    sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
+    ike_timer_update(ike, sa);
+    ike_job_start(ike, sa, sa->suite.dh, NULL, value, value_len, responder_has_secret);
+}

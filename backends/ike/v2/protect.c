@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Encrypted payloads (RFC 7296 §3.14, RFC 5282) and fragments (RFC 7383). */
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+void v2_begin(struct ike *ike, struct v2_out *o)
+{
+    o->w = wr_to(ike->inner, sizeof ike->inner);
+    o->c = (struct ike_chain){&o->w, 0};
+    wr_u8(&o->w, PL_NONE);
+}
+
+/* Fragments being put together, hung on the SA's exchange. */
+#define FRAGMENTS_MAX 64
+
+struct keys {
+    const uint8_t *e, *a;
+};
+static struct keys keys_of(const struct ike_sa *sa, bool sending)
+{
+    bool i = sa->initiator == sending; /* the initiator sends with SK_ei, SK_ai */
+    return i ? (struct keys){sa->keys->ei, sa->keys->ai} : (struct keys){sa->keys->er, sa->keys->ar};
+}
+
+/*
+ * One datagram: header, [SK or SKF header], IV, ciphertext, ICV.
+ * `next` is the type of the first payload inside; frag 0: not fragmented.
+ */
+static bool seal(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_header *h, uint8_t next,
+                 const uint8_t *in, size_t n, unsigned frag, unsigned total)
+{
+    const struct algo *a = algo_get(sa->suite.encr);
+    size_t block = a->is_aead ? 4 : a->block / 8u, iv_len = ike_iv_len(sa->suite.encr);
+    size_t icv = ike_icv_len(sa->suite.encr, sa->suite.integ), at = w->n, pad = block - 1 - n % block;
+    struct keys k = keys_of(sa, true);
+    h->next = frag ? PL2_SKF : PL2_SK;
+    ike_header_write(w, h);
+    size_t sk = w->n;
+    wr_u8(w, next);
+    wr_u8(w, 0);
+    wr_u16(w, 0);
+    if (frag) {
+        wr_u16(w, frag);
+        wr_u16(w, total);
+    }
+    size_t aad = w->n - at, iv_at = w->n;
+    wr_zero(w, iv_len);
+    size_t text = w->n;
+    wr_bytes(w, in, n);
+    wr_zero(w, pad);
+    wr_u8(w, (unsigned)pad);
+    size_t len = w->n - text;
+    wr_zero(w, icv);
+    wr_patch16(w, sk + 2, w->n - sk);
+    ike_header_finish(w, at);
+    if (w->bad)
+        return false;
+    ike->host.random(ike->host.ctx, w->p + iv_at, iv_len);
+    if (a->is_aead) /* §2.1 of RFC 5282: header and everything up to the IV is authenticated */
+        return ike_gcm(ike->crypto, sa->suite.encr_bits, k.e, w->p + iv_at, w->p + at, aad, w->p + text, len,
+                       w->p + text, w->p + text + len, true);
+    uint8_t mac[IKE_HASH_MAX];
+    if (!ike_cbc(ike->crypto, sa->suite.encr, sa->suite.encr_bits, k.e, w->p + iv_at, w->p + text, len, w->p + text,
+                 true) ||
+        !ike_prf(ike->crypto, sa->suite.integ, k.a, ike_hash_len(sa->suite.integ),
+                 &(struct ike_iov){w->p + at, text + len - at}, 1, mac))
+        return false;
+    memcpy(w->p + text + len, mac, icv);
+    return true;
+}
+
+/* Kept messages: each with its length before it, so that fragments are sent again one by one. */
+bool v2_keep(uint8_t **kept, uint32_t *kept_len, const uint8_t *p, size_t n)
+{
+    uint8_t *b = malloc(n + 2);
+    free(*kept);
+    *kept = b;
+    *kept_len = 0;
+    if (!b || n > 0xffff)
+        return false;
+    b[0] = (uint8_t)(n >> 8);
+    b[1] = (uint8_t)n;
+    memcpy(b + 2, p, n);
+    *kept_len = (uint32_t)n + 2;
+    return true;
+}
+
+void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n)
+{
+    struct rd r = rd_of(kept, n);
+    while (r.n) {
+        uint16_t len = rd_u16(&r);
+        const uint8_t *p = rd_bytes(&r, len);
+        if (!p)
+            return;
+        ike_send_raw(ike, sa, p, len);
+    }
+}
+
+static size_t chunk_of(const struct ike *ike, const struct ike_sa *sa)
+{
+    size_t mtu = ike->policy->fragment_mtu             ? ike->policy->fragment_mtu
+                 : sa->remote.addr.family == FAMILY_V6 ? 1280
+                                                       : 576;
+    /* IP, UDP, marker, header, SKF header, IV, padding, ICV */
+    size_t overhead = (sa->remote.addr.family == FAMILY_V6 ? 40u : 20u) + 8 + 4 + IKE_HEADER_LEN + 8 +
+                      ike_iv_len(sa->suite.encr) + 16 + ike_icv_len(sa->suite.encr, sa->suite.integ);
+    return mtu > overhead + 64 ? mtu - overhead : 64;
+}
+
+static bool send(struct ike *ike, struct ike_sa *sa, struct ike_header h, struct v2_out *o, uint8_t **kept,
+                 uint32_t *kept_len)
+{
+    if (o->w.bad || o->w.n < 1)
+        return false;
+    const uint8_t *in = ike->inner + 1;
+    size_t n = o->w.n - 1, chunk = chunk_of(ike, sa);
+    unsigned total = 1;
+    struct wr w = wr_to(ike->out, sizeof ike->out);
+    if (sa->peer_fragments && n > chunk + 128)
+        total = (unsigned)((n + chunk - 1) / chunk);
+    for (unsigned i = 0; i < total; i++) {
+        size_t from = i * chunk, len = total == 1 ? n : n - from < chunk ? n - from : chunk, at = w.n;
+        wr_u16(&w, 0);
+        /* only the first fragment names the first payload (RFC 7383 §2.5) */
+        if (!seal(ike, sa, &w, &h, i ? PL_NONE : ike->inner[0], in + from, len, total > 1 ? i + 1 : 0, total))
+            return false;
+        wr_patch16(&w, at, w.n - at - 2);
+    }
+    uint8_t *b = w.bad ? NULL : malloc(w.n);
+    if (!b)
+        return false;
+    memcpy(b, w.p, w.n);
+    free(*kept);
+    *kept = b;
+    *kept_len = (uint32_t)w.n;
+    v2_resend(ike, sa, b, *kept_len);
+    return true;
+}
+
+static struct ike_header header_of(const struct ike_sa *sa, uint8_t exchange, uint32_t id, bool response)
+{
+    uint8_t flags = (uint8_t)((sa->initiator ? IKE2_INITIATOR : 0) | (response ? IKE2_RESPONSE : 0));
+    return (struct ike_header){sa->spi_i, sa->spi_r, 0, 0x20, exchange, flags, id, 0};
+}
+
+bool v2_request(struct ike *ike, struct ike_sa *sa, uint8_t exchange, struct v2_out *o)
+{
+    if (!send(ike, sa, header_of(sa, exchange, sa->next_out, false), o, &sa->request, &sa->request_len))
+        return false;
+    sa->request_tries = 0;
+    sa->retransmit_at = ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2);
+    ike_timer_update(ike, sa);
+    return true;
+}
+
+bool v2_respond(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, struct v2_out *o)
+{
+    sa->response_id = id;
+    sa->next_in = id + 1;
+    return send(ike, sa, header_of(sa, exchange, id, true), o, &sa->response, &sa->response_len);
+}
+
+void v2_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type,
+                       const void *data, size_t n)
+{
+    struct v2_out o;
+    v2_begin(ike, &o);
+    ike2_notify_write(&o.c, 0, NULL, 0, type, data, n);
+    v2_respond(ike, sa, exchange, id, &o);
+}
+
+/* ---- opening ---- */
+
+/* In place of what the SA has for it: the parts of one fragmented message. */
+struct parts {
+    uint32_t id;
+    unsigned total, have;
+    uint8_t first;
+    struct {
+        uint8_t *p;
+        size_t n;
+    } v[FRAGMENTS_MAX];
+};
+
+static void parts_free(struct ike_sa *sa)
+{
+    struct parts *x = sa->parts;
+    for (unsigned i = 0; x && i < FRAGMENTS_MAX; i++)
+        free(x->v[i].p);
+    free(x);
+    sa->parts = NULL;
+}
+
+/* Takes one decrypted fragment in ike->plain. Returns the length of the whole when it was the last one missing. */
+static size_t assemble(struct ike *ike, struct ike_sa *sa, uint32_t id, unsigned number, unsigned total, uint8_t next,
+                       size_t n, uint8_t *first)
+{
+    struct parts *x = sa->parts;
+    if (number == 0 || number > total || total > FRAGMENTS_MAX)
+        return 0;
+    if (x && (x->id != id || total > x->total)) { /* another message, or the same in smaller pieces (RFC 7383 §2.6) */
+        parts_free(sa);
+        x = NULL;
+    }
+    if (!x) {
+        x = sa->parts = calloc(1, sizeof *x);
+        if (!x)
+            return 0;
+        x->id = id;
+        x->total = total;
+    }
+    if (total != x->total || x->v[number - 1].p)
+        return 0;
+    uint8_t *copy = malloc(n ? n : 1);
+    if (!copy)
+        return 0;
+    memcpy(copy, ike->plain, n);
+    x->v[number - 1].p = copy;
+    x->v[number - 1].n = n;
+    if (number == 1)
+        x->first = next;
+    if (++x->have < total)
+        return 0;
+    struct wr w = wr_to(ike->plain, sizeof ike->plain);
+    for (unsigned i = 0; i < total; i++)
+        wr_bytes(&w, x->v[i].p, x->v[i].n);
+    *first = x->first;
+    parts_free(sa);
+    return w.bad ? 0 : w.n;
+}
+
+void v2_parts_free(struct ike_sa *sa)
+{
+    parts_free(sa);
+}
+
+size_t v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t *first, bool *authentic)
+{
+    struct ike_message m = {0};
+    struct rd r = rd_of(p, n);
+    uint8_t inner;
+    *authentic = false;
+    if (!ike_header_read(&r, &m.h) || !ike_chain_read(&r, m.h.next, &m, &inner) || m.n == 0)
+        return 0;
+    const struct ike_payload *sk = &m.v[m.n - 1];
+    bool fragment = sk->type == PL2_SKF;
+    if (sk->type != PL2_SK && !fragment)
+        return 0;
+    const struct algo *a = algo_get(sa->suite.encr);
+    size_t iv_len = ike_iv_len(sa->suite.encr), icv = ike_icv_len(sa->suite.encr, sa->suite.integ);
+    struct rd b = rd_of(sk->p, sk->n);
+    unsigned number = fragment ? rd_u16(&b) : 0, total = fragment ? rd_u16(&b) : 0;
+    const uint8_t *iv = rd_bytes(&b, iv_len);
+    if (b.bad || b.n < icv + 1 || (!a->is_aead && (b.n - icv) % (a->block / 8u)))
+        return 0;
+    const uint8_t *text = b.p;
+    size_t len = b.n - icv;
+    struct keys k = keys_of(sa, false);
+    uint8_t mac[IKE_HASH_MAX];
+    memcpy(mac, text + len, icv);
+    if (a->is_aead) {
+        if (!ike_gcm(ike->crypto, sa->suite.encr_bits, k.e, iv, p, (size_t)(iv - p), text, len, ike->plain, mac, false))
+            return 0;
+    } else {
+        if (!ike_prf(ike->crypto, sa->suite.integ, k.a, ike_hash_len(sa->suite.integ),
+                     &(struct ike_iov){p, (size_t)(text + len - p)}, 1, mac) ||
+            !ike_equal(mac, text + len, icv) ||
+            !ike_cbc(ike->crypto, sa->suite.encr, sa->suite.encr_bits, k.e, iv, text, len, ike->plain, false))
+            return 0;
+    }
+    *authentic = true;
+    size_t pad = ike->plain[len - 1];
+    if (pad + 1 > len)
+        return 0;
+    len -= pad + 1;
+    *first = inner;
+    return fragment ? assemble(ike, sa, m.h.id, number, total, inner, len, first) : len;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where a datagram of IKEv2 goes. */
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+typedef void handler(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+
+#define IN(s) (1u << (s))
+#define LIVE (IN(IKE_ESTABLISHED) | IN(IKE_REPLACED) | IN(IKE_DELETING))
+
+/* Exchange, direction, the states it is heard in, who handles it. What is not here is dropped and counted. */
+static const struct {
+    uint8_t exchange;
+    bool response;
+    uint32_t states;
+    handler *run;
+} rows[] = {
+    {X2_AUTH, false, IN(IKE_INIT_DONE), v2_auth_request}, {X2_AUTH, true, IN(IKE_AUTH_SENT), v2_auth_response},
+    {X2_CREATE_CHILD, false, LIVE, v2_create_request},    {X2_CREATE_CHILD, true, LIVE, v2_create_response},
+    {X2_INFORMATIONAL, false, LIVE, v2_info_request},     {X2_INFORMATIONAL, true, LIVE, v2_info_response},
+};
+
+static handler *handler_for(const struct ike_sa *sa, const struct ike_header *h)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].exchange == h->exchange && rows[i].response == ((h->flags & IKE2_RESPONSE) != 0) &&
+            (rows[i].states & IN(sa->state)))
+            return rows[i].run;
+    return NULL;
+}
+
+/* RFC 7296 §2.5: what is marked critical and not understood is refused; the rest of it is left out. */
+static uint8_t unknown_critical(const struct ike_message *m)
+{
+    for (unsigned i = 0; i < m->n; i++)
+        if (m->v[i].critical && (m->v[i].type < PL2_SA || m->v[i].type > PL2_EAP))
+            return m->v[i].type;
+    return 0;
+}
+
+/* A peer behind NAT whose mapping has changed sends from elsewhere (§2.23). */
+static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+{
+    if (sa->remote.port == remote->port && addr_eq(&sa->remote.addr, &remote->addr)) {
+        sa->local.port = local->port;
+        return;
+    }
+    bool may = sa->nat_remote && !sa->nat_local && addr_eq(&sa->local.addr, &local->addr);
+    if (!may && !(sa->state == IKE_INIT_DONE && addr_eq(&sa->remote.addr, &remote->addr)))
+        return;
+    sa->local = *local;
+    if (!addr_eq(&sa->remote.addr, &remote->addr)) {
+        uint64_t peer_spi = sa->initiator ? sa->spi_r : sa->spi_i;
+        ike_peer_spi_known(ike, sa, 0); /* out of the old place */
+        sa->remote = *remote;
+        ike_peer_spi_known(ike, sa, peer_spi);
+    }
+    sa->remote = *remote;
+    sa->floated |= local->port == IKE_PORT_NATT;
+    if (sa->state == IKE_ESTABLISHED && ike->host.sa_move)
+        ike->host.sa_move(ike->host.ctx, sa);
+}
+
+static void protected_message(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
+                              const struct ike_end *remote, const uint8_t *p, size_t n, struct ike_header h)
+{
+    bool response = h.flags & IKE2_RESPONSE, authentic;
+    uint8_t first, inner, spi_flag = sa->initiator ? 0 : IKE2_INITIATOR;
+    if (!sa->keys || sa->busy || (h.flags & IKE2_INITIATOR) != spi_flag) {
+        ike->stats.dropped++; /* also what is reflected back to us */
+        return;
+    }
+    bool old = !response && h.id == sa->response_id,
+         wanted = response ? sa->request && h.id == sa->next_out : h.id == sa->next_in;
+    if (!old && !wanted) {
+        ike->stats.replays++;
+        return;
+    }
+    size_t len = v2_open(ike, sa, p, n, &first, &authentic);
+    if (!authentic) {
+        ike->stats.auth_failed++;
+        return;
+    }
+    if (old) {
+        /* of a fragmented request only the first fragment is answered again (RFC 7383 §2.6.1) */
+        v2_parts_free(sa);
+        v2_resend(ike, sa, sa->response, sa->response_len);
+        return;
+    }
+    if (len == 0 && first != PL_NONE)
+        return; /* a fragment, or nothing inside where something was announced */
+    struct ike_message m = {.h = h};
+    struct rd r = rd_of(ike->plain, len);
+    bool good = ike_chain_read(&r, first, &m, &inner);
+    sa->last_in = ike->now;
+    follow(ike, sa, local, remote);
+    handler *run = handler_for(sa, &h);
+    if (!run) {
+        ike->stats.dropped++;
+        return;
+    }
+    uint8_t critical = good ? unknown_critical(&m) : 0;
+    const char *bad = good ? ike2_check(&m) : "it is malformed";
+    if (!response && critical) {
+        v2_respond_notify(ike, sa, h.exchange, h.id, N2_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
+        return;
+    }
+    if (bad || critical) { /* §2.21.3: authenticated, so it is answered */
+        ike->stats.malformed++;
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "%s %s is not understood: %s", ike_exchange_name(h.exchange),
+                response ? "response" : "request", bad ? bad : "an unknown payload is marked critical");
+        if (!response)
+            v2_respond_notify(ike, sa, h.exchange, h.id, N2_INVALID_SYNTAX, NULL, 0);
+        if (sa->state < IKE_ESTABLISHED)
+            v2_give_up(ike, sa, "it is not understood");
+        return;
+    }
+    run(ike, sa, &m);
+}
+
+static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                  size_t n, struct ike_header h)
+{
+    bool response = h.flags & IKE2_RESPONSE;
+    if (h.exchange == X2_SA_INIT) {
+        struct ike_message m = {.h = h};
+        struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+        uint8_t inner;
+        if (!ike_chain_read(&r, h.next, &m, &inner) || inner || unknown_critical(&m)) {
+            ike->stats.malformed++;
+            return;
+        }
+        if (!response) {
+            if ((h.flags & IKE2_INITIATOR) && h.spi_r == 0)
+                v2_init_request(ike, local, remote, p, n, &m);
+            else
+                ike->stats.dropped++;
+            return;
+        }
+        struct ike_sa *sa = ike_by_spi(ike, h.spi_i);
+        if (sa && sa->version == 2 && sa->initiator && !(h.flags & IKE2_INITIATOR) && h.id == 0 &&
+            addr_eq(&sa->remote.addr, &remote->addr))
+            v2_init_response(ike, sa, p, n, &m);
+        else
+            ike->stats.dropped++;
+        return;
+    }
+    struct ike_sa *sa = ike_by_spi(ike, h.flags & IKE2_INITIATOR ? h.spi_r : h.spi_i);
+    if (!sa || sa->version != 2 || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r) {
+        ike->stats.dropped++;
+        return;
+    }
+    protected_message(ike, sa, local, remote, p, n, h);
+}
+
+static void gone(struct ike *ike, struct ike_sa *sa)
+{
+    (void)ike;
+    v2_parts_free(sa);
+}
+
+const struct ike_version ike_v2 = {.input = input, .start = v2_start, .next = v2_next, .tick = v2_tick, .gone = gone};

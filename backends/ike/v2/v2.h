@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* IKEv2, RFC 7296. Internal to this folder but for ike_v2, which ike.c gives to the dispatcher. */
+#ifndef IOSCC_IKE_V2_H
+#define IOSCC_IKE_V2_H
+
+#include "backends/ike/engine/engine.h"
+
+extern const struct ike_version ike_v2;
+
+#define NONCE_LEN 32 /* at least half the PRF's key (§2.10): SHA-512 */
+#define NONCE_MAX 256
+
+/* ---- protect.c: encrypted payloads ---- */
+
+/* A chain of payloads that is to be sent, in ike->inner: its first byte is the type of the first payload. */
+struct v2_out {
+    struct wr w;
+    struct ike_chain c;
+};
+void v2_begin(struct ike *ike, struct v2_out *o);
+/* Encrypts (in fragments where the peer takes them and it is long), keeps it for retransmission, sends. False if it
+ * does not fit. */
+bool v2_request(struct ike *ike, struct ike_sa *sa, uint8_t exchange, struct v2_out *o);
+bool v2_respond(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, struct v2_out *o);
+/* A response of one notify. */
+void v2_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type,
+                       const void *data, size_t n);
+void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n);
+void v2_parts_free(struct ike_sa *sa);
+bool v2_keep(uint8_t **kept, uint32_t *kept_len, const uint8_t *p, size_t n);
+/* Checks and decrypts; a fragment that is not the last one missing gives 0 as well. Returns the length of the chain in
+ * ike->plain, 0 if there is nothing (yet, or because it is not authentic); *first is the type of its first payload. */
+size_t v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t *first, bool *authentic);
+
+/* ---- choose.c: proposals ---- */
+
+void v2_ike_proposals(struct wr *w, const struct ike_v2_policy *p, uint64_t spi, unsigned spi_len);
+const struct ike_v2_policy *v2_policy_for(const struct ike *ike, const struct ip_addr *local);
+struct v2_choice {
+    bool found;
+    struct ike_suite suite; /* of an IKE SA */
+    const struct ike_proposal *ours;
+    const struct ike_transform_set *set; /* of a child */
+    uint16_t dh;                         /* of a child: PFS group, ALGO_NONE */
+    bool esn;
+    struct ike2_proposal chosen; /* to be sent back, or as it was */
+    char why[256];               /* which parameter did not match */
+};
+/* The responder's choice of an IKE SA: our proposals in their order, the first that the peer offers too. */
+void v2_choose_ike(const struct ike_v2_policy *p, const struct ike_payload *sa, unsigned spi_len,
+                   struct v2_choice *out);
+/* Proposals for a child; `pfs`: with DH transforms. */
+void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, bool pfs);
+void v2_choose_child(const struct ike_entry *e, const struct ike_payload *sa, bool pfs, struct v2_choice *out);
+enum algo_id v2_group(uint16_t number);
+
+/* ---- init.c, auth.c: the initial exchanges ---- */
+
+struct v2_initial {
+    uint8_t *i_msg, *r_msg; /* the two messages of IKE_SA_INIT, as sent */
+    size_t i_len, r_len;
+    uint8_t ni[NONCE_MAX], nr[NONCE_MAX];
+    uint16_t ni_len, nr_len;
+    struct ike_dh *dh;
+    uint16_t group;
+    unsigned tries; /* INVALID_KE_PAYLOAD and COOKIE answers */
+    struct v2_choice choice;
+    bool peer_hashes;   /* RFC 7427: the peer takes digital signatures */
+    uint8_t *auth_copy; /* IKE_AUTH while a certificate is worked on */
+};
+void v2_start(struct ike *ike, struct ike_sa *sa);
+void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                     size_t n, const struct ike_message *m);
+void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m);
+void v2_auth_start(struct ike *ike, struct ike_sa *sa);
+void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_established(struct ike *ike, struct ike_sa *sa);
+/* The negotiation has failed: says so, forgets the SA. `e` EV_REFUSED. */
+void v2_fail(struct ike *ike, struct ike_sa *sa, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The entry's next peer, or the first one again later. */
+void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why);
+
+/* ---- child.c ---- */
+
+/* What one end brings into the making of a child. */
+struct v2_child_try {
+    const struct ike_entry *entry;
+    const struct ike_line *line;
+    struct v2_choice choice;
+    uint32_t spi_in, spi_out;
+    bool transport, initiator;
+    struct ike_ts local, remote;
+    struct ike_child *old; /* whose place it takes */
+};
+/* Writes SA, [KE,] TSi and TSr of a request; the notify for transport mode comes first. */
+void v2_child_offer(struct ike *ike, struct ike_sa *sa, struct v2_out *o, const struct ike_task *t, uint32_t spi,
+                    bool pfs);
+void v2_child_ts_write(struct v2_out *o, const struct v2_child_try *t);
+/* A responder finds the entry and line that the selectors fit. Returns 0 or the error notify to send; `why` in words.
+ */
+uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, bool pfs,
+                         const struct ike_child *rekeyed, struct v2_child_try *out, char why[static 256]);
+/* The initiator looks at what it got. */
+uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_task *t,
+                         bool pfs, struct v2_child_try *out, char why[static 256]);
+/* Derives keys (§2.17) and installs. NULL if the kernel refuses. */
+struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const struct v2_child_try *t, struct ike_iov ni,
+                                   struct ike_iov nr, struct ike_iov shared);
+void v2_child_up(struct ike *ike, struct ike_child *c, bool rekeyed);
+bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote);
+
+/* ---- create.c ---- */
+
+void v2_create_start(struct ike *ike, struct ike_sa *sa);
+void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+
+/* The lower of two nonces, in room of NONCE_MAX bytes that is malloced (§2.8.1). */
+uint8_t *v2_low_nonce(struct ike_iov a, struct ike_iov b);
+
+/* ---- info.c ---- */
+
+void v2_info_start(struct ike *ike, struct ike_sa *sa);
+void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_tick(struct ike *ike, struct ike_sa *sa);
+void v2_next(struct ike *ike, struct ike_sa *sa);
+
+#endif

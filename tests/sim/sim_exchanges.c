@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every kind of exchange and collision over a bad network; then the network gets well and both ends must agree. */
+#include "tests/sim/sim.h"
+
+static struct ike_sa *pick_sa(struct sim *s, struct sim_node *n)
+{
+    struct ike *k = n->ike;
+    return k->heap_n ? k->heap[sim_random(s, k->heap_n)] : NULL;
+}
+
+/* Something happens at one end. */
+static void poke(struct sim *s, struct sim_node *n, const struct sim_policy *p)
+{
+    struct ike_sa *sa = pick_sa(s, n);
+    uint32_t reqid = 0x5c000001 + sim_random(s, p->entry.n_lines);
+    switch (sim_random(s, 12)) {
+    case 0:
+    case 1:
+    case 2:
+        ike_acquire(n->ike, s->now, reqid, NULL, NULL);
+        break;
+    case 3:
+    case 4:
+    case 5: /* a lifetime in kilobytes is over */
+        if (sa && sa->children)
+            ike_expire(n->ike, s->now, sa->children->spi_in, false);
+        break;
+    case 6:
+    case 7:
+    case 8:
+        if (sa && sa->state == IKE_ESTABLISHED) {
+            sa->rekey_at = s->now;
+            ike_timer_update(n->ike, sa);
+            ike_tick(n->ike, s->now);
+        }
+        break;
+    case 9:
+        if (sa && sa->children)
+            ike_clear_children(n->ike, s->now, NULL, NULL, sa->children->spi_in);
+        break;
+    case 10:
+        if (sim_random(s, 4) == 0)
+            ike_clear(n->ike, s->now, NULL, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static const char *one(uint64_t seed, unsigned version, bool verbose, unsigned counts[static 4])
+{
+    struct sim s;
+    struct sim_policy a, b;
+    const char *bad = NULL;
+    sim_init(&s, seed, 2);
+    s.verbose = verbose;
+    sim_pair(&s, &a, &b, version);
+    sim_node_start(&s, 0, &a.p, "192.0.2.1");
+    sim_node_start(&s, 1, &b.p, "192.0.2.2");
+    s.loss = sim_random(&s, 3) ? sim_random(&s, 250) : 0;
+    s.dup = sim_random(&s, 200);
+    s.delay_ms = 1 + sim_random(&s, sim_random(&s, 4) ? 100 : 3000);
+    for (int i = 0; i < 40 && !s.broken; i++) {
+        bool both = sim_random(&s, 3) == 0; /* at the same moment: collisions */
+        uint64_t rng = s.rng;
+        poke(&s, &s.nodes[0], &a);
+        if (both)
+            s.rng = rng;
+        if (both || sim_random(&s, 2))
+            poke(&s, &s.nodes[1], &b);
+        sim_run(&s, sim_random(&s, 3) ? sim_random(&s, 400) : sim_random(&s, 60000));
+    }
+    /* the network gets well; no more rekeying for a while, so that a quiet moment comes */
+    s.loss = s.dup = 0;
+    s.delay_ms = 5;
+    sim_run(&s, 200000);
+    for (int i = 0; i < 120 && (bad = sim_agree(&s, 0, 1)) && !s.broken; i++)
+        sim_run(&s, 3100);
+    counts[0] += s.nodes[0].ups + s.nodes[1].ups;
+    counts[1] += s.nodes[0].child_ups + s.nodes[1].child_ups;
+    counts[2] += s.nodes[0].rekeys + s.nodes[1].rekeys;
+    counts[3] += s.nodes[0].refused + s.nodes[1].refused;
+    if (!bad) { /* and it must still work */
+        ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL);
+        sim_run(&s, 20000);
+        if (s.nodes[0].n == 0 || s.nodes[1].n == 0)
+            bad = "no tunnel comes up afterwards";
+    }
+    sim_end(&s);
+    return bad ? bad : s.broken;
+}
+
+int main(int argc, char **argv)
+{
+    const char *env = getenv("IOSCC_SEED");
+    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : env ? strtoull(env, NULL, 0) : 1;
+    unsigned runs = argc > 1 ? 1 : getenv("IOSCC_QUICK") ? 400 : 10000, counts[4] = {0}, failed = 0;
+    for (uint64_t seed = first; seed < first + runs && failed < 5; seed++) {
+        const char *bad = one(seed, 2, argc > 1, counts);
+        if (bad) {
+            printf("IOSCC_SEED=%llu: %s\n", (unsigned long long)seed, bad);
+            failed++;
+        }
+    }
+    printf("%u runs from seed %llu: %u IKE SAs, %u child SAs, %u rekeyings, %u refusals\n", runs,
+           (unsigned long long)first, counts[0], counts[1], counts[2], counts[3]);
+    return failed || counts[2] < runs;
+}
