@@ -175,11 +175,16 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
     return r;
 }
 
-void state_close(struct state *s)
+void state_unlock(struct state *s)
 {
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     s->lock_fd = -1;
+}
+
+void state_close(struct state *s)
+{
+    state_unlock(s);
 }
 
 static json_t *config_json(const struct state_config *c)

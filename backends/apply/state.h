@@ -47,6 +47,8 @@ int state_store(struct state *s, struct str text, const char **name);
 const char *state_path(struct state *s, const char *file);
 /* Removes stored configurations that the state does not name. */
 void state_sweep(struct state *s);
+/* Lets others in; what was read stays. */
+void state_unlock(struct state *s);
 void state_close(struct state *s);
 
 #endif

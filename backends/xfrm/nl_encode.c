@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* XFRM netlink messages from plain data (linux/xfrm.h). The only place that makes them. */
 #include <arpa/inet.h>
+#include <linux/udp.h>
 #include <linux/xfrm.h>
 
 #include "backends/xfrm/kernel.h"
@@ -143,6 +144,11 @@ bool xfrm_put_sa(struct netlink *n, struct netlink_batch *b, const struct xfrm_s
     i.flags = (uint8_t)((s->esn ? XFRM_STATE_ESN : 0) | (s->no_pmtu ? XFRM_STATE_NOPMTUDISC : 0) |
                         (s->no_ecn ? XFRM_STATE_NOECN : 0));
     no_limits(&i.lft);
+    if (s->soft_bytes)
+        i.lft.soft_byte_limit = s->soft_bytes;
+    if (s->hard_bytes)
+        i.lft.hard_byte_limit = s->hard_bytes;
+    i.lft.hard_add_expires_seconds = s->hard_s;
     bool long_form = s->replay_window > 32 || s->esn;
     i.replay_window = long_form ? 0 : (uint8_t)s->replay_window;
     memcpy(body, &i, sizeof i);
@@ -155,6 +161,11 @@ bool xfrm_put_sa(struct netlink *n, struct netlink_batch *b, const struct xfrm_s
         put_alg(h, XFRMA_ALG_CRYPT, &s->crypt);
     if (s->aead.name)
         put_alg(h, XFRMA_ALG_AEAD, &s->aead);
+    if (s->encap_sport) {
+        const struct xfrm_encap_tmpl e = {
+            .encap_type = UDP_ENCAP_ESPINUDP, .encap_sport = htons(s->encap_sport), .encap_dport = htons(s->encap_dport)};
+        mnl_attr_put(h, XFRMA_ENCAP, sizeof e, &e);
+    }
     netlink_end(b, h);
     return true;
 }

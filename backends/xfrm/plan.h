@@ -84,6 +84,9 @@ struct xfrm_sa {
     bool esn, no_pmtu, no_ecn; /* extended numbers; DF of the outer header clear; ECN not copied */
     struct xfrm_alg_key auth, crypt, aead;
     struct xfrm_sel sel;        /* family of the traffic; addresses /0 unless the SA is bound to one line */
+    /* of an SA that IKE made; 0: no limit. Bytes count what the SA carries. */
+    uint64_t soft_bytes, hard_bytes, hard_s;
+    uint16_t encap_sport, encap_dport; /* ESP in UDP (RFC 3948); 0: not */
     struct xfrm_counters count; /* as the kernel reported */
     bool outbound;
     const struct crypto_map *map;

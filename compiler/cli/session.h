@@ -30,4 +30,8 @@ enum session_previous { PREVIOUS_IS_CURRENT, PREVIOUS_STAYS, PREVIOUS_FORGOTTEN 
 int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by);
 void session_close(struct session *s);
 
+/* Asks the running daemon (docs/control.md); takes the request over. NULL after a message. */
+struct json_t;
+struct json_t *cli_daemon(const struct command *c, const char *dir, struct json_t *request);
+
 #endif

@@ -303,6 +303,12 @@ static void ike_finished(struct ike *ike, struct ike_sa *sa, const struct ike_me
         v2_next(ike, other);
         return;
     }
+    if (other) { /* the peer deletes what it made; if it never heard of it, it goes by itself */
+        ike_state_set(ike, other, IKE_REPLACED);
+        other->rekey_at = other->dpd_at = other->keepalive_at = 0;
+        other->expire_at = ike->now + REPLACED_MS;
+        ike_timer_update(ike, other);
+    }
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
     v2_next(ike, sa);
     v2_next(ike, fresh);

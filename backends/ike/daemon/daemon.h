@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * iosccd: the engine with what surrounds it. net.c owns the sockets, kernel.c the XFRM netlink, control.c the control
+ * socket; public-key work goes to libuv's threads. All else is on the loop's thread.
+ */
+#ifndef IOSCC_IKE_DAEMON_H
+#define IOSCC_IKE_DAEMON_H
+
+#include <stdio.h>
+#include <uv.h>
+
+#include "backends/ike/from_ir.h"
+#include "backends/ike/ike.h"
+#include "backends/netlink/netlink.h"
+
+struct daemon_options {
+    const char *state_dir; /* holds control.sock */
+    bool discard_sas;      /* negotiates, but gives nothing to the kernel: for measuring and testing */
+    bool debug;
+    const char *debug_peer; /* debug lines of this peer only */
+};
+
+#define DAEMON_SOCKETS_MAX 64
+struct daemon_socket {
+    uv_poll_t poll;
+    int fd;
+    uint16_t port;
+    uint8_t family;
+    struct daemon *d;
+};
+
+struct daemon {
+    const struct ike_policy *policy;
+    struct daemon_options options;
+    struct ike *ike;
+    uv_loop_t loop;
+    uv_timer_t timer, linger;
+    uv_signal_t term, interrupt;
+    uv_poll_t kernel_poll;
+    uv_pipe_t control;
+    struct daemon_socket sockets[4]; /* IPv4 and IPv6, 500 and 4500 */
+    unsigned n_sockets, clients;
+    struct netlink xfrm;     /* requests */
+    struct mnl_socket *news; /* ACQUIRE, EXPIRE, MAPPING */
+    bool ending, has_control;
+    uint64_t sas_added, sas_deleted, sas_refused, acquires, expires;
+    const char *config; /* name of the configuration, for status */
+};
+
+/* Runs until SIGTERM or SIGINT, then deletes all SAs and says so to the peers. Returns an exit code. */
+int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const char *config);
+
+uint64_t daemon_now(struct daemon *d);
+/* The engine's next deadline may have changed. */
+void daemon_arm(struct daemon *d);
+/* One line, with the journal's priority prefix when standard error is no terminal. */
+void daemon_log(enum ike_level l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- net.c ---- */
+bool net_open(struct daemon *d);
+void net_close(struct daemon *d);
+void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n);
+
+/* ---- kernel.c ---- */
+bool kernel_open(struct daemon *d);
+void kernel_close(struct daemon *d);
+bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k);
+void kernel_sa_delete(void *ctx, const struct ike_child *c);
+void kernel_sa_move(void *ctx, const struct ike_sa *sa);
+/* SAs with our request numbers that an earlier run left behind. */
+void kernel_sweep(struct daemon *d);
+
+/* ---- control.c ---- */
+bool control_open(struct daemon *d);
+void control_close(struct daemon *d);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* XFRM: what the kernel asks (ACQUIRE), tells (EXPIRE) and is given (SAs). Policies belong to apply. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "backends/ike/daemon/daemon.h"
+#include "backends/xfrm/kernel.h"
+
+static struct ip_addr addr_from(const xfrm_address_t *a, uint16_t af)
+{
+    struct ip_addr x = {.family = af == AF_INET6 ? FAMILY_V6 : FAMILY_V4};
+    memcpy(x.b, a, af == AF_INET6 ? 16 : 4);
+    return x;
+}
+
+/* ---- what it asks and tells ---- */
+
+static struct ike_ts flow_end(const struct xfrm_selector *s, bool src)
+{
+    struct ike_ts t = {.family = s->family == AF_INET6 ? FAMILY_V6 : FAMILY_V4, .proto = s->proto, .port_hi = 65535};
+    unsigned plen = src ? s->prefixlen_s : s->prefixlen_d, bytes = t.family == FAMILY_V6 ? 16 : 4;
+    t.lo = t.hi = addr_from(src ? &s->saddr : &s->daddr, s->family);
+    for (unsigned i = plen; i < bytes * 8; i++) {
+        t.lo.b[i / 8] = (uint8_t)(t.lo.b[i / 8] & ~(0x80 >> i % 8));
+        t.hi.b[i / 8] = (uint8_t)(t.hi.b[i / 8] | 0x80 >> i % 8);
+    }
+    uint16_t port = ntohs(src ? s->sport : s->dport);
+    bool icmp = s->proto == 1 || s->proto == 58;
+    if (icmp && (s->sport_mask || s->dport_mask))
+        t.port_lo = t.port_hi = (uint16_t)(ntohs(s->sport) << 8 | (ntohs(s->dport) & 255));
+    else if (!icmp && (src ? s->sport_mask : s->dport_mask))
+        t.port_lo = t.port_hi = port;
+    return t;
+}
+
+static void acquire(struct daemon *d, const struct nlmsghdr *h)
+{
+    struct xfrm_user_acquire a;
+    uint32_t reqid = 0;
+    if (mnl_nlmsg_get_payload_len(h) < sizeof a)
+        return;
+    memcpy(&a, mnl_nlmsg_get_payload(h), sizeof a);
+    NETLINK_FOR_ATTRS (at, h, sizeof a) {
+        struct xfrm_user_tmpl t;
+        if (mnl_attr_get_type(at) == XFRMA_TMPL && mnl_attr_get_payload_len(at) >= sizeof t) {
+            memcpy(&t, mnl_attr_get_payload(at), sizeof t);
+            reqid = t.reqid;
+        }
+    }
+    if ((reqid & XFRM_INDEX_MASK) != XFRM_INDEX_OURS)
+        return;
+    const struct ike_ts src = flow_end(&a.sel, true), dst = flow_end(&a.sel, false);
+    char s[128], t[128];
+    d->acquires++;
+    if (d->options.debug)
+        daemon_log(IKE_DEBUG, "traffic waits for an SA: %s to %s", ike_ts_text(&src, s), ike_ts_text(&dst, t));
+    if (!ike_acquire(d->ike, daemon_now(d), reqid, &src, &dst))
+        daemon_log(IKE_NOTICE, "traffic waits for an SA that nobody may ask for: %s to %s", ike_ts_text(&src, s),
+                   ike_ts_text(&dst, t));
+}
+
+static void expire(struct daemon *d, const struct nlmsghdr *h)
+{
+    struct xfrm_user_expire e;
+    if (mnl_nlmsg_get_payload_len(h) < sizeof e)
+        return;
+    memcpy(&e, mnl_nlmsg_get_payload(h), sizeof e);
+    if ((e.state.reqid & XFRM_INDEX_MASK) != XFRM_INDEX_OURS || !e.state.id.spi)
+        return;
+    d->expires++;
+    ike_expire(d->ike, daemon_now(d), ntohl(e.state.id.spi), e.hard);
+}
+
+static int one(const struct nlmsghdr *h, void *arg)
+{
+    struct daemon *d = arg;
+    if (h->nlmsg_type == XFRM_MSG_ACQUIRE)
+        acquire(d, h);
+    else if (h->nlmsg_type == XFRM_MSG_EXPIRE)
+        expire(d, h);
+    return MNL_CB_OK;
+}
+
+static void readable(uv_poll_t *p, int status, int events)
+{
+    struct daemon *d = p->data;
+    static uint8_t buffer[65536] __attribute__((aligned(8)));
+    (void)events;
+    for (int i = 0; status >= 0 && i < 64; i++) {
+        ssize_t n = mnl_socket_recvfrom(d->news, buffer, sizeof buffer);
+        if (n < 0 && errno == ENOBUFS)
+            daemon_log(IKE_WARNING, "the kernel's requests come faster than they are read: some are lost, traffic will "
+                                    "ask again");
+        if (n <= 0)
+            break;
+        mnl_cb_run(buffer, (size_t)n, 0, 0, one, d);
+    }
+    daemon_arm(d);
+}
+
+bool kernel_open(struct daemon *d)
+{
+    int r = netlink_open(&d->xfrm, NETLINK_XFRM);
+    if (r < 0) {
+        daemon_log(IKE_ERROR, "XFRM netlink cannot be opened: %s", strerror(-r));
+        return false;
+    }
+    d->news = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    unsigned groups = 1u << (XFRMNLGRP_ACQUIRE - 1) | 1u << (XFRMNLGRP_EXPIRE - 1);
+    if (!d->news || mnl_socket_bind(d->news, groups, MNL_SOCKET_AUTOPID) < 0) {
+        daemon_log(IKE_ERROR, "the kernel's requests cannot be heard: %s", strerror(errno));
+        return false;
+    }
+    int size = 8 << 20;
+    setsockopt(mnl_socket_get_fd(d->news), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    d->kernel_poll.data = d;
+    return uv_poll_init(&d->loop, &d->kernel_poll, mnl_socket_get_fd(d->news)) == 0 &&
+           uv_poll_start(&d->kernel_poll, UV_READABLE, readable) == 0;
+}
+
+static void closed(uv_handle_t *h)
+{
+    struct daemon *d = h->data;
+    mnl_socket_close(d->news);
+    d->news = NULL;
+}
+
+void kernel_close(struct daemon *d)
+{
+    if (d->news && d->kernel_poll.data) {
+        uv_poll_stop(&d->kernel_poll);
+        uv_close((uv_handle_t *)&d->kernel_poll, closed);
+    }
+    if (d->xfrm.socket)
+        netlink_close(&d->xfrm);
+}
+
+/* ---- what it is given ---- */
+
+static void key(struct xfrm_alg_key *k, enum algo_id alg, const uint8_t *bytes, size_t n, uint16_t icv)
+{
+    k->name = algo_get(alg)->xfrm;
+    k->icv = icv;
+    k->len = (uint16_t)n;
+    memcpy(k->key, bytes, n);
+}
+
+/* The kernel's selector of one line among many, or of one pair of hosts. */
+static void selector(struct xfrm_sa *s, const struct ike_child *c, bool out)
+{
+    const struct ike_ts *src = out ? &c->ts_local : &c->ts_remote, *dst = out ? &c->ts_remote : &c->ts_local;
+    int sp = ike_ts_prefix(src), dp = ike_ts_prefix(dst);
+    s->sel.family = c->ts_local.family;
+    if (!c->one_of_many || sp < 0 || dp < 0)
+        return;
+    s->sel.src_plen = (uint8_t)sp;
+    s->sel.dst_plen = (uint8_t)dp;
+    s->sel.proto = src->proto;
+    memcpy(s->sel.src, src->lo.b, 16);
+    memcpy(s->sel.dst, dst->lo.b, 16);
+}
+
+static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike_sa_keys *k, bool out, bool ah)
+{
+    const struct ike_transform_set *t = c->set;
+    bool bundle = t->ah.alg && (t->encr.alg || t->integ.alg);
+    *s = (struct xfrm_sa){.reqid = c->reqid, .replay_window = c->entry->replay_window, .esn = c->esn, .outbound = out};
+    s->src = out ? c->sa->local.addr : c->sa->remote.addr;
+    s->dst = out ? c->sa->remote.addr : c->sa->local.addr;
+    s->proto = ah ? IPPROTO_AH : IPPROTO_ESP;
+    s->spi = ah && bundle ? (out ? c->ah_spi_out : c->ah_spi_in) : out ? c->spi_out : c->spi_in;
+    /* of a bundle in tunnel mode ESP makes the tunnel, AH stands around it (docs/mapping.md) */
+    s->mode = c->transport || (ah && bundle) ? XFRM_MODE_IS_TRANSPORT : XFRM_MODE_IS_TUNNEL;
+    if (s->esn && !s->replay_window)
+        s->replay_window = 1; /* the kernel has no extended numbers without a window */
+    selector(s, c, out);
+    if (c->lifetime_kb) {
+        uint64_t bytes = (uint64_t)c->lifetime_kb * 1024;
+        s->hard_bytes = bytes;
+        s->soft_bytes = bytes / 10 * 9;
+    }
+    s->hard_s = c->lifetime_s ? c->lifetime_s + 60 : 0; /* should the daemon not live to do it */
+    if (c->sa->floated && (c->sa->nat_local || c->sa->nat_remote) && !ah) {
+        s->encap_sport = out ? c->sa->local.port : c->sa->remote.port;
+        s->encap_dport = out ? c->sa->remote.port : c->sa->local.port;
+    }
+    if (!k)
+        return;
+    const struct algo *e = algo_get((enum algo_id)t->encr.alg),
+                      *a = algo_get((enum algo_id)(ah ? t->ah.alg : t->integ.alg));
+    if (ah || t->integ.alg)
+        key(&s->auth, (enum algo_id)(ah ? t->ah.alg : t->integ.alg),
+            ah && bundle ? (out ? k->ah_out : k->ah_in)
+            : ah         ? (out ? k->ah_out : k->ah_in)
+                         : (out ? k->integ_out : k->integ_in),
+            a->keys[0] / 8u, a->icv);
+    if (ah)
+        return;
+    size_t n = t->encr.alg ? ike_cipher_key_len((enum algo_id)t->encr.alg, t->encr.bits) : 0;
+    if (e->is_aead)
+        key(&s->aead, (enum algo_id)t->encr.alg, out ? k->encr_out : k->encr_in, n, e->icv);
+    else
+        key(&s->crypt, t->encr.alg ? (enum algo_id)t->encr.alg : ALGO_ENCR_NULL, out ? k->encr_out : k->encr_in, n, 0);
+}
+
+/* The SAs of a child: inbound ones first, so that nothing comes back before it can be read. */
+static unsigned all_of(struct xfrm_sa v[static 4], const struct ike_child *c, const struct ike_sa_keys *k)
+{
+    bool esp = c->set->encr.alg || c->set->integ.alg, ah = c->set->ah.alg;
+    unsigned n = 0;
+    for (int out = 0; out < 2; out++) {
+        if (esp)
+            sa_of(&v[n++], c, k, out, false);
+        if (ah)
+            sa_of(&v[n++], c, k, out, true);
+    }
+    return n;
+}
+
+bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k)
+{
+    struct daemon *d = ctx;
+    struct xfrm_sa v[4];
+    struct netlink_batch b = {0};
+    uint32_t failed = 0;
+    bool ok = true;
+    d->sas_added++;
+    if (d->options.discard_sas)
+        return true;
+    unsigned n = all_of(v, c, k);
+    for (unsigned i = 0; i < n && ok; i++)
+        ok = xfrm_put_sa(&d->xfrm, &b, &v[i]);
+    int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, NULL, NULL, &failed) : -ENOMEM;
+    if (r < 0) {
+        d->sas_refused++;
+        daemon_log(IKE_ERROR, "the kernel refuses SA 0x%08x: %s %s%s", failed < n ? v[failed].spi : 0, strerror(-r),
+                   d->xfrm.extack,
+                   r == -EPROTONOSUPPORT || r == -ENOENT || r == -ENOSYS
+                       ? " (does it have CONFIG_INET_ESP, CONFIG_INET_AH and the algorithms?)"
+                       : "");
+        for (unsigned i = 0; i < failed && i < n; i++) {
+            struct netlink_batch undo = {0};
+            uint32_t x;
+            if (xfrm_put_sa_delete(&d->xfrm, &undo, &v[i]))
+                netlink_send(&d->xfrm, &undo, 0, 0, NULL, NULL, &x);
+            netlink_batch_free(&undo);
+        }
+    }
+    explicit_bzero(v, sizeof v);
+    if (b.bytes.p)
+        explicit_bzero(b.bytes.p, b.bytes.len);
+    netlink_batch_free(&b);
+    return r == 0;
+}
+
+static bool gone_already(uint32_t i, int error, const void *arg)
+{
+    (void)i;
+    (void)arg;
+    return error == -ESRCH || error == ESRCH;
+}
+
+void kernel_sa_delete(void *ctx, const struct ike_child *c)
+{
+    struct daemon *d = ctx;
+    struct xfrm_sa v[4];
+    struct netlink_batch b = {0};
+    uint32_t failed;
+    bool ok = true;
+    d->sas_deleted++;
+    if (d->options.discard_sas)
+        return;
+    unsigned n = all_of(v, c, NULL);
+    for (unsigned i = 0; i < n && ok; i++)
+        ok = xfrm_put_sa_delete(&d->xfrm, &b, &v[i]);
+    int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed) : -ENOMEM;
+    if (r < 0)
+        daemon_log(IKE_WARNING, "SA 0x%08x cannot be deleted: %s", c->spi_in, strerror(-r));
+    netlink_batch_free(&b);
+}
+
+void kernel_sa_move(void *ctx, const struct ike_sa *sa)
+{
+    struct daemon *d = ctx;
+    char t[ADDR_TEXT_MAX];
+    (void)d;
+    /* the children are rekeyed: their successors have the new end */
+    for (struct ike_child *c = sa->children; c; c = c->next)
+        if (c->state == CHILD_UP)
+            c->rekey_at = 1;
+    daemon_log(IKE_NOTICE, "peer %s: its NAT mapping has changed, port %u now", addr_text(&sa->remote.addr, t),
+               sa->remote.port);
+}
+
+/* ---- what a crash left ---- */
+
+void kernel_sweep(struct daemon *d)
+{
+    struct arena ar;
+    struct xfrm_kernel k = {0};
+    unsigned n = 0;
+    if (d->options.discard_sas || !arena_init(&ar, SIZE_MAX))
+        return;
+    if (xfrm_kernel_read_sas(&d->xfrm, &ar, &k) == 0)
+        PTRLIST_FOR (struct xfrm_sa, s, &k.sas) {
+            struct netlink_batch b = {0};
+            uint32_t failed;
+            bool negotiated = false;
+            for (unsigned i = 0; i < d->policy->n_entries && !negotiated; i++)
+                for (unsigned l = 0; l < d->policy->entries[i].n_lines && !negotiated; l++)
+                    negotiated = d->policy->entries[i].lines[l].reqid == s->reqid;
+            if (!negotiated || !s->spi)
+                continue;
+            if (xfrm_put_sa_delete(&d->xfrm, &b, s))
+                netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed);
+            netlink_batch_free(&b);
+            n++;
+        }
+    if (n)
+        daemon_log(IKE_NOTICE, "%u SAs of an earlier run are cleared", n);
+    arena_free(&ar);
+}

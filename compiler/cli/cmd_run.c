@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ioscc run: apply, then IKE until it is told to end; ioscc initiate: asks the running daemon for SAs. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "backends/ike/daemon/daemon.h"
+#include "compiler/cli/session.h"
+
+enum { OPT_MAP, OPT_DEVICE, OPT_PARTIAL, OPT_STATE, OPT_MASTER, OPT_DISCARD, OPT_NO_APPLY, OPT_DEBUG, OPT_DEBUG_PEER };
+static const struct cli_option run_options[] = {
+    [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},
+    [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},
+    [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state and the control socket are kept (/run/ioscc)"},
+    [OPT_MASTER] = {"master-key-file", 0, "FILE", "the router's master key, for type 6 keys"},
+    [OPT_DISCARD] = {"discard-sas", 0, NULL,
+                     "negotiate only: nothing is given to the kernel (for tests and measuring)"},
+    [OPT_NO_APPLY] = {"no-apply", 0, NULL, "the configuration is applied already: only IKE"},
+    [OPT_DEBUG] = {"debug", 0, NULL, "more lines in the log"},
+    [OPT_DEBUG_PEER] = {"debug-peer", 0, "ADDRESS", "the same for one peer"},
+    {NULL, 0, NULL, NULL},
+};
+
+struct request {
+    struct state_config how;
+    struct daemon_options daemon;
+    struct buf map, master;
+    bool no_apply;
+};
+
+static int one_option(const struct command *c, struct request *q, int k, const char *value)
+{
+    struct source src;
+    int r;
+    switch (k) {
+    case OPT_MAP:
+        buf_printf(&q->map, "%s\n", value);
+        break;
+    case OPT_DEVICE:
+        q->how.device = value;
+        break;
+    case OPT_PARTIAL:
+        q->how.allow_partial = true;
+        break;
+    case OPT_STATE:
+        q->daemon.state_dir = value;
+        break;
+    case OPT_MASTER:
+        r = source_read(&src, value);
+        if (r < 0) {
+            fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, value, strerror(-r));
+            return EXIT_USAGE;
+        }
+        while (src.len && (src.text[src.len - 1] == '\n' || src.text[src.len - 1] == '\r'))
+            src.len--;
+        buf_add(&q->master, src.text, src.len);
+        source_free(&src);
+        break;
+    case OPT_DISCARD:
+        q->daemon.discard_sas = true;
+        break;
+    case OPT_NO_APPLY:
+        q->no_apply = true;
+        break;
+    case OPT_DEBUG:
+        q->daemon.debug = true;
+        break;
+    case OPT_DEBUG_PEER:
+        q->daemon.debug_peer = value;
+        break;
+    }
+    return EXIT_CLEAN;
+}
+
+static int parse(const struct command *c, int argc, char **argv, struct request *q, const char **file)
+{
+    const char *value;
+    int i = 1, k, code = EXIT_CLEAN;
+    *file = NULL;
+    while (code == EXIT_CLEAN && i < argc) {
+        if ((k = cli_next(c, argc, argv, &i, &value)) >= 0)
+            code = one_option(c, q, k, value);
+        else if (k != CLI_END)
+            return k == CLI_HELP ? -1 : EXIT_USAGE;
+        else if (i < argc && !*file)
+            *file = argv[i++];
+        else if (i < argc)
+            return cli_usage_error(c, "one file at a time");
+    }
+    if (code == EXIT_CLEAN && !*file)
+        return cli_usage_error(c, "no file given");
+    q->how.name = *file;
+    buf_putc(&q->map, '\0');
+    q->how.interface_map = q->map.p;
+    return code;
+}
+
+static int prepare(struct session *s, struct request *q, const char *file)
+{
+    int code = session_plan(s, file, &q->how);
+    if (code != EXIT_CLEAN)
+        return code;
+    if (s->errors && (!q->how.allow_partial || s->fatal)) {
+        fprintf(stderr, "ioscc run: %u things cannot be carried to Linux: nothing is touched%s\n", s->errors,
+                s->fatal ? "" : " (--allow-partial goes on without)");
+        return EXIT_FINDINGS;
+    }
+    if (q->no_apply || !apply_needed(&s->apply))
+        return EXIT_CLEAN;
+    return session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct request q = {.daemon = {.state_dir = STATE_DIR_DEFAULT}};
+    struct session s;
+    const char *file;
+    int code = parse(c, argc, argv, &q, &file);
+    if (code == EXIT_CLEAN)
+        code = session_open(&s, c, q.daemon.state_dir, 10);
+    if (code != EXIT_CLEAN) {
+        buf_free(&q.map);
+        buf_free(&q.master);
+        return code < 0 ? EXIT_CLEAN : code;
+    }
+    code = prepare(&s, &q, file);
+    if (code == EXIT_CLEAN) {
+        struct ike_omissions left_out = {0};
+        state_unlock(&s.state); /* the daemon lives on; another apply may come */
+        const struct ike_policy *p =
+            ike_policy_build(&s.apply.target, (struct str){q.master.p, (uint32_t)q.master.len}, &left_out);
+        PTRLIST_FOR (char, line, &left_out.lines) {
+            daemon_log(IKE_WARNING, "%s: %s", file, line);
+        }
+        code = daemon_run(p, &q.daemon, file);
+    }
+    session_close(&s);
+    if (q.master.p)
+        explicit_bzero(q.master.p, q.master.len);
+    buf_free(&q.master);
+    buf_free(&q.map);
+    return code;
+}
+
+const struct command cmd_run = {
+    "run",
+    "[OPTION…] FILE",
+    "Applies a configuration and keeps its tunnels up: the IKE daemon. Ends on SIGTERM.",
+    run_options,
+    run,
+};
+
+/* ---- the daemon's other end ---- */
+
+enum { CTL_STATE };
+static const struct cli_option control_options[] = {
+    [CTL_STATE] = {"state-dir", 0, "DIR", "where the daemon keeps its control socket (/run/ioscc)"},
+    {NULL, 0, NULL, NULL},
+};
+
+json_t *cli_daemon(const struct command *c, const char *dir, json_t *request)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct buf b = {0};
+    char part[4096], *text = json_dumps(request, JSON_COMPACT);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    json_t *out = NULL;
+    json_error_t e;
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/control.sock", dir);
+    json_decref(request);
+    if (fd < 0 || !text || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+        fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
+    } else {
+        ssize_t n = send(fd, text, strlen(text), MSG_NOSIGNAL);
+        n = n < 0 ? n : send(fd, "\n", 1, MSG_NOSIGNAL);
+        while (n > 0 && (n = read(fd, part, sizeof part)) > 0)
+            buf_add(&b, part, (size_t)n);
+        out = b.p ? json_loadb(b.p, b.len, 0, &e) : NULL;
+        if (!out)
+            fprintf(stderr, "ioscc %s: the daemon's answer is not understood\n", c->name);
+    }
+    if (fd >= 0)
+        close(fd);
+    free(text);
+    buf_free(&b);
+    return out;
+}
+
+static int run_initiate(const struct command *c, int argc, char **argv)
+{
+    const char *dir = STATE_DIR_DEFAULT, *value, *words[4] = {0};
+    int i = 1, k, n = 0;
+    while (i < argc) {
+        while ((k = cli_next(c, argc, argv, &i, &value)) >= 0)
+            dir = value;
+        if (k != CLI_END)
+            return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
+        if (i < argc && n == 4)
+            return cli_usage_error(c, "too many words");
+        if (i < argc)
+            words[n++] = argv[i++];
+    }
+    json_t *q = json_pack("{s:s}", "do", "initiate");
+    struct ip_addr a;
+    if (n == 1 && addr_parse(str_lit(words[0]), &a)) {
+        json_object_set_new(q, "peer", json_string(words[0]));
+    } else if (n == 2) {
+        json_object_set_new(q, "map", json_string(words[0]));
+        json_object_set_new(q, "entry", json_integer(atoi(words[1])));
+    } else if (n != 0) {
+        json_decref(q);
+        return cli_usage_error(c, "initiate what? nothing (all), PEER, or MAP ENTRY");
+    }
+    json_t *r = cli_daemon(c, dir, q);
+    if (!r)
+        return EXIT_SYSTEM;
+    printf("%lld SAs asked for.\n", (long long)json_integer_value(json_object_get(r, "asked")));
+    bool none = json_integer_value(json_object_get(r, "asked")) == 0;
+    json_decref(r);
+    return none ? EXIT_FINDINGS : EXIT_CLEAN;
+}
+
+const struct command cmd_initiate = {
+    "initiate",
+    "[OPTION…] [PEER | MAP ENTRY]",
+    "Asks the running daemon for the SAs of all lines, of a peer's, or of a crypto map entry's.",
+    control_options,
+    run_initiate,
+};
