@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The control socket, STATE/control.sock (0600): one JSON object in, one out, docs/control.md. Commands: sas, stats,
- * metrics, initiate, clear.
+ * metrics, initiate, rekey, clear.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -199,6 +199,30 @@ static json_t *clear(struct daemon *d, const json_t *q)
     return json_integer(before);
 }
 
+/* Rekeys all IKE SAs (what: ike) or all children, without waiting for their lifetime. */
+static void rekey_one(void *ctx, const struct ike_sa *constant)
+{
+    struct listing *l = ctx;
+    struct ike_sa *sa = (struct ike_sa *)(uintptr_t)constant;
+    uint64_t now = daemon_now(l->d);
+    if (sa->state != IKE_ESTABLISHED)
+        return;
+    if (!l->v)
+        sa->rekey_at = now;
+    for (struct ike_child *c = sa->children; l->v && c; c = c->next)
+        c->rekey_at = now;
+    ike_timer_update(l->d->ike, sa);
+}
+
+static json_t *rekey(struct daemon *d, const json_t *q)
+{
+    const char *what = json_string_value(json_object_get(q, "what"));
+    json_t *mark = json_true();
+    struct listing l = {d, what && strcmp(what, "ike") == 0 ? NULL : mark};
+    ike_each(d->ike, rekey_one, &l);
+    return json_integer(d->ike->n_sa);
+}
+
 static json_t *answer(struct daemon *d, const char *text)
 {
     json_error_t e;
@@ -214,6 +238,8 @@ static json_t *answer(struct daemon *d, const char *text)
         free(m);
     } else if (strcmp(what, "initiate") == 0) {
         json_object_set_new(a, "asked", initiate(d, q));
+    } else if (strcmp(what, "rekey") == 0) {
+        json_object_set_new(a, "rekeyed", rekey(d, q));
     } else if (strcmp(what, "clear") == 0) {
         json_object_set_new(a, "cleared", clear(d, q));
     } else {

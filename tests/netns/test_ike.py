@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundled IKE engine against strongSwan in namespaces: who initiates, which algorithms, rekeying by either end,
+deletes by either end, and refusals, each of which must be one line of our log that names what did not match. Our SAs
+are thrown away (--discard-sas), strongSwan carries its own in user space: keys are proved in the guest (tests/vm)."""
+import json, os, re, shutil, socket, subprocess, sys, tempfile, time
+
+sys.path[:0] = ['tests/netns', 'tests/lint']
+import lab, test_strongswan as swan
+
+IOSCC = os.environ.get('IOSCC', 'build/asan/ioscc')
+A, B = swan.A, swan.B
+KEY = 'correct-horse-battery-staple'
+IKE = {'3des': ('3des', '3DES_CBC'), 'aes-cbc-128': ('aes128', 'AES_CBC-128'), 'aes-cbc-192': ('aes192', 'AES_CBC-192'), 'aes-cbc-256': ('aes256', 'AES_CBC-256'),
+       'aes-gcm-128': ('aes128gcm16', 'AES_GCM_16-128'), 'aes-gcm-256': ('aes256gcm16', 'AES_GCM_16-256'), 'des': ('des', 'DES_CBC')}
+HASH = {'md5': ('md5', 'MD5'), 'sha1': ('sha1', 'SHA1'), 'sha256': ('sha256', 'SHA2_256'), 'sha384': ('sha384', 'SHA2_384'), 'sha512': ('sha512', 'SHA2_512')}
+GROUP = {'2': 'modp1024', '5': 'modp1536', '14': 'modp2048', '15': 'modp3072', '16': 'modp4096', '19': 'ecp256', '20': 'ecp384', '21': 'ecp521', '24': 'modp2048s256', '1': 'modp768'}
+ESP = {'esp-aes 128 esp-sha-hmac': 'aes128-sha1', 'esp-aes 256 esp-sha256-hmac': 'aes256-sha256', 'esp-gcm 256': 'aes256gcm16', 'esp-aes 192 esp-sha512-hmac': 'aes192-sha512',
+       'esp-3des esp-md5-hmac': '3des-md5', 'esp-aes 256 esp-sha384-hmac': 'aes256-sha384', 'esp-gcm 128': 'aes128gcm16'}
+V1ENCR = {'des': 'des', '3des': '3des', 'aes-cbc-128': 'aes', 'aes-cbc-192': 'aes 192', 'aes-cbc-256': 'aes 256'}
+V1HASH = {'md5': 'md5', 'sha1': 'sha', 'sha256': 'sha256', 'sha384': 'sha384', 'sha512': 'sha512'}
+
+
+def config(version, encr, hash_, group, esp, pfs=None, key=KEY, lifetime=None, more='', mode=''):
+    """the router's configuration; we are A"""
+    o = ['hostname r1']
+    if version == 2:
+        o += ['crypto ikev2 proposal P', ' encryption ' + encr]
+        o += ([' prf ' + hash_] if 'gcm' in encr else [' integrity ' + hash_]) + [' group ' + group]
+        o += ['crypto ikev2 policy POL', ' proposal P', 'crypto ikev2 keyring KR', ' peer B', '  address ' + B, '  pre-shared-key ' + key,
+              'crypto ikev2 profile PROF', ' match identity remote address %s 255.255.255.255' % B, ' authentication remote pre-share',
+              ' authentication local pre-share', ' keyring local KR']
+    else:
+        o += ['crypto isakmp policy 10', ' encr ' + V1ENCR[encr], ' hash ' + V1HASH[hash_], ' authentication pre-share', ' group ' + group,
+              'crypto isakmp key %s address %s' % (key, B)]
+    o += ['crypto ipsec transform-set T ' + esp, ' mode tunnel', 'ip access-list extended L', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255',
+          'crypto map M 10 ipsec-isakmp', ' set peer ' + B, ' set transform-set T', ' match address L']
+    o += [' set ikev2-profile PROF'] if version == 2 else []
+    o += [' set pfs group' + pfs] if pfs else []
+    o += ['interface GigabitEthernet0/0', ' ip address %s 255.255.255.0' % A, ' crypto map M']
+    return '\n'.join(o) + '\n' + more
+
+
+def swanctl(version, encr, hash_, group, esp, pfs=None, key=KEY, ts='10.1.0.0/16', encap=True, aggressive=False):
+    words = [IKE[encr][0]] + ([] if 'gcm' in encr else [HASH[hash_][0]]) + (['prf' + HASH[hash_][0]] if version == 2 else []) + [GROUP[group]]
+    return '''connections { c {
+  version = %d
+  local_addrs = %s
+  remote_addrs = %s
+  proposals = %s
+  encap = %s
+  aggressive = %s
+  local { auth = psk
+    id = %s }
+  remote { auth = psk
+    id = %s }
+  children { c {
+    local_ts = 10.2.0.0/16
+    remote_ts = %s
+    esp_proposals = %s } }
+} }
+secrets { ike { secret = "%s" } }
+''' % (version, B, A, '-'.join(words), 'yes' if encap else 'no', 'yes' if aggressive else 'no', B, A, ts, ESP[esp] + ('-' + GROUP[pfs] if pfs else ''), key)
+
+
+class Ours:
+    def __init__(self, node, text):
+        self.node, self.dir = node, tempfile.mkdtemp(prefix='ioscc-ike-')
+        self.log = self.dir + '/log'
+        open(self.dir + '/r.cfg', 'w').write(text)
+        with node.inside():
+            self.p = subprocess.Popen([IOSCC, 'run', '--discard-sas', '--no-apply', '--state-dir', self.dir, '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
+                                      stdout=open(self.log, 'w'), stderr=subprocess.STDOUT, env=dict(os.environ, ASAN_OPTIONS='detect_leaks=1'))
+        for _ in range(100):
+            if os.path.exists(self.dir + '/control.sock') or self.p.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert self.p.poll() is None, self.text()
+
+    def text(self):
+        return open(self.log).read()
+
+    def ask(self, **q):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(self.dir + '/control.sock')
+        s.sendall(json.dumps(q).encode() + b'\n')
+        return json.loads(s.makefile().read())
+
+    def sas(self):
+        return [s for s in self.ask(do='sas')['sas'] if s['state'] == 'ESTABLISHED']
+
+    def wait(self, what, seconds=8):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if what():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def stop(self):
+        self.p.terminate()
+        code = self.p.wait(10)
+        text = self.text()
+        shutil.rmtree(self.dir)
+        assert code == 0, 'exit %d\n%s' % (code, text)
+
+
+class Pair:
+    """charon runs once; we start anew for each configuration"""
+    def __enter__(self):
+        self.lab = lab.Lab().__enter__()
+        self.tmp = tempfile.mkdtemp(prefix='ioscc-swan-')
+        self.a, self.b = self.lab.node('a'), self.lab.node('b')
+        self.lab.link(self.a, 'eth0', self.b, 'eth0')
+        for n, addr, inside in ((self.a, A, '10.1.0.1'), (self.b, B, '10.2.0.1')):
+            n.ip('addr', 'add', addr + '/24', 'dev', 'eth0')
+            n.ip('addr', 'add', inside + '/32', 'dev', 'lo')
+            n.ip('route', 'add', 'default', 'dev', 'eth0')
+        self.peer = swan.Daemon(self.b, self.tmp, 'b')
+        return self
+
+    def __exit__(self, *a):
+        self.peer.stop()
+        self.lab.__exit__()
+        shutil.rmtree(self.tmp)
+
+
+def spis(text):
+    """charon's view: {(in, out)} of installed children"""
+    return {(int(i, 16), int(o, 16)) for i, o in re.findall(r'in\s+([0-9a-f]{8}).*?out\s+([0-9a-f]{8})', text, re.S)}
+
+
+def agree(ours, peer):
+    """both ends know the same child SAs"""
+    mine = {(c['spi_out'], c['spi_in']) for s in ours.sas() for c in s['children'] if c['state'] == 'up'}
+    return mine and mine == spis(peer.swanctl('--list-sas').stdout)
+
+
+def up(pair, ours, we_call):
+    if we_call:
+        ours.ask(do='initiate')
+    else:
+        pair.peer.swanctl('--initiate', '--child', 'c', '--timeout', '8')
+    assert ours.wait(lambda: agree(ours, pair.peer)), 'does not come up:\n%s\n%s\n%s' % (ours.text(), pair.peer.swanctl('--list-sas').stdout, open(pair.tmp + '/b.log').read()[-1500:])
+
+
+MATRIX = [('aes-cbc-256', 'sha256', '14', 'esp-aes 256 esp-sha256-hmac', None), ('aes-cbc-128', 'sha1', '2', 'esp-aes 128 esp-sha-hmac', '2'),
+          ('3des', 'md5', '5', 'esp-3des esp-md5-hmac', '5'), ('aes-cbc-192', 'sha384', '15', 'esp-aes 192 esp-sha512-hmac', None),
+          ('aes-cbc-256', 'sha512', '16', 'esp-aes 256 esp-sha384-hmac', '14'), ('aes-cbc-256', 'sha256', '19', 'esp-gcm 256', '19'),
+          ('aes-cbc-256', 'sha384', '20', 'esp-gcm 128', '20'), ('aes-cbc-256', 'sha512', '21', 'esp-aes 256 esp-sha256-hmac', '21'),
+          ('aes-cbc-128', 'sha256', '24', 'esp-aes 128 esp-sha-hmac', '24'), ('des', 'md5', '1', 'esp-aes 128 esp-sha-hmac', None)]
+GCM = [('aes-gcm-128', 'sha256', '19', 'esp-gcm 128', None), ('aes-gcm-256', 'sha512', '20', 'esp-gcm 256', '20')]
+
+
+def matrix(version):
+    bad = []
+    with Pair() as pair:
+        for encr, hash_, group, esp, pfs in MATRIX + (GCM if version == 2 else []):
+            for we_call in (True, False):
+                name = 'IKEv%d %s %s group %s, %s, pfs %s, %s initiates' % (version, encr, hash_, group, esp, pfs, 'ioscc' if we_call else 'charon')
+                pair.peer.load(swanctl(version, encr, hash_, group, esp, pfs))
+                ours = Ours(pair.a, config(version, encr, hash_, group, esp, pfs))
+                try:
+                    up(pair, ours, we_call)
+                    words = pair.peer.swanctl('--list-sas').stdout
+                    assert IKE[encr][1] in words and HASH[hash_][1] in words and GROUP[group].upper().replace('MODP', 'MODP_').replace('ECP', 'ECP_').replace('2048S256', '2048_256') in words, words
+                except AssertionError as e:
+                    bad.append('%s: %s' % (name, e))
+                finally:
+                    try:
+                        ours.stop()
+                    except AssertionError as e:
+                        bad.append('%s: %s' % (name, e))
+                if len(bad) > 3:
+                    break
+    assert not bad, '\n'.join(bad)
+
+
+def lifecycle(version):
+    """rekeying of both kinds by both ends, deletes by both ends"""
+    one = ('aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac', '19')
+    with Pair() as pair:
+        pair.peer.load(swanctl(version, *one))
+        ours = Ours(pair.a, config(version, *one))
+        try:
+            for we_call in (True, False):
+                up(pair, ours, we_call)
+                for what in ('child', 'ike'):
+                    for by_us in (True, False):
+                        before = {(s['spi_i'], s['spi_r']) for s in ours.sas()} if what == 'ike' else {c['spi_in'] for s in ours.sas() for c in s['children']}
+
+                        def changed():
+                            now = {(s['spi_i'], s['spi_r']) for s in ours.sas()} if what == 'ike' else {c['spi_in'] for s in ours.sas() for c in s['children']}
+                            return now and not now & before and agree(ours, pair.peer)
+                        if by_us:
+                            ours.ask(do='rekey', what=what)
+                        else:
+                            pair.peer.swanctl('--rekey', '--' + what, 'c')
+                        assert ours.wait(changed, 12), '%s is not rekeyed by %s:\n%s\n%s' % (what, 'us' if by_us else 'charon', ours.text(), open(pair.tmp + '/b.log').read()[-2500:])
+                if we_call:
+                    ours.ask(do='clear')
+                    assert ours.wait(lambda: not ours.sas() and 'ESTABLISHED' not in pair.peer.swanctl('--list-sas').stdout), 'our delete'
+                else:
+                    pair.peer.swanctl('--terminate', '--ike', 'c')
+                    assert ours.wait(lambda: not ours.sas()), 'their delete'
+        finally:
+            ours.stop()
+
+
+def refusals(version):
+    """each one line of our log that names parameter and line"""
+    good = ('aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac', None)
+    cases = [
+        ('another cipher', dict(encr='aes-cbc-128'), {}, r'encryption: aes-cbc-256 here \(.*line \d+\), aes-cbc-128 there'),
+        ('another hash', dict(hash_='sha1'), {}, r'(integrity|hash): sha(256)? here \(.*line \d+\), sha1? there'),
+        ('another group', dict(group='14'), {}, r'Diffie-Hellman: group 19 here \(.*line \d+\), group 14 there'),
+        ('another transform', dict(esp='esp-gcm 256'), {}, r'encryption: aes-cbc-256 here \(T, line \d+\), aes-gcm-256 there'),
+        ('another network', {}, dict(ts='10.9.0.0/16'), r'no access list line .* fits: the peer wants 10\.2\.0\.0/16 to 10\.9\.0\.0/16'),
+        ('another key', {}, dict(key='wrong-key-of-the-peer'), r'pre-shared key is another one than ours'),
+    ]
+    names = ('encr', 'hash_', 'group', 'esp', 'pfs')
+    with Pair() as pair:
+        for name, change, how, want in cases:
+            theirs = dict(zip(names, good), **change)
+            pair.peer.load(swanctl(version, **theirs, **how))
+            ours = Ours(pair.a, config(version, *good))
+            try:
+                pair.peer.swanctl('--initiate', '--child', 'c', '--timeout', '3')
+                assert ours.wait(lambda: re.search(want, ours.text()), 4), '%s: no line %s in\n%s' % (name, want, ours.text())
+                assert not any(s['children'] for s in ours.sas()), name
+            finally:
+                ours.stop()
+
+
+def tests():
+    why = swan.usable()
+
+    def skip():
+        raise AssertionError(why)
+    for f in (matrix, lifecycle, refusals):
+        yield 'netns: ike: v2 %s' % f.__name__, lambda f=f: f(2)
+
+
+if __name__ == '__main__':
+    for name, f in tests():
+        if len(sys.argv) < 2 or any(a in name for a in sys.argv[1:]):
+            t = time.monotonic()
+            try:
+                f()
+                print('ok', name, '%.0f s' % (time.monotonic() - t))
+            except AssertionError as e:
+                print('FAILED', name, e)
