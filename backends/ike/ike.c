@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "backends/ike/v1/v1.h"
 #include "backends/ike/v2/v2.h"
 
 static int by_reqid(const void *a, const void *b)
@@ -43,6 +44,7 @@ struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host
     ike->host = *host;
     ike->now = now_ms;
     ike->hash_size = 64;
+    ike->version[1] = &ike_v1;
     ike->version[2] = &ike_v2;
     ike->by_spi = calloc(ike->hash_size, sizeof *ike->by_spi);
     ike->by_peer = calloc(ike->hash_size, sizeof *ike->by_peer);

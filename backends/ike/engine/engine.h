@@ -212,6 +212,8 @@ struct ike {
     uint8_t cookie_secret[2][32];
     uint64_t cookie_turned_at;
     uint8_t hash_seed[16];
+    uint64_t clear_infos_second; /* unauthenticated answers of IKEv1 in that second */
+    unsigned clear_infos;
     uint8_t *peer_of_entry;   /* which of its peers an entry is at */
     struct ike_reqid *reqids; /* sorted */
     uint32_t n_reqids;
@@ -227,6 +229,8 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
 /* Unlinks and frees; children that are still there are deleted from the kernel. */
 void ike_sa_free(struct ike *ike, struct ike_sa *sa);
 struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi);
+/* Is it still there? Looks where it was: `sa` may have been freed. */
+struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id);
 /* Half-open responder by the initiator's SPI and address; the peer's cookie for v1. */
 struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote);
 void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);

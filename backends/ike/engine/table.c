@@ -187,6 +187,12 @@ struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi)
     return NULL;
 }
 
+struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id)
+{
+    struct ike_sa *sa = ike_by_spi(ike, own_spi);
+    return sa && sa->id == id ? sa : NULL;
+}
+
 struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote)
 {
     for (struct ike_sa *sa = ike->by_peer[slot_of_peer(ike, peer_spi, remote)]; sa; sa = sa->peer_next)

@@ -131,6 +131,40 @@ bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
 #define IKE_ID_TEXT_MAX 160
 const char *ike_id_text(const struct ike_id *id, char out[static IKE_ID_TEXT_MAX]);
 
+/* ---- IKEv1: RFC 2407 §4.4 to §4.6, RFC 2408 §3, RFC 2409 appendix A ---- */
+
+struct ike1_transform {
+    uint8_t number, id;
+    uint16_t encr, hash, auth, group, bits; /* attributes; 0: not there */
+    uint16_t encap, auth_alg;               /* of phase 2 */
+    uint32_t life_s, life_kb;
+    bool unknown; /* an attribute that is not understood */
+};
+#define IKE1_TRANSFORMS_MAX 32
+struct ike1_proposal {
+    uint8_t number, protocol, spi_len;
+    uint8_t spi[16];
+    unsigned n;
+    struct ike1_transform v[IKE1_TRANSFORMS_MAX];
+};
+/* Phase 1 protocol number; AH and ESP are IKE_PROTO_*. */
+#define IKE1_PROTO_ISAKMP 1
+/* The SA payload's body up to its first proposal: DOI and situation. False if they are not IPsec's. */
+bool ike1_sa_begin(struct rd *r);
+bool ike1_proposal_read(struct rd *r, struct ike1_proposal *p, bool phase2);
+void ike1_sa_head(struct wr *w);
+void ike1_proposal_write(struct wr *w, const struct ike1_proposal *p, bool last, bool phase2);
+
+/* Phase 2 identity: one range with protocol and port (§4.6.2). */
+bool ike1_id_ts(const struct ike_payload *pl, struct ike_ts *out);
+void ike1_id_ts_write(struct ike_chain *c, const struct ike_ts *t);
+void ike1_id_write(struct ike_chain *c, const struct ike_id *id);
+bool ike1_notify_read(const struct ike_payload *pl, struct ike_notify *out);
+void ike1_notify_write(struct ike_chain *c, uint8_t protocol, const void *spi, size_t spi_len, uint16_t type,
+                       const void *data, size_t n);
+bool ike1_delete_read(const struct ike_payload *pl, struct ike_delete *out);
+const char *ike1_notify_name(uint16_t type);
+
 /* ---- what may stand where ---- */
 
 /* NULL if the payloads of a decrypted message of this exchange are all there and none too often, else what is wrong.

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Informational exchanges (RFC 2409 §5.7), dead peer detection (RFC 3706), and what happens when time passes. */
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *best = NULL;
+    for (uint32_t i = 0; i < ike->heap_n; i++) {
+        struct ike_sa *o = ike->heap[i];
+        if (o != sa && o->version == 1 && o->state == IKE_ESTABLISHED && addr_eq(&o->remote.addr, &sa->remote.addr) &&
+            addr_eq(&o->local.addr, &sa->local.addr) && (!best || o->up_at > best->up_at))
+            best = o;
+    }
+    return best;
+}
+
+static void info_begin(struct ike *ike, const struct ike_sa *sa, uint32_t *mid, struct wr *w, struct ike_chain *c,
+                       bool encrypted)
+{
+    do
+        ike->host.random(ike->host.ctx, mid, sizeof *mid);
+    while (!*mid);
+    const struct ike_header h = {sa->spi_i, sa->spi_r, 0, 0x10, X1_INFO, 0, *mid, 0};
+    *w = wr_to(ike->out, sizeof ike->out);
+    *c = (struct ike_chain){w, 16};
+    ike_header_write(w, &h);
+    if (!encrypted)
+        return;
+    size_t at = ike_pl_begin(c, PL1_HASH);
+    wr_zero(w, ike_hash_len(sa->suite.prf));
+    ike_pl_end(c, at);
+}
+
+static bool info_hash(struct ike *ike, const struct ike_sa *sa, uint32_t mid, const uint8_t *rest, size_t n,
+                      uint8_t *out)
+{
+    uint8_t m[4];
+    struct wr w = wr_to(m, 4);
+    wr_u32(&w, mid);
+    return v1_hash(ike, sa, (struct ike_iov[]){{m, 4}, {rest, n}}, 2, out);
+}
+
+static void info_send(struct ike *ike, struct ike_sa *sa, uint32_t mid, struct wr *w, bool encrypted)
+{
+    if (encrypted) {
+        size_t len = ike_hash_len(sa->suite.prf), rest = IKE_HEADER_LEN + 4 + len;
+        uint8_t h[IKE_HASH_MAX], iv[16];
+        if (w->bad || !info_hash(ike, sa, mid, w->p + rest, w->n - rest, h))
+            return;
+        memcpy(w->p + IKE_HEADER_LEN + 4, h, len);
+        v1_iv(ike, sa, mid, iv);
+        if (!v1_encrypt(ike, sa, w, iv))
+            return;
+    }
+    ike_header_finish(w, 0);
+    if (!w->bad)
+        ike_send_raw(ike, sa, w->p, w->n);
+}
+
+#define CLEAR_INFOS_PER_SECOND 5
+
+void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint16_t type, const void *data, size_t n)
+{
+    static const uint8_t no_spi[4];
+    uint8_t spi[16];
+    uint32_t mid;
+    struct wr w, s = wr_to(spi, 16);
+    struct ike_chain c;
+    bool encrypted = sa->state >= IKE_ESTABLISHED;
+    /* what answers strangers is bounded: it would be an amplifier */
+    if (!encrypted && ike->clear_infos_second == ike->now / 1000 && ++ike->clear_infos > CLEAR_INFOS_PER_SECOND)
+        return;
+    if (!encrypted && ike->clear_infos_second != ike->now / 1000) {
+        ike->clear_infos_second = ike->now / 1000;
+        ike->clear_infos = 1;
+    }
+    wr_u64(&s, sa->spi_i);
+    wr_u64(&s, sa->spi_r);
+    info_begin(ike, sa, &mid, &w, &c, encrypted);
+    if (protocol == IKE1_PROTO_ISAKMP)
+        ike1_notify_write(&c, protocol, spi, 16, type, data, n);
+    else
+        ike1_notify_write(&c, protocol, no_spi, 4, type, data, n);
+    info_send(ike, sa, mid, &w, encrypted);
+}
+
+void v1_delete(struct ike *ike, struct ike_sa *sa, uint8_t protocol, const void *spis, size_t spi_len, unsigned n)
+{
+    uint32_t mid;
+    struct wr w;
+    struct ike_chain c;
+    info_begin(ike, sa, &mid, &w, &c, true);
+    size_t at = ike_pl_begin(&c, PL1_DELETE);
+    wr_u32(&w, 1); /* DOI */
+    wr_u8(&w, protocol);
+    wr_u8(&w, (unsigned)spi_len);
+    wr_u16(&w, n);
+    wr_bytes(&w, spis, spi_len * n);
+    ike_pl_end(&c, at);
+    info_send(ike, sa, mid, &w, true);
+}
+
+void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    bool esp = c->set->encr.alg || c->set->integ.alg, ah = c->set->ah.alg;
+    uint8_t spi[4];
+    if (sa->state < IKE_ESTABLISHED)
+        return;
+    for (int k = 0; k < 2; k++) {
+        struct wr s = wr_to(spi, 4);
+        if (k ? !ah : !esp)
+            continue;
+        wr_u32(&s, k && esp ? c->ah_spi_in : c->spi_in);
+        v1_delete(ike, sa, k ? IKE_PROTO_AH : IKE_PROTO_ESP, spi, 4, 1);
+    }
+}
+
+/* ---- what comes in ---- */
+
+static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, bool *gone)
+{
+    struct rd r = rd_of(d->spis, (size_t)d->spi_len * d->n);
+    if (d->protocol == IKE1_PROTO_ISAKMP) {
+        for (unsigned i = 0; i < d->n; i++) {
+            uint64_t a = rd_u64(&r), b = rd_u64(&r);
+            *gone |= a == sa->spi_i && b == sa->spi_r;
+        }
+        return;
+    }
+    for (unsigned i = 0; i < d->n; i++) {
+        uint32_t spi = rd_u32(&r);
+        struct ike_sa *at = sa;
+        struct ike_child *c = ike_child_by_spi(sa, spi, false);
+        for (uint32_t k = 0; !c && k < ike->heap_n; k++) /* it may hang on another SA with the same peer */
+            if (ike->heap[k]->version == 1 && addr_eq(&ike->heap[k]->remote.addr, &sa->remote.addr)) {
+                at = ike->heap[k];
+                c = ike_child_by_spi(at, spi, false);
+            }
+        if (!c)
+            continue;
+        if (c->state == CHILD_UP)
+            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c, "map %s entry %u line %u: the peer deletes the IPsec SA",
+                    c->entry->map, c->entry->seq, c->line);
+        ike_child_free(ike, c, true);
+        ike_timer_update(ike, at);
+    }
+}
+
+static void notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
+{
+    struct rd r = rd_of(n->data, n->n);
+    uint32_t seq = rd_u32(&r);
+    if (n->type == N1_R_U_THERE && !r.bad) {
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_R_U_THERE_ACK, n->data, 4);
+    } else if (n->type == N1_R_U_THERE_ACK && !r.bad) {
+        if (seq == sa->v1->dpd_seq)
+            sa->v1->dpd_missed = 0;
+    } else if (n->type < 16384) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike1_notify_name(n->type),
+                n->type == N1_NO_PROPOSAL_CHOSEN       ? ": none of the entry's transform sets suits it"
+                : n->type == N1_INVALID_ID_INFORMATION ? ": its access list has no such line"
+                                                       : "");
+        /* a quick mode of ours that it is the answer to */
+        for (struct v1_quick *q = sa->v1->quicks, *next; q; q = next) {
+            next = q->next;
+            if (q->initiator && q->nr_len == 0 && !q->copy)
+                v1_quick_free(sa, q);
+        }
+    }
+}
+
+void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
+{
+    struct ike_message m = {.h = h};
+    uint8_t iv[16], inner, want[IKE_HASH_MAX];
+    size_t hash_len = ike_hash_len(sa->suite.prf);
+    if (!(h.flags &
+          IKE1_ENCRYPTED)) { /* proves nothing, changes nothing; worth a line if we are waiting for an answer */
+        struct rd c = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+        struct ike_notify no;
+        if (ike_chain_read(&c, h.next, &m, &inner) && m.n && m.v[0].type == PL1_NOTIFY &&
+            ike1_notify_read(&m.v[0], &no) && sa->state < IKE_ESTABLISHED && sa->v1->infos++ < 3)
+            ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "somebody answers %s%s", ike1_notify_name(no.type),
+                    no.type == N1_NO_PROPOSAL_CHOSEN ? ": the peer has none of our isakmp policies" : "");
+        return;
+    }
+    if (sa->state < IKE_ESTABLISHED || sa->busy) {
+        ike->stats.dropped++;
+        return;
+    }
+    v1_iv(ike, sa, h.id, iv);
+    size_t len = v1_decrypt(ike, sa, p, n, iv);
+    struct rd r = rd_of(ike->plain, len);
+    if (!len || !ike_chain_read(&r, h.next, &m, &inner) || m.n == 0 || m.v[0].type != PL1_HASH ||
+        m.v[0].n != hash_len) {
+        ike->stats.auth_failed++;
+        return;
+    }
+    const uint8_t *rest = m.v[0].p + hash_len;
+    if (!info_hash(ike, sa, h.id, rest, (size_t)(r.p - rest), want) || !ike_equal(want, m.v[0].p, hash_len)) {
+        ike->stats.auth_failed++;
+        return;
+    }
+    bool gone = false;
+    sa->last_in = ike->now;
+    for (unsigned i = 1; i < m.n; i++) {
+        struct ike_notify no;
+        struct ike_delete d;
+        if (m.v[i].type == PL1_NOTIFY && ike1_notify_read(&m.v[i], &no))
+            notified(ike, sa, &no);
+        else if (m.v[i].type == PL1_DELETE && ike1_delete_read(&m.v[i], &d))
+            deleted(ike, sa, &d, &gone);
+    }
+    if (!gone) {
+        ike_timer_update(ike, sa);
+        return;
+    }
+    struct ike_sa *heir = v1_other(ike, sa);
+    if (sa->state != IKE_REPLACED)
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
+    while (heir && sa->children)
+        ike_child_move(sa->children, heir);
+    if (heir)
+        ike_timer_update(ike, heir);
+    ike_sa_free(ike, sa);
+}
+
+/* ---- time ---- */
+
+static void dead(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_entry *e = sa->entry;
+    ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
+    if (e && e->n_peers > 1)
+        ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
+    ike_sa_free(ike, sa);
+}
+
+#define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
+#define DPD_MISSES 5 /* IOS gives up after five */
+
+static bool liveness(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_profile *p = sa->profile;
+    if (!sa->dpd_at || sa->dpd_at > ike->now)
+        return true;
+    uint64_t period = 1000u * (uint64_t)(p && p->dpd_s ? p->dpd_s : ike->policy->v1_keepalive_s);
+    uint64_t retry = 1000u * (uint64_t)(p && p->dpd_retry_s ? p->dpd_retry_s : ike->policy->v1_keepalive_retry_s);
+    uint64_t quiet = ike->now - sa->last_in;
+    if (ike->host.idle_ms) {
+        uint64_t idle = ike->host.idle_ms(ike->host.ctx, sa);
+        quiet = idle < quiet ? idle : quiet;
+    }
+    if (quiet < period) {
+        sa->v1->dpd_missed = 0;
+        sa->dpd_at = ike->now + period - quiet;
+        return true;
+    }
+    if (++sa->v1->dpd_missed > DPD_MISSES) {
+        dead(ike, sa);
+        return false;
+    }
+    uint8_t data[4];
+    struct wr w = wr_to(data, 4);
+    if (sa->v1->dpd_missed == 1)
+        sa->v1->dpd_seq++;
+    wr_u32(&w, sa->v1->dpd_seq);
+    v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_R_U_THERE, data, 4);
+    sa->dpd_at = ike->now + (retry ? retry : 2000);
+    return true;
+}
+
+static void children_tick(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_child *c = sa->children, *next; c; c = next) {
+        next = c->next;
+        if (c->expire_at && c->expire_at <= ike->now) {
+            if (c->state == CHILD_UP)
+                ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA's lifetime is over",
+                        c->entry->map, c->entry->seq, c->line);
+            v1_delete_child(ike, sa, c);
+            ike_child_free(ike, c, true);
+        } else if (c->rekey_at && c->rekey_at <= ike->now) {
+            c->rekey_at = 0;
+            if (c->state == CHILD_UP && !c->entry->responder_only && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
+                ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
+        }
+    }
+}
+
+/* Phase 1 anew, while the old one still stands; the children go over when it is done. */
+static void phase1_again(struct ike *ike, struct ike_sa *sa)
+{
+    sa->rekey_at = 0;
+    const struct ike_sa *heir = v1_other(ike, sa);
+    bool outlived = heir && heir->expire_at > sa->expire_at + 30000;
+    if (sa->state != IKE_ESTABLISHED || sa->replaced_by || outlived || (!sa->children && !sa->tasks))
+        return;
+    struct ike_end local = sa->local, remote = sa->remote;
+    if (!sa->nat_local && !sa->nat_remote)
+        local.port = remote.port = IKE_PORT;
+    struct ike_sa *fresh = ike_sa_new(ike, 1, true, &local, &remote);
+    if (!fresh)
+        return;
+    fresh->entry = sa->entry;
+    fresh->profile = sa->profile;
+    fresh->peer_at = sa->peer_at;
+    fresh->replaces = sa;
+    sa->replaced_by = fresh;
+    ike_timer_update(ike, fresh);
+    v1_start(ike, fresh);
+}
+
+void v1_tick(struct ike *ike, struct ike_sa *sa)
+{
+    if (sa->state < IKE_ESTABLISHED) {
+        if (sa->retransmit_at && sa->retransmit_at <= ike->now) {
+            if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
+                ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
+                        ike_state_name(sa->state));
+                v1_give_up(ike, sa);
+                return;
+            }
+            ike->stats.retransmits++;
+            sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+            ike_send_raw(ike, sa, sa->v1->out, sa->v1->out_len);
+        }
+        if (sa->half_open_until && sa->half_open_until <= ike->now && !sa->initiator) {
+            ike_sa_free(ike, sa);
+            return;
+        }
+        ike_timer_update(ike, sa);
+        return;
+    }
+    if (sa->rekey_at && sa->rekey_at <= ike->now)
+        phase1_again(ike, sa);
+    bool over = sa->expire_at && sa->expire_at <= ike->now;
+    if (over && sa->state == IKE_ESTABLISHED && sa->children && !v1_other(ike, sa) && !sa->replaced_by) {
+        /* it had nothing to carry when its time to be renewed came; now it has: a little longer, for a successor */
+        phase1_again(ike, sa);
+        sa->expire_at = ike->now + LAST_MINUTE_MS;
+        over = !sa->replaced_by;
+    }
+    if (over) {
+        struct ike_sa *heir = v1_other(ike, sa);
+        sa->expire_at = ike->now + 60000;
+        while (heir && sa->children)
+            ike_child_move(sa->children, heir);
+        if (heir)
+            ike_timer_update(ike, heir);
+        ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the ISAKMP SA's lifetime is over");
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+        v1_next(ike, sa);
+        return;
+    }
+    if (sa->keepalive_at && sa->keepalive_at <= ike->now) {
+        static const uint8_t alive = 0xff;
+        ike_send_raw(ike, sa, &alive, 1);
+        sa->keepalive_at = ike->now + 1000u * (uint64_t)ike->policy->nat_keepalive_s;
+    }
+    children_tick(ike, sa);
+    if (!liveness(ike, sa))
+        return;
+    uint64_t id = sa->id, spi = sa->own_spi;
+    v1_next(ike, sa);
+    sa = ike_still(ike, spi, id);
+    if (!sa)
+        return;
+    v1_quick_tick(ike, sa);
+    ike_timer_update(ike, sa);
+}

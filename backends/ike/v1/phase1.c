@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Phase 1, RFC 2409 §5, with pre-shared keys:
+ *
+ *   main mode                                   aggressive mode
+ *   HDR, SA               -->                   HDR, SA, KE, Ni, IDii  -->
+ *                         <--  HDR, SA                                 <--  HDR, SA, KE, Nr, IDir, HASH_R
+ *   HDR, KE, Ni, NAT-D    -->                   HDR, [NAT-D,] HASH_I   -->
+ *                         <--  HDR, KE, Nr, NAT-D
+ *   HDR*, IDii, HASH_I    -->
+ *                         <--  HDR*, IDir, HASH_R
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+/* RFC 3947 §3.1 (MD5 of "RFC 3947"), RFC 3706 §5.1 */
+static const uint8_t vid_natt[16] = {0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45,
+                                     0x5c, 0x57, 0x28, 0xf2, 0x0e, 0x95, 0x45, 0x2f};
+static const uint8_t vid_dpd[16] = {0xaf, 0xca, 0xd7, 0x13, 0x68, 0xa1, 0xf1, 0xc9,
+                                    0x6b, 0x86, 0x96, 0xfc, 0x77, 0x57, 0x01, 0x00};
+
+static bool keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n)
+{
+    free(*to);
+    *to = malloc(n ? n : 1);
+    if (!*to)
+        return false;
+    memcpy(*to, p, n);
+    if (len)
+        *len = n;
+    return true;
+}
+
+void v1_phase1_free(struct ike_sa *sa)
+{
+    struct ike1 *v = sa->v1;
+    free(v->sa_i);
+    free(v->ke_i);
+    free(v->ke_r);
+    free(v->id_i);
+    ike_dh_free(v->dh);
+    v->sa_i = v->ke_i = v->ke_r = v->id_i = NULL;
+    v->dh = NULL;
+}
+
+/* ---- sending ---- */
+
+static void begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange)
+{
+    const struct ike_header h = {sa->spi_i, sa->spi_r, 0, 0x10, exchange, 0, 0, 0};
+    *w = wr_to(ike->out, sizeof ike->out);
+    *c = (struct ike_chain){w, 16};
+    ike_header_write(w, &h);
+}
+
+static bool finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted)
+{
+    struct ike1 *v = sa->v1;
+    if (encrypted && !v1_encrypt(ike, sa, w, v->iv))
+        return false;
+    ike_header_finish(w, 0);
+    size_t n = 0;
+    if (w->bad || !keep(&v->out, &n, w->p, w->n))
+        return false;
+    v->out_len = (uint32_t)n;
+    sa->request_tries = 0;
+    sa->retransmit_at = sa->initiator ? ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2) : 0;
+    ike_timer_update(ike, sa);
+    ike_send_raw(ike, sa, v->out, v->out_len);
+    return true;
+}
+
+static void vendor_ids(struct ike_chain *c)
+{
+    ike_pl_bytes(c, PL1_VENDOR, vid_natt, sizeof vid_natt);
+    ike_pl_bytes(c, PL1_VENDOR, vid_dpd, sizeof vid_dpd);
+}
+
+static void look_at_vendors(struct ike_sa *sa, const struct ike_message *m)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        if (m->v[i].type != PL1_VENDOR || m->v[i].n != 16)
+            continue;
+        sa->v1->peer_natt |= memcmp(m->v[i].p, vid_natt, 16) == 0;
+        sa->v1->peer_dpd |= memcmp(m->v[i].p, vid_dpd, 14) == 0;
+    }
+}
+
+/* RFC 3947 §3.2: first the other end's address, then our own. */
+static void nat_payloads(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+{
+    uint8_t h[IKE_HASH_MAX];
+    size_t len = ike_hash_len(sa->suite.prf);
+    if (!sa->v1->peer_natt)
+        return;
+    for (int own = 0; own < 2; own++)
+        if (ike_nat_hash(ike, sa->suite.prf, sa->spi_i, sa->spi_r, own ? &sa->local : &sa->remote, h))
+            ike_pl_bytes(c, PL1_NAT_D, h, len);
+}
+
+static void nat_look(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    uint8_t own[IKE_HASH_MAX], peer[IKE_HASH_MAX];
+    size_t len = ike_hash_len(sa->suite.prf);
+    unsigned n = 0;
+    bool peer_fits = false;
+    if (!ike_nat_hash(ike, sa->suite.prf, sa->spi_i, sa->spi_r, &sa->local, own) ||
+        !ike_nat_hash(ike, sa->suite.prf, sa->spi_i, sa->spi_r, &sa->remote, peer))
+        return;
+    for (unsigned i = 0; i < m->n; i++) {
+        if (m->v[i].type != PL1_NAT_D || m->v[i].n != len)
+            continue;
+        bool fits = ike_equal(m->v[i].p, n ? peer : own, len);
+        if (n++ == 0)
+            sa->nat_local = !fits;
+        else
+            peer_fits |= fits;
+    }
+    sa->nat_remote = n > 1 && !peer_fits;
+}
+
+static struct ike_id own_id(const struct ike *ike, const struct ike_sa *sa)
+{
+    const struct ike_profile *p = sa->profile;
+    if (p && p->version == 1 && p->id_type)
+        return (struct ike_id){p->id_type, (uint16_t)p->id.n, p->id.p};
+    if (ike->policy->v1_id_hostname && ike->policy->hostname[0])
+        return (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(ike->policy->hostname),
+                               (const uint8_t *)ike->policy->hostname};
+    bool v6 = sa->local.addr.family == FAMILY_V6;
+    return (struct ike_id){v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, v6 ? 16 : 4, sa->local.addr.b};
+}
+
+/* HASH_I, HASH_R (§5): `body` is that of the ID payload. */
+static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiators, struct ike_iov body, uint8_t *out)
+{
+    const struct ike1 *v = sa->v1;
+    size_t ke = ike_dh_len(sa->suite.dh);
+    uint8_t i[8], r[8];
+    struct wr wi = wr_to(i, 8), wrr = wr_to(r, 8);
+    wr_u64(&wi, sa->spi_i);
+    wr_u64(&wrr, sa->spi_r);
+    const struct ike_iov gi = {v->ke_i, ke}, gr = {v->ke_r, ke}, ci = {i, 8}, cr = {r, 8}, s = {v->sa_i, v->sa_i_len};
+    return ike_prf(ike->crypto, sa->suite.prf, v->skeyid, ike_hash_len(sa->suite.prf),
+                   (struct ike_iov[]){initiators ? gi : gr, initiators ? gr : gi, initiators ? ci : cr,
+                                      initiators ? cr : ci, s, body},
+                   6, out);
+}
+
+static void write_id_hash(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+{
+    const struct ike_id id = own_id(ike, sa);
+    uint8_t h[IKE_HASH_MAX];
+    size_t at = c->w->n;
+    ike1_id_write(c, &id);
+    if (!c->w->bad && phase1_hash(ike, sa, sa->initiator, (struct ike_iov){c->w->p + at + 4, c->w->n - at - 4}, h))
+        ike_pl_bytes(c, PL1_HASH, h, ike_hash_len(sa->suite.prf));
+}
+
+/* ---- ends ---- */
+
+static const struct ike_psk *key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id)
+{
+    const struct ike_profile *p = sa->profile && sa->profile->version == 1 ? sa->profile : NULL;
+    const struct ike_psk *k = p ? ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, id) : NULL;
+    return k ? k : ike_psk_find(ike->policy->keys, ike->policy->n_keys, &sa->remote.addr, id);
+}
+
+void v1_give_up(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_entry *e = sa->entry;
+    bool ours = sa->initiator && e && sa->state < IKE_ESTABLISHED;
+    struct ike_task task = sa->tasks ? *sa->tasks : (struct ike_task){.kind = TASK_NONE};
+    unsigned at = sa->peer_at;
+    ike_sa_free(ike, sa);
+    if (!ours || e->n_peers < 2 || ike->ending)
+        return;
+    ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((at + 1) % e->n_peers);
+    if (++task.tries < e->n_peers && task.kind == TASK_CHILD) {
+        ike_log(ike, EV_MESSAGE, IKE_NOTICE, NULL, NULL, "map %s entry %u: the next peer is tried", e->map, e->seq);
+        ike_start(ike, e, task);
+    }
+}
+
+static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    ike->stats.auth_failed++;
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
+    v1_give_up(ike, sa);
+}
+
+static void keep_id(struct ike_sa *sa, const struct ike_id *id)
+{
+    free(sa->peer_id);
+    sa->peer_id = malloc(id->n + 1u);
+    if (!sa->peer_id)
+        return;
+    sa->peer_id[0] = id->type;
+    memcpy(sa->peer_id + 1, id->p, id->n);
+    sa->peer_id_len = (uint16_t)(id->n + 1);
+}
+
+/* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3). */
+static void drop_others(struct ike *ike, const struct ike_sa *sa)
+{
+    for (uint32_t i = 0; i < ike->heap_n;) {
+        struct ike_sa *o = ike->heap[i];
+        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED || !addr_eq(&o->remote.addr, &sa->remote.addr)) {
+            i++;
+            continue;
+        }
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL-CONTACT)");
+        ike_sa_free(ike, o);
+        i = 0;
+    }
+}
+
+static void established(struct ike *ike, struct ike_sa *sa)
+{
+    char suite[128], id[IKE_ID_TEXT_MAX] = "";
+    uint32_t life = sa->v1->chosen.life_s && sa->v1->chosen.life_s < sa->policy->lifetime_s ? sa->v1->chosen.life_s
+                                                                                            : sa->policy->lifetime_s;
+    uint64_t ms = 1000u * (uint64_t)(life ? life : 86400);
+    uint32_t dpd = sa->profile && sa->profile->dpd_s ? sa->profile->dpd_s : ike->policy->v1_keepalive_s;
+    ike_state_set(ike, sa, IKE_ESTABLISHED);
+    sa->half_open_until = 0;
+    sa->psk_auth = true;
+    sa->up_at = sa->last_in = ike->now;
+    /* the responder only if the initiator has not done it */
+    sa->rekey_at = ike->now + (sa->initiator ? ike_jitter(ike, ms / 10 * 9, 1) : ms / 100 * 95);
+    sa->expire_at = ike->now + ms;
+    sa->dpd_at = dpd && sa->v1->peer_dpd ? ike->now + 1000u * (uint64_t)dpd : 0;
+    sa->keepalive_at =
+        sa->nat_local && ike->policy->nat_keepalive_s ? ike->now + 1000u * ike->policy->nat_keepalive_s : 0;
+    ike->host.random(ike->host.ctx, &sa->v1->dpd_seq, sizeof sa->v1->dpd_seq);
+    sa->v1->dpd_seq &= 0x7fffffff;
+    v1_phase1_free(sa);
+    ike->stats.established++;
+    if (sa->peer_id)
+        ike_id_text(&(struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1}, id);
+    sa->suite.integ = ALGO_NONE;
+    ike_log(ike, EV_IKE_UP, IKE_INFO, sa, NULL, "ISAKMP SA established with %s: %s%s", id,
+            ike_suite_text(&sa->suite, suite),
+            sa->nat_local && sa->nat_remote ? ", NAT at both ends"
+            : sa->nat_local                 ? ", behind NAT"
+            : sa->nat_remote                ? ", peer behind NAT"
+                                            : "");
+    struct ike_sa *old = sa->replaces; /* what it was made to take the place of */
+    if (old) {
+        while (old->children)
+            ike_child_move(old->children, sa);
+        sa->replaces = NULL;
+        old->replaced_by = NULL;
+        ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_IKE});
+        ike_state_set(ike, old, IKE_REPLACED);
+        v1_next(ike, old);
+    }
+    ike_timer_update(ike, sa);
+}
+
+/* Identity and hash of the peer. NULL if they are good. */
+static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp, const uint8_t *hash,
+                              size_t hash_len)
+{
+    struct ike_id id;
+    uint8_t h[IKE_HASH_MAX];
+    char text[IKE_ID_TEXT_MAX];
+    if (!idp || !ike_id_read(idp, &id) || hash_len != ike_hash_len(sa->suite.prf) ||
+        !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
+        return "the peer's identity or hash is missing";
+    if (!ike_equal(h, hash, hash_len))
+        return "its pre-shared key is another one than ours";
+    const struct ike_profile *found = NULL;
+    for (unsigned i = 0; i < ike->policy->n_profiles && !found; i++) {
+        const struct ike_profile *p = &ike->policy->profiles[i];
+        for (unsigned k = 0; k < p->n_remote && p->version == 1 && !found; k++)
+            if (ike_match(&p->remote[k], &sa->remote.addr, &id))
+                found = p;
+    }
+    if (sa->initiator && sa->profile && sa->profile->n_remote && found != sa->profile) {
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "identity %s is not that of isakmp profile %s (line %u)",
+                ike_id_text(&id, text), sa->profile->name, sa->profile->line);
+        return "the profile expects another identity";
+    }
+    if (!sa->initiator)
+        sa->profile = found;
+    keep_id(sa, &id);
+    return NULL;
+}
+
+/* ---- main mode, initiator ---- */
+
+void v1_start(struct ike *ike, struct ike_sa *sa)
+{
+    struct wr w;
+    struct ike_chain c;
+    sa->v1 = calloc(1, sizeof *sa->v1);
+    if (!sa->v1 || ike->policy->n_v1 == 0) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "there is no isakmp policy");
+        ike_sa_free(ike, sa);
+        return;
+    }
+    ike->stats.negotiations++;
+    begin(ike, sa, &w, &c, X1_MAIN);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    v1_offer(&w, ike, sa);
+    ike_pl_end(&c, at);
+    keep(&sa->v1->sa_i, &sa->v1->sa_i_len, w.p + at + 4, w.n - at - 4);
+    vendor_ids(&c);
+    ike_state_set(ike, sa, IKE_MAIN_1);
+    if (!finish(ike, sa, &w, false))
+        v1_give_up(ike, sa);
+}
+
+static void send_ke(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike1 *v = sa->v1;
+    struct wr w;
+    struct ike_chain c;
+    size_t ke = ike_dh_len(sa->suite.dh);
+    begin(ike, sa, &w, &c, X1_MAIN);
+    ike_pl_bytes(&c, PL1_KE, sa->initiator ? v->ke_i : v->ke_r, ke);
+    if (sa->initiator)
+        ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
+    else
+        ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
+    nat_payloads(ike, sa, &c);
+    ike_state_set(ike, sa, IKE_MAIN_2);
+    finish(ike, sa, &w, false);
+}
+
+static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    if (!j->ok || !keep(&v->ke_i, NULL, j->public_value, ike_dh_len(sa->suite.dh))) {
+        v1_give_up(ike, sa);
+        return;
+    }
+    v->dh = j->dh;
+    j->dh = NULL;
+    v->ni_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, v->ni, v->ni_len);
+    send_ke(ike, sa);
+}
+
+static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    char why[256];
+    if (!pl || !m->h.spi_r)
+        return;
+    if (!v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", why);
+        return;
+    }
+    ike_peer_spi_known(ike, sa, m->h.spi_r);
+    look_at_vendors(sa, m);
+    sa->retransmit_at = 0;
+    ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
+}
+
+static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    const struct ike_psk *k = key_for(ike, sa, NULL);
+    struct wr w;
+    struct ike_chain c;
+    if (!j->ok || !k || !v1_keys(ike, sa, j->shared, &k->local)) {
+        refuse(ike, sa,
+               !j->ok ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+               : !k   ? "there is no pre-shared key for the peer"
+                      : "keys cannot be made");
+        return;
+    }
+    if (sa->nat_local || sa->nat_remote) {
+        sa->floated = true;
+        sa->local.port = sa->remote.port = IKE_PORT_NATT;
+    }
+    begin(ike, sa, &w, &c, X1_MAIN);
+    write_id_hash(ike, sa, &c);
+    if (!v1_other(ike, sa)) {
+        uint8_t spi[16];
+        struct wr s = wr_to(spi, 16);
+        wr_u64(&s, sa->spi_i);
+        wr_u64(&s, sa->spi_r);
+        ike1_notify_write(&c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
+    }
+    ike_state_set(ike, sa, IKE_MAIN_3);
+    if (!finish(ike, sa, &w, true))
+        v1_give_up(ike, sa);
+}
+
+static bool take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_payload *ke = ike_find(m, PL1_KE, 0), *n = ike_find(m, PL1_NONCE, 0);
+    if (!ke || !n || ke->n != ike_dh_len(sa->suite.dh) || n->n < 8 || n->n > NONCE1_MAX ||
+        !keep(initiators ? &v->ke_i : &v->ke_r, NULL, ke->p, ke->n))
+        return false;
+    memcpy(initiators ? v->ni : v->nr, n->p, n->n);
+    *(initiators ? &v->ni_len : &v->nr_len) = n->n;
+    return true;
+}
+
+static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    if (!v->dh || !take_ke(sa, m, false))
+        return;
+    nat_look(ike, sa, m);
+    sa->retransmit_at = 0;
+    struct ike_dh *dh = v->dh;
+    v->dh = NULL;
+    ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
+}
+
+static void main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload *h = ike_find(m, PL1_HASH, 0);
+    const char *bad = h ? check_peer(ike, sa, ike_find(m, PL1_ID, 0), h->p, h->n) : "the peer's hash is missing";
+    if (bad) {
+        refuse(ike, sa, bad);
+        return;
+    }
+    sa->retransmit_at = 0;
+    established(ike, sa);
+    v1_next(ike, sa);
+}
+
+/* ---- main mode, responder ---- */
+
+static void main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    struct wr w;
+    struct ike_chain c;
+    char why[256], t[ADDR_TEXT_MAX];
+    if (!pl || !v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: main mode refused: %s",
+                addr_text(&sa->remote.addr, t), pl ? why : "no proposals");
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
+        ike_sa_free(ike, sa);
+        return;
+    }
+    keep(&sa->v1->sa_i, &sa->v1->sa_i_len, pl->p, pl->n);
+    look_at_vendors(sa, m);
+    const struct ike1_proposal p = {
+        .number = sa->v1->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {sa->v1->chosen}};
+    begin(ike, sa, &w, &c, X1_MAIN);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    ike1_sa_head(&w);
+    ike1_proposal_write(&w, &p, true, false);
+    ike_pl_end(&c, at);
+    vendor_ids(&c);
+    ike_state_set(ike, sa, IKE_MAIN_1);
+    finish(ike, sa, &w, false);
+}
+
+static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_psk *k = key_for(ike, sa, NULL);
+    if (!j->ok || !k || !keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, &k->local)) {
+        refuse(ike, sa,
+               !j->ok ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+               : !k   ? "there is no pre-shared key for the peer's address"
+                      : "keys cannot be made");
+        return;
+    }
+    send_ke(ike, sa);
+}
+
+static void main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    if (!take_ke(sa, m, true))
+        return;
+    look_at_vendors(sa, m);
+    nat_look(ike, sa, m);
+    v->nr_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
+    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
+}
+
+static bool says_initial_contact(const struct ike_message *m)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        struct ike_notify n;
+        if (m->v[i].type == PL1_NOTIFY && ike1_notify_read(&m->v[i], &n) && n.type == N1_INITIAL_CONTACT)
+            return true;
+    }
+    return false;
+}
+
+static void main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload *h = ike_find(m, PL1_HASH, 0);
+    struct wr w;
+    struct ike_chain c;
+    const char *bad = h ? check_peer(ike, sa, ike_find(m, PL1_ID, 0), h->p, h->n) : "the peer's hash is missing";
+    if (bad) {
+        refuse(ike, sa, bad);
+        return;
+    }
+    if (says_initial_contact(m))
+        drop_others(ike, sa);
+    begin(ike, sa, &w, &c, X1_MAIN);
+    write_id_hash(ike, sa, &c);
+    if (finish(ike, sa, &w, true))
+        established(ike, sa);
+}
+
+/* ---- aggressive mode, responder ---- */
+
+static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    struct ike_id id;
+    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
+    const struct ike_psk *k = ike_id_read(&idp, &id) ? key_for(ike, sa, &id) : NULL;
+    struct wr w;
+    struct ike_chain c;
+    if (!j->ok || !k || !keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, &k->local)) {
+        refuse(ike, sa,
+               !j->ok ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+               : !k   ? "there is no pre-shared key for the peer's identity"
+                      : "keys cannot be made");
+        return;
+    }
+    const struct ike1_proposal p = {
+        .number = v->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {v->chosen}};
+    begin(ike, sa, &w, &c, X1_AGGRESSIVE);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    ike1_sa_head(&w);
+    ike1_proposal_write(&w, &p, true, false);
+    ike_pl_end(&c, at);
+    ike_pl_bytes(&c, PL1_KE, v->ke_r, ike_dh_len(sa->suite.dh));
+    ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
+    write_id_hash(ike, sa, &c);
+    nat_payloads(ike, sa, &c);
+    vendor_ids(&c);
+    ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
+    finish(ike, sa, &w, false);
+}
+
+static void aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0), *id = ike_find(m, PL1_ID, 0);
+    char why[256] = "a payload is missing", t[ADDR_TEXT_MAX];
+    if (!pl || !id || !v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why) || !take_ke(sa, m, true)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: aggressive mode refused: %s",
+                addr_text(&sa->remote.addr, t), why);
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
+        ike_sa_free(ike, sa);
+        return;
+    }
+    keep(&v->sa_i, &v->sa_i_len, pl->p, pl->n);
+    keep(&v->id_i, &v->id_i_len, id->p, id->n);
+    look_at_vendors(sa, m);
+    v->nr_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
+    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), aggressive_secret);
+}
+
+static void aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_payload *h = ike_find(m, PL1_HASH, 0);
+    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
+    nat_look(ike, sa, m);
+    const char *bad = h ? check_peer(ike, sa, &idp, h->p, h->n) : "the peer's hash is missing";
+    if (bad) {
+        refuse(ike, sa, bad);
+        return;
+    }
+    if (says_initial_contact(m))
+        drop_others(ike, sa);
+    free(v->out); /* nothing answers the third message */
+    v->out = NULL;
+    v->out_len = 0;
+    established(ike, sa);
+}
+
+/* ---- which message this is ---- */
+
+static const struct {
+    uint8_t exchange, state;
+    bool initiator, encrypted;
+    void (*run)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+} rows[] = {
+    {X1_MAIN, IKE_NEW, false, false, main_1},
+    {X1_MAIN, IKE_MAIN_1, true, false, main_2},
+    {X1_MAIN, IKE_MAIN_1, false, false, main_3},
+    {X1_MAIN, IKE_MAIN_2, true, false, main_4},
+    {X1_MAIN, IKE_MAIN_2, false, true, main_5},
+    {X1_MAIN, IKE_MAIN_3, true, true, main_6},
+    {X1_AGGRESSIVE, IKE_NEW, false, false, aggressive_1},
+    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, aggressive_3},
+};
+
+void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+             const uint8_t *p, size_t n, struct ike_header h)
+{
+    struct ike1 *v = sa->v1;
+    uint8_t digest[32], iv[16], inner;
+    struct ike_message m = {.h = h};
+    struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+    if (sa->busy || h.id != 0 || !v1_digest(ike, p, n, digest))
+        return;
+    if (ike_equal(digest, v->last_in, 32)) {
+        /* sent again: so does the responder; did the initiator too, both would go on for ever */
+        if (v->out && !sa->initiator && sa->state != IKE_REPLACED)
+            ike_send_raw(ike, sa, v->out, v->out_len);
+        return;
+    }
+    size_t row = 0;
+    while (row < sizeof rows / sizeof *rows &&
+           (rows[row].exchange != h.exchange || rows[row].state != sa->state || rows[row].initiator != sa->initiator))
+        row++;
+    if (row == sizeof rows / sizeof *rows) {
+        ike->stats.dropped++;
+        return;
+    }
+    bool encrypted = h.flags & IKE1_ENCRYPTED;
+    if (rows[row].encrypted != encrypted && !(h.exchange == X1_AGGRESSIVE && !encrypted)) {
+        ike->stats.dropped++;
+        return;
+    }
+    memcpy(iv, v->iv, 16);
+    if (encrypted) {
+        size_t len = v1_decrypt(ike, sa, p, n, iv);
+        r = rd_of(ike->plain, len);
+        if (len == 0)
+            return;
+    }
+    if (!ike_chain_read(&r, h.next, &m, &inner)) {
+        ike->stats.malformed++;
+        if (encrypted) /* the one reason in practice */
+            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL,
+                    "%s cannot be read: its pre-shared key is another one than ours", ike_exchange_name(h.exchange));
+        return;
+    }
+    if (encrypted)
+        memcpy(v->iv, iv, 16);
+    memcpy(v->last_in, digest, 32);
+    sa->last_in = ike->now;
+    sa->local = *local;
+    sa->floated |= local->port == IKE_PORT_NATT;
+    sa->remote.port = remote->port;
+    rows[row].run(ike, sa, &m);
+}

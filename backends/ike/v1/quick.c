@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Quick mode, RFC 2409 §5.5:
+ *
+ *   HDR*, HASH(1), SA, Ni, [KE,] [IDci, IDcr]  -->
+ *                                 <--  HDR*, HASH(2), SA, Nr, [KE,] [IDci, IDcr]
+ *   HDR*, HASH(3)                              -->
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+#define OVERLAP_MS 30000 /* an old SA lives on beside its successor so long */
+
+void v1_quick_free(struct ike_sa *sa, struct v1_quick *q)
+{
+    struct v1_quick **p = &sa->v1->quicks;
+    while (*p && *p != q)
+        p = &(*p)->next;
+    if (*p)
+        *p = q->next;
+    ike_dh_free(q->dh);
+    if (q->shared)
+        ike_wipe(q->shared, q->shared_len);
+    free(q->shared);
+    free(q->copy);
+    free(q->out);
+    ike_wipe(q, sizeof *q);
+    free(q);
+}
+
+static struct v1_quick *quick_new(struct ike *ike, struct ike_sa *sa, uint32_t mid, bool initiator)
+{
+    struct v1_quick *q = calloc(1, sizeof *q);
+    if (!q)
+        return NULL;
+    q->mid = mid;
+    q->initiator = initiator;
+    q->next = sa->v1->quicks;
+    sa->v1->quicks = q;
+    v1_iv(ike, sa, mid, q->iv);
+    return q;
+}
+
+/* The earliest of all retransmissions. */
+static void arm(struct ike *ike, struct ike_sa *sa)
+{
+    sa->resume_at = 0;
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next) {
+        if (!q->again_at && !q->copy)
+            q->again_at = ike->now + 40000; /* kept while the peer may still ask for it again */
+        if (q->again_at && (!sa->resume_at || q->again_at < sa->resume_at))
+            sa->resume_at = q->again_at;
+    }
+    ike_timer_update(ike, sa);
+}
+
+/* ---- messages ---- */
+
+struct message {
+    struct wr w;
+    struct ike_chain c;
+    size_t hash_at;
+};
+
+static void begin(struct ike *ike, const struct ike_sa *sa, uint32_t mid, struct message *o)
+{
+    const struct ike_header h = {sa->spi_i, sa->spi_r, 0, 0x10, X1_QUICK, 0, mid, 0};
+    o->w = wr_to(ike->out, sizeof ike->out);
+    o->c = (struct ike_chain){&o->w, 16};
+    ike_header_write(&o->w, &h);
+    o->hash_at = ike_pl_begin(&o->c, PL1_HASH);
+    wr_zero(&o->w, ike_hash_len(sa->suite.prf));
+    ike_pl_end(&o->c, o->hash_at);
+}
+
+/* HASH(1) and HASH(2): over the message id, [Ni,] and all that follows the hash. */
+static bool hash12(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, bool second, const uint8_t *rest,
+                   size_t n, uint8_t *out)
+{
+    uint8_t mid[4];
+    struct wr w = wr_to(mid, 4);
+    wr_u32(&w, q->mid);
+    return v1_hash(ike, sa, (struct ike_iov[]){{mid, 4}, {q->ni, second ? q->ni_len : 0u}, {rest, n}}, 3, out);
+}
+
+static bool hash3(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, uint8_t *out)
+{
+    uint8_t mid[5] = {0};
+    struct wr w = wr_to(mid + 1, 4);
+    wr_u32(&w, q->mid);
+    return v1_hash(ike, sa, (struct ike_iov[]){{mid, 5}, {q->ni, q->ni_len}, {q->nr, q->nr_len}}, 3, out);
+}
+
+static bool send(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, struct message *o, int which)
+{
+    size_t len = ike_hash_len(sa->suite.prf), rest = o->hash_at + 4 + len;
+    uint8_t h[IKE_HASH_MAX];
+    bool ok = !o->w.bad &&
+              (which == 3 ? hash3(ike, sa, q, h) : hash12(ike, sa, q, which == 2, o->w.p + rest, o->w.n - rest, h));
+    if (!ok)
+        return false;
+    memcpy(o->w.p + o->hash_at + 4, h, len);
+    if (!v1_encrypt(ike, sa, &o->w, q->iv))
+        return false;
+    free(q->out);
+    q->out = malloc(o->w.n);
+    if (!q->out)
+        return false;
+    memcpy(q->out, o->w.p, o->w.n);
+    q->out_len = (uint32_t)o->w.n;
+    q->tries = 0;
+    q->again_at = which == 3 ? 0 : ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2);
+    arm(ike, sa);
+    ike_send_raw(ike, sa, q->out, q->out_len);
+    return true;
+}
+
+static bool is_host(const struct ike_ts *t, const struct ip_addr *a)
+{
+    return t->family == a->family && memcmp(t->lo.b, a->b, 16) == 0 && memcmp(t->hi.b, a->b, 16) == 0;
+}
+
+static void write_rest(struct ike_sa *sa, const struct v1_quick *q, struct message *o, const uint8_t *public_value)
+{
+    if (q->initiator)
+        ike_pl_bytes(&o->c, PL1_NONCE, q->ni, q->ni_len);
+    else
+        ike_pl_bytes(&o->c, PL1_NONCE, q->nr, q->nr_len);
+    if (q->group)
+        ike_pl_bytes(&o->c, PL1_KE, public_value, ike_dh_len((enum algo_id)q->group));
+    ike1_id_ts_write(&o->c, q->initiator ? &q->local : &q->remote);
+    ike1_id_ts_write(&o->c, q->initiator ? &q->remote : &q->local);
+    if (!q->initiator && q->announce_life) { /* RFC 2407 §4.6.3.1 */
+        uint8_t spi[4], data[24];
+        struct wr s = wr_to(spi, 4), d = wr_to(data, sizeof data);
+        wr_u32(&s, q->spi_in);
+        for (unsigned k = 0; k < 2; k++)
+            if (k ? q->life_kb : q->life_s) {
+                wr_u32(&d, 0x80010000u | (k + 1));
+                wr_u16(&d, 2);
+                wr_u16(&d, 4);
+                wr_u32(&d, k ? q->life_kb : q->life_s);
+            }
+        ike1_notify_write(&o->c, q->set->ah.alg && !q->set->encr.alg ? IKE_PROTO_AH : IKE_PROTO_ESP, spi, 4,
+                          N1_RESPONDER_LIFETIME, data, d.n);
+    }
+    (void)sa;
+}
+
+/* ---- installing ---- */
+
+/* KEYMAT = prf(SKEYID_d, [g(qm)^xy |] protocol | SPI | Ni | Nr), and so on with what came out (§5.5). */
+static bool keymat(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, uint8_t protocol, uint32_t spi,
+                   uint8_t *a, size_t na, uint8_t *b, size_t nb)
+{
+    uint8_t head[5] = {protocol}, all[2 * (IKE_KEY_MAX + IKE_HASH_MAX)], k[IKE_HASH_MAX];
+    size_t len = ike_hash_len(sa->suite.prf), need = na + nb;
+    struct wr w = wr_to(head + 1, 4);
+    wr_u32(&w, spi);
+    bool ok = need <= sizeof all;
+    for (size_t done = 0; ok && done < need; done += len) {
+        size_t take = need - done < len ? need - done : len;
+        ok = ike_prf(
+            ike->crypto, sa->suite.prf, sa->v1->d, len,
+            (struct ike_iov[]){
+                {k, done ? len : 0}, {q->shared, q->shared_len}, {head, 5}, {q->ni, q->ni_len}, {q->nr, q->nr_len}},
+            5, k);
+        memcpy(all + done, k, take);
+    }
+    if (ok) {
+        memcpy(a, all, na);
+        memcpy(b, all + na, nb);
+    }
+    ike_wipe(all, sizeof all);
+    ike_wipe(k, sizeof k);
+    return ok;
+}
+
+static bool keys(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, struct ike_sa_keys *k)
+{
+    const struct ike_transform_set *s = q->set;
+    bool esp = s->encr.alg || s->integ.alg, bundle = esp && s->ah.alg;
+    size_t e = s->encr.alg ? ike_cipher_key_len((enum algo_id)s->encr.alg, s->encr.bits) : 0;
+    size_t a = s->integ.alg ? ike_hash_len((enum algo_id)s->integ.alg) : 0;
+    size_t h = s->ah.alg ? ike_hash_len((enum algo_id)s->ah.alg) : 0;
+    uint8_t none[1];
+    bool ok = !esp || (keymat(ike, sa, q, IKE_PROTO_ESP, q->spi_in, k->encr_in, e, k->integ_in, a) &&
+                       keymat(ike, sa, q, IKE_PROTO_ESP, q->spi_out, k->encr_out, e, k->integ_out, a));
+    return ok && (!h || (keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_in : q->spi_in, k->ah_in, h, none, 0) &&
+                         keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_out : q->spi_out, k->ah_out, h, none, 0)));
+}
+
+/* The one it takes the place of: by the same selectors, whoever began it. */
+static struct ike_child *older(struct ike_sa *sa, const struct ike_child *c)
+{
+    for (struct ike_child *o = sa->children; o; o = o->next)
+        if (o != c && o->state == CHILD_UP && o->entry == c->entry && ike_ts_equal(&o->ts_local, &c->ts_local) &&
+            ike_ts_equal(&o->ts_remote, &c->ts_remote))
+            return o;
+    return NULL;
+}
+
+static void install(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+{
+    struct ike_child *c = ike_child_new(sa);
+    struct ike_sa_keys k = {0};
+    char a[128], b[128];
+    if (!c)
+        return;
+    c->entry = q->entry;
+    c->set = q->set;
+    c->reqid = q->line ? q->line->reqid : q->entry->dynamic_reqid;
+    c->line = q->line ? q->line->line : q->entry->line;
+    c->one_of_many = q->entry->per_host || (q->line && q->line->one_of_many);
+    c->spi_in = q->spi_in;
+    c->spi_out = q->spi_out;
+    c->ah_spi_in = q->ah_in;
+    c->ah_spi_out = q->ah_out;
+    c->ts_local = q->local;
+    c->ts_remote = q->remote;
+    c->dh = q->group;
+    c->transport = q->transport;
+    c->initiator = q->initiator;
+    c->lifetime_s = q->life_s;
+    c->lifetime_kb = q->life_kb;
+    c->up_at = ike->now;
+    if (q->life_s) {
+        uint64_t life = 1000u * (uint64_t)q->life_s;
+        /* both ends may begin; who began it does so first */
+        c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (q->initiator ? 88 : 95), 1);
+        c->expire_at = ike->now + life;
+    }
+    bool ok = keys(ike, sa, q, &k) && ike->host.sa_add(ike->host.ctx, c, &k);
+    ike_wipe(&k, sizeof k);
+    if (!ok) {
+        ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel does not take the SAs");
+        v1_delete_child(ike, sa, c);
+        ike_child_free(ike, c, false);
+        return;
+    }
+    c->installed = true;
+    ike->n_children++;
+    struct ike_child *old = older(sa, c);
+    if (old) {
+        c->generation = old->generation + 1;
+        old->state = CHILD_REPLACED;
+        old->rekey_at = 0;
+        old->expire_at = ike->now + (q->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
+    }
+    ike_log(ike, old ? EV_CHILD_REKEYED : EV_CHILD_UP, IKE_INFO, sa, c,
+            "map %s entry %u line %u: IPsec SA %s, SPI 0x%08x in, 0x%08x out, %s to %s, transform set %s",
+            c->entry->map, c->entry->seq, c->line, old ? "rekeyed" : "up", c->spi_in, c->spi_out,
+            ike_ts_text(&c->ts_local, a), ike_ts_text(&c->ts_remote, b), c->set->name);
+    ike_timer_update(ike, sa);
+}
+
+static void new_spis(struct ike *ike, struct v1_quick *q)
+{
+    q->spi_in = ike_spi_new(ike);
+    q->ah_in = 0;
+    for (unsigned i = 0; i < q->entry->n_sets; i++)
+        if (q->entry->sets[i]->ah.alg && (q->entry->sets[i]->encr.alg || q->entry->sets[i]->integ.alg))
+            q->ah_in = ike_spi_new(ike);
+}
+
+/* ---- initiator ---- */
+
+static struct v1_quick *by_mid(struct ike_sa *sa, uint32_t mid)
+{
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
+        if (q->mid == mid)
+            return q;
+    return NULL;
+}
+
+/* The quick mode that a job was for: jobs are one at a time, `copy` marks it. */
+static struct v1_quick *interrupted(struct ike_sa *sa)
+{
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
+        if (q->copy)
+            return q;
+    return NULL;
+}
+
+static void send_first(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const uint8_t *public_value)
+{
+    struct message o;
+    begin(ike, sa, q->mid, &o);
+    size_t at = ike_pl_begin(&o.c, PL1_SA);
+    v1_quick_offer(&o.w, sa, q);
+    ike_pl_end(&o.c, at);
+    write_rest(sa, q, &o, public_value);
+    if (!send(ike, sa, q, &o, 1))
+        v1_quick_free(sa, q);
+}
+
+static void first_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v1_quick *q = interrupted(sa);
+    if (!q)
+        return;
+    free(q->copy);
+    q->copy = NULL;
+    if (!j->ok) {
+        v1_quick_free(sa, q);
+        return;
+    }
+    q->dh = j->dh;
+    j->dh = NULL;
+    send_first(ike, sa, q, j->public_value);
+    v1_next(ike, sa);
+}
+
+static void start(struct ike *ike, struct ike_sa *sa, const struct ike_task *t)
+{
+    uint32_t mid;
+    do
+        ike->host.random(ike->host.ctx, &mid, sizeof mid);
+    while (!mid || by_mid(sa, mid));
+    const struct ike_child *c = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
+    struct v1_quick *q = quick_new(ike, sa, mid, true);
+    if (!q || (t->kind == TASK_REKEY_CHILD && !c)) {
+        if (q)
+            v1_quick_free(sa, q);
+        return;
+    }
+    q->task = *t;
+    q->entry = c ? c->entry : t->entry;
+    q->line = t->line;
+    if (c) {
+        q->local = c->ts_local;
+        q->remote = c->ts_remote;
+        for (unsigned i = 0; i < c->entry->n_lines && !q->line; i++)
+            if (c->entry->lines[i].reqid == c->reqid)
+                q->line = &c->entry->lines[i];
+    } else if (t->narrow || !t->line) {
+        q->local = t->flow_src;
+        q->remote = t->flow_dst;
+    } else {
+        ike_line_ts(t->line, &q->local, &q->remote);
+    }
+    q->transport = is_host(&q->local, &sa->local.addr) && is_host(&q->remote, &sa->remote.addr);
+    q->life_s = q->entry->lifetime_s;
+    q->life_kb = q->entry->lifetime_kb;
+    q->group = q->entry->pfs;
+    q->ni_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, q->ni, q->ni_len);
+    new_spis(ike, q);
+    if (!q->group) {
+        send_first(ike, sa, q, NULL);
+        return;
+    }
+    q->copy = malloc(1); /* marks it */
+    if (q->copy)
+        ike_job_start(ike, sa, (enum algo_id)q->group, NULL, NULL, 0, first_key);
+}
+
+void v1_next(struct ike *ike, struct ike_sa *sa)
+{
+    while (!sa->busy && sa->tasks &&
+           (sa->state == IKE_ESTABLISHED || sa->state == IKE_REPLACED || sa->state == IKE_DELETING)) {
+        struct ike_task *t = sa->tasks;
+        sa->tasks = t->next;
+        if (t->kind == TASK_DELETE_IKE) { /* nobody answers: said, and over */
+            uint8_t spi[16];
+            struct wr s = wr_to(spi, 16);
+            wr_u64(&s, sa->spi_i);
+            wr_u64(&s, sa->spi_r);
+            free(t);
+            for (struct ike_child *c = sa->children; c; c = c->next)
+                v1_delete_child(ike, sa, c);
+            v1_delete(ike, sa, IKE1_PROTO_ISAKMP, spi, 16, 1);
+            if (sa->state != IKE_REPLACED)
+                ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "ISAKMP SA deleted");
+            ike_sa_free(ike, sa);
+            return;
+        }
+        struct ike_child *c = t->spi ? ike_child_by_spi(sa, t->spi, true) : NULL;
+        if (t->kind == TASK_DELETE_CHILD && c) {
+            v1_delete_child(ike, sa, c);
+            ike_child_free(ike, c, true);
+        } else if (t->kind == TASK_CHILD || (t->kind == TASK_REKEY_CHILD && c && c->state == CHILD_UP)) {
+            start(ike, sa, t);
+        }
+        free(t);
+    }
+    arm(ike, sa);
+}
+
+static void third(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+{
+    struct message o;
+    begin(ike, sa, q->mid, &o);
+    if (send(ike, sa, q, &o, 3)) {
+        install(ike, sa, q);
+        q->waits_for_last = false;
+        q->again_at = 0;
+    }
+}
+
+static void answer_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v1_quick *q = interrupted(sa);
+    if (!q)
+        return;
+    free(q->copy);
+    q->copy = NULL;
+    q->shared_len = ike_dh_shared_len(j->group);
+    q->shared = j->ok ? malloc(q->shared_len) : NULL;
+    if (!q->shared) {
+        v1_quick_free(sa, q);
+        return;
+    }
+    memcpy(q->shared, j->shared, q->shared_len);
+    third(ike, sa, q);
+    v1_next(ike, sa);
+}
+
+static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const struct ike_message *m)
+{
+    const struct ike_payload *sap = ike_find(m, PL1_SA, 0), *n = ike_find(m, PL1_NONCE, 0),
+                             *ke = ike_find(m, PL1_KE, 0);
+    const struct ike_payload *i = ike_find(m, PL1_ID, 0), *r = NULL;
+    char why[256] = "a payload is missing";
+    struct ike_ts l, d;
+    for (unsigned k = 0; i && k < m->n; k++)
+        if (&m->v[k] == i)
+            r = ike_find(m, PL1_ID, k + 1);
+    bool ok = sap && n && n->n >= 8 && n->n <= NONCE1_MAX && v1_quick_choose(sa, sap, q, true, why);
+    if (ok && q->group && (!ke || ke->n != ike_dh_len((enum algo_id)q->group))) {
+        ok = false;
+        snprintf(why, sizeof why, "the peer's answer lacks the Diffie-Hellman value");
+    }
+    if (ok && i && r &&
+        (!ike1_id_ts(i, &l) || !ike1_id_ts(r, &d) || !ike_ts_equal(&l, &q->local) || !ike_ts_equal(&d, &q->remote))) {
+        ok = false;
+        snprintf(why, sizeof why, "the peer answers with other proxy identities");
+    }
+    if (!ok) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: no IPsec SA: %s", q->entry->map,
+                q->entry->seq, why);
+        v1_quick_free(sa, q);
+        return;
+    }
+    for (unsigned k = 0; k < m->n; k++) { /* RESPONDER-LIFETIME */
+        struct ike_notify no;
+        if (m->v[k].type != PL1_NOTIFY || !ike1_notify_read(&m->v[k], &no) || no.type != N1_RESPONDER_LIFETIME)
+            continue;
+        struct rd a = rd_of(no.data, no.n);
+        for (uint32_t type = 1; a.n && !a.bad;) {
+            uint16_t t = rd_u16(&a), v = rd_u16(&a);
+            uint32_t value = v;
+            if (!(t & 0x8000)) {
+                struct rd x = rd_sub(&a, v);
+                value = rd_u32(&x);
+            }
+            if ((t & 0x7fff) == 1)
+                type = value;
+            else if ((t & 0x7fff) == 2 && value && type == 1 && (!q->life_s || value < q->life_s))
+                q->life_s = value;
+            else if ((t & 0x7fff) == 2 && value && type == 2 && (!q->life_kb || value < q->life_kb))
+                q->life_kb = value;
+        }
+    }
+    memcpy(q->nr, n->p, n->n);
+    q->nr_len = n->n;
+    if (!q->group) {
+        third(ike, sa, q);
+        return;
+    }
+    q->again_at = 0;
+    q->copy = malloc(1);
+    struct ike_dh *dh = q->dh;
+    q->dh = NULL;
+    if (q->copy)
+        ike_job_start(ike, sa, (enum algo_id)q->group, dh, ke->p, ke->n, answer_secret);
+}
+
+/* ---- responder ---- */
+
+/* Entry and line whose packets are the offer's, mirrored. Quick mode does not narrow (RFC 2409 §5.5); the peer may ask
+ * for less than the line, as IOS lets it (R-MAP-11). */
+static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+{
+    bool within = false;
+    for (const struct ike_entry *e = NULL; (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
+        if (e->version != 1 || (e->profile && e->profile != sa->profile))
+            continue;
+        for (unsigned i = 0; i < e->n_lines; i++) {
+            struct ike_ts src, dst;
+            ike_line_ts(&e->lines[i], &src, &dst);
+            bool same = ike_ts_equal(&q->local, &src) && ike_ts_equal(&q->remote, &dst);
+            if (!same && (within || !ike_ts_subset(&q->local, &src) || !ike_ts_subset(&q->remote, &dst)))
+                continue;
+            within = true;
+            q->entry = e;
+            q->line = &e->lines[i];
+            if (same)
+                return true;
+        }
+        if (!within && e->dynamic && e->n_lines == 0) {
+            q->entry = e;
+            q->line = NULL;
+            return true;
+        }
+    }
+    return within;
+}
+
+static void send_second(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const uint8_t *public_value)
+{
+    struct message o;
+    begin(ike, sa, q->mid, &o);
+    ike_pl_bytes(&o.c, PL1_SA, q->chosen, q->chosen_len);
+    write_rest(sa, q, &o, public_value);
+    q->waits_for_last = true;
+    if (!send(ike, sa, q, &o, 2))
+        v1_quick_free(sa, q);
+}
+
+static void request_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v1_quick *q = interrupted(sa);
+    if (!q)
+        return;
+    free(q->copy);
+    q->copy = NULL;
+    q->shared_len = ike_dh_shared_len(j->group);
+    q->shared = j->ok ? malloc(q->shared_len) : NULL;
+    if (!q->shared) {
+        v1_quick_free(sa, q);
+        return;
+    }
+    memcpy(q->shared, j->shared, q->shared_len);
+    send_second(ike, sa, q, j->public_value);
+    v1_next(ike, sa);
+}
+
+static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const struct ike_message *m,
+                      char why[static 256], uint16_t *error)
+{
+    const struct ike_payload *sap = ike_find(m, PL1_SA, 0), *n = ike_find(m, PL1_NONCE, 0),
+                             *ke = ike_find(m, PL1_KE, 0);
+    const struct ike_payload *i = ike_find(m, PL1_ID, 0), *r = NULL;
+    char a[128], b[128];
+    *error = N1_PAYLOAD_MALFORMED;
+    snprintf(why, 256, "a payload is missing");
+    for (unsigned k = 0; i && k < m->n; k++)
+        if (&m->v[k] == i)
+            r = ike_find(m, PL1_ID, k + 1);
+    if (!sap || !n || n->n < 8 || n->n > NONCE1_MAX)
+        return false;
+    if (i && r) {
+        if (!ike1_id_ts(i, &q->remote) || !ike1_id_ts(r, &q->local))
+            return false;
+    } else { /* without identities: the peers themselves */
+        q->local = (struct ike_ts){
+            .family = sa->local.addr.family, .port_hi = 65535, .lo = sa->local.addr, .hi = sa->local.addr};
+        q->remote = (struct ike_ts){
+            .family = sa->remote.addr.family, .port_hi = 65535, .lo = sa->remote.addr, .hi = sa->remote.addr};
+    }
+    *error = N1_INVALID_ID_INFORMATION;
+    if (!find_line(ike, sa, q)) {
+        snprintf(why, 256, "no access list line of an entry with this peer fits: the peer wants %s to %s",
+                 ike_ts_text(&q->remote, a), ike_ts_text(&q->local, b));
+        return false;
+    }
+    q->transport = is_host(&q->local, &sa->local.addr) && is_host(&q->remote, &sa->remote.addr);
+    q->life_s = q->entry->lifetime_s;
+    q->life_kb = q->entry->lifetime_kb;
+    q->group = q->entry->pfs;
+    new_spis(ike, q);
+    *error = N1_NO_PROPOSAL_CHOSEN;
+    if (!v1_quick_choose(sa, sap, q, false, why))
+        return false;
+    if (q->group && (!ke || ke->n != ike_dh_len((enum algo_id)q->group))) {
+        snprintf(why, 256, "the Diffie-Hellman value for PFS is missing");
+        return false;
+    }
+    memcpy(q->ni, n->p, n->n);
+    q->ni_len = n->n;
+    q->nr_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, q->nr, q->nr_len);
+    if (!q->group) {
+        send_second(ike, sa, q, NULL);
+        return true;
+    }
+    q->copy = malloc(1);
+    if (q->copy)
+        ike_job_start(ike, sa, (enum algo_id)q->group, NULL, ke->p, ke->n, request_secret);
+    return true;
+}
+
+/* ---- which message this is ---- */
+
+void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
+{
+    struct v1_quick *q = by_mid(sa, h.id);
+    uint8_t digest[32], iv[16], inner, want[IKE_HASH_MAX];
+    size_t hash_len = ike_hash_len(sa->suite.prf);
+    if (sa->busy || sa->state != IKE_ESTABLISHED || !(h.flags & IKE1_ENCRYPTED) || h.id == 0 ||
+        !v1_digest(ike, p, n, digest)) {
+        ike->stats.dropped++;
+        return;
+    }
+    if (q && ike_equal(q->in_digest, digest, 32)) {
+        if (q->out)
+            ike_send_raw(ike, sa, q->out, q->out_len);
+        return;
+    }
+    bool fresh = !q;
+    if (q)
+        memcpy(iv, q->iv, 16);
+    else
+        v1_iv(ike, sa, h.id, iv);
+    size_t len = v1_decrypt(ike, sa, p, n, iv);
+    struct ike_message m = {.h = h};
+    struct rd r = rd_of(ike->plain, len);
+    if (!len || !ike_chain_read(&r, h.next, &m, &inner) || m.n == 0 || m.v[0].type != PL1_HASH ||
+        m.v[0].n != hash_len) {
+        ike->stats.auth_failed++;
+        return;
+    }
+    const struct v1_quick probe = {.mid = h.id};
+    const uint8_t *rest = m.v[0].p + hash_len;
+    size_t rest_len = (size_t)(r.p - rest); /* up to where the chain ended; padding is not hashed */
+    bool good = fresh               ? hash12(ike, sa, &probe, false, rest, rest_len, want)
+                : q->waits_for_last ? hash3(ike, sa, q, want)
+                : q->initiator      ? hash12(ike, sa, q, true, rest, rest_len, want)
+                                    : false;
+    if (!good || !ike_equal(want, m.v[0].p, hash_len)) {
+        ike->stats.auth_failed++;
+        return;
+    }
+    sa->last_in = ike->now;
+    if (fresh && !(q = quick_new(ike, sa, h.id, false)))
+        return;
+    memcpy(q->iv, iv, 16);
+    memcpy(q->in_digest, digest, 32);
+    if (fresh) {
+        char why[256];
+        uint16_t error;
+        if (!requested(ike, sa, q, &m, why, &error)) {
+            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "quick mode refused (%s): %s", ike1_notify_name(error),
+                    why);
+            v1_quick_free(sa, q);
+            v1_notify(ike, sa, IKE_PROTO_ESP, error, NULL, 0);
+        }
+    } else if (q->waits_for_last) {
+        install(ike, sa, q);
+        v1_quick_free(sa, q);
+    } else if (q->out && q->initiator && q->nr_len == 0) {
+        answered(ike, sa, q, &m);
+    }
+    arm(ike, sa);
+}
+
+/* An initiator's is kept for a while after the third message, which may be lost; everything else is sent again. */
+void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct v1_quick *q = sa->v1->quicks, *next; q; q = next) {
+        next = q->next;
+        if (q->copy)
+            continue;
+        if (!q->again_at || q->again_at > ike->now)
+            continue;
+        bool over = q->initiator && q->nr_len;
+        if (over || ++q->tries >= IKE_RETRANSMIT_TRIES) {
+            if (!over)
+                ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
+                        q->entry->map, q->entry->seq);
+            v1_quick_free(sa, q);
+            continue;
+        }
+        ike->stats.retransmits++;
+        q->again_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << q->tries, 2);
+        ike_send_raw(ike, sa, q->out, q->out_len);
+    }
+    arm(ike, sa);
+}

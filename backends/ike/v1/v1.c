@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where a datagram of IKEv1 goes. */
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+/* Half-open SAs from which on strangers are no longer heard: IKEv1 has no cookies that cost nothing. */
+#define HALF_OPEN_MAX 1000
+
+static void first(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                  size_t n, struct ike_header h)
+{
+    struct ike_sa *sa = ike_by_peer(ike, h.spi_i, &remote->addr);
+    if (sa && sa->version == 1 && !sa->initiator) { /* the first message again */
+        v1_main(ike, sa, local, remote, p, n, h);
+        return;
+    }
+    unsigned limit = ike->policy->max_in_negotiation ? ike->policy->max_in_negotiation : HALF_OPEN_MAX;
+    bool aggressive = h.exchange == X1_AGGRESSIVE;
+    if (!h.spi_i || h.id || (h.flags & IKE1_ENCRYPTED) || (!aggressive && h.exchange != X1_MAIN) ||
+        (aggressive && ike->policy->aggressive_disabled) || ike->policy->n_v1 == 0 || ike->n_half_open >= limit) {
+        ike->stats.dropped++;
+        return;
+    }
+    sa = ike_sa_new(ike, 1, false, local, remote);
+    if (!sa)
+        return;
+    sa->v1 = calloc(1, sizeof *sa->v1);
+    if (!sa->v1) {
+        ike_sa_free(ike, sa);
+        return;
+    }
+    ike->stats.negotiations++;
+    ike_peer_spi_known(ike, sa, h.spi_i);
+    sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
+    ike_timer_update(ike, sa);
+    uint64_t id = sa->id, spi = sa->own_spi;
+    v1_main(ike, sa, local, remote, p, n, h);
+    sa = ike_still(ike, spi, id);
+    if (sa && sa->state == IKE_NEW && !sa->busy)
+        ike_sa_free(ike, sa);
+}
+
+static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                  size_t n, struct ike_header h)
+{
+    if (h.spi_r == 0 && h.exchange != X1_INFO) {
+        first(ike, local, remote, p, n, h);
+        return;
+    }
+    struct ike_sa *sa = ike_by_spi(ike, h.spi_r);
+    if (!sa || sa->initiator || sa->spi_i != h.spi_i)
+        sa = ike_by_spi(ike, h.spi_i);
+    /* the responder's first answer is how its cookie becomes known */
+    bool known = sa && sa->version == 1 && sa->spi_i == h.spi_i &&
+                 (sa->spi_r == h.spi_r || (sa->initiator && sa->state == IKE_MAIN_1));
+    if (!known || !addr_eq(&sa->remote.addr, &remote->addr)) {
+        ike->stats.dropped++;
+        return;
+    }
+    switch (h.exchange) {
+    case X1_MAIN:
+    case X1_AGGRESSIVE:
+        v1_main(ike, sa, local, remote, p, n, h);
+        break;
+    case X1_QUICK:
+        v1_quick(ike, sa, p, n, h);
+        break;
+    case X1_INFO:
+        v1_info(ike, sa, p, n, h);
+        break;
+    default: /* transaction exchanges (XAUTH, mode config) are not spoken */
+        ike->stats.dropped++;
+    }
+}
+
+static void gone(struct ike *ike, struct ike_sa *sa)
+{
+    (void)ike;
+    if (!sa->v1)
+        return;
+    while (sa->v1->quicks)
+        v1_quick_free(sa, sa->v1->quicks);
+    v1_phase1_free(sa);
+    free(sa->v1->out);
+    ike_wipe(sa->v1, sizeof *sa->v1);
+    free(sa->v1);
+    sa->v1 = NULL;
+}
+
+const struct ike_version ike_v1 = {.input = input, .start = v1_start, .next = v1_next, .tick = v1_tick, .gone = gone};

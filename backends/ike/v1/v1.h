@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* IKEv1, RFC 2409 with RFC 2407, 2408, 3706, 3947. Internal to this folder but for ike_v1. */
+#ifndef IOSCC_IKE_V1_H
+#define IOSCC_IKE_V1_H
+
+#include "backends/ike/engine/engine.h"
+
+extern const struct ike_version ike_v1;
+
+#define NONCE1_LEN 20
+#define NONCE1_MAX 256
+
+/* A quick mode under way; several may be, each with its message id. */
+struct v1_quick {
+    struct v1_quick *next;
+    uint32_t mid;
+    bool initiator, waits_for_last; /* a responder that has sent its answer */
+    uint8_t iv[16];                 /* the next message's */
+    uint8_t ni[NONCE1_MAX], nr[NONCE1_MAX];
+    uint16_t ni_len, nr_len;
+    struct ike_dh *dh;
+    uint16_t group;
+    uint8_t *shared; /* g(qm)^xy */
+    size_t shared_len;
+    uint8_t *copy; /* what a job interrupted */
+    size_t copy_len;
+    struct ike_task task; /* an initiator's */
+    uint32_t spi_in, spi_out, ah_in, ah_out;
+    const struct ike_entry *entry;
+    const struct ike_line *line;
+    const struct ike_transform_set *set;
+    struct ike_ts local, remote;
+    bool transport, announce_life;
+    uint32_t life_s, life_kb;
+    uint8_t chosen[256]; /* body of the SA payload that answers */
+    uint16_t chosen_len;
+    struct ike_child *old; /* what it takes the place of; looked up again by spi */
+    uint32_t old_spi;
+    uint8_t *out; /* our last message */
+    uint32_t out_len;
+    uint8_t in_digest[32]; /* of the last message that was worked off */
+    unsigned tries;
+    uint64_t again_at;
+};
+
+/* What stays of phase 1. */
+struct ike1 {
+    uint8_t skeyid[IKE_HASH_MAX], d[IKE_HASH_MAX], a[IKE_HASH_MAX], e[IKE_HASH_MAX];
+    uint8_t key[IKE_KEY_MAX]; /* of the cipher */
+    uint8_t iv[16];           /* phase 1: the next; afterwards the last block of phase 1 */
+    struct v1_quick *quicks;
+    bool peer_dpd, peer_natt;
+    uint32_t dpd_seq;
+    unsigned dpd_missed;
+    uint32_t infos_second, infos; /* answers to what is not authentic are few */
+    /* phase 1 only; freed when it is over */
+    uint8_t *sa_i; /* body of the initiator's SA payload */
+    size_t sa_i_len;
+    uint8_t *ke_i, *ke_r;
+    uint8_t ni[NONCE1_MAX], nr[NONCE1_MAX];
+    uint16_t ni_len, nr_len;
+    struct ike_dh *dh;
+    uint8_t *id_i; /* body of the initiator's ID payload (aggressive mode) */
+    size_t id_i_len;
+    uint8_t last_in[32]; /* digest of the last message that moved us on */
+    uint8_t *out;
+    uint32_t out_len;
+    struct ike1_transform chosen;
+    uint8_t proposal_number;
+};
+
+/* ---- protect.c ---- */
+
+/* HASH payloads, §5.5 and §5.7: prf(SKEYID_a, pieces). */
+bool v1_hash(struct ike *ike, const struct ike_sa *sa, const struct ike_iov *v, unsigned n, uint8_t *out);
+/* Encrypts a chain that begins behind the header in w; `iv` becomes the last block. */
+bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16]);
+/* Decrypts into ike->plain; `iv` becomes the last block. Returns the length, 0 if it is not whole blocks. */
+size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t iv[static 16]);
+/* First IV of a message id. */
+void v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16]);
+size_t v1_block(const struct ike_sa *sa);
+/* SKEYID and what comes of it, from a pre-shared key (§5.4). */
+bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_bytes *psk);
+bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]);
+
+/* ---- phase1.c ---- */
+void v1_start(struct ike *ike, struct ike_sa *sa);
+void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+             const uint8_t *p, size_t n, struct ike_header h);
+void v1_phase1_free(struct ike_sa *sa);
+void v1_give_up(struct ike *ike, struct ike_sa *sa);
+
+/* ---- choose.c ---- */
+void v1_offer(struct wr *w, const struct ike *ike, const struct ike_sa *sa);
+/* The peer's offer against our policies, by number. False with `why` if none fits. */
+bool v1_choose(const struct ike *ike, const struct ike_payload *pl, struct ike_sa *sa, struct ike1_transform *out,
+               uint8_t *proposal, char why[static 256]);
+void v1_quick_offer(struct wr *w, const struct ike_sa *sa, const struct v1_quick *q);
+/* Our entry's sets against an offer (`ours`: our own offer comes back). Sets q->set, spi_out, mode, lifetimes. */
+bool v1_quick_choose(const struct ike_sa *sa, const struct ike_payload *pl, struct v1_quick *q, bool ours,
+                     char why[static 256]);
+
+/* ---- quick.c ---- */
+void v1_next(struct ike *ike, struct ike_sa *sa);
+void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
+void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
+void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
+
+/* ---- info.c ---- */
+void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
+void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint16_t type, const void *data, size_t n);
+void v1_delete(struct ike *ike, struct ike_sa *sa, uint8_t protocol, const void *spis, size_t spi_len, unsigned n);
+void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
+void v1_tick(struct ike *ike, struct ike_sa *sa);
+/* Another SA with the same peer that lives on; NULL. */
+struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa);
+
+#endif
