@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Access lists as packet filters: a chain each, one rule for each line (several for port lists and object groups, under
- * one comment), permit = return to the caller, deny = drop, and the drop at the end that every list has.
+ * one comment), permit = return to the caller, deny = drop, and the drop at the end that every list has. Many lines of
+ * one shape become the elements of a verdict map, so that a packet is looked up once for all of them; every element
+ * counts for its line, as a rule does.
  */
 #include <netinet/in.h>
+#include <string.h>
 
 #include "backends/nftables/plan.h"
 
@@ -126,8 +129,20 @@ static void log_rule(struct nft_plan *p, struct nft_rule *r, const struct acl *l
                               a->permit ? "permitted" : "denied"));
 }
 
-static void one_line(struct nft_plan *p, struct target *t, struct nft_chain *chain, const struct acl *l,
-                     const struct ace *a)
+/* ---- lines as rules, or as elements of verdict maps ---- */
+
+/* A box of a line: what becomes a rule, or an element. */
+struct piece {
+    const struct ace *line;
+    struct conditions more;
+    struct box box;
+};
+
+/* So many lines of one shape are worth a map; with fewer the list stays readable in its own order. */
+#define MAP_FROM 8
+
+static void pieces_of(struct nft_plan *p, struct target *t, const struct acl *l, const struct ace *a,
+                      struct ptrlist *out)
 {
     struct boxes b = {0};
     if (ace_boxes(p->arena, a, (enum acl_kind)l->kind.v, &b, TARGET_LINE_MAX) == LINE_UNKNOWN) {
@@ -142,14 +157,196 @@ static void one_line(struct nft_plan *p, struct target *t, struct nft_chain *cha
         c = (struct conditions){0};
     }
     for (uint32_t i = 0; i < b.n; i++) {
-        struct nft_rule *r = nft_rule_new(p, chain);
-        nft_add_box(p, r, &b.v[i]);
-        add_conditions(p, r, &c, b.v[i].family);
-        nft_add(p, r, RULE_COUNTER);
-        log_rule(p, r, l, a);
-        nft_add(p, r, a->permit ? RULE_RETURN : RULE_DROP);
-        r->comment = nft_name(p, "acl " STR_FMT " %u", STR_ARG(l->name.s), a->seq);
+        struct piece *x = ARENA_NEW(p->arena, struct piece);
+        *x = (struct piece){a, c, b.v[i]};
+        ptrlist_add(p->arena, out, x);
     }
+}
+
+static const char *line_comment(struct nft_plan *p, const struct acl *l, const struct ace *a)
+{
+    return nft_name(p, "acl " STR_FMT " %u", STR_ARG(l->name.s), a->seq);
+}
+
+static void rule_of(struct nft_plan *p, struct nft_chain *chain, const struct acl *l, const struct piece *x)
+{
+    struct nft_rule *r = nft_rule_new(p, chain);
+    nft_add_box(p, r, &x->box);
+    add_conditions(p, r, &x->more, x->box.family);
+    nft_add(p, r, RULE_COUNTER);
+    log_rule(p, r, l, x->line);
+    nft_add(p, r, x->line->permit ? RULE_RETURN : RULE_DROP);
+    r->comment = line_comment(p, l, x->line);
+}
+
+/* What the keys of a map have in common. Two boxes of one shape are equal or have no packet in common. */
+struct shape {
+    uint32_t layer;
+    uint8_t family, fields;
+    uint8_t src_care[16], dst_care[16];
+};
+
+static bool port_field(struct port_range r, uint8_t field, uint8_t *fields)
+{
+    if (r.lo == r.hi)
+        *fields |= field;
+    return r.lo == r.hi || (r.lo == 0 && r.hi == 65535);
+}
+
+/* False if it cannot be a key: ranges, ICMP types, conditions beside the box, a line that is logged. */
+static bool shape_of(const struct piece *x, uint32_t layer, struct shape *s)
+{
+    static const struct conditions none;
+    const struct box *b = &x->box;
+    memset(s, 0, sizeof *s); /* it is hashed as bytes */
+    s->layer = layer;
+    s->family = b->family;
+    memcpy(s->src_care, b->src.care, 16);
+    memcpy(s->dst_care, b->dst.care, 16);
+    s->fields = (uint8_t)((nft_has_addr(&b->src) ? SET_SADDR : 0) | (nft_has_addr(&b->dst) ? SET_DADDR : 0) |
+                          (b->proto != PROTO_ANY ? SET_PROTO : 0));
+    bool ports = port_field(b->sport, SET_SPORT, &s->fields) && port_field(b->dport, SET_DPORT, &s->fields);
+    bool icmp = b->proto == IPPROTO_ICMP || b->proto == IPPROTO_ICMPV6;
+    const struct conditions *c = &x->more;
+    return ports && s->fields && !(icmp && s->fields & SET_PORTS) && !x->line->log && !x->line->log_input &&
+           c->any_flag == none.any_flag && c->flags_mask == none.flags_mask && !c->fragments && !c->dscp_mask;
+}
+
+static struct str shape_key(const struct shape *s)
+{
+    return (struct str){(const char *)s, sizeof *s};
+}
+
+struct group {
+    struct shape shape;
+    uint32_t n;
+    struct nft_set *map;
+};
+
+static void mask_name(struct nft_plan *p, const char **name, char letter, const uint8_t care[16], bool v6)
+{
+    struct addr_bits a = {.care = {0}};
+    memcpy(a.care, care, 16);
+    int n = nft_prefix_length(&a);
+    if (n >= 0) {
+        *name = nft_name(p, "%s_%c%d", *name, letter, n);
+        return;
+    }
+    *name = nft_name(p, "%s_%cx", *name, letter);
+    for (int i = 0; i < (v6 ? 16 : 4); i++)
+        *name = nft_name(p, "%s%02x", *name, care[i]);
+}
+
+/* acl_IN_1_s24_d32_proto_dport_64: layer 1, masks of 24 and 32 bits. What cannot be changed in a map that stands is in
+ * its name: a list that outgrows it gets another one, in the same transaction. */
+static const char *map_name(struct nft_plan *p, const struct nft_chain *c, const struct shape *s, uint32_t size)
+{
+    const char *name = nft_name(p, "%s_%u", c->name, s->layer);
+    bool v6 = s->family == FAMILY_V6;
+    if (s->fields & SET_SADDR)
+        mask_name(p, &name, 's', s->src_care, v6);
+    if (s->fields & SET_DADDR)
+        mask_name(p, &name, 'd', s->dst_care, v6);
+    return nft_name(p, "%s%s%s%s_%u", name, s->fields & SET_PROTO ? "_proto" : "",
+                    s->fields & SET_SPORT ? "_sport" : "", s->fields & SET_DPORT ? "_dport" : "", size);
+}
+
+static struct nft_set *map_of(struct nft_plan *p, struct nft_chain *c, const struct group *g)
+{
+    const struct shape *s = &g->shape;
+    uint32_t size = 64;
+    while (size < g->n + g->n / 4)
+        size *= 2;
+    struct nft_set *m = nft_set_new(p, map_name(p, c, s, size), s->family, s->fields);
+    m->size = size;
+    m->verdicts = m->counters = true;
+    memcpy(m->src_care, s->src_care, 16);
+    memcpy(m->dst_care, s->dst_care, 16);
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_FAMILY)->family = s->family;
+    nft_add(p, r, RULE_VERDICT_MAP)->set = m;
+    return m;
+}
+
+struct layered {
+    const struct ptrlist *pieces;
+    uint32_t *layer;
+    struct group **group; /* NULL: a rule of its own */
+    uint32_t layers;
+    bool any_map;
+};
+
+static struct layered sort_pieces(struct nft_plan *p, const struct ptrlist *pieces)
+{
+    struct layered x = {.pieces = pieces};
+    const struct box **box = arena_array(p->arena, pieces->n + 1, sizeof *box);
+    struct symtab groups = {0};
+    struct shape s;
+    x.layer = arena_array(p->arena, pieces->n + 1, sizeof *x.layer);
+    x.group = arena_array(p->arena, pieces->n + 1, sizeof *x.group);
+    for (uint32_t i = 0; i < pieces->n; i++)
+        box[i] = &((struct piece *)pieces->v[i])->box;
+    boxes_layers(p->arena, box, pieces->n, x.layer);
+    for (uint32_t i = 0; i < pieces->n; i++) {
+        x.layers = x.layer[i] > x.layers ? x.layer[i] : x.layers;
+        if (!shape_of(pieces->v[i], x.layer[i], &s))
+            continue;
+        struct group *g = symtab_get(&groups, shape_key(&s), 0);
+        if (!g) {
+            g = ARENA_NEW(p->arena, struct group);
+            g->shape = s;
+            symtab_put(p->arena, &groups, shape_key(&g->shape), 0, g);
+        }
+        x.any_map |= ++g->n == MAP_FROM;
+        x.group[i] = g;
+    }
+    return x;
+}
+
+/* Boxes of one layer have no packet in common, so their order does not matter: those of one shape become the elements
+ * of one map, however many they are. */
+static void layer_rules(struct nft_plan *p, struct nft_chain *chain, const struct acl *l, const struct layered *x,
+                        uint32_t from, const uint32_t *order)
+{
+    for (uint32_t k = from; k < x->pieces->n && x->layer[order[k]] == x->layer[order[from]]; k++) {
+        const struct piece *y = x->pieces->v[order[k]];
+        struct group *g = x->group[order[k]];
+        if (!g || g->n < MAP_FROM) {
+            rule_of(p, chain, l, y);
+            continue;
+        }
+        if (!g->map)
+            g->map = map_of(p, chain, g);
+        struct nft_element *e = ARENA_NEW(p->arena, struct nft_element);
+        *e = (struct nft_element){&y->box, line_comment(p, l, y->line), !y->line->permit};
+        ptrlist_add(p->arena, &g->map->elements, e);
+    }
+}
+
+static void all_lines(struct nft_plan *p, struct nft_chain *chain, const struct acl *l, const struct ptrlist *pieces)
+{
+    struct layered x = sort_pieces(p, pieces);
+    if (!x.any_map) {
+        PTRLIST_FOR (struct piece, y, pieces) {
+            rule_of(p, chain, l, y);
+        }
+        return;
+    }
+    /* by layer, and inside one as they are written */
+    uint32_t *order = arena_array(p->arena, pieces->n + 1, sizeof *order),
+             *first = arena_array(p->arena, x.layers + 2, sizeof *first);
+    for (uint32_t i = 0; i < pieces->n; i++)
+        first[x.layer[i]]++;
+    for (uint32_t k = 1, sum = 0; k <= x.layers; k++) {
+        uint32_t n = first[k];
+        first[k] = sum;
+        sum += n;
+    }
+    for (uint32_t i = 0; i < pieces->n; i++)
+        order[first[x.layer[i]]++] = i;
+    for (uint32_t k = 0; k < pieces->n; k++)
+        if (k == 0 || x.layer[order[k]] != x.layer[order[k - 1]])
+            layer_rules(p, chain, l, &x, k, order);
 }
 
 static bool identifier(struct str s)
@@ -183,10 +380,12 @@ const char *nft_acl_chain(struct nft_plan *p, struct target *t, const struct acl
     struct nft_rule *other = nft_rule_new(p, chain);
     nft_add(p, other, RULE_FAMILY)->family = v6 ? FAMILY_V4 : FAMILY_V6;
     nft_add(p, other, RULE_RETURN);
+    struct ptrlist pieces = {0};
     PTRLIST_FOR (struct ace, x, &a->aces) {
         if (!x->remark)
-            one_line(p, t, chain, a, x);
+            pieces_of(p, t, a, x, &pieces);
     }
+    all_lines(p, chain, a, &pieces);
     for (int k = v6 ? 0 : 2; k < 2; k++) { /* every IPv6 list ends with neighbour discovery permitted */
         struct nft_rule *r = nft_rule_new(p, chain);
         nft_add(p, r, RULE_FAMILY)->family = FAMILY_V6;

@@ -97,6 +97,11 @@ static bool same_comment(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_element(const struct nft_held_element *held, const struct nft_element *want)
+{
+    return held && want && held->drop == want->drop && same_comment(held->comment, want->comment);
+}
+
 static void build_rules(struct differ *x, struct wanted_chain *w, const struct nft_held_chain *held)
 {
     uint32_t n = w->c->rules.n;
@@ -158,7 +163,7 @@ static void add_elements(struct differ *x, const struct nft_set *s, const struct
     for (uint32_t i = 0; i < s->elements.n; i++) {
         struct nftnl_set_elem *e = nft_build_element(s, s->elements.v[i]);
         const struct nft_held_element *k = e && held ? symtab_get(&held->by_key, nft_element_key(x->ar, e), 0) : NULL;
-        if (k && same_comment(k->comment, ((struct nft_element *)s->elements.v[i])->comment)) {
+        if (same_element(k, s->elements.v[i])) {
             nftnl_set_elem_free(e);
             continue;
         }
@@ -182,7 +187,7 @@ static void remove_elements(struct differ *x, const struct nft_set *s, const str
     }
     PTRLIST_FOR (struct nft_held_element, k, &held->elements) {
         const struct nft_element *want = symtab_get(&wanted, k->key, 0);
-        if (want && same_comment(k->comment, want->comment))
+        if (same_element(k, want))
             continue;
         struct nftnl_set_elem *e = nftnl_set_elem_alloc();
         uint32_t half = s->interval ? k->key.len / 2 : k->key.len;
@@ -304,14 +309,8 @@ static void removals(struct differ *x, const struct wanted_chain *w)
 static void additions(struct differ *x, const struct wanted_chain *w)
 {
     PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
-        const struct nft_held_set *k = held_by_name(x, &x->held_sets, s->name);
-        uint32_t before = x->d->elements_added + x->d->elements_removed;
-        if (!k)
+        if (!held_by_name(x, &x->held_sets, s->name))
             add_set(x, s);
-        else
-            remove_elements(x, s, k);
-        add_elements(x, s, k);
-        x->d->sets_changed += k && x->d->elements_added + x->d->elements_removed != before;
     }
     for (uint32_t i = 0; i < x->p->chains.n; i++)
         if (!held_by_name(x, &x->held_chains, w[i].c->name))
@@ -320,6 +319,15 @@ static void additions(struct differ *x, const struct wanted_chain *w)
         for (uint32_t r = w[i].same; r < w[i].c->rules.n; r++)
             if (w[i].rules[r])
                 add_rule(x, w[i].rules[r]);
+    /* last: a rule that binds a full map makes the kernel look through all of it */
+    PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
+        const struct nft_held_set *k = held_by_name(x, &x->held_sets, s->name);
+        uint32_t before = x->d->elements_added + x->d->elements_removed;
+        if (k)
+            remove_elements(x, s, k);
+        add_elements(x, s, k);
+        x->d->sets_changed += k && x->d->elements_added + x->d->elements_removed != before;
+    }
 }
 
 static void work(struct differ *x)

@@ -61,14 +61,14 @@ static void payload(struct emitter *x, uint32_t base, uint32_t offset, uint32_t 
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
 }
 
-static void mask(struct emitter *x, const void *bits, uint32_t len)
+static void mask(struct emitter *x, const void *bits, uint32_t len, uint32_t reg)
 {
     static const uint8_t zero[16];
     struct nftnl_expr *e = begin(x, "bitwise");
     if (!e)
         return;
-    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
     nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, len);
     nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, bits, len);
     nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, len);
@@ -127,7 +127,7 @@ static void address(struct emitter *x, const struct nft_expr *e)
     uint32_t len = aligned && whole ? whole : size;
     payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(e->family, e->kind == RULE_DADDR), len, NFT_REG_1);
     if (!aligned)
-        mask(x, e->bits.care, size);
+        mask(x, e->bits.care, size, NFT_REG_1);
     cmp(x, NFT_CMP_EQ, e->bits.value, len);
 }
 
@@ -149,21 +149,33 @@ static uint32_t reg_at(uint32_t word)
     return word % 4 == 0 ? (uint32_t)NFT_REG_1 + word / 4 : (uint32_t)NFT_REG32_00 + word;
 }
 
+static void key_addr(struct emitter *x, const struct nft_set *s, bool dst, uint32_t *word)
+{
+    uint32_t size = s->family == FAMILY_V6 ? 16 : 4;
+    const uint8_t *care = dst ? s->dst_care : s->src_care;
+    bool whole = true;
+    for (uint32_t i = 0; i < size; i++)
+        whole &= care[i] == 0xff;
+    payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(s->family, dst), size, reg_at(*word));
+    if (s->verdicts && !whole)
+        mask(x, care, size, reg_at(*word));
+    *word += size / 4;
+}
+
 static void set_lookup(struct emitter *x, const struct nft_expr *e)
 {
     const struct nft_set *s = e->set;
-    uint32_t size = s->family == FAMILY_V6 ? 16 : 4, word = size / 4;
-    payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(s->family, false), size, reg_at(0));
-    if (s->fields & SET_DADDR) {
-        payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(s->family, true), size, reg_at(word));
-        word += size / 4;
-    }
+    uint32_t word = 0;
+    if (s->fields & SET_SADDR)
+        key_addr(x, s, false, &word);
+    if (s->fields & SET_DADDR)
+        key_addr(x, s, true, &word);
     if (s->fields & SET_PROTO)
         meta(x, NFT_META_L4PROTO, reg_at(word++));
-    if (s->fields & SET_PORTS) {
+    if (s->fields & SET_SPORT)
         payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, reg_at(word++));
+    if (s->fields & SET_DPORT)
         payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg_at(word++));
-    }
     struct nftnl_expr *l = begin(x, "lookup");
     if (!l)
         return;
@@ -171,6 +183,8 @@ static void set_lookup(struct emitter *x, const struct nft_expr *e)
     nftnl_expr_set_str(l, NFTNL_EXPR_LOOKUP_SET, s->name);
     nftnl_expr_set_u32(l, NFTNL_EXPR_LOOKUP_SET_ID, s->id);
     nftnl_expr_set_u32(l, NFTNL_EXPR_LOOKUP_FLAGS, 0);
+    if (s->verdicts)
+        nftnl_expr_set_u32(l, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 }
 
 /* ---- statements ---- */
@@ -242,7 +256,7 @@ static void route_secured(struct emitter *x, uint8_t yes)
 static void tcp_flags(struct emitter *x, uint8_t bits, uint8_t value, uint32_t op)
 {
     payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, NFT_REG_1);
-    mask(x, &bits, 1);
+    mask(x, &bits, 1, NFT_REG_1);
     cmp(x, op, &value, 1);
 }
 
@@ -250,7 +264,7 @@ static void fragment(struct emitter *x)
 {
     const uint16_t bits = htons(0x1fff), zero = 0;
     payload(x, NFT_PAYLOAD_NETWORK_HEADER, 6, 2, NFT_REG_1);
-    mask(x, &bits, 2);
+    mask(x, &bits, 2, NFT_REG_1);
     cmp(x, NFT_CMP_NEQ, &zero, 2);
 }
 
@@ -259,13 +273,13 @@ static void dscp(struct emitter *x, const struct nft_expr *e)
     if (e->family == FAMILY_V6) {
         const uint16_t bits = htons((uint16_t)(e->number2 << 6)), value = htons((uint16_t)(e->number << 6));
         payload(x, NFT_PAYLOAD_NETWORK_HEADER, 0, 2, NFT_REG_1);
-        mask(x, &bits, 2);
+        mask(x, &bits, 2, NFT_REG_1);
         cmp(x, NFT_CMP_EQ, &value, 2);
         return;
     }
     const uint8_t bits = (uint8_t)(e->number2 << 2), value = (uint8_t)(e->number << 2);
     payload(x, NFT_PAYLOAD_NETWORK_HEADER, 1, 1, NFT_REG_1);
-    mask(x, &bits, 1);
+    mask(x, &bits, 1, NFT_REG_1);
     cmp(x, NFT_CMP_EQ, &value, 1);
 }
 
@@ -346,6 +360,7 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         dscp(x, e);
         break;
     case RULE_ADDR_IN_SET:
+    case RULE_VERDICT_MAP:
         set_lookup(x, e);
         break;
     case RULE_COUNTER:

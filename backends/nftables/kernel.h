@@ -29,6 +29,7 @@ struct nft_held_chain {
 struct nft_held_element {
     struct str key; /* key and end of range, as bytes */
     const char *comment;
+    bool drop; /* of a verdict map */
     uint64_t packets, bytes;
 };
 struct nft_held_set {

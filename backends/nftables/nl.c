@@ -21,15 +21,16 @@ static uint32_t fields_of(const struct nft_set *s, struct field out[static 5])
 {
     uint8_t addr = s->family == FAMILY_V6 ? 16 : 4, type = s->family == FAMILY_V6 ? TYPE_IP6ADDR : TYPE_IPADDR;
     uint32_t n = 0;
-    out[n++] = (struct field){type, addr};
+    if (s->fields & SET_SADDR)
+        out[n++] = (struct field){type, addr};
     if (s->fields & SET_DADDR)
         out[n++] = (struct field){type, addr};
     if (s->fields & SET_PROTO)
         out[n++] = (struct field){TYPE_INET_PROTOCOL, 1};
-    if (s->fields & SET_PORTS) {
+    if (s->fields & SET_SPORT)
         out[n++] = (struct field){TYPE_INET_SERVICE, 2};
+    if (s->fields & SET_DPORT)
         out[n++] = (struct field){TYPE_INET_SERVICE, 2};
-    }
     return n;
 }
 
@@ -68,6 +69,10 @@ struct nftnl_set *nft_build_set(const struct nft_set *s)
         flags |= NFT_SET_CONCAT;
         nftnl_set_set_data(x, NFTNL_SET_DESC_CONCAT, sizes, n);
     }
+    if (s->verdicts) {
+        flags |= NFT_SET_MAP;
+        nftnl_set_set_u32(x, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
+    }
     nftnl_set_set_u32(x, NFTNL_SET_FAMILY, NFPROTO_INET);
     nftnl_set_set_str(x, NFTNL_SET_TABLE, NFT_TABLE);
     nftnl_set_set_str(x, NFTNL_SET_NAME, s->name);
@@ -75,6 +80,8 @@ struct nftnl_set *nft_build_set(const struct nft_set *s)
     nftnl_set_set_u32(x, NFTNL_SET_FLAGS, flags);
     nftnl_set_set_u32(x, NFTNL_SET_KEY_TYPE, type);
     nftnl_set_set_u32(x, NFTNL_SET_KEY_LEN, len);
+    if (s->size)
+        nftnl_set_set_u32(x, NFTNL_SET_DESC_SIZE, s->size);
     if (s->counters) {
         struct nftnl_expr *e = nftnl_expr_alloc("counter");
         if (e)
@@ -102,17 +109,18 @@ static uint32_t element_key(const struct nft_set *s, const struct box *b, bool e
 {
     uint32_t size = s->family == FAMILY_V6 ? 16 : 4, n = 0;
     memset(out, 0, 64);
-    n += put_addr(out + n, &b->src, size, end);
+    if (s->fields & SET_SADDR)
+        n += put_addr(out + n, &b->src, size, end);
     if (s->fields & SET_DADDR)
         n += put_addr(out + n, &b->dst, size, end);
     if (s->fields & SET_PROTO) {
         out[n] = (uint8_t)b->proto;
         n += 4;
     }
-    if (s->fields & SET_PORTS) {
+    if (s->fields & SET_SPORT)
         n += put_port(out + n, end ? b->sport.hi : b->sport.lo);
+    if (s->fields & SET_DPORT)
         n += put_port(out + n, end ? b->dport.hi : b->dport.lo);
-    }
     return n;
 }
 
@@ -128,6 +136,8 @@ struct nftnl_set_elem *nft_build_element(const struct nft_set *s, const struct n
         len = element_key(s, e->box, true, key);
         nftnl_set_elem_set(x, NFTNL_SET_ELEM_KEY_END, key, len);
     }
+    if (s->verdicts)
+        nftnl_set_elem_set_u32(x, NFTNL_SET_ELEM_VERDICT, e->drop ? NF_DROP : (uint32_t)NFT_RETURN);
     if (e->comment) {
         struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
         if (u && nftnl_udata_put_strz(u, NFTNL_UDATA_SET_ELEM_COMMENT, e->comment))

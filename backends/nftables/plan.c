@@ -211,12 +211,11 @@ static void place(struct layer_sets *x, const struct box *b, const struct flat_r
         rule->comment = comment;
         return;
     }
-    uint32_t key = layer << 5 | (uint32_t)fields << 1 | clear;
+    uint32_t key = layer << 6 | (uint32_t)fields << 1 | clear;
     struct nft_set *s = symtab_get(&x->sets, STR_EMPTY, key);
     if (!s) {
-        static const char *const forms[] = {[3] = "", [7] = "_proto", [15] = "_ports"};
-        s = nft_set_new(x->p,
-                        nft_name(x->p, "%s%s%u%s", x->prefix, clear ? "_clear" : "_protect", layer, forms[fields]),
+        const char *form = fields & SET_PORTS ? "_ports" : fields & SET_PROTO ? "_proto" : "";
+        s = nft_set_new(x->p, nft_name(x->p, "%s%s%u%s", x->prefix, clear ? "_clear" : "_protect", layer, form),
                         b->family, fields);
         s->interval = true;
         s->counters = !clear;

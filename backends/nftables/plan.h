@@ -43,6 +43,7 @@ enum nft_kind {
     RULE_FRAGMENT,     /* not the first one */
     RULE_DSCP,         /* number: value of the six bits, number2: mask */
     RULE_ADDR_IN_SET,  /* set: saddr . daddr [. protocol [. sport . dport]] */
+    RULE_VERDICT_MAP,  /* set: its fields, masked; the element says what happens */
     /* statements */
     RULE_COUNTER,
     RULE_LOG, /* name: prefix */
@@ -84,15 +85,19 @@ struct nft_chain {
 };
 
 /* Fields of a set, in order. */
-enum { SET_SADDR = 1, SET_DADDR = 2, SET_PROTO = 4, SET_PORTS = 8 };
+enum { SET_SADDR = 1, SET_DADDR = 2, SET_PROTO = 4, SET_SPORT = 8, SET_DPORT = 16, SET_PORTS = SET_SPORT | SET_DPORT };
 struct nft_element {
     const struct box *box; /* prefixes and ranges; only the set's fields count */
     const char *comment;
+    bool drop; /* of a verdict map: drop, else return */
 };
 struct nft_set {
     const char *name;
     uint8_t family, fields;
     bool interval, counters;
+    bool verdicts; /* a verdict map: keys are exact once the addresses are masked */
+    uint32_t size; /* elements at most, 0: not said; a table that need not grow is filled faster */
+    uint8_t src_care[16], dst_care[16];
     struct ptrlist elements; /* struct nft_element */
     uint32_t id;             /* in a batch */
 };

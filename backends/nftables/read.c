@@ -184,6 +184,8 @@ static int one_element(struct nftnl_set_elem *e, void *arg)
     struct nft_held_element *k = ARENA_NEW(x->arena, struct nft_held_element);
     uint32_t len = 0;
     k->key = nft_element_key(x->arena, e);
+    if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_VERDICT))
+        k->drop = nftnl_set_elem_get_u32(e, NFTNL_SET_ELEM_VERDICT) == NF_DROP;
     if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_EXPR)) {
         const struct nftnl_expr *c = nftnl_set_elem_get(e, NFTNL_SET_ELEM_EXPR, &len);
         const char *name = c ? nftnl_expr_get_str(c, NFTNL_EXPR_NAME) : NULL;

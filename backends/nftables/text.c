@@ -72,6 +72,40 @@ static void set_match(struct buf *b, const struct nft_set *s)
     buf_printf(b, " @%s", s->name);
 }
 
+/* Between the fields of a key. */
+static void dot(struct buf *b, const char **sep)
+{
+    buf_puts(b, *sep);
+    *sep = " . ";
+}
+
+static void map_match(struct buf *b, const struct nft_set *s)
+{
+    const char *sep = "";
+    for (int dst = 0; dst < 2; dst++) {
+        struct addr_bits care = {.care = {0}};
+        memcpy(care.care, dst ? s->dst_care : s->src_care, 16);
+        if (!(s->fields & (dst ? SET_DADDR : SET_SADDR)))
+            continue;
+        dot(b, &sep);
+        buf_printf(b, "%s %s", ip_word(s->family), dst ? "daddr" : "saddr");
+        if (nft_prefix_length(&care) == (s->family == FAMILY_V6 ? 128 : 32))
+            continue;
+        buf_puts(b, " & ");
+        plain_addr(b, care.care, s->family);
+    }
+    static const struct {
+        uint8_t field;
+        const char *words;
+    } rest[] = {{SET_PROTO, "meta l4proto"}, {SET_SPORT, "th sport"}, {SET_DPORT, "th dport"}};
+    for (size_t i = 0; i < 3; i++)
+        if (s->fields & rest[i].field) {
+            dot(b, &sep);
+            buf_puts(b, rest[i].words);
+        }
+    buf_printf(b, " vmap @%s", s->name);
+}
+
 static void translate(struct buf *b, const struct nft_expr *e, const char *word)
 {
     buf_printf(b, "%s ip to ", word);
@@ -161,6 +195,9 @@ static void expr(struct buf *b, const struct nft_expr *e)
     case RULE_ADDR_IN_SET:
         set_match(b, e->set);
         break;
+    case RULE_VERDICT_MAP:
+        map_match(b, e->set);
+        break;
     case RULE_COUNTER:
         buf_puts(b, "counter");
         break;
@@ -196,41 +233,63 @@ static void expr(struct buf *b, const struct nft_expr *e)
     }
 }
 
+static void element(struct buf *b, const struct nft_set *s, const struct nft_element *e)
+{
+    const char *sep = "";
+    for (int dst = 0; dst < 2; dst++) {
+        const struct addr_bits *a = dst ? &e->box->dst : &e->box->src;
+        if (!(s->fields & (dst ? SET_DADDR : SET_SADDR)))
+            continue;
+        dot(b, &sep);
+        if (s->verdicts)
+            plain_addr(b, a->value, s->family);
+        else
+            prefix(b, a, s->family);
+    }
+    if (s->fields & SET_PROTO) {
+        dot(b, &sep);
+        buf_printf(b, "%u", e->box->proto);
+    }
+    for (int dst = 0; dst < 2; dst++)
+        if (s->fields & (dst ? SET_DPORT : SET_SPORT)) {
+            dot(b, &sep);
+            range(b, dst ? e->box->dport : e->box->sport);
+        }
+    if (e->comment)
+        buf_printf(b, " comment \"%s\"", e->comment);
+    if (s->verdicts)
+        buf_puts(b, e->drop ? " : drop" : " : return");
+}
+
 static void set(struct buf *b, const struct nft_set *s)
 {
-    const char *addr = s->family == FAMILY_V6 ? "ipv6_addr" : "ipv4_addr";
-    buf_printf(b, "\tset %s {\n\t\ttype %s", s->name, addr);
-    if (s->fields & SET_DADDR)
-        buf_printf(b, " . %s", addr);
-    if (s->fields & SET_PROTO)
-        buf_puts(b, " . inet_proto");
-    if (s->fields & SET_PORTS)
-        buf_puts(b, " . inet_service . inet_service");
-    buf_putc(b, '\n');
+    const char *addr = s->family == FAMILY_V6 ? "ipv6_addr" : "ipv4_addr", *sep = "";
+    const struct {
+        uint8_t field;
+        const char *type;
+    } fields[] = {{SET_SADDR, addr},
+                  {SET_DADDR, addr},
+                  {SET_PROTO, "inet_proto"},
+                  {SET_SPORT, "inet_service"},
+                  {SET_DPORT, "inet_service"}};
+    buf_printf(b, "\t%s %s {\n\t\ttype ", s->verdicts ? "map" : "set", s->name);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (s->fields & fields[i].field) {
+            dot(b, &sep);
+            buf_puts(b, fields[i].type);
+        }
+    buf_puts(b, s->verdicts ? " : verdict\n" : "\n");
     if (s->interval)
         buf_puts(b, "\t\tflags interval\n");
+    if (s->size)
+        buf_printf(b, "\t\tsize %u\n", s->size);
     if (s->counters)
         buf_puts(b, "\t\tcounter\n");
     if (s->elements.n)
         buf_puts(b, "\t\telements = {\n");
     for (uint32_t i = 0; i < s->elements.n; i++) {
-        const struct nft_element *e = s->elements.v[i];
         buf_puts(b, "\t\t\t");
-        prefix(b, &e->box->src, s->family);
-        if (s->fields & SET_DADDR) {
-            buf_puts(b, " . ");
-            prefix(b, &e->box->dst, s->family);
-        }
-        if (s->fields & SET_PROTO)
-            buf_printf(b, " . %u", e->box->proto);
-        if (s->fields & SET_PORTS) {
-            buf_puts(b, " . ");
-            range(b, e->box->sport);
-            buf_puts(b, " . ");
-            range(b, e->box->dport);
-        }
-        if (e->comment)
-            buf_printf(b, " comment \"%s\"", e->comment);
+        element(b, s, s->elements.v[i]);
         buf_puts(b, i + 1 < s->elements.n ? ",\n" : "\n");
     }
     buf_puts(b, s->elements.n ? "\t\t}\n\t}\n" : "\t}\n");

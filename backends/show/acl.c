@@ -3,36 +3,54 @@
 #include "backends/ios/acl.h"
 #include "backends/show/show.h"
 
-/* Matches are counted by rules and set elements whose comment names the line. */
-static void count_rules(const struct nft_held *h, const char *comment, uint64_t *n)
+/* Matches are counted by rules and set elements whose comment names the line: comment → how many. */
+struct counts {
+    struct arena *ar;
+    struct symtab by_comment;
+};
+
+static void add_count(struct counts *c, const char *comment, uint64_t n)
 {
+    if (!comment || !n)
+        return;
+    uint64_t *at = symtab_get(&c->by_comment, str_lit(comment), 0);
+    if (!at) {
+        at = ARENA_NEW(c->ar, uint64_t);
+        symtab_put(c->ar, &c->by_comment, str_lit(comment), 0, at);
+    }
+    *at += n;
+}
+
+static struct counts counts_of(const struct show_filter *f)
+{
+    const struct nft_held *h = f->live ? f->live->filter : NULL;
+    struct counts x = {.ar = h ? h->arena : NULL};
+    if (!h)
+        return x;
     PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
         PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
-            if (r->comment && strcmp(r->comment, comment) == 0)
-                *n += r->packets;
+            add_count(&x, r->comment, r->packets);
         }
     }
     PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
         PTRLIST_FOR (struct nft_held_element, e, &s->elements) {
-            if (e->comment && strcmp(e->comment, comment) == 0)
-                *n += e->packets;
+            add_count(&x, e->comment, e->packets);
         }
     }
+    return x;
 }
 
-static void matches(struct buf *b, const struct show_filter *f, const struct acl *l, const struct ace *a)
+static void matches(struct buf *b, const struct counts *counts, const struct acl *l, const struct ace *a)
 {
-    uint64_t n = 0;
     struct buf comment = {0};
-    if (!f->live || !f->live->filter)
+    if (counts->by_comment.n == 0)
         return;
     buf_printf(&comment, "acl " STR_FMT " %u", STR_ARG(l->name.s), a->seq);
-    buf_putc(&comment, '\0');
-    if (!comment.failed)
-        count_rules(f->live->filter, comment.p, &n);
-    buf_free(&comment);
+    const uint64_t *n =
+        comment.failed ? NULL : symtab_get(&counts->by_comment, (struct str){comment.p, (uint32_t)comment.len}, 0);
     if (n)
-        buf_printf(b, " (%llu match%s)", (unsigned long long)n, n == 1 ? "" : "es");
+        buf_printf(b, " (%llu match%s)", (unsigned long long)*n, *n == 1 ? "" : "es");
+    buf_free(&comment);
 }
 
 static void standard_line(struct buf *b, const struct ace *a)
@@ -43,7 +61,7 @@ static void standard_line(struct buf *b, const struct ace *a)
         buf_puts(b, " log");
 }
 
-static void one_list(struct buf *b, const struct acl *l, const struct show_filter *f)
+static void one_list(struct buf *b, const struct acl *l, const struct counts *counts)
 {
     static const char *const heads[] = {
         [ACL_EXTENDED] = "Extended IP", [ACL_STANDARD] = "Standard IP", [ACL_IPV6] = "IPv6"};
@@ -54,7 +72,7 @@ static void one_list(struct buf *b, const struct acl *l, const struct show_filte
             continue;
         if (kind == ACL_STANDARD) {
             standard_line(b, a);
-            matches(b, f, l, a);
+            matches(b, counts, l, a);
             buf_putc(b, '\n');
             continue;
         }
@@ -63,7 +81,7 @@ static void one_list(struct buf *b, const struct acl *l, const struct show_filte
         else
             buf_printf(b, "    %u %s ", a->seq, a->permit ? "permit" : "deny");
         ios_ace(b, a, kind);
-        matches(b, f, l, a);
+        matches(b, counts, l, a);
         if (kind == ACL_IPV6)
             buf_printf(b, " sequence %u", a->seq);
         buf_putc(b, '\n');
@@ -73,10 +91,11 @@ static void one_list(struct buf *b, const struct acl *l, const struct show_filte
 void show_access_lists(struct buf *b, const struct ir_config *c, const struct show_filter *f)
 {
     static const enum acl_kind order[] = {ACL_STANDARD, ACL_EXTENDED, ACL_IPV6};
+    const struct counts counts = counts_of(f);
     for (size_t k = 0; k < 3; k++)
         PTRLIST_FOR (struct acl, l, &c->acls) {
             if (l->kind.v == order[k] && (!f->name.len || str_eq(l->name.s, f->name)))
-                one_list(b, l, f);
+                one_list(b, l, &counts);
         }
 }
 

@@ -104,7 +104,7 @@ struct box box_mirror(const struct box *b)
 void boxes_add(struct arena *a, struct boxes *s, const struct box *b)
 {
     if (s->n == s->cap) {
-        uint32_t cap = s->cap ? s->cap * 2 : 8;
+        uint32_t cap = s->cap > 4 ? s->cap * 2 : s->cap ? 8 : 1; /* most lines are one box */
         struct box *v = arena_array(a, cap, sizeof *v);
         if (s->n)
             memcpy(v, s->v, s->n * sizeof *v);

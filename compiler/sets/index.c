@@ -19,13 +19,19 @@ struct key {
 struct entry;
 struct member {
     const struct entry *entry;
-    struct member *next;
+    struct member *next, *next_alike; /* of the bucket; of those under one port, or under none */
 };
 
+/* Members of one bucket differ in protocol and ports only. When they are many, those that name one port are found by
+ * it. */
+#define BY_PORT_FROM 32
 struct bucket {
     struct key key;
     struct member *first;
     uint32_t highest; /* rank of its highest member */
+    uint32_t n, n_by_port[2];
+    struct member *by_none;
+    struct symtab by_port; /* (protocol, source or destination, port) → the first of them */
 };
 
 /* The boxes of a class under the bits they share with another. */
@@ -65,6 +71,45 @@ static struct key masked(const struct box *b, const struct key *mask)
     return k;
 }
 
+static bool one_port(struct port_range r)
+{
+    return r.lo == r.hi;
+}
+
+static uint32_t port_key(const struct box *b, bool dst)
+{
+    return (uint32_t)b->proto << 17 | (uint32_t)dst << 16 | (dst ? b->dport.lo : b->sport.lo);
+}
+
+static void file_by_port(struct box_index *x, struct bucket *b, struct member *m)
+{
+    const struct box *q = m->entry->box;
+    bool dst = one_port(q->dport);
+    if (q->proto == PROTO_ANY || (!dst && !one_port(q->sport))) {
+        m->next_alike = b->by_none;
+        b->by_none = m;
+        return;
+    }
+    b->n_by_port[dst]++;
+    m->next_alike = symtab_get(&b->by_port, STR_EMPTY, port_key(q, dst));
+    symtab_put(x->ar, &b->by_port, STR_EMPTY, port_key(q, dst), m);
+}
+
+static void add_member(struct box_index *x, struct bucket *b, const struct entry *e)
+{
+    struct member *m = ARENA_NEW(x->ar, struct member);
+    *m = (struct member){e, b->first, NULL};
+    b->first = m;
+    b->n++;
+    if (b->n > BY_PORT_FROM)
+        file_by_port(x, b, m);
+    else if (b->n == BY_PORT_FROM)
+        for (struct member *o = m; o; o = o->next)
+            file_by_port(x, b, o);
+    if (e->rank > b->highest)
+        b->highest = e->rank;
+}
+
 static void file_box(struct box_index *x, struct file *f, const struct entry *e)
 {
     struct key k = masked(e->box, &f->mask);
@@ -74,11 +119,7 @@ static void file_box(struct box_index *x, struct file *f, const struct entry *e)
         b->key = k;
         symtab_put(x->ar, &f->buckets, (struct str){(const char *)&b->key, sizeof b->key}, 0, b);
     }
-    struct member *m = ARENA_NEW(x->ar, struct member);
-    *m = (struct member){e, b->first};
-    b->first = m;
-    if (e->rank > b->highest)
-        b->highest = e->rank;
+    add_member(x, b, e);
 }
 
 static struct file *file_for(struct box_index *x, struct class *c, const struct class *asking, uint32_t at)
@@ -166,10 +207,45 @@ static void visit_list(const struct ptrlist *l, const struct box *q, uint32_t *f
     }
 }
 
+struct visit {
+    const struct box *q;
+    uint32_t *floor;
+    box_visitor *f;
+    void *ctx;
+};
+
+static void visit_one(const struct visit *v, const struct entry *e)
+{
+    struct box common;
+    if (e->rank > *v->floor && box_intersect(v->q, e->box, &common))
+        v->f(v->ctx, e->box, e->rank, e->tag, v->floor);
+}
+
+static void visit_alike(const struct visit *v, const struct bucket *b, const struct member *m)
+{
+    for (; m && b->highest > *v->floor; m = m->next_alike)
+        visit_one(v, m->entry);
+}
+
+static void visit_bucket(const struct visit *v, const struct bucket *b)
+{
+    const struct box *q = v->q;
+    bool known[2] = {one_port(q->sport) || !b->n_by_port[0], one_port(q->dport) || !b->n_by_port[1]};
+    if (b->n < BY_PORT_FROM || q->proto == PROTO_ANY || !known[0] || !known[1]) {
+        for (const struct member *m = b->first; m && b->highest > *v->floor; m = m->next)
+            visit_one(v, m->entry);
+        return;
+    }
+    visit_alike(v, b, b->by_none);
+    for (int dst = 0; dst < 2; dst++)
+        if (b->n_by_port[dst])
+            visit_alike(v, b, symtab_get(&b->by_port, STR_EMPTY, port_key(q, dst)));
+}
+
 void box_index_visit(struct box_index *x, const struct box *q, uint32_t *floor, box_visitor *f, void *ctx)
 {
     uint32_t at = 0;
-    struct box common;
+    const struct visit v = {q, floor, f, ctx};
     const struct class *own = x->all.n < SMALL ? NULL : class_of(x, q, &at);
     if (!own) {
         visit_list(&x->all, q, floor, f, ctx);
@@ -182,9 +258,8 @@ void box_index_visit(struct box_index *x, const struct box *q, uint32_t *floor, 
         struct file *file = file_for(x, c, own, at);
         struct key key = masked(q, &file->mask);
         struct bucket *b = symtab_get(&file->buckets, (struct str){(const char *)&key, sizeof key}, 0);
-        for (struct member *m = b && b->highest > *floor ? b->first : NULL; m && b->highest > *floor; m = m->next)
-            if (m->entry->rank > *floor && box_intersect(q, m->entry->box, &common))
-                f(ctx, m->entry->box, m->entry->rank, m->entry->tag, floor);
+        if (b)
+            visit_bucket(&v, b);
     }
     visit_list(&x->rest, q, floor, f, ctx);
 }

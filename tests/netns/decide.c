@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The reference interpreter as a filter: decide FILE MAP; then for each line `SRC DST PROTO SPORT DPORT` on standard
- * input one line `protect SEQ`, `drop SEQ` or `clear`. Tests hold the kernel against it.
+ * input one line `protect SEQ`, `drop SEQ` or `clear`. With `decide FILE acl NAME`, what the list does as a filter:
+ * `permit SEQ`, `deny SEQ` or, at its end, `deny 0`. Tests hold the kernel against it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "compiler/sem/sem.h"
 #include "compiler/sets/sets.h"
 #include "grammar/stmt.h"
+
+/* The first line that has the packet, one after the other as the router does. */
+static void filter(struct arena *ar, const struct acl *l, const struct packet *p)
+{
+    PTRLIST_FOR (struct ace, a, &l->aces) {
+        struct boxes b = {0};
+        if (a->remark || ace_boxes(ar, a, (enum acl_kind)l->kind.v, &b, 4096) != LINE_EXACT)
+            continue;
+        for (uint32_t i = 0; i < b.n; i++)
+            if (box_contains(&b.v[i], p)) {
+                printf("%s %u\n", a->permit ? "permit" : "deny", a->seq);
+                return;
+            }
+    }
+    puts("deny 0");
+}
 
 int main(int argc, char **argv)
 {
@@ -18,13 +36,19 @@ int main(int argc, char **argv)
     unsigned proto, sport, dport;
     symtab_seed_init();
     struct ios_parser *parser = ios_parser_new();
-    if (argc != 3 || source_read(&src, argv[1]) || sem_compile(&c, parser, &src))
+    bool as_filter = argc == 4 && strcmp(argv[2], "acl") == 0;
+    if ((argc != 3 && !as_filter) || source_read(&src, argv[1]) || sem_compile(&c, parser, &src))
         return 2;
     const struct ir_config *u = c.units.v[0];
-    const struct crypto_map *m = ir_find(u, TAB_CRYPTO_MAP, str_lit(argv[2]));
-    if (!m)
+    argv += as_filter;
+    const struct crypto_map *m = as_filter ? NULL : ir_find(u, TAB_CRYPTO_MAP, str_lit(argv[2]));
+    const struct acl *list = NULL;
+    if (!m && !as_filter)
         m = ir_find(u, TAB_CRYPTO_MAP6, str_lit(argv[2]));
-    if (!m)
+    for (uint32_t i = 0; as_filter && i < u->acls.n; i++)
+        if (str_is(((struct acl *)u->acls.v[i])->name.s, argv[2]))
+            list = u->acls.v[i];
+    if (as_filter ? !list : !m)
         return 2;
     while (scanf("%63s %63s %u %u %u", a, b, &proto, &sport, &dport) == 5) {
         struct ip_addr x, y;
@@ -34,6 +58,10 @@ int main(int argc, char **argv)
             .family = x.family, .proto = (uint8_t)proto, .sport = (uint16_t)sport, .dport = (uint16_t)dport};
         memcpy(p.src, x.b, 16);
         memcpy(p.dst, y.b, 16);
+        if (list) {
+            filter(&c.arena, list, &p);
+            continue;
+        }
         struct decision d = map_decide(m, &p, DENY_JUMP);
         static const char *const words[] = {"clear", "protect", "drop"};
         if (d.entry)

@@ -96,7 +96,7 @@ class Router:
 
 def decide(cfg, name, packets):
     text = ''.join('%s %s %d %d %d\n' % tuple(p) for p in packets)
-    out = subprocess.run([DECIDE, cfg, name], input=text, capture_output=True, text=True, check=True).stdout.split('\n')
+    out = subprocess.run([DECIDE, cfg, *name.split()], input=text, capture_output=True, text=True, check=True).stdout.split('\n')
     return [x.split() for x in out[:len(packets)]]
 
 
@@ -115,7 +115,7 @@ def same_ruleset(r, cfg, *options):
     def normal(t):
         t = re.sub(r'counter packets \d+ bytes \d+', 'counter', t)
         chains = re.findall(r'^\t(chain \S+ \{.*?^\t\})', t, re.S | re.M)
-        sets = re.findall(r'^\t(set \S+ \{.*?^\t\})', t, re.S | re.M)
+        sets = re.findall(r'^\t((?:set|map) \S+ \{.*?^\t\})', t, re.S | re.M)
         sets = [re.sub(r'elements = \{(.*?)\}', lambda m: 'elements = ' + ' '.join(sorted(x.strip() for x in m[1].split(','))), s, flags=re.S) for s in sets]
         return sorted(chains) + sorted(sets)
     a, b = normal(mine), normal(theirs)
@@ -140,6 +140,32 @@ def wide():
         r.ioscc('remove')
         after = r.node.run('nft', 'list', 'ruleset').stdout, r.node.ip('xfrm', 'policy')
         need(before == after, lambda: 'not as before: %s' % (after,))
+
+
+def verdict_maps():
+    """lines of one shape in maps: text and netlink agree; an edit changes elements, a list that outgrows its map moves"""
+    cfg = open('testdata/linux/filters.cfg').read()
+    with Lab() as l:
+        r = Router(l)
+        path = os.path.join(r.dir, 'filters.cfg')
+
+        def applied(text, *words):
+            open(path, 'w').write(text)
+            out = r.ioscc('apply', path).stdout
+            listed = same_ruleset(r, path, '-m', 'Gi0/0=eth0')
+            need(listed.count(' vmap @') == 3, listed)
+            for w in words:
+                need(w in out, lambda: '%s is not said:\n%s' % (w, out))
+            need('Nothing to change' in r.ioscc('apply', path).stdout, 'the second apply changes something')
+            return listed
+        listed = applied(cfg)
+        need(re.search(r'10\.2\.3\.0 \. 203\.0\.113\.13 \. tcp \. 83 counter packets 0 bytes 0 comment "acl WAN-IN 70" : drop', listed), listed)
+        applied(cfg.replace('deny   tcp 10.2.3.0', 'permit tcp 10.2.3.0'), 'set elements: 1 to add, 1 to remove')
+        many = ''.join(' permit udp 10.2.%d.%d 0.0.0.160 eq domain any\n' % (i // 32 + 1, i % 32) for i in range(90))
+        listed = applied(cfg.replace(' deny   tcp any any range', many + ' deny   tcp any any range'))
+        need('_128 {' in listed, listed)
+        r.ioscc('remove')
+        need('ioscc' not in r.node.run('nft', 'list', 'ruleset').stdout, 'something is left')
 
 
 def masked_ports():
@@ -378,8 +404,77 @@ def kernel_agrees(rounds=60):
     need(min(counts.get(k, 0) for k in ('clear', 'protect', 'drop')) > 10, 'seed %d: %s' % (seed, counts))
 
 
+def random_filter(rng):
+    """a list with lines of few shapes, so that maps are made of them, between lines of other kinds"""
+    shapes = [(rng.choice(['tcp', 'udp']), rng.choice(['host 10.1.0.%d', '10.1.0.%d 0.0.0.5', '10.1.0.%d 0.0.0.1']),
+               rng.choice(['host 10.2.0.%d', '10.2.0.%d 0.0.0.2']), rng.choice([' eq %d', ''])) for _ in range(2)]
+
+    def line():
+        act = rng.choice(['permit', 'deny  '])
+        if rng.randrange(8):
+            proto, src, dst, port = rng.choice(shapes)
+            return ' %s %s %s %s%s' % (act, proto, src % rng.randrange(10), dst % rng.randrange(10), port % rng.randrange(1, 9) if port else '')
+        src = rng.choice(['10.1.0.%d 0.0.0.0' % rng.randrange(10), '10.1.0.%d 0.0.0.5' % rng.choice([0, 2, 8]), 'any'])
+        dst = rng.choice(['host 10.2.0.%d' % rng.randrange(10), '10.2.0.%d 0.0.0.3' % (rng.randrange(3) * 4), 'any'])
+        kind = rng.randrange(10)
+        if kind < 5:
+            return ' %s %s %s %s eq %d' % (act, rng.choice(['tcp', 'udp']), src, dst, rng.randrange(1, 9))
+        if kind < 7:
+            return ' %s udp %s eq %d %s' % (act, src, rng.randrange(1, 9), dst)
+        return ' %s %s' % (act, rng.choice(['ip %s %s' % (src, dst), 'icmp %s %s echo' % (src, dst), 'udp %s %s range 2 5' % (src, dst), 'icmp %s %s' % (src, dst), '47 %s %s' % (src, dst)]))
+    lines = [line() for _ in range(rng.randrange(20, 90))] + rng.choice([[' permit ip any any'], []])
+    return """hostname rnd
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+crypto map M 10 ipsec-isakmp
+ set peer 192.0.2.1
+ set transform-set T
+ match address A
+interface GigabitEthernet0/0
+ ip address 198.51.100.2 255.255.255.0
+ ip access-group IN in
+ crypto map M
+ip access-list extended A
+ permit ip host 10.9.0.1 host 10.9.0.2
+ip access-list extended IN
+%s
+end
+""" % '\n'.join(lines)
+
+
+def filter_agrees(rounds=40):
+    """random interface filters, applied one over the other: the kernel passes, drops and counts what the router does"""
+    seed = int(os.environ.get('IOSCC_SEED', time.time_ns() & 0xffffffff))
+    rng = random.Random(seed)
+    maps = passed = dropped = 0
+    with Lab() as l:
+        r = Router(l, lan='10.2.100.1/16')
+        r.node.ip('route', 'add', '10.1.0.0/16', 'via', r.gateway)
+        for h in range(10):
+            r.knows('10.2.0.%d' % h), r.knows('10.2.7.%d' % h)
+        path = os.path.join(r.dir, 'random.cfg')
+        for n in range(rounds):
+            text = random_filter(rng)
+            open(path, 'w').write(text)
+            r.ioscc('apply', path)
+            same = r.ioscc('apply', path).stdout
+            need('Nothing to change' in same, lambda: 'seed %d round %d: the second apply changes something\n%s' % (seed, n, same))
+            maps += r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'acl_IN').stdout.count('vmap')
+            packets = list({(p[1], p[0]) + p[2:] for p in (random_packet(rng) for _ in range(60))})
+            want = decide(path, 'acl IN', packets)
+            got = r.outcome_once(packets, True)
+            for p, w, g in zip(packets, want, got):
+                passed += g == 'clear'
+                dropped += g == 'drop'
+                need((g == 'clear') == (w[0] == 'permit'), lambda: 'seed %d round %d: %s: kernel %s, router %s\n%s' % (seed, n, p, g, w, text))
+        # every line has counted its packets: those of this round are at least what is shown
+        shown = r.ioscc('show', 'access-lists', 'IN').stdout
+        for w in want:
+            need(w[1] == '0' or re.search(r'^    %s .* match(es)?\)$' % w[1], shown, re.M), lambda: 'seed %d: line %s did not count\n%s' % (seed, w[1], shown))
+    need(maps > rounds and passed > 100 and dropped > 100, 'seed %d: %d maps, %d passed, %d dropped' % (seed, maps, passed, dropped))
+
+
 def tests():
-    for f in (wide, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees):
+    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees, filter_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 

@@ -28,7 +28,10 @@ put() {
     real=$(readlink -f "$path")
     mkdir -p "$root/bin" "$root$(dirname "$real")"
     cp "$real" "$root/bin/$(basename "$1")"
-    ldd "$real" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p' | while read -r lib; do
+    put_libs "$real"
+}
+put_libs() {
+    ldd "$1" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p' | while read -r lib; do
         mkdir -p "$root$(dirname "$lib")"
         cp -Lu "$lib" "$root$lib"
     done
@@ -43,6 +46,17 @@ mkdir -p "$root/bin" "$root/sbin" "$root/proc" "$root/sys" "$root/dev" "$root/ru
 ln -s ../lib "$root/usr/lib/lib" 2>/dev/null || true
 cp /bin/busybox "$root/bin/busybox"
 for t in bash ip nft tcpdump kmod build/release/ioscc; do put "$t"; done
+# strongSwan, as the other end of IKE; its plugins are loaded by name
+if [ -e /usr/lib/ipsec/charon ]; then
+    put /usr/lib/ipsec/charon
+    put swanctl
+    mkdir -p "$root/usr/lib/ipsec/plugins" "$root/usr/lib/ssl"
+    for so in /usr/lib/ipsec/*.so.0 /usr/lib/ipsec/plugins/*.so; do
+        put_libs "$so"
+        cp -L "$so" "$root$so"
+    done
+    cp -L /usr/lib/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
+fi
 ln -s ../bin/kmod "$root/sbin/modprobe"
 ln -sf bash "$root/bin/sh.real"
 # shared objects that are loaded by name

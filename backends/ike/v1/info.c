@@ -350,7 +350,8 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
             ike_child_move(sa->children, heir);
         if (heir)
             ike_timer_update(ike, heir);
-        ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the ISAKMP SA's lifetime is over");
+        if (sa->state != IKE_REPLACED)
+            ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the ISAKMP SA's lifetime is over");
         ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
         v1_next(ike, sa);
         return;

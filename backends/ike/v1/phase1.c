@@ -15,6 +15,8 @@
 
 #include "backends/ike/v1/v1.h"
 
+#define TAKE_OVER_MS 5000
+
 /* RFC 3947 §3.1 (MD5 of "RFC 3947"), RFC 3706 §5.1 */
 static const uint8_t vid_natt[16] = {0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45,
                                      0x5c, 0x57, 0x28, 0xf2, 0x0e, 0x95, 0x45, 0x2f};
@@ -253,9 +255,11 @@ static void established(struct ike *ike, struct ike_sa *sa)
             ike_child_move(old->children, sa);
         sa->replaces = NULL;
         old->replaced_by = NULL;
-        ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_IKE});
         ike_state_set(ike, old, IKE_REPLACED);
-        v1_next(ike, old);
+        old->rekey_at = old->dpd_at = 0;
+        /* not at once: some peers take the children over a moment later, and would lose them with the old SA */
+        old->expire_at = ike->now + TAKE_OVER_MS;
+        ike_timer_update(ike, old);
     }
     ike_timer_update(ike, sa);
 }

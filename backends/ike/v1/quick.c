@@ -438,6 +438,10 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
         ok = false;
         snprintf(why, sizeof why, "the peer answers with other proxy identities");
     }
+    if (ok && (q->spi_out == q->spi_in || (q->ah_in && q->ah_out == q->ah_in))) {
+        ok = false; /* keys are made of SPIs: both directions would have one */
+        snprintf(why, sizeof why, "the peer chose our own SPI");
+    }
     if (!ok) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: no IPsec SA: %s", q->entry->map,
                 q->entry->seq, why);
