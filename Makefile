@@ -103,7 +103,8 @@ check: programs ## everything but the guest with real ESP (sanitizers on)
 
 programs:
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
-	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges
+	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges \
+		build/release/tests/netns/failing.so
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
         $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
@@ -118,6 +119,11 @@ $(B)/tests/sim/%: tests/sim/%.c tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $< tests/sim/sim.c $(B)/libioscc.a $(LIBS)
+
+build/release/tests/netns/failing.so: tests/netns/failing.c
+	@mkdir -p $(@D)
+	@echo "  CCLD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes -O2 -fPIC -shared -o $@ $< -ldl
 
 # for the guest of the VM tests, where no library is missed
 build/release/tests/vm/resend: tests/vm/resend.c

@@ -204,8 +204,8 @@ int netlink_dump(struct netlink *n, uint16_t type, size_t body, const void *body
                  void (*restart)(void *arg))
 {
     char request[512] __attribute__((aligned(8))) = {0};
-    char *buffer = malloc(RECEIVE_SIZE);
-    if (!buffer || body > sizeof request / 2)
+    char *buffer = body > sizeof request / 2 ? NULL : malloc(RECEIVE_SIZE);
+    if (!buffer)
         return -ENOMEM;
     int r = -EINTR;
     for (int tries = 0; tries < 3 && r == -EINTR; tries++) {

@@ -64,6 +64,8 @@ const struct target_line *target_line_of(const struct target_map *m, const struc
 
 static void collect_lines(struct target *t, struct target_map *m)
 {
+    symtab_reserve(t->arena, &m->line_of, m->flat.n);
+    symtab_reserve(t->arena, &t->reqids, t->reqids.n + m->flat.n);
     for (uint32_t i = 0; i < m->flat.n; i++) {
         const struct flat_rule *r = &m->flat.v[i];
         if (r->verdict != VERDICT_PROTECT || target_line_of(m, r))

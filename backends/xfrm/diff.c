@@ -7,16 +7,10 @@ struct differ {
     const struct xfrm_kernel *k;
     struct arena *ar;
     const struct xfrm_band *band[XFRM_DIRS]; /* in which our policies are now; NULL: there are none */
-    struct symtab held;                      /* (selector bytes, direction) → the kernel's struct xfrm_pol */
     struct symtab used[XFRM_DIRS];
     uint32_t next[XFRM_DIRS]; /* next index to try */
     struct ptrlist by_kind[OP_SA_DELETE + 1];
 };
-
-static struct str sel_key(const struct xfrm_sel *s)
-{
-    return (struct str){(const char *)s, sizeof *s};
-}
 
 static bool is_ours(const struct xfrm_pol *p)
 {
@@ -186,7 +180,7 @@ static void one_direction(struct differ *x, int dir)
     uint32_t *number = arena_array(x->ar, n + 1, sizeof *number);
     bool *has = arena_array(x->ar, n + 1, 1), *keep = arena_array(x->ar, n + 1, 1);
     for (uint32_t i = 0; i < n; i++) {
-        struct xfrm_pol *k = symtab_get(&x->held, sel_key(&w[i]->sel), (uint32_t)dir);
+        struct xfrm_pol *k = symtab_get(&x->k->by_selector, xfrm_sel_key(&w[i]->sel), (uint32_t)dir);
         if (k && !is_ours(k)) {
             conflict(x, "somebody else has a policy with this selector: ", k, NULL);
             continue;
@@ -206,11 +200,7 @@ static void one_direction(struct differ *x, int dir)
 
 static void policies(struct differ *x)
 {
-    symtab_reserve(x->ar, &x->held, x->k->policies.n);
     PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
-        if (!k->index)
-            continue; /* with a mark: another policy whatever its selector */
-        symtab_put(x->ar, &x->held, sel_key(&k->sel), k->dir, k);
         if (is_ours(k) && !x->band[k->dir])
             x->band[k->dir] = xfrm_band_of(k->priority);
     }

@@ -12,6 +12,7 @@
 struct xfrm_kernel {
     struct arena *arena;
     struct ptrlist policies;      /* struct xfrm_pol: all of them, also others' */
+    struct symtab by_selector;    /* (xfrm_sel_key, direction) → struct xfrm_pol; see xfrm_kernel_index */
     struct ptrlist sas;           /* struct xfrm_sa */
     uint8_t hash_threshold[2][2]; /* IPv4, IPv6: local and remote prefix length; 0: not reported */
 };
@@ -19,6 +20,8 @@ struct xfrm_kernel {
 /* Reads policies, SAs and hash thresholds. Returns 0 or a negative errno. Objects of kinds that we do not make (marks,
  * if_ids, sub policies) are read as far as they are compared: they are never ours. */
 int xfrm_kernel_read(struct netlink *n, struct arena *ar, struct xfrm_kernel *k);
+/* Fills by_selector from policies: those without a mark. */
+void xfrm_kernel_index(struct xfrm_kernel *k);
 /* Only the SAs, for counters. */
 int xfrm_kernel_read_sas(struct netlink *n, struct arena *ar, struct xfrm_kernel *k);
 

@@ -229,11 +229,22 @@ int xfrm_kernel_read_sas(struct netlink *n, struct arena *ar, struct xfrm_kernel
     return netlink_dump(n, XFRM_MSG_GETSA, sizeof none, &none, sa_row, k, sas_again);
 }
 
+void xfrm_kernel_index(struct xfrm_kernel *k)
+{
+    symtab_reserve(k->arena, &k->by_selector, k->policies.n);
+    PTRLIST_FOR (struct xfrm_pol, p, &k->policies) {
+        if (p->index) /* with a mark: another policy whatever its selector */
+            symtab_put(k->arena, &k->by_selector, xfrm_sel_key(&p->sel), p->dir, p);
+    }
+}
+
 int xfrm_kernel_read(struct netlink *n, struct arena *ar, struct xfrm_kernel *k)
 {
     const struct xfrm_userpolicy_id none = {0};
     int r = xfrm_kernel_read_sas(n, ar, k);
     if (r == 0)
         r = netlink_dump(n, XFRM_MSG_GETPOLICY, sizeof none, &none, policy_row, k, policies_again);
+    if (r == 0)
+        xfrm_kernel_index(k);
     return r ? r : read_thresholds(n, k);
 }

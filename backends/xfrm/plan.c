@@ -22,11 +22,6 @@ struct planner {
     struct symtab manual; /* (target_map, reqid) of manual lines that were looked at → whether they have SAs */
 };
 
-static struct str sel_key(const struct xfrm_sel *s)
-{
-    return (struct str){(const char *)s, sizeof *s};
-}
-
 /* ---- templates ---- */
 
 struct entry_sets {
@@ -166,7 +161,7 @@ static void add(struct planner *x, const struct xfrm_pol *like, const struct xfr
     pol->sel = *sel;
     pol->sel.ifindex = ifindex;
     /* a device that is not on this host still tells policies of different interfaces apart */
-    struct str key = sel_key(&pol->sel);
+    struct str key = xfrm_sel_key(&pol->sel);
     uint32_t where = pol->dir;
     for (const char *c = ifindex ? "" : pol->link ? pol->link : ""; *c; c++)
         where = where * 31 + (unsigned char)*c;
@@ -379,11 +374,11 @@ static void look_for_slow_pairs(struct planner *x)
         } probe = {.addresses = pol->sel}, *hit;
         probe.addresses.proto = 0;
         probe.addresses.sport = probe.addresses.sport_mask = probe.addresses.dport = probe.addresses.dport_mask = 0;
-        hit = symtab_get(&pairs, sel_key(&probe.addresses), 0);
+        hit = symtab_get(&pairs, xfrm_sel_key(&probe.addresses), 0);
         if (!hit) {
             hit = ARENA_NEW(x->p->arena, struct pair);
             *hit = probe;
-            symtab_put(x->p->arena, &pairs, sel_key(&hit->addresses), 0, hit);
+            symtab_put(x->p->arena, &pairs, xfrm_sel_key(&hit->addresses), 0, hit);
         }
         if (++hit->n == SLOW_PAIR)
             diag_add(x->t->diags, D_LX_SLOW_PAIR, pol->line ? pol->line->span : pol->entry->span,

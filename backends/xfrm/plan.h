@@ -33,6 +33,11 @@ struct xfrm_tmpl {
     bool optional; /* cleartext is let through */
 };
 
+/* A selector as a key of tables: its bytes. */
+static inline struct str xfrm_sel_key(const struct xfrm_sel *s)
+{
+    return (struct str){(const char *)s, sizeof *s};
+}
 struct xfrm_pol {
     struct xfrm_sel sel;
     uint8_t dir, action, ntmpl; /* enum xfrm_dir, enum xfrm_action */

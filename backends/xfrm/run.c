@@ -8,7 +8,7 @@
  * load several times faster; a small one only waits. */
 #define PAUSE_FROM 6000u
 #define PAUSE_EVERY 250u
-#define PAUSE_US 600u
+#define PAUSE_US 100u
 
 static bool put(struct netlink *n, struct netlink_batch *b, const struct xfrm_op *o, const uint8_t thresholds[2][2])
 {

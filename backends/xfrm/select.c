@@ -9,7 +9,8 @@ struct prefix {
     uint8_t b[16], plen;
 };
 
-/* The bits an address leaves open above its last fixed bit are enumerated: 2^n prefixes. */
+/* The bits an address leaves open above its last fixed bit are enumerated: 2^n prefixes. The usual one is put where
+ * *out points to already. */
 static uint32_t prefixes(struct arena *ar, const struct addr_bits *a, uint8_t family, uint32_t limit,
                          struct prefix **out)
 {
@@ -24,7 +25,8 @@ static uint32_t prefixes(struct arena *ar, const struct addr_bits *a, uint8_t fa
     if (holes > 16 || 1u << holes > limit)
         return 0;
     uint32_t n = 1u << holes;
-    *out = arena_array(ar, n, sizeof **out);
+    if (n > 1)
+        *out = arena_array(ar, n, sizeof **out);
     for (uint32_t k = 0; k < n; k++) {
         struct prefix *p = &(*out)[k];
         memcpy(p->b, a->value, 16);
@@ -56,16 +58,17 @@ static uint32_t blocks(struct port_range r, struct block out[static 32])
 
 bool xfrm_select(struct arena *ar, const struct box *b, uint32_t limit, struct ptrlist *out)
 {
-    struct prefix *src = NULL, *dst = NULL;
+    struct prefix one_src, one_dst, *src = &one_src, *dst = &one_dst;
     struct block sports[32], dports[32];
     uint32_t ns = prefixes(ar, &b->src, b->family, limit, &src);
     uint32_t nd = prefixes(ar, &b->dst, b->family, limit, &dst);
     uint32_t nsp = blocks(b->sport, sports), ndp = blocks(b->dport, dports);
     if (!ns || !nd || (uint64_t)ns * nd * nsp * ndp > limit)
         return false;
+    struct xfrm_sel *all = arena_array(ar, ns * nd * nsp * ndp, sizeof *all);
     for (uint32_t i = 0; i < ns * nd * nsp * ndp; i++) {
         uint32_t k = i;
-        struct xfrm_sel *s = ARENA_NEW(ar, struct xfrm_sel);
+        struct xfrm_sel *s = &all[i];
         const struct block *dp = &dports[k % ndp], *sp = &sports[k / ndp % nsp];
         k /= ndp * nsp;
         const struct prefix *d = &dst[k % nd], *f = &src[k / nd];

@@ -5,7 +5,7 @@
 
 /* One end of a line: address fields and port ranges; the line is the product of both ends and the protocols. */
 struct addr_set {
-    struct addr_bits *v;
+    struct addr_bits *v, first; /* the usual one needs no memory */
     uint32_t n, cap;
 };
 struct range_set {
@@ -17,8 +17,8 @@ struct range_set {
 static void addr_add(struct arena *ar, struct addr_set *s, const struct addr_bits *a)
 {
     if (s->n == s->cap) {
-        uint32_t cap = s->cap ? s->cap * 2 : 4;
-        struct addr_bits *v = arena_array(ar, cap, sizeof *v);
+        uint32_t cap = s->cap ? s->cap * 4 : 1;
+        struct addr_bits *v = s->cap ? arena_array(ar, cap, sizeof *v) : &s->first;
         if (s->n)
             memcpy(v, s->v, s->n * sizeof *v);
         s->v = v;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
-import os, random, re, signal, subprocess, sys, threading, time
+import errno, os, random, re, signal, subprocess, sys, threading, time
 
 import lab
 from lab import Lab, drain, frame, ip_packet, mac, parse
@@ -98,6 +98,25 @@ def no_privilege():
         p = r.node.run('setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', IOSCC, 'apply', '--state-dir', r.dir + '/s', PAIR, ok=False)
         need(p.returncode == 3 and 'CAP_NET_ADMIN' in p.stderr, p.stderr)
         need(not [x for x in held(r)[0] if x.strip()], 'something was made')
+
+
+def no_buffers():
+    """the kernel has no room for a message (ENOBUFS), whichever it is: a sentence, and everything is as before"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', PAIR)
+        same = lambda h: (sorted(x.strip().removeprefix('src ') for x in h[0]), h[1:])  # the kernel lists what came back in another order
+        before = same(held(r))
+        other = write(r, 'other.cfg', open(PAIR).read().replace('192.0.2.1', '192.0.2.7'))
+        for k in range(1, 60):
+            env = dict(os.environ, LD_PRELOAD=os.path.abspath('build/release/tests/netns/failing.so'), IOSCC_FAIL_SEND=str(k), IOSCC_FAIL_ERRNO=str(errno.ENOBUFS))
+            p = r.node.run('build/release/ioscc', 'apply', '--state-dir', r.dir + '/state', other, ok=False, env=env)
+            if p.returncode == 0:
+                break
+            need(p.returncode == 3 and ('rmem_max' in p.stderr or 'cannot read' in p.stderr), '%d: exit %d %s' % (k, p.returncode, p.stderr))
+            need(same(held(r)) == before, lambda: '%d: not put back: %s\n%s\n%s' % (k, before, same(held(r)), p.stderr))
+            r.ioscc('status')
+        need(5 < k < 59, '%d sends' % k)
 
 
 def no_esp():
@@ -239,7 +258,7 @@ def killed(rounds=15 if '--quick' in sys.argv else 200):
 
 
 def tests():
-    for f in (edits, drift, refusals, no_privilege, no_esp, confirm, locked, only, killed):
+    for f in (edits, drift, refusals, no_privilege, no_buffers, no_esp, confirm, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

@@ -125,7 +125,7 @@ static const char *one(void)
 {
     struct arena ar;
     struct xfrm_pol a[MAX], b[MAX];
-    struct xfrm_kernel k = {0};
+    struct xfrm_kernel k = {.arena = &ar};
     struct xfrm_plan p;
     struct xfrm_diff d;
     const struct ptrlist none = {0};
@@ -140,6 +140,7 @@ static const char *one(void)
         m.v[m.n++] = a[i];
         ptrlist_add(&ar, &k.policies, &a[i]);
     }
+    xfrm_kernel_index(&k);
     before = m;
     fill(&ar, &p, b, nb);
     for (uint32_t i = 0; i < nb; i++)
@@ -160,10 +161,12 @@ static const char *one(void)
             bad = "another result";
     if (!bad) { /* and now there is nothing to do */
         k.policies.n = 0;
+        k.by_selector = (struct symtab){0};
         for (uint32_t i = 0; i < m.n; i++) {
             m.v[i].claimed = false;
             ptrlist_add(&ar, &k.policies, &m.v[i]);
         }
+        xfrm_kernel_index(&k);
         fill(&ar, &p, b, nb);
         xfrm_diff_build(&d, &p, &k, &none);
         bad = d.ops.n ? "a second time something changes" : NULL;
