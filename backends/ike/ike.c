@@ -32,7 +32,7 @@ static bool index_lines(struct ike *ike)
                 ike->peer_of_entry[i] = (uint8_t)k;
     }
     qsort(ike->reqids, ike->n_reqids, sizeof *ike->reqids, by_reqid);
-    return true;
+    return ike_entries_index(ike);
 }
 
 struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host, uint64_t now_ms)
@@ -48,8 +48,9 @@ struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host
     ike->version[2] = &ike_v2;
     ike->by_spi = calloc(ike->hash_size, sizeof *ike->by_spi);
     ike->by_peer = calloc(ike->hash_size, sizeof *ike->by_peer);
+    ike->by_addr = calloc(ike->hash_size, sizeof *ike->by_addr);
     ike->crypto = ike_crypto_new();
-    if (ike->by_spi && ike->by_peer && ike->crypto && index_lines(ike)) {
+    if (ike->by_spi && ike->by_peer && ike->by_addr && ike->crypto && index_lines(ike)) {
         host->random(host->ctx, ike->hash_seed, sizeof ike->hash_seed);
         host->random(host->ctx, ike->cookie_secret, sizeof ike->cookie_secret);
         return ike;
@@ -69,6 +70,8 @@ void ike_free(struct ike *ike)
     ike_crypto_free(ike->crypto);
     free(ike->by_spi);
     free(ike->by_peer);
+    free(ike->by_addr);
+    free(ike->entry_peers);
     free(ike->heap);
     free(ike->reqids);
     free(ike->peer_of_entry);
@@ -143,22 +146,22 @@ static const struct ike_reqid *line_for(const struct ike *ike, uint32_t reqid, c
     return first;
 }
 
-/* Is one on its way, or there? Then the kernel's request is an old one. */
-static bool under_way(const struct ike *ike, const struct ike_reqid *x, const struct ike_ts *src,
-                      const struct ike_ts *dst)
+static bool is_for(const struct ike_task *t, const struct ike_line *l)
 {
-    for (uint32_t i = 0; i < ike->heap_n; i++) {
-        const struct ike_sa *sa = ike->heap[i];
-        if (sa->entry != x->entry && sa->version == 2 && !sa->children)
-            continue;
-        for (const struct ike_task *t = sa->tasks; t; t = t->next)
-            if (t->kind == TASK_CHILD && t->line == x->line && !x->entry->per_host)
+    return t->kind == TASK_CHILD && t->line == l;
+}
+
+/* Is one on its way? Then the kernel's request is an old one. */
+static bool under_way(const struct ike *ike, const struct ike_reqid *x)
+{
+    for (unsigned i = 0; i < x->entry->n_peers && !x->entry->per_host; i++)
+        for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, &x->entry->peers[i].addr, sa));) {
+            if (sa->current && is_for(sa->current, x->line))
                 return true;
-        if (sa->current && sa->current->kind == TASK_CHILD && sa->current->line == x->line && !x->entry->per_host)
-            return true;
-    }
-    (void)src;
-    (void)dst;
+            for (const struct ike_task *t = sa->tasks; t; t = t->next)
+                if (is_for(t, x->line))
+                    return true;
+        }
     return false;
 }
 
@@ -168,7 +171,7 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
     const struct ike_reqid *x = line_for(ike, reqid, src, dst);
     if (!x || x->entry->responder_only || x->entry->n_peers == 0)
         return false;
-    if (under_way(ike, x, src, dst))
+    if (under_way(ike, x))
         return true;
     struct ike_task t = {.kind = TASK_CHILD, .entry = x->entry, .line = x->line};
     if (x->entry->per_host && src && dst) {
@@ -180,22 +183,15 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
     return ike_start(ike, x->entry, t);
 }
 
-static struct ike_child *child_of(struct ike *ike, uint32_t spi)
+void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi,
+                bool hard)
 {
-    for (uint32_t i = 0; i < ike->heap_n; i++) {
-        struct ike_child *c = ike_child_by_spi(ike->heap[i], spi, true);
-        if (!c)
-            c = ike_child_by_spi(ike->heap[i], spi, false);
-        if (c)
-            return c;
-    }
-    return NULL;
-}
-
-void ike_expire(struct ike *ike, uint64_t now, uint32_t spi, bool hard)
-{
+    struct ike_child *c = NULL;
     at(ike, now);
-    struct ike_child *c = child_of(ike, spi);
+    for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, src, sa));)
+        c = ike_child_by_spi(sa, spi, true);
+    for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, dst, sa));)
+        c = ike_child_by_spi(sa, spi, false);
     if (!c)
         return;
     *(hard ? &c->expire_at : &c->rekey_at) = ike->now;

@@ -28,8 +28,9 @@ void ike_tick(struct ike *ike, uint64_t now);
 /* Traffic waits for an SA: the line's request number and the packet (NULL: nothing is known of it). False if no entry
  * has that number, or it may not initiate. */
 bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike_ts *src, const struct ike_ts *dst);
-/* A lifetime of the kernel's ran out: soft (rekey it) or hard (it is gone). */
-void ike_expire(struct ike *ike, uint64_t now, uint32_t spi, bool hard);
+/* A lifetime of the kernel's ran out: soft (rekey it) or hard (it is gone). The SA is named as the kernel does it. */
+void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi,
+                bool hard);
 /* Packets came in with an SPI that no SA has. */
 void ike_invalid_spi(struct ike *ike, uint64_t now, const struct ip_addr *local, const struct ip_addr *remote,
                      uint32_t spi);

@@ -66,19 +66,29 @@ static bool key_is_new(struct sim *s, const uint8_t d[32])
     return true;
 }
 
-static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k)
+static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which)
 {
     struct sim_node *n = ctx;
-    struct sim_sa x = {.spi_in = c->spi_in, .spi_out = c->spi_out};
+    struct sim_sa *have = NULL;
+    for (unsigned i = 0; i < n->n; i++)
+        if (n->sas[i].spi_in == c->spi_in)
+            have = &n->sas[i];
+    if (which == IKE_SA_OUT) {
+        if (!have || have->sends)
+            n->sim->broken = "an SA sends that does not receive, or twice";
+        else
+            have->sends = true;
+        return have != NULL;
+    }
+    struct sim_sa x = {.spi_in = c->spi_in, .spi_out = c->spi_out, .sends = which & IKE_SA_OUT};
     digest(x.in, k->encr_in, sizeof k->encr_in, k->integ_in, sizeof k->integ_in, k->ah_in, sizeof k->ah_in);
     digest(x.out, k->encr_out, sizeof k->encr_out, k->integ_out, sizeof k->integ_out, k->ah_out, sizeof k->ah_out);
     if (!key_is_new(n->sim, x.out)) /* each key has one sender */
         n->sim->broken = "a key is used twice";
     if (memcmp(x.in, x.out, 32) == 0)
         n->sim->broken = "one key for both directions";
-    for (unsigned i = 0; i < n->n; i++)
-        if (n->sas[i].spi_in == c->spi_in)
-            return false;
+    if (have)
+        return false;
     if (n->n == n->cap) {
         n->cap = n->cap ? 2 * n->cap : 16;
         n->sas = realloc(n->sas, n->cap * sizeof *n->sas);
@@ -270,6 +280,8 @@ const char *sim_agree(struct sim *s, unsigned a, unsigned b)
             const struct sim_sa *k = find(na, c->spi_in, c->spi_out), *l = find(nb, d->spi_in, d->spi_out);
             if (!k || !l)
                 return "a child SA is not in the kernel";
+            if (!k->sends || !l->sends)
+                return "a child SA does not send";
             if (memcmp(k->in, l->out, 32) != 0 || memcmp(k->out, l->in, 32) != 0)
                 return "the ends of a child SA have different keys";
             if (!ike_ts_equal(&c->ts_local, &d->ts_remote) || !ike_ts_equal(&c->ts_remote, &d->ts_local))

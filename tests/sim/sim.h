@@ -16,6 +16,7 @@ struct sim;
 /* An SA pair as the model of the kernel has it. */
 struct sim_sa {
     uint32_t spi_in, spi_out;
+    bool sends;
     uint8_t in[32], out[32]; /* digests of the keys */
 };
 

@@ -23,7 +23,7 @@ static void poke(struct sim *s, struct sim_node *n, const struct sim_policy *p, 
     case 4:
     case 5: /* a lifetime in kilobytes is over */
         if (sa && sa->children)
-            ike_expire(n->ike, s->now, sa->children->spi_in, false);
+            ike_expire(n->ike, s->now, &sa->remote.addr, &sa->local.addr, sa->children->spi_in, false);
         break;
     case 6:
     case 7:

@@ -39,7 +39,7 @@ static json_t *selector(const struct ike_ts *t)
 
 static json_t *child_json(struct daemon *d, const struct ike_child *c)
 {
-    static const char *const states[] = {"up", "rekeying", "replaced", "deleting"};
+    static const char *const states[] = {"up", "rekeying", "replaced", "deleting", "half"};
     json_t *o = json_object();
     json_object_set_new(o, "map", json_string(c->entry->map));
     json_object_set_new(o, "entry", json_integer(c->entry->seq));

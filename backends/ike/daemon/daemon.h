@@ -64,7 +64,7 @@ void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remo
 /* ---- kernel.c ---- */
 bool kernel_open(struct daemon *d);
 void kernel_close(struct daemon *d);
-bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k);
+bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
 void kernel_sa_delete(void *ctx, const struct ike_child *c);
 void kernel_sa_move(void *ctx, const struct ike_sa *sa);
 /* SAs with our request numbers that an earlier run left behind. */

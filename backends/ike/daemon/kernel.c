@@ -72,7 +72,9 @@ static void expire(struct daemon *d, const struct nlmsghdr *h)
     if ((e.state.reqid & XFRM_INDEX_MASK) != XFRM_INDEX_OURS || !e.state.id.spi)
         return;
     d->expires++;
-    ike_expire(d->ike, daemon_now(d), ntohl(e.state.id.spi), e.hard);
+    const struct ip_addr src = addr_from(&e.state.saddr, e.state.family),
+                         dst = addr_from(&e.state.id.daddr, e.state.family);
+    ike_expire(d->ike, daemon_now(d), &src, &dst, ntohl(e.state.id.spi), e.hard);
 }
 
 static int one(const struct nlmsghdr *h, void *arg)
@@ -208,11 +210,14 @@ static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike
 }
 
 /* The SAs of a child: inbound ones first, so that nothing comes back before it can be read. */
-static unsigned all_of(struct xfrm_sa v[static 4], const struct ike_child *c, const struct ike_sa_keys *k)
+static unsigned all_of(struct xfrm_sa v[static 4], const struct ike_child *c, const struct ike_sa_keys *k,
+                       unsigned which)
 {
     bool esp = c->set->encr.alg || c->set->integ.alg, ah = c->set->ah.alg;
     unsigned n = 0;
     for (int out = 0; out < 2; out++) {
+        if (!(which & (out ? IKE_SA_OUT : IKE_SA_IN)))
+            continue;
         if (esp)
             sa_of(&v[n++], c, k, out, false);
         if (ah)
@@ -221,17 +226,17 @@ static unsigned all_of(struct xfrm_sa v[static 4], const struct ike_child *c, co
     return n;
 }
 
-bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k)
+bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which)
 {
     struct daemon *d = ctx;
     struct xfrm_sa v[4];
     struct netlink_batch b = {0};
     uint32_t failed = 0;
     bool ok = true;
-    d->sas_added++;
+    d->sas_added += which & IKE_SA_IN;
     if (d->options.discard_sas)
         return true;
-    unsigned n = all_of(v, c, k);
+    unsigned n = all_of(v, c, k, which);
     for (unsigned i = 0; i < n && ok; i++)
         ok = xfrm_put_sa(&d->xfrm, &b, &v[i]);
     int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, NULL, NULL, &failed) : -ENOMEM;
@@ -274,7 +279,7 @@ void kernel_sa_delete(void *ctx, const struct ike_child *c)
     d->sas_deleted++;
     if (d->options.discard_sas)
         return;
-    unsigned n = all_of(v, c, NULL);
+    unsigned n = all_of(v, c, NULL, IKE_SA_IN | IKE_SA_OUT);
     for (unsigned i = 0; i < n && ok; i++)
         ok = xfrm_put_sa_delete(&d->xfrm, &b, &v[i]);
     int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed) : -ENOMEM;

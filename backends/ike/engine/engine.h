@@ -40,13 +40,15 @@ enum ike_event {
     EV_REFUSED, /* a negotiation did not come to an end; the text says which parameter of which line */
 };
 
+enum ike_direction { IKE_SA_IN = 1, IKE_SA_OUT = 2 };
+
 struct ike_job;
 struct ike_host {
     void *ctx;
     void (*random)(void *ctx, void *p, size_t n);
     void (*send)(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n);
-    /* False: the kernel would not have it; the negotiation is then taken back. */
-    bool (*sa_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k);
+    /* One or both directions. False: the kernel would not have it; the negotiation is then taken back. */
+    bool (*sa_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
     void (*sa_delete)(void *ctx, const struct ike_child *c);
     /* The peer's address has changed under its SAs (NAT). */
     void (*sa_move)(void *ctx, const struct ike_sa *sa);
@@ -82,7 +84,8 @@ enum child_state {
     CHILD_UP,
     CHILD_REKEYING, /* our request is on its way */
     CHILD_REPLACED,
-    CHILD_DELETING
+    CHILD_DELETING,
+    CHILD_HALF /* v1, responder: receives already, the third message is still missing */
 };
 
 struct ike_child {
@@ -105,6 +108,9 @@ struct ike_child {
     uint8_t *low_nonce;             /* the lower nonce of the exchange that made it; 32 bytes, NULL later */
     struct ike_child *peers_child;  /* made by the peer's own rekeying of this one */
     struct ike_child *successor_of; /* it was made to take that one's place */
+    /* Inbound only, as yet: the other end may not be able to receive. Its keys, until it sends; then NULL. */
+    struct ike_sa_keys *waiting;
+    uint64_t send_at; /* ms: it sends then at the latest; 0: it waits for a message */
 };
 
 /* What is to be done next by us, one exchange each. */
@@ -132,7 +138,7 @@ struct ike_task {
 struct ike_sa {
     uint64_t id; /* never used twice */
     uint64_t spi_i, spi_r, own_spi;
-    struct ike_sa *hash_next, *peer_next;
+    struct ike_sa *hash_next, *peer_next, *addr_next;
     struct ike_end local, remote;
     uint8_t version, state; /* enum ike_state */
     bool initiator;         /* of this IKE SA (the original one, RFC 7296 §2.2) */
@@ -199,13 +205,19 @@ struct ike_reqid {
     const struct ike_line *line;
 };
 
+struct ike_entry_peer {
+    struct ip_addr addr; /* FAMILY_NONE: a dynamic entry without peers */
+    uint32_t entry;      /* place in the policy */
+};
+
 struct ike {
     const struct ike_policy *policy;
     struct ike_host host;
     struct ike_crypto *crypto;
     const struct ike_version *version[3]; /* [1], [2] */
     uint64_t now, next_id;
-    struct ike_sa **by_spi, **by_peer; /* hash tables of the same size */
+    /* hash tables of the same size: by own SPI, by the peer's SPI and address, by address alone */
+    struct ike_sa **by_spi, **by_peer, **by_addr;
     uint32_t hash_size, n_sa, n_half_open, n_children;
     struct ike_sa **heap;
     uint32_t heap_n, heap_cap;
@@ -217,6 +229,8 @@ struct ike {
     uint8_t *peer_of_entry;   /* which of its peers an entry is at */
     struct ike_reqid *reqids; /* sorted */
     uint32_t n_reqids;
+    struct ike_entry_peer *entry_peers; /* sorted by address, then entry; those for anybody come first */
+    uint32_t n_entry_peers, n_for_anybody;
     struct ike_stats stats;
     bool ending;
     uint8_t out[IKE_DATAGRAM_MAX], plain[IKE_DATAGRAM_MAX], inner[IKE_DATAGRAM_MAX];
@@ -234,6 +248,10 @@ struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id);
 /* Half-open responder by the initiator's SPI and address; the peer's cookie for v1. */
 struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote);
 void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);
+/* The SAs with that address, one after the other: the one behind `after`, NULL for the first. */
+struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote, const struct ike_sa *after);
+/* The peer is elsewhere now. */
+void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s);
 /* Established SA with that peer that can carry a new child. */
 struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
@@ -242,6 +260,12 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
 struct ike_child *ike_child_new(struct ike_sa *sa);
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel);
 struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound);
+/* Gives it to the kernel: both directions, or inbound only at first (`late`), so that a rekeying loses no packet: who
+ * answers may receive before it answers, and sends when the other end shows that it can receive. */
+bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late);
+/* Now it sends. Does nothing if it does already. */
+bool ike_child_send(struct ike *ike, struct ike_child *c);
+#define IKE_SEND_LATE_MS 1000
 uint32_t ike_spi_new(struct ike *ike);
 void ike_child_move(struct ike_child *c, struct ike_sa *to);
 
@@ -278,6 +302,8 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
 /* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
 const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
                                       const struct ike_entry *from);
+/* Makes the index that ike_entry_for() looks into; again when a peer's address has changed. */
+bool ike_entries_index(struct ike *ike);
 void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst);
 bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen);
 

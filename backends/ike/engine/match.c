@@ -2,6 +2,8 @@
 /* Who is who: identities, keys, entries. */
 #include "backends/ike/engine/engine.h"
 
+#include <stdlib.h>
+
 bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen)
 {
     if (a->family != net->family)
@@ -63,24 +65,71 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
     return best;
 }
 
-static bool has_peer(const struct ike_entry *e, const struct ip_addr *remote)
+/* ---- entries by peer ---- */
+
+static int by_addr(const void *a, const void *b)
 {
-    if (e->dynamic && e->n_peers == 0)
-        return true;
-    for (unsigned i = 0; i < e->n_peers; i++)
-        if (addr_eq(&e->peers[i].addr, remote))
-            return true;
-    return false;
+    const struct ike_entry_peer *x = a, *y = b;
+    int d = (int)x->addr.family - (int)y->addr.family;
+    d = d ? d : memcmp(x->addr.b, y->addr.b, sizeof x->addr.b);
+    return d ? d : x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+bool ike_entries_index(struct ike *ike)
+{
+    const struct ike_policy *p = ike->policy;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n_entries; i++)
+        n += p->entries[i].n_peers + 1;
+    free(ike->entry_peers);
+    ike->n_entry_peers = ike->n_for_anybody = 0;
+    ike->entry_peers = calloc(n + 1, sizeof *ike->entry_peers);
+    if (!ike->entry_peers)
+        return false;
+    for (uint32_t i = 0; i < p->n_entries; i++) {
+        const struct ike_entry *e = &p->entries[i];
+        for (unsigned k = 0; k < e->n_peers; k++)
+            if (e->peers[k].addr.family != FAMILY_NONE)
+                ike->entry_peers[ike->n_entry_peers++] = (struct ike_entry_peer){e->peers[k].addr, i};
+        if (e->dynamic && e->n_peers == 0) {
+            ike->entry_peers[ike->n_entry_peers++] = (struct ike_entry_peer){.entry = i};
+            ike->n_for_anybody++;
+        }
+    }
+    qsort(ike->entry_peers, ike->n_entry_peers, sizeof *ike->entry_peers, by_addr);
+    return true;
+}
+
+/* The first place from `at` on that is not before the key. */
+static uint32_t lower_bound(const struct ike *ike, uint32_t at, const struct ike_entry_peer *key)
+{
+    uint32_t end = ike->n_entry_peers;
+    while (at < end) {
+        uint32_t mid = at + (end - at) / 2;
+        if (by_addr(&ike->entry_peers[mid], key) < 0)
+            at = mid + 1;
+        else
+            end = mid;
+    }
+    return at;
 }
 
 const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
                                       const struct ike_entry *from)
 {
     const struct ike_entry *v = ike->policy->entries;
-    for (unsigned i = from ? (unsigned)(from - v) + 1 : 0; i < ike->policy->n_entries; i++)
-        if ((v[i].local.family == FAMILY_NONE || addr_eq(&v[i].local, local)) && has_peer(&v[i], remote))
-            return &v[i];
-    return NULL;
+    const struct ike_entry_peer *all = ike->entry_peers;
+    struct ike_entry_peer key = {*remote, from ? (uint32_t)(from - v) + 1 : 0}, none = {.entry = key.entry};
+    uint32_t a = lower_bound(ike, ike->n_for_anybody, &key), b = lower_bound(ike, 0, &none);
+    for (;;) {
+        bool of_peer = a < ike->n_entry_peers && addr_eq(&all[a].addr, remote), of_all = b < ike->n_for_anybody;
+        if (!of_peer && !of_all)
+            return NULL;
+        bool first = of_peer && (!of_all || all[a].entry <= all[b].entry);
+        const struct ike_entry *e = &v[first ? all[a++].entry : all[b++].entry];
+        if (e->local.family == FAMILY_NONE || addr_eq(&e->local, local))
+            return e;
+    }
 }
 
 void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst)

@@ -10,8 +10,8 @@ static uint32_t slot_of_spi(const struct ike *ike, uint64_t spi)
     return (uint32_t)(spi ^ spi >> 32) & (ike->hash_size - 1);
 }
 
-/* A peer chooses its SPI, so the table is keyed. FNV over seed, SPI and address; an attacker who fills one slot must
- * know the seed. */
+/* A peer chooses its SPI and may forge its address, so the table is keyed. FNV over seed, SPI and address; an attacker
+ * who fills one slot must know the seed. */
 static uint32_t slot_of_peer(const struct ike *ike, uint64_t spi, const struct ip_addr *a)
 {
     uint64_t h = 14695981039346656037u;
@@ -37,6 +37,18 @@ static void link_in(struct ike *ike, struct ike_sa *sa)
     s = &ike->by_peer[slot_of_peer(ike, peer_spi_of(sa), &sa->remote.addr)];
     sa->peer_next = *s;
     *s = sa;
+    s = &ike->by_addr[slot_of_peer(ike, 0, &sa->remote.addr)];
+    sa->addr_next = *s;
+    *s = sa;
+}
+
+static void unlink_addr(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa **s = &ike->by_addr[slot_of_peer(ike, 0, &sa->remote.addr)];
+    while (*s && *s != sa)
+        s = &(*s)->addr_next;
+    if (*s)
+        *s = sa->addr_next;
 }
 
 static void unlink_peer(struct ike *ike, struct ike_sa *sa)
@@ -56,20 +68,25 @@ static void unlink_both(struct ike *ike, struct ike_sa *sa)
     if (*s)
         *s = sa->hash_next;
     unlink_peer(ike, sa);
+    unlink_addr(ike, sa);
 }
 
 static void grow(struct ike *ike)
 {
     uint32_t old = ike->hash_size;
-    struct ike_sa **a = calloc(2u * old, sizeof *a), **b = calloc(2u * old, sizeof *b), **was = ike->by_spi;
-    if (!a || !b) { /* it works on with longer chains */
+    struct ike_sa **a = calloc(2u * old, sizeof *a), **b = calloc(2u * old, sizeof *b),
+                  **c = calloc(2u * old, sizeof *c), **was = ike->by_spi;
+    if (!a || !b || !c) { /* it works on with longer chains */
         free(a);
         free(b);
+        free(c);
         return;
     }
     free(ike->by_peer);
+    free(ike->by_addr);
     ike->by_spi = a;
     ike->by_peer = b;
+    ike->by_addr = c;
     ike->hash_size = 2 * old;
     for (uint32_t i = 0; i < old; i++)
         for (struct ike_sa *sa = was[i], *next; sa; sa = next) {
@@ -210,17 +227,30 @@ void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi)
     *s = sa;
 }
 
+struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote, const struct ike_sa *after)
+{
+    struct ike_sa *sa = after ? after->addr_next : ike->by_addr[slot_of_peer(ike, 0, remote)];
+    while (sa && !addr_eq(&sa->remote.addr, remote))
+        sa = sa->addr_next;
+    return sa;
+}
+
+void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
+{
+    unlink_both(ike, sa);
+    sa->remote = *remote;
+    link_in(ike, sa);
+}
+
 struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
                           const struct ike_profile *profile)
 {
-    for (uint32_t i = 0; i < ike->heap_n; i++) { /* every SA has a deadline */
-        struct ike_sa *sa = ike->heap[i];
-        if (sa->version == version && sa->state != IKE_REPLACED && sa->state != IKE_DELETING && sa->state != IKE_DEAD &&
-            (sa->initiator || sa->state == IKE_ESTABLISHED) && addr_eq(&sa->remote.addr, remote) &&
+    for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
+        if (sa->version == version && !sa->held_by && sa->state != IKE_REPLACED && sa->state != IKE_DELETING &&
+            sa->state != IKE_DEAD && (sa->initiator || sa->state == IKE_ESTABLISHED) &&
             (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) &&
             (!profile || !sa->profile || sa->profile == profile))
             return sa;
-    }
     return NULL;
 }
 
@@ -254,6 +284,34 @@ static void child_unlink(struct ike_child *c)
     }
 }
 
+bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late)
+{
+    if (late && (c->waiting = malloc(sizeof *c->waiting)))
+        *c->waiting = *k;
+    unsigned which = c->waiting ? IKE_SA_IN : IKE_SA_IN | IKE_SA_OUT;
+    if (!ike->host.sa_add(ike->host.ctx, c, k, which))
+        return false;
+    c->installed = true;
+    ike->n_children++;
+    return true;
+}
+
+static void forget_keys(struct ike_child *c)
+{
+    if (c->waiting)
+        ike_wipe(c->waiting, sizeof *c->waiting);
+    free(c->waiting);
+    c->waiting = NULL;
+    c->send_at = 0;
+}
+
+bool ike_child_send(struct ike *ike, struct ike_child *c)
+{
+    bool ok = !c->waiting || ike->host.sa_add(ike->host.ctx, c, c->waiting, IKE_SA_OUT);
+    forget_keys(c);
+    return ok;
+}
+
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
 {
     child_unlink(c);
@@ -262,6 +320,7 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
         if (in_kernel)
             ike->host.sa_delete(ike->host.ctx, c);
     }
+    forget_keys(c);
     free(c->low_nonce);
     free(c);
 }

@@ -46,6 +46,8 @@ static uint64_t earliest(const struct ike_sa *sa)
             best = c->rekey_at;
         if (c->expire_at && c->expire_at < best)
             best = c->expire_at;
+        if (c->send_at && c->send_at < best)
+            best = c->send_at;
     }
     return best;
 }

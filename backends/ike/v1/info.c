@@ -7,13 +7,23 @@
 struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *best = NULL;
-    for (uint32_t i = 0; i < ike->heap_n; i++) {
-        struct ike_sa *o = ike->heap[i];
-        if (o != sa && o->version == 1 && o->state == IKE_ESTABLISHED && addr_eq(&o->remote.addr, &sa->remote.addr) &&
-            addr_eq(&o->local.addr, &sa->local.addr) && (!best || o->up_at > best->up_at))
+    for (struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));)
+        if (o != sa && o->version == 1 && o->state == IKE_ESTABLISHED && addr_eq(&o->local.addr, &sa->local.addr) &&
+            (!best || o->up_at > best->up_at))
             best = o;
-    }
     return best;
+}
+
+void v1_hand_over(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
+{
+    if (!to)
+        return;
+    for (struct ike_child *c = from->children, *next; c; c = next) {
+        next = c->next;
+        if (c->state != CHILD_HALF) /* its quick mode is still with the old one */
+            ike_child_move(c, to);
+    }
+    ike_timer_update(ike, to);
 }
 
 static void info_begin(struct ike *ike, const struct ike_sa *sa, uint32_t *mid, struct wr *w, struct ike_chain *c,
@@ -133,10 +143,10 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         uint32_t spi = rd_u32(&r);
         struct ike_sa *at = sa;
         struct ike_child *c = ike_child_by_spi(sa, spi, false);
-        for (uint32_t k = 0; !c && k < ike->heap_n; k++) /* it may hang on another SA with the same peer */
-            if (ike->heap[k]->version == 1 && addr_eq(&ike->heap[k]->remote.addr, &sa->remote.addr)) {
-                at = ike->heap[k];
-                c = ike_child_by_spi(at, spi, false);
+        for (struct ike_sa *o = NULL; !c && (o = ike_with_addr(ike, &sa->remote.addr, o));)
+            if (o->version == 1) { /* it may hang on another SA with the same peer */
+                at = o;
+                c = ike_child_by_spi(o, spi, false);
             }
         if (!c)
             continue;
@@ -220,10 +230,7 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
     struct ike_sa *heir = v1_other(ike, sa);
     if (sa->state != IKE_REPLACED)
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
-    while (heir && sa->children)
-        ike_child_move(sa->children, heir);
-    if (heir)
-        ike_timer_update(ike, heir);
+    v1_hand_over(ike, sa, heir);
     ike_sa_free(ike, sa);
 }
 
@@ -239,7 +246,7 @@ static void dead(struct ike *ike, struct ike_sa *sa)
 }
 
 #define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
-#define DPD_MISSES 5 /* IOS gives up after five */
+#define DPD_MISSES 5         /* IOS gives up after five */
 
 static bool liveness(struct ike *ike, struct ike_sa *sa)
 {
@@ -346,10 +353,7 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
     if (over) {
         struct ike_sa *heir = v1_other(ike, sa);
         sa->expire_at = ike->now + 60000;
-        while (heir && sa->children)
-            ike_child_move(sa->children, heir);
-        if (heir)
-            ike_timer_update(ike, heir);
+        v1_hand_over(ike, sa, heir);
         if (sa->state != IKE_REPLACED)
             ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the ISAKMP SA's lifetime is over");
         ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});

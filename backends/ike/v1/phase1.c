@@ -207,15 +207,13 @@ static void keep_id(struct ike_sa *sa, const struct ike_id *id)
 /* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3). */
 static void drop_others(struct ike *ike, const struct ike_sa *sa)
 {
-    for (uint32_t i = 0; i < ike->heap_n;) {
-        struct ike_sa *o = ike->heap[i];
-        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED || !addr_eq(&o->remote.addr, &sa->remote.addr)) {
-            i++;
+    for (struct ike_sa *o = ike_with_addr(ike, &sa->remote.addr, NULL), *next; o; o = next) {
+        next = ike_with_addr(ike, &sa->remote.addr, o);
+        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED)
             continue;
-        }
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL-CONTACT)");
         ike_sa_free(ike, o);
-        i = 0;
+        next = ike_with_addr(ike, &sa->remote.addr, NULL); /* others may have gone with it */
     }
 }
 
@@ -251,8 +249,7 @@ static void established(struct ike *ike, struct ike_sa *sa)
                                             : "");
     struct ike_sa *old = sa->replaces; /* what it was made to take the place of */
     if (old) {
-        while (old->children)
-            ike_child_move(old->children, sa);
+        v1_hand_over(ike, old, sa);
         sa->replaces = NULL;
         old->replaced_by = NULL;
         ike_state_set(ike, old, IKE_REPLACED);

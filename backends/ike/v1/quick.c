@@ -192,23 +192,26 @@ static bool keys(struct ike *ike, const struct ike_sa *sa, const struct v1_quick
                          keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_out : q->spi_out, k->ah_out, h, none, 0)));
 }
 
-/* The one it takes the place of: by the same selectors, whoever began it. */
-static struct ike_child *older(struct ike_sa *sa, const struct ike_child *c)
+/* The one it takes the place of: by the same selectors, whoever began it, under whichever ISAKMP SA with the peer. */
+static struct ike_child *older(struct ike *ike, const struct ike_sa *sa, const struct ike_child *c)
 {
-    for (struct ike_child *o = sa->children; o; o = o->next)
-        if (o != c && o->state == CHILD_UP && o->entry == c->entry && ike_ts_equal(&o->ts_local, &c->ts_local) &&
-            ike_ts_equal(&o->ts_remote, &c->ts_remote))
-            return o;
+    for (struct ike_sa *s = NULL; (s = ike_with_addr(ike, &sa->remote.addr, s));)
+        for (struct ike_child *o = s->version == 1 ? s->children : NULL; o; o = o->next)
+            if (o != c && o->state == CHILD_UP && o->entry == c->entry && ike_ts_equal(&o->ts_local, &c->ts_local) &&
+                ike_ts_equal(&o->ts_remote, &c->ts_remote))
+                return o;
     return NULL;
 }
 
-static void install(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+/* The SAs of a quick mode: a responder's (`late`) receive as soon as it has chosen, and send when the third message has
+ * come. NULL if the kernel refuses. */
+static struct ike_child *make_child(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, bool late)
 {
     struct ike_child *c = ike_child_new(sa);
     struct ike_sa_keys k = {0};
-    char a[128], b[128];
     if (!c)
-        return;
+        return NULL;
+    c->state = CHILD_HALF;
     c->entry = q->entry;
     c->set = q->set;
     c->reqid = q->line ? q->line->reqid : q->entry->dynamic_reqid;
@@ -225,35 +228,47 @@ static void install(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
     c->initiator = q->initiator;
     c->lifetime_s = q->life_s;
     c->lifetime_kb = q->life_kb;
+    bool ok = keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
+    ike_wipe(&k, sizeof k);
+    if (ok)
+        return c;
+    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel does not take the SAs");
+    ike_child_free(ike, c, false);
+    return NULL;
+}
+
+static void child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    char a[128], b[128];
+    struct ike_child *old = older(ike, sa, c);
+    ike_child_send(ike, c);
+    c->state = CHILD_UP;
     c->up_at = ike->now;
-    if (q->life_s) {
-        uint64_t life = 1000u * (uint64_t)q->life_s;
+    if (c->lifetime_s) {
+        uint64_t life = 1000u * (uint64_t)c->lifetime_s;
         /* both ends may begin; who began it does so first */
-        c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (q->initiator ? 88 : 95), 1);
+        c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (c->initiator ? 88 : 95), 1);
         c->expire_at = ike->now + life;
     }
-    bool ok = keys(ike, sa, q, &k) && ike->host.sa_add(ike->host.ctx, c, &k);
-    ike_wipe(&k, sizeof k);
-    if (!ok) {
-        ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel does not take the SAs");
-        v1_delete_child(ike, sa, c);
-        ike_child_free(ike, c, false);
-        return;
-    }
-    c->installed = true;
-    ike->n_children++;
-    struct ike_child *old = older(sa, c);
     if (old) {
         c->generation = old->generation + 1;
         old->state = CHILD_REPLACED;
         old->rekey_at = 0;
-        old->expire_at = ike->now + (q->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
+        old->expire_at = ike->now + (c->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
+        ike_timer_update(ike, old->sa);
     }
     ike_log(ike, old ? EV_CHILD_REKEYED : EV_CHILD_UP, IKE_INFO, sa, c,
             "map %s entry %u line %u: IPsec SA %s, SPI 0x%08x in, 0x%08x out, %s to %s, transform set %s",
             c->entry->map, c->entry->seq, c->line, old ? "rekeyed" : "up", c->spi_in, c->spi_out,
             ike_ts_text(&c->ts_local, a), ike_ts_text(&c->ts_remote, b), c->set->name);
     ike_timer_update(ike, sa);
+}
+
+/* The half SA of a responder whose third message has not come. */
+static struct ike_child *half_of(struct ike_sa *sa, const struct v1_quick *q)
+{
+    struct ike_child *c = q->waits_for_last ? ike_child_by_spi(sa, q->spi_in, true) : NULL;
+    return c && c->state == CHILD_HALF ? c : NULL;
 }
 
 static void new_spis(struct ike *ike, struct v1_quick *q)
@@ -392,12 +407,18 @@ void v1_next(struct ike *ike, struct ike_sa *sa)
 static void third(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 {
     struct message o;
-    begin(ike, sa, q->mid, &o);
-    if (send(ike, sa, q, &o, 3)) {
-        install(ike, sa, q);
-        q->waits_for_last = false;
-        q->again_at = 0;
+    struct ike_child *c = make_child(ike, sa, q, false); /* before the peer hears that it may send */
+    if (!c) {
+        v1_quick_free(sa, q);
+        return;
     }
+    begin(ike, sa, q->mid, &o);
+    if (!send(ike, sa, q, &o, 3)) {
+        ike_child_free(ike, c, true);
+        return;
+    }
+    child_up(ike, sa, c);
+    q->again_at = 0;
 }
 
 static void answer_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
@@ -519,9 +540,13 @@ static void send_second(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, 
     begin(ike, sa, q->mid, &o);
     ike_pl_bytes(&o.c, PL1_SA, q->chosen, q->chosen_len);
     write_rest(sa, q, &o, public_value);
+    struct ike_child *c = make_child(ike, sa, q, true);
     q->waits_for_last = true;
-    if (!send(ike, sa, q, &o, 2))
-        v1_quick_free(sa, q);
+    if (c && send(ike, sa, q, &o, 2))
+        return;
+    if (c)
+        ike_child_free(ike, c, true);
+    v1_quick_free(sa, q);
 }
 
 static void request_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
@@ -604,8 +629,8 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
     struct v1_quick *q = by_mid(sa, h.id);
     uint8_t digest[32], iv[16], inner, want[IKE_HASH_MAX];
     size_t hash_len = ike_hash_len(sa->suite.prf);
-    if (sa->busy || sa->state != IKE_ESTABLISHED || !(h.flags & IKE1_ENCRYPTED) || h.id == 0 ||
-        !v1_digest(ike, p, n, digest)) {
+    if (sa->busy || (sa->state != IKE_ESTABLISHED && sa->state != IKE_REPLACED) || !(h.flags & IKE1_ENCRYPTED) ||
+        h.id == 0 || !v1_digest(ike, p, n, digest)) {
         ike->stats.dropped++;
         return;
     }
@@ -653,7 +678,9 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
             v1_notify(ike, sa, IKE_PROTO_ESP, error, NULL, 0);
         }
     } else if (q->waits_for_last) {
-        install(ike, sa, q);
+        struct ike_child *c = half_of(sa, q);
+        if (c)
+            child_up(ike, sa, c);
         v1_quick_free(sa, q);
     } else if (q->out && q->initiator && q->nr_len == 0) {
         answered(ike, sa, q, &m);
@@ -675,6 +702,9 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
             if (!over)
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
                         q->entry->map, q->entry->seq);
+            struct ike_child *half = half_of(sa, q);
+            if (half)
+                ike_child_free(ike, half, true);
             v1_quick_free(sa, q);
             continue;
         }

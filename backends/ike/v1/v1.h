@@ -115,5 +115,7 @@ void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
 void v1_tick(struct ike *ike, struct ike_sa *sa);
 /* Another SA with the same peer that lives on; NULL. */
 struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa);
+/* IPsec SAs live on under another ISAKMP SA with the same peer; `to` NULL: nothing happens. */
+void v1_hand_over(struct ike *ike, struct ike_sa *from, struct ike_sa *to);
 
 #endif

@@ -116,25 +116,22 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
 /* IKE SAs of the same identity are what a peer that restarted has forgotten (§2.4). */
 static void drop_others(struct ike *ike, const struct ike_sa *sa)
 {
-    for (uint32_t i = 0; i < ike->heap_n;) {
-        struct ike_sa *o = ike->heap[i];
-        if (o == sa || o->version != 2 || o->peer_id_len != sa->peer_id_len || o->state < IKE_ESTABLISHED ||
-            !addr_eq(&o->remote.addr, &sa->remote.addr) || !o->peer_id || !sa->peer_id ||
-            memcmp(o->peer_id, sa->peer_id, sa->peer_id_len) != 0) {
-            i++;
+    for (struct ike_sa *o = ike_with_addr(ike, &sa->remote.addr, NULL), *next; o; o = next) {
+        next = ike_with_addr(ike, &sa->remote.addr, o);
+        if (o == sa || o->held_by || o->version != 2 || o->peer_id_len != sa->peer_id_len ||
+            o->state < IKE_ESTABLISHED || !o->peer_id || !sa->peer_id ||
+            memcmp(o->peer_id, sa->peer_id, sa->peer_id_len) != 0)
             continue;
-        }
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL_CONTACT)");
         ike_sa_free(ike, o);
-        i = 0;
+        next = ike_with_addr(ike, &sa->remote.addr, NULL); /* others may have gone with it */
     }
 }
 
 static bool is_only_one(const struct ike *ike, const struct ike_sa *sa)
 {
-    for (uint32_t i = 0; i < ike->heap_n; i++)
-        if (ike->heap[i] != sa && ike->heap[i]->state >= IKE_ESTABLISHED &&
-            addr_eq(&ike->heap[i]->remote.addr, &sa->remote.addr))
+    for (const struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));)
+        if (o != sa && o->state >= IKE_ESTABLISHED)
             return false;
     return true;
 }

@@ -312,15 +312,15 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
         c->expire_at = ike->now + life;
     }
     c->low_nonce = v2_low_nonce(ni, nr);
-    bool ok = derive(ike, sa, t, ni, nr, shared, &k) && ike->host.sa_add(ike->host.ctx, c, &k);
+    bool late = t->old && !t->initiator; /* RFC 7296 §2.8: the old one carries until the peer shows that it has it */
+    bool ok = derive(ike, sa, t, ni, nr, shared, &k) && ike_child_install(ike, c, &k, late);
+    c->send_at = c->waiting ? ike->now + IKE_SEND_LATE_MS : 0;
     ike_wipe(&k, sizeof k);
     if (!ok) {
         ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel does not take the SAs");
         ike_child_free(ike, c, false);
         return NULL;
     }
-    c->installed = true;
-    ike->n_children++;
     ike_timer_update(ike, sa);
     return c;
 }

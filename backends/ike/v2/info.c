@@ -64,6 +64,9 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
                      sa->current->spi == c->spi_in;
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
+        for (struct ike_child *o = sa->children; o; o = o->next)
+            if (o->successor_of == c)
+                ike_child_send(ike, o);
         bool replaced = c->state == CHILD_REPLACED || c->state == CHILD_DELETING;
         if (!replaced)
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
@@ -215,6 +218,8 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
+        if (c->send_at && c->send_at <= ike->now)
+            ike_child_send(ike, c);
         if (c->expire_at && c->expire_at <= ike->now) {
             c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
             if (c->state == CHILD_REPLACED) {

@@ -50,13 +50,7 @@ static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *loc
     if (!may && !(sa->state == IKE_INIT_DONE && addr_eq(&sa->remote.addr, &remote->addr)))
         return;
     sa->local = *local;
-    if (!addr_eq(&sa->remote.addr, &remote->addr)) {
-        uint64_t peer_spi = sa->initiator ? sa->spi_r : sa->spi_i;
-        ike_peer_spi_known(ike, sa, 0); /* out of the old place */
-        sa->remote = *remote;
-        ike_peer_spi_known(ike, sa, peer_spi);
-    }
-    sa->remote = *remote;
+    ike_remote_set(ike, sa, remote);
     sa->floated |= local->port == IKE_PORT_NATT;
     if (sa->state == IKE_ESTABLISHED && ike->host.sa_move)
         ike->host.sa_move(ike->host.ctx, sa);
