@@ -11,7 +11,7 @@ A test is data wherever it can be:
 Programs in tests/unit and tests/property are run as they are. With arguments, only tests whose name contains one of
 them are run. IOSCC names another binary.
 """
-import concurrent.futures, glob, json, os, re, subprocess, sys, tempfile, time
+import concurrent.futures, glob, json, os, re, stat, subprocess, sys, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.chdir(ROOT)
@@ -313,6 +313,11 @@ def cli_tests():
     yield 'unknown target', lambda: expect(2, 'compile', '--to', 'cobol', clean)
     yield 'show without config', lambda: expect(2, 'show', 'crypto', 'map')
     yield 'ambiguous show', lambda: expect(2, 'show', 'crypto', 'i', 'p', '-c', clean, err='ambiguous')
+    def device():
+        run('compile', '-o', '/dev/null', clean)
+        if not stat.S_ISCHR(os.stat('/dev/null').st_mode):
+            raise Fail('/dev/null was replaced by a file')
+    yield 'a device is written to', device
     yield 'unwritable output is 3', lambda: expect(3, 'compile', '-o', tmp + '/no/such/file', clean)
     yield 'full disk is 3', lambda: None if subprocess.run('%s compile %s > /dev/full' % (IOSCC, clean), shell=True, env=ENV, stderr=subprocess.DEVNULL).returncode == 3 else (_ for _ in ()).throw(Fail('not 3'))
 

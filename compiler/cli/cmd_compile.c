@@ -23,10 +23,36 @@ static const struct cli_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
+static int write_all(int fd, const struct buf *b)
+{
+    for (size_t done = 0; done < b->len;) {
+        ssize_t k = write(fd, b->p + done, b->len - done);
+        if (k < 0 && errno != EINTR)
+            return -errno;
+        done += k > 0 ? (size_t)k : 0;
+    }
+    return 0;
+}
+
+/* A device or pipe is written to as it is: it must not be replaced by a file. */
+static int write_into(const char *path, const struct buf *b)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = write_all(fd, b);
+    if (close(fd) < 0 && !r)
+        r = -errno;
+    return r;
+}
+
 /* Through a temporary name beside the target, so that a reader never sees half a file. */
 static int write_file(const char *path, const struct buf *b, bool holds_keys)
 {
+    struct stat st;
     size_t n = strlen(path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return write_into(path, b);
     char *tmp = malloc(n + 16);
     if (!tmp)
         return -ENOMEM;
@@ -38,13 +64,7 @@ static int write_file(const char *path, const struct buf *b, bool holds_keys)
         free(tmp);
         return e;
     }
-    int r = 0;
-    for (size_t done = 0; !r && done < b->len;) {
-        ssize_t k = write(fd, b->p + done, b->len - done);
-        if (k < 0 && errno != EINTR)
-            r = -errno;
-        done += k > 0 ? (size_t)k : 0;
-    }
+    int r = write_all(fd, b);
     mode_t mask = umask(0);
     umask(mask);
     if (!r && !holds_keys && fchmod(fd, 0666 & ~mask) < 0)
