@@ -12,6 +12,7 @@ struct maker {
     const struct ir_config *c;
     struct str master;
     struct ike_omissions *out;
+    const struct ike_policy *p;
     struct symtab sets, profiles; /* by place: built once */
 };
 
@@ -275,6 +276,17 @@ static uint8_t auth_bits(const struct ptrlist *l)
     return bits;
 }
 
+/* The first of a profile's trustpoints that has certificates; NULL: whichever the policy has. */
+static const struct ike_credential *credential(struct maker *m, const struct ptrlist *refs)
+{
+    PTRLIST_FOR (struct ir_ref, r, refs) {
+        for (unsigned i = 0; i < m->p->n_credentials; i++)
+            if (str_eq(r->name, str_lit(m->p->credentials[i].trustpoint)))
+                return &m->p->credentials[i];
+    }
+    return NULL;
+}
+
 static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile *p)
 {
     struct ike_profile x = {.name = keep(m, p->name.s), .line = line_of(m, p->span), .version = 2};
@@ -293,8 +305,21 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     x.dpd_s = (uint32_t)(own_dpd ? p->dpd_s.v : m->c->ikev2.dpd_s.v);
     x.dpd_retry_s = (uint32_t)(own_dpd ? p->dpd_retry.v : m->c->ikev2.dpd_retry.v);
     x.dpd_periodic = str_is(own_dpd ? p->dpd_mode.s : m->c->ikev2.dpd_mode.s, "periodic");
-    if ((x.auth_local | x.auth_remote) & (IKE_MAY_RSA | IKE_MAY_ECDSA))
-        omit(m, "line %u: IKEv2 profile %s authenticates by certificate, which is not spoken yet", x.line, x.name);
+    x.credential = credential(m, &p->trustpoints);
+    unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
+    const struct ike_credential *c = x.credential ? x.credential : m->p->n_credentials ? m->p->credentials : NULL;
+    if ((x.auth_local & by_cert) && (!c || !c->key))
+        omit(m,
+             "line %u: IKEv2 profile %s authenticates itself by certificate, but no trustpoint has one with its "
+             "private key: put TRUSTPOINT.key and TRUSTPOINT.crt into --pki-dir",
+             x.line, x.name);
+    if ((x.auth_remote & by_cert) && (!c || !c->store))
+        omit(m,
+             "line %u: IKEv2 profile %s wants certificates of its peers, but no trustpoint has a CA's: put "
+             "TRUSTPOINT.ca into --pki-dir",
+             x.line, x.name);
+    if (p->cert_maps.n)
+        omit(m, "line %u: match certificate in IKEv2 profile %s is not judged", x.line, x.name);
     return x;
 }
 
@@ -315,7 +340,10 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
         x.id_type = id_type_of(p->self_identity_kind.s);
         x.id = bytes_of(m, p->self_identity.s.len ? p->self_identity.s : m->c->hostname.s);
     }
-    x.auth_local = x.auth_remote = IKE_MAY_PSK;
+    x.auth_local = x.auth_remote = IKE_MAY_PSK | IKE_MAY_RSA | IKE_MAY_ECDSA;
+    x.credential = credential(m, &p->trustpoints);
+    if (p->cert_maps.n)
+        omit(m, "line %u: match certificate in isakmp profile %s is not judged", x.line, x.name);
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
     x.dpd_retry_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_retry.v : m->c->isakmp.keepalive_retry.v);
     return x;
@@ -548,13 +576,16 @@ static void globals(struct maker *m, struct ike_policy *p)
     p->max_sa = (uint32_t)h->max_sa.v;
 }
 
-const struct ike_policy *ike_policy_build(struct target *t, struct str master, struct ike_omissions *out)
+const struct ike_policy *ike_policy_build(struct target *t, struct str master, const char *pki_dir,
+                                          struct ike_omissions *out)
 {
     struct maker m = {.t = t, .a = t->arena, .c = t->c, .master = master, .out = out};
     struct ike_policy *p = ARENA_NEW(t->arena, struct ike_policy);
     const struct ptrlist **lists = arena_array(t->arena, t->c->keyrings.n + 1, sizeof *lists);
     unsigned n = 0;
+    m.p = p;
     globals(&m, p);
+    ike_pki_load(p, t->arena, t->c, pki_dir, out);
     v1_policies(&m, p);
     v2_policies(&m, p);
     lists[n++] = &t->c->isakmp_keys;

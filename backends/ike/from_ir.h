@@ -12,7 +12,16 @@ struct ike_omissions {
 };
 
 /* Everything is in the target's arena, decrypted keys too (arenas are wiped when freed). `master`: key of type 6
- * passwords, empty if it is not known. */
-const struct ike_policy *ike_policy_build(struct target *t, struct str master, struct ike_omissions *out);
+ * passwords, empty if it is not known. `pki_dir`: files of the trustpoints, see pki.c. ike_pki_free() in the end. */
+const struct ike_policy *ike_policy_build(struct target *t, struct str master, const char *pki_dir,
+                                          struct ike_omissions *out);
+
+/* ---- pki.c ---- */
+
+/* The configuration's trustpoints that have certificates; `dir` NULL: only what the configuration holds. Keys and
+ * stores are libcrypto's, freed by ike_pki_free(); the rest is in the arena. */
+void ike_pki_load(struct ike_policy *p, struct arena *a, const struct ir_config *c, const char *dir,
+                  struct ike_omissions *out);
+void ike_pki_free(const struct ike_policy *p);
 
 #endif

@@ -73,15 +73,19 @@ struct ike_psk {
     struct ike_bytes local, remote;
 };
 
-/* Our certificate with its key, and whom we trust. Paths are read by the daemon, not by the engine. */
+/* A trustpoint: our certificate with its key, and whom we trust. Files are read by pki.c, not by the engine. */
+#define IKE_CAS_MAX 16
 struct ike_credential {
     const char *trustpoint;
-    struct ike_bytes certificate; /* DER */
-    const struct ike_bytes *chain;
+    uint32_t line;
+    struct ike_bytes chain[8]; /* DER, our own first; none: peers can be checked, but we have no proof of our own */
     unsigned n_chain;
-    void *key; /* EVP_PKEY */
-    const struct ike_bytes *roots;
-    unsigned n_roots;
+    struct ike_bytes subject; /* of our own, DER */
+    void *key;                /* EVP_PKEY, NULL: none */
+    void *store;              /* X509_STORE of the CAs, NULL: none */
+    struct ike_bytes ca_names[IKE_CAS_MAX];
+    uint8_t ca_hashes[IKE_CAS_MAX][20];
+    unsigned n_cas;
 };
 
 enum ike_auth_bits { IKE_MAY_PSK = 1, IKE_MAY_RSA = 2, IKE_MAY_ECDSA = 4 };
@@ -157,7 +161,8 @@ struct ike_policy {
     unsigned n_keys;
     struct ike_entry *entries; /* static ones before dynamic ones, by sequence */
     unsigned n_entries;
-    const struct ike_credential *credential; /* the first trustpoint, where a profile names none */
+    const struct ike_credential *credentials; /* trustpoints; the first holds where a profile names none */
+    unsigned n_credentials;
     bool aggressive_disabled, v1_fragmentation, v2_fragmentation, invalid_spi_recovery;
     bool v1_id_hostname, v1_id_dn; /* crypto isakmp identity */
     const char *hostname;

@@ -9,13 +9,15 @@
 #include "backends/ike/daemon/daemon.h"
 #include "compiler/cli/session.h"
 
-enum { OPT_MAP, OPT_DEVICE, OPT_PARTIAL, OPT_STATE, OPT_MASTER, OPT_DISCARD, OPT_NO_APPLY, OPT_DEBUG, OPT_DEBUG_PEER };
+enum { OPT_MAP, OPT_DEVICE, OPT_PARTIAL, OPT_STATE, OPT_MASTER, OPT_PKI, OPT_DISCARD, OPT_NO_APPLY, OPT_DEBUG, OPT_DEBUG_PEER };
 static const struct cli_option run_options[] = {
     [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},
     [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state and the control socket are kept (/run/ioscc)"},
     [OPT_MASTER] = {"master-key-file", 0, "FILE", "the router's master key, for type 6 keys"},
+    [OPT_PKI] = {"pki-dir", 0, "DIR",
+                 "TRUSTPOINT.key, .crt and .ca (PEM): certificates for the trustpoints (/etc/ioscc/pki)"},
     [OPT_DISCARD] = {"discard-sas", 0, NULL,
                      "negotiate only: nothing is given to the kernel (for tests and measuring)"},
     [OPT_NO_APPLY] = {"no-apply", 0, NULL, "the configuration is applied already: only IKE"},
@@ -29,6 +31,7 @@ struct request {
     struct daemon_options daemon;
     struct buf map, master;
     bool no_apply;
+    const char *pki_dir;
 };
 
 static int one_option(const struct command *c, struct request *q, int k, const char *value)
@@ -58,6 +61,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
             src.len--;
         buf_add(&q->master, src.text, src.len);
         source_free(&src);
+        break;
+    case OPT_PKI:
+        q->pki_dir = value;
         break;
     case OPT_DISCARD:
         q->daemon.discard_sas = true;
@@ -115,7 +121,7 @@ static int prepare(struct session *s, struct request *q, const char *file)
 
 static int run(const struct command *c, int argc, char **argv)
 {
-    struct request q = {.daemon = {.state_dir = STATE_DIR_DEFAULT}};
+    struct request q = {.daemon = {.state_dir = STATE_DIR_DEFAULT}, .pki_dir = "/etc/ioscc/pki"};
     struct session s;
     const char *file;
     int code = parse(c, argc, argv, &q, &file);
@@ -131,11 +137,13 @@ static int run(const struct command *c, int argc, char **argv)
         struct ike_omissions left_out = {0};
         state_unlock(&s.state); /* the daemon lives on; another apply may come */
         const struct ike_policy *p =
-            ike_policy_build(&s.apply.target, (struct str){q.master.p, (uint32_t)q.master.len}, &left_out);
+            ike_policy_build(&s.apply.target, (struct str){q.master.p, (uint32_t)q.master.len}, q.pki_dir,
+                             &left_out);
         PTRLIST_FOR (char, line, &left_out.lines) {
             daemon_log(IKE_WARNING, "%s: %s", file, line);
         }
         code = daemon_run(p, &q.daemon, file);
+        ike_pki_free(p);
     }
     session_close(&s);
     if (q.master.p)

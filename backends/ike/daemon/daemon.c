@@ -194,11 +194,18 @@ static void end(uv_signal_t *s, int number)
     uv_timer_start(&d->linger, lingered, 50, 50);
 }
 
+static int64_t wall_s(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)time(NULL);
+}
+
 static bool begin(struct daemon *d)
 {
     const struct ike_host host = {.ctx = d,
                                   .random = random_bytes,
                                   .send = net_send,
+                                  .wall_s = wall_s,
                                   .sa_add = kernel_sa_add,
                                   .sa_delete = kernel_sa_delete,
                                   .sa_move = kernel_sa_move,

@@ -7,6 +7,7 @@
 #ifndef IOSCC_IKE_ENGINE_H
 #define IOSCC_IKE_ENGINE_H
 
+#include "backends/ike/crypto/cert.h"
 #include "backends/ike/crypto/crypto.h"
 #include "backends/ike/message/message.h"
 #include "backends/ike/policy.h"
@@ -54,6 +55,8 @@ struct ike_host {
     void (*sa_move)(void *ctx, const struct ike_sa *sa);
     /* Milliseconds since a packet came through one of the SAs; NULL: not known, traffic proves nothing. */
     uint64_t (*idle_ms)(void *ctx, const struct ike_sa *sa);
+    /* Seconds since 1970, for certificates; NULL: their times are not looked at. */
+    int64_t (*wall_s)(void *ctx);
     void (*event)(void *ctx, enum ike_event e, enum ike_level level, const struct ike_sa *sa, const struct ike_child *c,
                   const char *text);
     /* Work for another thread: call ike_job_run() there, then ike_job_done() here. NULL: it is done at once. */
@@ -180,6 +183,7 @@ struct ike_sa {
     void *parts;      /* v2: fragments that are still incomplete */
     struct ike1 *v1;  /* phase 1 state of IKEv1 */
     unsigned peer_at; /* which of the entry's peers this one is */
+    char why[160];    /* room for a reason */
 };
 
 struct ike_stats {
@@ -304,6 +308,10 @@ const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_add
                                       const struct ike_entry *from);
 /* Makes the index that ike_entry_for() looks into; again when a peer's address has changed. */
 bool ike_entries_index(struct ike *ike);
+/* What holds for a profile (NULL: none); NULL if there is no trustpoint. */
+const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p);
+/* May a key of that kind prove somebody? */
+bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k);
 void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst);
 bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen);
 

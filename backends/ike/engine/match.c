@@ -132,6 +132,16 @@ const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_add
     }
 }
 
+const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p)
+{
+    return p && p->credential ? p->credential : ike->policy->n_credentials ? &ike->policy->credentials[0] : NULL;
+}
+
+bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k)
+{
+    return k != IKE_KEY_OTHER && (auth_bits & (k == IKE_KEY_RSA ? IKE_MAY_RSA : IKE_MAY_ECDSA));
+}
+
 void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst)
 {
     const struct ike_selector *s = &l->sel;

@@ -12,30 +12,47 @@ static uint16_t key_bits(const struct ike_choice *c)
 
 /* ---- phase 1 ---- */
 
-static struct ike1_transform of_policy(const struct ike_v1_policy *p, unsigned number)
+static enum ike_key_kind own_key(const struct ike *ike, const struct ike_sa *sa)
+{
+    const struct ike_credential *c = ike_credential_for(ike, sa->profile);
+    return c && c->n_chain && c->key ? ike_key_kind(c->key) : IKE_KEY_OTHER;
+}
+
+/* RFC 2409 appendix A; RFC 4754 §5: ECDSA has a number for each curve. */
+static uint16_t auth_number(const struct ike *ike, const struct ike_sa *sa, const struct ike_v1_policy *p)
+{
+    if (p->auth == ALGO_AUTH_ECDSA_SIG)
+        return (uint16_t)(9 + (own_key(ike, sa) - IKE_KEY_ECDSA_256));
+    return algo_get((enum algo_id)p->auth)->ike_v1;
+}
+
+static struct ike1_transform of_policy(const struct ike *ike, const struct ike_sa *sa, const struct ike_v1_policy *p,
+                                       unsigned number)
 {
     return (struct ike1_transform){.number = (uint8_t)number,
                                    .id = 1, /* KEY_IKE */
                                    .encr = algo_get((enum algo_id)p->encr.alg)->ike_v1,
                                    .bits = key_bits(&p->encr),
                                    .hash = algo_get((enum algo_id)p->hash)->ike_v1,
-                                   .auth = algo_get((enum algo_id)p->auth)->ike_v1,
+                                   .auth = auth_number(ike, sa, p),
                                    .group = algo_get((enum algo_id)p->dh)->ike_v1,
                                    .life_s = p->lifetime_s};
 }
 
-static bool speakable(const struct ike_v1_policy *p)
+static bool speakable(const struct ike *ike, const struct ike_sa *sa, const struct ike_v1_policy *p)
 {
-    return p->auth == ALGO_AUTH_PSK && algo_get((enum algo_id)p->encr.alg)->ike_v1 && ike_dh_len((enum algo_id)p->dh);
+    enum ike_key_kind k = own_key(ike, sa);
+    bool provable = p->auth == ALGO_AUTH_PSK || (p->auth == ALGO_AUTH_RSA_SIG && k == IKE_KEY_RSA) ||
+                    (p->auth == ALGO_AUTH_ECDSA_SIG && k >= IKE_KEY_ECDSA_256);
+    return provable && algo_get((enum algo_id)p->encr.alg)->ike_v1 && ike_dh_len((enum algo_id)p->dh);
 }
 
 void v1_offer(struct wr *w, const struct ike *ike, const struct ike_sa *sa)
 {
     struct ike1_proposal p = {.number = 1, .protocol = IKE1_PROTO_ISAKMP};
-    (void)sa;
     for (unsigned i = 0; i < ike->policy->n_v1 && p.n < IKE1_TRANSFORMS_MAX; i++)
-        if (speakable(&ike->policy->v1[i])) {
-            p.v[p.n] = of_policy(&ike->policy->v1[i], p.n + 1);
+        if (speakable(ike, sa, &ike->policy->v1[i])) {
+            p.v[p.n] = of_policy(ike, sa, &ike->policy->v1[i], p.n + 1);
             p.n++;
         }
     ike1_sa_head(w);
@@ -79,13 +96,15 @@ static const char *differs(const struct ike1_transform *own, const struct ike1_t
 bool v1_choose(const struct ike *ike, const struct ike_payload *pl, struct ike_sa *sa, struct ike1_transform *out,
                uint8_t *proposal, char why[static 256])
 {
-    snprintf(why, 256, "there is no isakmp policy that can be spoken");
+    snprintf(why, 256,
+             "there is no isakmp policy that can be spoken (rsa-sig and ecdsa-sig need a trustpoint with "
+             "certificate and key, rsa-encr is not spoken)");
     for (unsigned i = 0; i < ike->policy->n_v1; i++) {
         const struct ike_v1_policy *pol = &ike->policy->v1[i];
-        const struct ike1_transform own = of_policy(pol, 1);
+        const struct ike1_transform own = of_policy(ike, sa, pol, 1);
         struct rd r = rd_of(pl->p, pl->n);
         struct ike1_proposal p;
-        if (!speakable(pol) || !ike1_sa_begin(&r))
+        if (!speakable(ike, sa, pol) || !ike1_sa_begin(&r))
             continue;
         while (ike1_proposal_read(&r, &p, false))
             for (unsigned k = 0; k < p.n && p.protocol == IKE1_PROTO_ISAKMP; k++) {

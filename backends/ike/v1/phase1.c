@@ -123,14 +123,35 @@ static void nat_look(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     sa->nat_remote = n > 1 && !peer_fits;
 }
 
+static bool by_signature(const struct ike_sa *sa)
+{
+    return sa->policy->auth != ALGO_AUTH_PSK;
+}
+
+#define CERT_X509 4 /* RFC 2408 §3.9 */
+
+static void write_cert_request(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
+{
+    const struct ike_credential *cr = by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
+    for (unsigned i = 0; cr && i < cr->n_cas; i++) {
+        size_t at = ike_pl_begin(c, PL1_CERTREQ);
+        wr_u8(c->w, CERT_X509);
+        wr_bytes(c->w, cr->ca_names[i].p, cr->ca_names[i].n);
+        ike_pl_end(c, at);
+    }
+}
+
 static struct ike_id own_id(const struct ike *ike, const struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
-    if (p && p->version == 1 && p->id_type)
+    if (p && p->version == 1 && p->id_type && p->id.n)
         return (struct ike_id){p->id_type, (uint16_t)p->id.n, p->id.p};
     if (ike->policy->v1_id_hostname && ike->policy->hostname[0])
         return (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(ike->policy->hostname),
                                (const uint8_t *)ike->policy->hostname};
+    const struct ike_credential *c = by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
+    if (c && c->subject.n && ((p && p->id_type == IKE_ID_DN) || ike->policy->v1_id_dn))
+        return (struct ike_id){IKE_ID_DN, (uint16_t)c->subject.n, c->subject.p};
     bool v6 = sa->local.addr.family == FAMILY_V6;
     return (struct ike_id){v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, v6 ? 16 : 4, sa->local.addr.b};
 }
@@ -157,8 +178,21 @@ static void write_id_hash(struct ike *ike, struct ike_sa *sa, struct ike_chain *
     uint8_t h[IKE_HASH_MAX];
     size_t at = c->w->n;
     ike1_id_write(c, &id);
-    if (!c->w->bad && phase1_hash(ike, sa, sa->initiator, (struct ike_iov){c->w->p + at + 4, c->w->n - at - 4}, h))
+    if (c->w->bad || !phase1_hash(ike, sa, sa->initiator, (struct ike_iov){c->w->p + at + 4, c->w->n - at - 4}, h))
+        return;
+    if (!by_signature(sa)) {
         ike_pl_bytes(c, PL1_HASH, h, ike_hash_len(sa->suite.prf));
+        return;
+    }
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    uint8_t sig[IKE_SIGNATURE_MAX];
+    for (unsigned i = 0; i < cr->n_chain; i++) {
+        size_t cert = ike_pl_begin(c, PL1_CERT);
+        wr_u8(c->w, CERT_X509);
+        wr_bytes(c->w, cr->chain[i].p, cr->chain[i].n);
+        ike_pl_end(c, cert);
+    }
+    ike_pl_bytes(c, PL1_SIG, sig, ike1_sign(cr->key, h, ike_hash_len(sa->suite.prf), sig));
 }
 
 /* ---- ends ---- */
@@ -226,7 +260,7 @@ static void established(struct ike *ike, struct ike_sa *sa)
     uint32_t dpd = sa->profile && sa->profile->dpd_s ? sa->profile->dpd_s : ike->policy->v1_keepalive_s;
     ike_state_set(ike, sa, IKE_ESTABLISHED);
     sa->half_open_until = 0;
-    sa->psk_auth = true;
+    sa->psk_auth = !by_signature(sa);
     sa->up_at = sa->last_in = ike->now;
     /* the responder only if the initiator has not done it */
     sa->rekey_at = ike->now + (sa->initiator ? ike_jitter(ike, ms / 10 * 9, 1) : ms / 100 * 95);
@@ -261,18 +295,50 @@ static void established(struct ike *ike, struct ike_sa *sa)
     ike_timer_update(ike, sa);
 }
 
-/* Identity and hash of the peer. NULL if they are good. */
-static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp, const uint8_t *hash,
-                              size_t hash_len)
+/* The peer's certificate, and its signature of the hash. */
+static const char *check_signature(struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
+                                   const struct ike_id *id, const uint8_t *hash)
+{
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    const struct ike_payload *sig = ike_find(m, PL1_SIG, 0);
+    struct ike_iov certs[8];
+    struct ike_cert *c;
+    unsigned n = 0;
+    if (!sig)
+        return "its signature is missing";
+    for (unsigned i = 0; i < m->n && n < 8; i++)
+        if (m->v[i].type == PL1_CERT && m->v[i].n > 1 && m->v[i].p[0] == CERT_X509)
+            certs[n++] = (struct ike_iov){m->v[i].p + 1, m->v[i].n - 1u};
+    const char *bad = ike_cert_check(cr ? cr->store : NULL, certs, n,
+                                     ike->host.wall_s ? ike->host.wall_s(ike->host.ctx) : 0, &c, sa->why);
+    if (bad)
+        return bad;
+    if (!ike_cert_names(c, id->type, id->p, id->n))
+        bad = "its certificate does not name its identity";
+    else if (!ike1_verify(c, hash, ike_hash_len(sa->suite.prf), sig->p, sig->n))
+        bad = "its signature is wrong";
+    ike_cert_free(c);
+    return bad;
+}
+
+/* Identity and proof of the peer. NULL if they are good. */
+static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
+                              const struct ike_message *m)
 {
     struct ike_id id;
     uint8_t h[IKE_HASH_MAX];
     char text[IKE_ID_TEXT_MAX];
-    if (!idp || !ike_id_read(idp, &id) || hash_len != ike_hash_len(sa->suite.prf) ||
-        !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
-        return "the peer's identity or hash is missing";
-    if (!ike_equal(h, hash, hash_len))
-        return "its pre-shared key is another one than ours";
+    const struct ike_payload *hash = ike_find(m, PL1_HASH, 0);
+    size_t len = ike_hash_len(sa->suite.prf);
+    if (!idp || !ike_id_read(idp, &id) || !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
+        return "the peer's identity is missing";
+    if (by_signature(sa)) {
+        const char *bad = check_signature(ike, sa, m, &id, h);
+        if (bad)
+            return bad;
+    } else if (!hash || hash->n != len || !ike_equal(h, hash->p, len)) {
+        return hash ? "its pre-shared key is another one than ours" : "the peer's hash is missing";
+    }
     const struct ike_profile *found = NULL;
     for (unsigned i = 0; i < ike->policy->n_profiles && !found; i++) {
         const struct ike_profile *p = &ike->policy->profiles[i];
@@ -327,6 +393,7 @@ static void send_ke(struct ike *ike, struct ike_sa *sa)
         ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
     else
         ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
+    write_cert_request(ike, sa, &c);
     nat_payloads(ike, sa, &c);
     ike_state_set(ike, sa, IKE_MAIN_2);
     finish(ike, sa, &w, false);
@@ -364,14 +431,15 @@ static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 
 static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    const struct ike_psk *k = key_for(ike, sa, NULL);
+    bool psk = !by_signature(sa);
+    const struct ike_psk *k = psk ? key_for(ike, sa, NULL) : NULL;
     struct wr w;
     struct ike_chain c;
-    if (!j->ok || !k || !v1_keys(ike, sa, j->shared, &k->local)) {
+    if (!j->ok || (psk && !k) || !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
         refuse(ike, sa,
-               !j->ok ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-               : !k   ? "there is no pre-shared key for the peer"
-                      : "keys cannot be made");
+               !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+               : psk && !k ? "there is no pre-shared key for the peer"
+                           : "keys cannot be made");
         return;
     }
     if (sa->nat_local || sa->nat_remote) {
@@ -418,8 +486,7 @@ static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 
 static void main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const struct ike_payload *h = ike_find(m, PL1_HASH, 0);
-    const char *bad = h ? check_peer(ike, sa, ike_find(m, PL1_ID, 0), h->p, h->n) : "the peer's hash is missing";
+    const char *bad = check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
     if (bad) {
         refuse(ike, sa, bad);
         return;
@@ -461,13 +528,14 @@ static void main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct ike1 *v = sa->v1;
-    const struct ike_psk *k = key_for(ike, sa, NULL);
-    if (!j->ok || !k || !keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, &k->local)) {
+    bool psk = !by_signature(sa);
+    const struct ike_psk *k = psk ? key_for(ike, sa, NULL) : NULL;
+    if (!j->ok || (psk && !k) || !keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
         refuse(ike, sa,
-               !j->ok ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-               : !k   ? "there is no pre-shared key for the peer's address"
-                      : "keys cannot be made");
+               !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+               : psk && !k ? "there is no pre-shared key for the peer's address"
+                           : "keys cannot be made");
         return;
     }
     send_ke(ike, sa);
@@ -497,10 +565,9 @@ static bool says_initial_contact(const struct ike_message *m)
 
 static void main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const struct ike_payload *h = ike_find(m, PL1_HASH, 0);
     struct wr w;
     struct ike_chain c;
-    const char *bad = h ? check_peer(ike, sa, ike_find(m, PL1_ID, 0), h->p, h->n) : "the peer's hash is missing";
+    const char *bad = check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
     if (bad) {
         refuse(ike, sa, bad);
         return;
@@ -552,7 +619,11 @@ static void aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_me
     struct ike1 *v = sa->v1;
     const struct ike_payload *pl = ike_find(m, PL1_SA, 0), *id = ike_find(m, PL1_ID, 0);
     char why[256] = "a payload is missing", t[ADDR_TEXT_MAX];
-    if (!pl || !id || !v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why) || !take_ke(sa, m, true)) {
+    bool found = pl && id && v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why);
+    if (found && by_signature(sa))
+        snprintf(why, sizeof why, "with signatures it is not spoken (policy %u, line %u)", sa->policy->number,
+                 sa->policy->line);
+    if (!found || by_signature(sa) || !take_ke(sa, m, true)) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: aggressive mode refused: %s",
                 addr_text(&sa->remote.addr, t), why);
         v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
@@ -570,10 +641,9 @@ static void aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_me
 static void aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
-    const struct ike_payload *h = ike_find(m, PL1_HASH, 0);
     const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
     nat_look(ike, sa, m);
-    const char *bad = h ? check_peer(ike, sa, &idp, h->p, h->n) : "the peer's hash is missing";
+    const char *bad = check_peer(ike, sa, &idp, m);
     if (bad) {
         refuse(ike, sa, bad);
         return;
@@ -641,8 +711,8 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     if (!ike_chain_read(&r, h.next, &m, &inner)) {
         ike->stats.malformed++;
         if (encrypted) /* the one reason in practice */
-            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL,
-                    "%s cannot be read: its pre-shared key is another one than ours", ike_exchange_name(h.exchange));
+            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s cannot be read%s", ike_exchange_name(h.exchange),
+                    by_signature(sa) ? "" : ": its pre-shared key is another one than ours");
         return;
     }
     if (encrypted)

@@ -85,9 +85,13 @@ bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const st
     wr_u64(&w, sa->spi_i);
     wr_u64(&w, sa->spi_r);
     const struct ike_iov g = {shared, ike_dh_shared_len(sa->suite.dh)}, c = {cookies, 16};
+    uint8_t nonces[2 * NONCE1_MAX];
+    memcpy(nonces, v->ni, v->ni_len);
+    memcpy(nonces + v->ni_len, v->nr, v->nr_len);
+    size_t both = (size_t)v->ni_len + v->nr_len;
     bool ok =
-        ike_prf(ike->crypto, prf, psk->p, psk->n, (struct ike_iov[]){{v->ni, v->ni_len}, {v->nr, v->nr_len}}, 2,
-                v->skeyid) &&
+        (psk ? ike_prf(ike->crypto, prf, psk->p, psk->n, &(struct ike_iov){nonces, both}, 1, v->skeyid)
+             : ike_prf(ike->crypto, prf, nonces, both, &g, 1, v->skeyid)) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){g, c, {&numbers[0], 1}}, 3, v->d) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){{v->d, len}, g, c, {&numbers[1], 1}}, 4, v->a) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){{v->a, len}, g, c, {&numbers[2], 1}}, 4, v->e) &&

@@ -80,7 +80,7 @@ size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, si
 /* First IV of a message id. */
 void v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16]);
 size_t v1_block(const struct ike_sa *sa);
-/* SKEYID and what comes of it, from a pre-shared key (§5.4). */
+/* SKEYID and what comes of it, from a pre-shared key (§5.4); NULL: with signatures (§5.1). */
 bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_bytes *psk);
 bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]);
 

@@ -9,11 +9,19 @@
 
 #include "backends/ike/v2/v2.h"
 
-static struct ike_id own_id(const struct ike_sa *sa)
+#define BY_CERTIFICATE (IKE_MAY_RSA | IKE_MAY_ECDSA)
+#define CERT_X509 4 /* §3.6: X.509 certificate, signature */
+
+/* With a certificate a router is by default who its subject says, else its address. */
+static struct ike_id own_id(const struct ike *ike, const struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
-    if (p && p->id_type)
+    const struct ike_credential *c = ike_credential_for(ike, p);
+    bool by_cert = !(p->auth_local & IKE_MAY_PSK) && c;
+    if (p->id_type && p->id.n)
         return (struct ike_id){p->id_type, (uint16_t)p->id.n, p->id.p};
+    if (by_cert && (p->id_type == IKE_ID_DN || !p->id_type))
+        return (struct ike_id){IKE_ID_DN, (uint16_t)c->subject.n, c->subject.p};
     bool v6 = sa->local.addr.family == FAMILY_V6;
     return (struct ike_id){v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, v6 ? 16 : 4, sa->local.addr.b};
 }
@@ -43,18 +51,60 @@ static bool psk_auth(struct ike *ike, const struct ike_sa *sa, const struct v2_i
     return ok;
 }
 
+/* Which CAs we know, §3.7. */
+static void write_cert_request(struct ike_chain *c, const struct ike_credential *cr)
+{
+    if (!cr || !cr->n_cas)
+        return;
+    size_t at = ike_pl_begin(c, PL2_CERTREQ);
+    wr_u8(c->w, CERT_X509);
+    wr_bytes(c->w, cr->ca_hashes, 20u * cr->n_cas);
+    ike_pl_end(c, at);
+}
+
+void v2_cert_requests(const struct ike *ike, struct ike_chain *c)
+{
+    for (unsigned i = 0; i < ike->policy->n_credentials && i < 8; i++)
+        write_cert_request(c, &ike->policy->credentials[i]);
+}
+
+/* CERT payloads and AUTH. */
+static bool write_signature(struct ike *ike, struct ike_sa *sa, const struct v2_initial *x, struct ike_chain *c,
+                            const struct ike_id *id, const char **why)
+{
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    uint8_t mac[IKE_HASH_MAX], sig[IKE_SIGNATURE_MAX];
+    struct ike_iov v[3];
+    *why = "its trustpoint has no certificate with a private key (--pki-dir)";
+    if (!cr || !cr->key || !cr->n_chain)
+        return false;
+    *why = "the key of its trustpoint is of another kind than the profile's authentication";
+    if (!ike_key_allowed(sa->profile->auth_local, ike_key_kind(cr->key)))
+        return false;
+    for (unsigned i = 0; i < cr->n_chain; i++) {
+        size_t at = ike_pl_begin(c, PL2_CERT);
+        wr_u8(c->w, CERT_X509);
+        wr_bytes(c->w, cr->chain[i].p, cr->chain[i].n);
+        ike_pl_end(c, at);
+    }
+    *why = "it cannot be signed";
+    size_t n = signed_octets(ike, sa, x, sa->initiator, id, mac, v) ? ike2_sign(cr->key, x->peer_hashes, v, 3, sig) : 0;
+    ike_pl_bytes(c, PL2_AUTH, sig, n);
+    return n != 0;
+}
+
 /* IDi or IDr and AUTH of ours. */
 static bool write_auth(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, struct ike_chain *c,
                        const struct ike_id *peer, const char **why)
 {
-    const struct ike_id id = own_id(sa);
+    const struct ike_id id = own_id(ike, sa);
     uint8_t mac[IKE_HASH_MAX];
     *why = "there is no pre-shared key for the peer";
     ike2_id_write(c, sa->initiator ? PL2_IDI : PL2_IDR, &id);
-    if (!(sa->profile->auth_local & IKE_MAY_PSK)) {
-        *why = "the profile authenticates itself by certificate";
-        return false;
-    }
+    if (sa->initiator && sa->profile->auth_remote & BY_CERTIFICATE)
+        write_cert_request(c, ike_credential_for(ike, sa->profile));
+    if (!(sa->profile->auth_local & IKE_MAY_PSK))
+        return write_signature(ike, sa, x, c, &id, why);
     const struct ike_psk *k = ike_psk_find(sa->profile->keys, sa->profile->n_keys, &sa->remote.addr, peer);
     if (!k || k->local.n == 0 || !psk_auth(ike, sa, x, sa->initiator, &id, k->local, mac))
         return false;
@@ -63,6 +113,36 @@ static bool write_auth(struct ike *ike, struct ike_sa *sa, struct v2_initial *x,
     wr_bytes(c->w, mac, ike_hash_len(sa->suite.prf));
     ike_pl_end(c, at);
     return true;
+}
+
+static const char *check_signature(struct ike *ike, struct ike_sa *sa, const struct v2_initial *x,
+                                   const struct ike_message *m, const struct ike_id *id, uint8_t method,
+                                   const struct rd *sig)
+{
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    struct ike_iov certs[8], v[3];
+    uint8_t mac[IKE_HASH_MAX];
+    unsigned n = 0;
+    struct ike_cert *c;
+    if (!(sa->profile->auth_remote & BY_CERTIFICATE))
+        return "it authenticates itself by certificate, which the profile does not allow";
+    if (!cr || !cr->store)
+        return "no trustpoint has a CA certificate to check its own with";
+    for (unsigned i = 0; i < m->n && n < 8; i++)
+        if (m->v[i].type == PL2_CERT && m->v[i].n > 1 && m->v[i].p[0] == CERT_X509)
+            certs[n++] = (struct ike_iov){m->v[i].p + 1, m->v[i].n - 1u};
+    const char *bad =
+        ike_cert_check(cr->store, certs, n, ike->host.wall_s ? ike->host.wall_s(ike->host.ctx) : 0, &c, sa->why);
+    if (bad)
+        return bad;
+    if (!ike_cert_names(c, id->type, id->p, id->n))
+        bad = "its certificate does not name this identity";
+    else if (!ike_key_allowed(sa->profile->auth_remote, ike_cert_key_kind(c)))
+        bad = "its certificate has a key of another kind than the profile allows";
+    else if (!signed_octets(ike, sa, x, !sa->initiator, id, mac, v) || !ike2_verify(c, method, sig->p, sig->n, v, 3))
+        bad = "its signature is wrong";
+    ike_cert_free(c);
+    return bad;
 }
 
 /* NULL if the peer has proved that it is who it says. */
@@ -76,7 +156,7 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
     if (r.bad)
         return "it sends no AUTH payload (EAP is not spoken)";
     if (method != AUTH2_PSK)
-        return "it authenticates itself by certificate, which is not configured";
+        return check_signature(ike, sa, x, m, id, method, &r);
     if (!(sa->profile->auth_remote & IKE_MAY_PSK))
         return "it authenticates itself by pre-shared key, which the profile does not allow";
     const struct ike_psk *k = ike_psk_find(sa->profile->keys, sa->profile->n_keys, &sa->remote.addr, id);

@@ -300,6 +300,7 @@ static void responder_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_
     ike_pl_end(&c, at);
     ike2_ke_write(&c, algo_get(sa->suite.dh)->ikev2, j->public_value, ike_dh_len(sa->suite.dh));
     ike_pl_bytes(&c, PL2_NONCE, x->nr, x->nr_len);
+    v2_cert_requests(ike, &c);
     own_notifies(ike, sa, &c);
     ike2_notify_write(&c, 0, NULL, 0, N2_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
     ike_header_finish(&w, 0);

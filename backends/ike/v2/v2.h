@@ -76,6 +76,8 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa);
 void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_established(struct ike *ike, struct ike_sa *sa);
+/* CERTREQ payloads for all trustpoints. */
+void v2_cert_requests(const struct ike *ike, struct ike_chain *c);
 /* The negotiation has failed: says so, forgets the SA. `e` EV_REFUSED. */
 void v2_fail(struct ike *ike, struct ike_sa *sa, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The entry's next peer, or the first one again later. */

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Trustpoints as credentials. Of each trustpoint T of the configuration, in the directory of --pki-dir: T.key (private
+ * key, PEM), T.crt (our certificate, then the CAs between it and the root, PEM), T.ca (CA certificates, PEM). What is
+ * not there is taken from the certificate chains in the configuration; a private key never stands there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends/ike/crypto/cert.h"
+#include "backends/ike/from_ir.h"
+
+struct loader {
+    struct arena *a;
+    const struct ir_config *c;
+    const char *dir;
+    struct ike_omissions *out;
+};
+
+static void say(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct loader *l, const char *fmt, ...)
+{
+    struct buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    ptrlist_add(l->a, &l->out->lines, arena_strndup(l->a, b.p ? b.p : "", b.len));
+    buf_free(&b);
+}
+
+/* A trustpoint's name may hold anything but a blank: none of it may leave the directory. */
+static BIO *open_file(struct loader *l, const struct trustpoint *t, const char *ending, bool secret)
+{
+    char path[512];
+    struct stat st;
+    for (uint32_t i = 0; i < t->name.s.len; i++)
+        if (t->name.s.p[i] == '/' || (i == 0 && t->name.s.p[i] == '.'))
+            return NULL;
+    if (!l->dir ||
+        snprintf(path, sizeof path, "%s/" STR_FMT ".%s", l->dir, STR_ARG(t->name.s), ending) >= (int)sizeof path)
+        return NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno != ENOENT)
+            say(l, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (secret && fstat(fd, &st) == 0 && (st.st_mode & 077))
+        say(l, "%s: others may read this private key: chmod 600", path);
+    FILE *f = fdopen(fd, "r");
+    BIO *b = f ? BIO_new_fp(f, BIO_CLOSE) : NULL;
+    if (!b && f)
+        fclose(f);
+    else if (!b)
+        close(fd);
+    return b;
+}
+
+static struct ike_bytes der_of(struct loader *l, X509 *x)
+{
+    unsigned char *p = NULL;
+    int n = i2d_X509(x, &p);
+    struct ike_bytes b = {NULL, 0};
+    if (n > 0 && n < 65000)
+        b = (struct ike_bytes){(const uint8_t *)arena_strndup(l->a, (char *)p, (size_t)n), (uint32_t)n};
+    OPENSSL_free(p);
+    return b;
+}
+
+/* No password is asked for: a daemon has nobody to ask. */
+static int no_password(char *buffer, int size, int writing, void *arg)
+{
+    (void)buffer, (void)size, (void)writing, (void)arg;
+    return -1;
+}
+
+static void own_certificate(struct loader *l, struct ike_credential *c, X509 *x)
+{
+    struct ike_bytes der = der_of(l, x);
+    if (der.n && c->n_chain < sizeof c->chain / sizeof *c->chain)
+        c->chain[c->n_chain++] = der;
+}
+
+static void ca_certificate(struct loader *l, struct ike_credential *c, X509 *x)
+{
+    struct ike_bytes der = der_of(l, x);
+    const struct ike_iov v = {der.p, der.n};
+    uint8_t name[4096];
+    size_t n = 0;
+    if (!der.n || c->n_cas == IKE_CAS_MAX || !ike_ca_hash(v, c->ca_hashes[c->n_cas]) ||
+        !ike_cert_subject(v, name, sizeof name, &n))
+        return;
+    if (!c->store)
+        c->store = X509_STORE_new();
+    if (!c->store || X509_STORE_add_cert(c->store, x) != 1)
+        return;
+    c->ca_names[c->n_cas++] = (struct ike_bytes){(const uint8_t *)arena_strndup(l->a, (char *)name, n), (uint32_t)n};
+}
+
+typedef void use_fn(struct loader *l, struct ike_credential *c, X509 *x);
+static bool from_file(struct loader *l, const struct trustpoint *t, const char *ending, struct ike_credential *c,
+                      use_fn *use)
+{
+    BIO *b = open_file(l, t, ending, false);
+    X509 *x;
+    bool any = false;
+    while (b && (x = PEM_read_bio_X509(b, NULL, no_password, NULL))) {
+        use(l, c, x);
+        X509_free(x);
+        any = true;
+    }
+    if (b && !any)
+        say(l, "trustpoint " STR_FMT ": its .%s file holds no certificate", STR_ARG(t->name.s), ending);
+    BIO_free(b);
+    ERR_clear_error();
+    return any;
+}
+
+static X509 *from_hex(const struct certificate *k)
+{
+    long n = 0;
+    char *text = k->hex.s.len ? strndup(k->hex.s.p, k->hex.s.len) : NULL;
+    unsigned char *der = text ? OPENSSL_hexstr2buf(text, &n) : NULL;
+    const unsigned char *p = der;
+    X509 *x = der ? d2i_X509(NULL, &p, n) : NULL;
+    OPENSSL_free(der);
+    free(text);
+    ERR_clear_error();
+    return x;
+}
+
+/* What the configuration itself holds: `certificate ca` is the CA's, another one our own. */
+static void from_config(struct loader *l, const struct trustpoint *t, struct ike_credential *c, bool ca, use_fn *use)
+{
+    PTRLIST_FOR (struct cert_chain, ch, &l->c->cert_chains) {
+        if (!str_eq(ch->name.s, t->name.s))
+            continue;
+        PTRLIST_FOR (struct certificate, k, &ch->certificates) {
+            X509 *x = str_is(k->role.s, "ca") == ca ? from_hex(k) : NULL;
+            if (x)
+                use(l, c, x);
+            X509_free(x);
+        }
+    }
+}
+
+static void own_key(struct loader *l, const struct trustpoint *t, struct ike_credential *c)
+{
+    BIO *b = open_file(l, t, "key", true);
+    EVP_PKEY *key = b ? PEM_read_bio_PrivateKey(b, NULL, no_password, NULL) : NULL;
+    BIO_free(b);
+    ERR_clear_error();
+    if (b && (!key || ike_key_kind(key) == IKE_KEY_OTHER))
+        say(l, "trustpoint " STR_FMT ": its .key file holds no RSA or ECDSA key without a password",
+            STR_ARG(t->name.s));
+    if (key && c->n_chain) {
+        const unsigned char *p = c->chain[0].p;
+        X509 *x = d2i_X509(NULL, &p, c->chain[0].n);
+        if (x && X509_check_private_key(x, key) == 1)
+            c->key = key;
+        else
+            say(l, "trustpoint " STR_FMT ": its private key is not that of its certificate", STR_ARG(t->name.s));
+        X509_free(x);
+        ERR_clear_error();
+    }
+    if (!c->key)
+        EVP_PKEY_free(key);
+}
+
+static void one(struct loader *l, const struct trustpoint *t, struct ike_credential *c)
+{
+    uint8_t name[4096];
+    size_t n = 0;
+    c->trustpoint = arena_strndup(l->a, t->name.s.p, t->name.s.len);
+    if (!from_file(l, t, "crt", c, own_certificate))
+        from_config(l, t, c, false, own_certificate);
+    if (!from_file(l, t, "ca", c, ca_certificate))
+        from_config(l, t, c, true, ca_certificate);
+    own_key(l, t, c);
+    if (c->n_chain && ike_cert_subject((struct ike_iov){c->chain[0].p, c->chain[0].n}, name, sizeof name, &n))
+        c->subject = (struct ike_bytes){(const uint8_t *)arena_strndup(l->a, (char *)name, n), (uint32_t)n};
+}
+
+void ike_pki_load(struct ike_policy *p, struct arena *a, const struct ir_config *c, const char *dir,
+                  struct ike_omissions *out)
+{
+    struct loader l = {a, c, dir, out};
+    struct ike_credential *v = arena_array(a, c->trustpoints.n + 1, sizeof *v);
+    p->credentials = v;
+    PTRLIST_FOR (struct trustpoint, t, &c->trustpoints) {
+        one(&l, t, &v[p->n_credentials]);
+        if (v[p->n_credentials].n_chain || v[p->n_credentials].n_cas) /* others are for something else */
+            p->n_credentials++;
+        else
+            v[p->n_credentials] = (struct ike_credential){.trustpoint = NULL};
+    }
+}
+
+void ike_pki_free(const struct ike_policy *p)
+{
+    for (unsigned i = 0; i < p->n_credentials; i++) {
+        EVP_PKEY_free(p->credentials[i].key);
+        X509_STORE_free(p->credentials[i].store);
+    }
+}
