@@ -63,12 +63,12 @@ secrets { ike { secret = "%s" } }
 
 
 class Ours:
-    def __init__(self, node, text):
+    def __init__(self, node, text, more=()):
         self.node, self.dir = node, tempfile.mkdtemp(prefix='ioscc-ike-')
         self.log = self.dir + '/log'
         open(self.dir + '/r.cfg', 'w').write(text)
         with node.inside():
-            self.p = subprocess.Popen([IOSCC, 'run', '--discard-sas', '--no-apply', '--state-dir', self.dir, '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
+            self.p = subprocess.Popen([IOSCC, 'run', '--discard-sas', '--no-apply', '--state-dir', self.dir, '-m', 'Gi0/0=eth0', *more, self.dir + '/r.cfg'],
                                       stdout=open(self.log, 'w'), stderr=subprocess.STDOUT, env=dict(os.environ, ASAN_OPTIONS='detect_leaks=1'))
         for _ in range(100):
             if os.path.exists(self.dir + '/control.sock') or self.p.poll() is not None:

@@ -408,37 +408,39 @@ bool ike2_verify(const struct ike_cert *c, uint8_t method, const uint8_t *sig, s
     return false;
 }
 
-/* RFC 2409 §5.1: RSA over the hash itself, PKCS #1 padding without the hash's name. */
-static bool rsa_bare(EVP_PKEY_CTX *ctx, bool signing)
+/* RFC 2409 §5.1: over the hash itself; RSA with PKCS #1 padding without the hash's name. */
+static EVP_PKEY_CTX *bare(EVP_PKEY *key, bool signing)
 {
-    return ctx && (signing ? EVP_PKEY_sign_init(ctx) : EVP_PKEY_verify_init(ctx)) == 1 &&
-           EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    bool ok = ctx && (signing ? EVP_PKEY_sign_init(ctx) : EVP_PKEY_verify_init(ctx)) == 1 &&
+              (ike_key_kind(key) != IKE_KEY_RSA || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1);
+    if (ok)
+        return ctx;
+    EVP_PKEY_CTX_free(ctx);
+    return NULL;
 }
 
 size_t ike1_sign(void *p, const uint8_t *hash, size_t n, uint8_t out[static IKE_SIGNATURE_MAX])
 {
     EVP_PKEY *key = p;
     enum ike_key_kind k = ike_key_kind(key);
-    size_t len = IKE_SIGNATURE_MAX;
-    if (k == IKE_KEY_RSA) {
-        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-        bool ok = rsa_bare(ctx, true) && EVP_PKEY_sign(ctx, out, &len, hash, n) == 1;
-        EVP_PKEY_CTX_free(ctx);
-        return ok ? len : 0;
-    }
     uint8_t der[256];
-    len = k == IKE_KEY_OTHER ? 0 : sign(key, md_of(k), &(struct ike_iov){hash, n}, 1, der, sizeof der);
-    return len ? to_raw(k, der, len, out) : 0;
+    size_t len = k == IKE_KEY_RSA ? IKE_SIGNATURE_MAX : sizeof der;
+    EVP_PKEY_CTX *ctx = k == IKE_KEY_OTHER ? NULL : bare(key, true);
+    bool ok = ctx && EVP_PKEY_sign(ctx, k == IKE_KEY_RSA ? out : der, &len, hash, n) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return !ok ? 0 : k == IKE_KEY_RSA ? len : to_raw(k, der, len, out);
 }
 
 bool ike1_verify(const struct ike_cert *c, const uint8_t *hash, size_t n, const uint8_t *sig, size_t len)
 {
     enum ike_key_kind k = ike_key_kind(c->key);
-    if (k != IKE_KEY_RSA)
-        return k != IKE_KEY_OTHER && verify_raw(c->key, k, &(struct ike_iov){hash, n}, 1, sig, len);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(c->key, NULL);
-    bool ok = rsa_bare(ctx, false) && EVP_PKEY_verify(ctx, sig, len, hash, n) == 1;
+    unsigned char *der = NULL;
+    EVP_PKEY_CTX *ctx = bare(c->key, false);
+    int m = k == IKE_KEY_RSA ? (int)len : to_der(k, sig, len, &der);
+    bool ok = ctx && m > 0 && EVP_PKEY_verify(ctx, der ? der : sig, (size_t)m, hash, n) == 1;
     EVP_PKEY_CTX_free(ctx);
+    OPENSSL_free(der);
     ERR_clear_error();
     return ok;
 }

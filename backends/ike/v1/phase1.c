@@ -156,6 +156,17 @@ static struct ike_id own_id(const struct ike *ike, const struct ike_sa *sa)
     return (struct ike_id){v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, v6 ? 16 : 4, sa->local.addr.b};
 }
 
+/* §5.1: a signature that is tied to a hash is over HASH_I made with that one (RFC 4754 §4: 9 to 11 are ECDSA with
+ * SHA-256, 384, 512); all else goes on with what was negotiated. */
+static enum algo_id proof_hash(const struct ike_sa *sa)
+{
+    uint16_t auth = sa->v1->chosen.auth;
+    return auth == 9    ? ALGO_INTEG_SHA256
+           : auth == 10 ? ALGO_INTEG_SHA384
+           : auth == 11 ? ALGO_INTEG_SHA512
+                        : sa->suite.prf;
+}
+
 /* HASH_I, HASH_R (§5): `body` is that of the ID payload. */
 static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiators, struct ike_iov body, uint8_t *out)
 {
@@ -166,7 +177,7 @@ static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiator
     wr_u64(&wi, sa->spi_i);
     wr_u64(&wrr, sa->spi_r);
     const struct ike_iov gi = {v->ke_i, ke}, gr = {v->ke_r, ke}, ci = {i, 8}, cr = {r, 8}, s = {v->sa_i, v->sa_i_len};
-    return ike_prf(ike->crypto, sa->suite.prf, v->skeyid, ike_hash_len(sa->suite.prf),
+    return ike_prf(ike->crypto, proof_hash(sa), v->skeyid, ike_hash_len(sa->suite.prf),
                    (struct ike_iov[]){initiators ? gi : gr, initiators ? gr : gi, initiators ? ci : cr,
                                       initiators ? cr : ci, s, body},
                    6, out);
@@ -192,7 +203,7 @@ static void write_id_hash(struct ike *ike, struct ike_sa *sa, struct ike_chain *
         wr_bytes(c->w, cr->chain[i].p, cr->chain[i].n);
         ike_pl_end(c, cert);
     }
-    ike_pl_bytes(c, PL1_SIG, sig, ike1_sign(cr->key, h, ike_hash_len(sa->suite.prf), sig));
+    ike_pl_bytes(c, PL1_SIG, sig, ike1_sign(cr->key, h, ike_hash_len(proof_hash(sa)), sig));
 }
 
 /* ---- ends ---- */
@@ -315,7 +326,7 @@ static const char *check_signature(struct ike *ike, struct ike_sa *sa, const str
         return bad;
     if (!ike_cert_names(c, id->type, id->p, id->n))
         bad = "its certificate does not name its identity";
-    else if (!ike1_verify(c, hash, ike_hash_len(sa->suite.prf), sig->p, sig->n))
+    else if (!ike1_verify(c, hash, ike_hash_len(proof_hash(sa)), sig->p, sig->n))
         bad = "its signature is wrong";
     ike_cert_free(c);
     return bad;

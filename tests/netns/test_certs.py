@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates against strongSwan, both versions, both ends initiating: RSA and ECDSA, a CA between root and router,
+and what must be refused. Keys and certificates are made anew by openssl for each run."""
+import os, shutil, subprocess, sys, tempfile
+
+sys.path[:0] = ['tests/netns', 'tests/lint']
+import test_ike as ike, test_strongswan as swan
+
+A, B = ike.A, ike.B
+KEYS = {'rsa': ['-newkey', 'rsa:2048'], 'ec256': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'], 'ec384': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384'],
+        'ec521': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-521']}
+
+
+class Authority:
+    def __init__(self, dir, name, issuer=None):
+        self.dir, self.name, self.issuer = dir, name, issuer
+        self.make(name, 'rsa', 'CN=' + name, 'basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign', issuer or self)
+
+    def path(self, name, ending):
+        return '%s/%s.%s' % (self.dir, name, ending)
+
+    def make(self, name, kind, subject, extensions, by, days=('-days', '30')):
+        def openssl(*args):
+            subprocess.run(['openssl', *args], check=True, capture_output=True)
+        openssl('req', '-new', '-nodes', *KEYS[kind], '-keyout', self.path(name, 'key'), '-out', self.path(name, 'csr'), '-subj', '/' + subject.replace(',', '/'))
+        open(self.path(name, 'ext'), 'w').write(extensions + '\n')
+        how = ['-signkey', self.path(name, 'key')] if by is self and name == self.name else ['-CA', by.path(by.name, 'crt'), '-CAkey', by.path(by.name, 'key'), '-CAcreateserial']
+        openssl('x509', '-req', '-in', self.path(name, 'csr'), *how, *days, '-sha256', '-extfile', self.path(name, 'ext'), '-out', self.path(name, 'crt'))
+
+    def router(self, name, kind, san, days=('-days', '30')):
+        self.make(name, kind, 'O=Example,CN=' + name, 'keyUsage=digitalSignature' + ('\nsubjectAltName=' + san if san else ''), self, days)
+
+
+def config(version, kind):
+    auth = 'rsa-sig' if kind == 'rsa' else 'ecdsa-sig'
+    text = ike.config(version, 'aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac')
+    text = text.replace('authentication remote pre-share', 'authentication remote ' + auth).replace('authentication local pre-share', 'authentication local ' + auth).replace(
+        ' authentication pre-share', ' authentication ' + auth)
+    text = text.replace(' keyring local KR', ' pki trustpoint TP').replace(' match identity remote address %s 255.255.255.255' % B, ' match identity remote fqdn r2.example')
+    return text + 'crypto isakmp identity dn\ncrypto pki trustpoint TP\n enrollment terminal\n revocation-check none\n'
+
+
+def swanctl(version, kind, their_id='r2.example'):
+    text = ike.swanctl(version, 'aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac')
+    text = text.split('secrets {')[0].replace('local { auth = psk\n    id = ' + B, 'local { auth = pubkey\n    certs = r2.crt\n    id = ' + their_id)
+    return text.replace('remote { auth = psk\n    id = ' + A, 'remote { auth = pubkey\n    id = "O=Example, CN=r1"')
+
+
+def place(src, dst):
+    os.makedirs(os.path.dirname(dst), exist_ok=True)
+    shutil.copy(src, dst)
+
+
+def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example'):
+    """`want`: what our log says of the refusal"""
+    d = tempfile.mkdtemp(prefix='ioscc-pki-')
+    base = pair.tmp  # swanctl looks for files beside its configuration
+    for x in ('x509', 'x509ca', 'private'):
+        shutil.rmtree(base + '/' + x, ignore_errors=True)
+    try:
+        ours_by.router('r1', kinds[0], None)
+        (between or theirs_by).router('r2', kinds[1], their_san, their_days)
+        for ending in ('key', 'crt'):
+            place(ours_by.path('r1', ending), '%s/TP.%s' % (d, ending))
+        place((trust or theirs_by).path((trust or theirs_by).name, 'crt'), d + '/TP.ca')
+        os.chmod(d + '/TP.key', 0o600)
+        by = between or theirs_by
+        place(by.path('r2', 'crt'), base + '/x509/r2.crt')
+        place(by.path('r2', 'key'), base + '/private/r2.key')
+        for ca in (ours_by, theirs_by) + ((between,) if between else ()):
+            place(ca.path(ca.name, 'crt'), '%s/x509ca/%s.crt' % (base, ca.name))
+        pair.peer.load(swanctl(version, kinds[1], their_id))
+        ours = ike.Ours(pair.a, config(version, kinds[0]), more=('--pki-dir', d))
+        try:
+            if want:
+                pair.peer.swanctl('--initiate', '--child', 'c', '--timeout', '3') if not we_call else ours.ask(do='initiate')
+                assert ours.wait(lambda: want in ours.text()), 'not refused with "%s":\n%s\n%s' % (want, ours.text(), open(pair.tmp + '/b.log').read()[-2500:])
+                assert not ours.sas(), 'established all the same'
+            else:
+                ike.up(pair, ours, we_call)
+        finally:
+            ours.stop()
+    finally:
+        shutil.rmtree(d)
+
+
+def certificates(version):
+    bad = []
+    with ike.Pair() as pair, tempfile.TemporaryDirectory() as d:
+        root = Authority(d, 'root')
+        second, other = Authority(d, 'second', root), Authority(d, 'other')
+        cases = [('%s, %s initiates' % (k, 'ioscc' if we else 'charon'), dict(we_call=we, kinds=(k, k))) for k in ('rsa', 'ec256', 'ec384', 'ec521') for we in (True, False)]
+        cases += [('a CA between', dict(we_call=False, kinds=('rsa', 'rsa'), between=second))]
+        cases += [('expired', dict(we_call=we, kinds=('rsa', 'rsa'), their_days=('-days', '-1'), want='certificate has expired')) for we in (False,)]
+        cases += [('of another CA', dict(we_call=False, kinds=('rsa', 'rsa'), trust=other, want='its certificate is refused'))]
+        if version == 2:  # without a profile IKEv1 asks for no name
+            cases += [('of another name', dict(we_call=True, kinds=('rsa', 'rsa'), their_san='DNS:r3.example', their_id='"O=Example, CN=r2"', want='identity'))]
+        for name, how in cases:
+            try:
+                one(pair, version, how.pop('we_call'), root, root, how.pop('kinds'), **how)
+            except AssertionError as e:
+                bad.append('IKEv%d %s: %s' % (version, name, e))
+    assert not bad, '\n'.join(bad)
+
+
+def tests():
+    why = swan.usable()
+
+    def skip():
+        raise AssertionError(why)
+    for version in (1, 2):
+        yield 'netns: ike: v%d certificates' % version, skip if why else lambda version=version: certificates(version)
+
+
+if __name__ == '__main__':
+    for name, f in tests():
+        f()
+        print('ok', name)
