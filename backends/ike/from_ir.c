@@ -13,6 +13,7 @@ struct maker {
     struct str master;
     struct ike_omissions *out;
     const struct ike_policy *p;
+    const struct xfrm_plan *plan;
     struct symtab sets, profiles; /* by place: built once */
 };
 
@@ -464,6 +465,15 @@ static bool pieces(struct maker *m, struct box b, struct ptrlist *out)
     return out->n < PIECES_MAX;
 }
 
+static void keep_lines(struct maker *m, const struct ptrlist *all, struct ike_entry *x)
+{
+    struct ike_line *v = arena_array(m->a, all->n + 1, sizeof *v);
+    for (uint32_t i = 0; i < all->n; i++)
+        v[i] = *(struct ike_line *)all->v[i];
+    x->lines = v;
+    x->n_lines = all->n;
+}
+
 static void lines_of(struct maker *m, const struct target_map *tm, const struct crypto_map_entry *e,
                      struct ike_entry *x)
 {
@@ -482,11 +492,55 @@ static void lines_of(struct maker *m, const struct target_map *tm, const struct 
             ptrlist_add(m->a, &all, n);
         }
     }
-    struct ike_line *v = arena_array(m->a, all.n + 1, sizeof *v);
-    for (uint32_t i = 0; i < all.n; i++)
-        v[i] = *(struct ike_line *)all.v[i];
-    x->lines = v;
-    x->n_lines = all.n;
+    keep_lines(m, &all, x);
+}
+
+/* What a dynamic entry's list leaves to its peers: its permits less what denies and earlier entries take, as flattened.
+ * Their request numbers are made when a peer comes. */
+static void dynamic_lines(struct maker *m, const struct target_map *tm, const struct crypto_map_entry *e,
+                          struct ike_entry *x)
+{
+    struct ptrlist all = {0};
+    for (uint32_t i = 0; i < tm->flat.n; i++) {
+        const struct flat_rule *r = &tm->flat.v[i];
+        struct ptrlist sel = {0};
+        if (r->entry != e || !r->line || r->verdict != VERDICT_DROP)
+            continue;
+        if (!pieces(m, r->box, &sel))
+            omit(m, "line %u: more than %u proxy identities: the rest is not negotiated", line_of(m, r->line->span),
+                 PIECES_MAX);
+        PTRLIST_FOR (struct ike_selector, s, &sel) {
+            struct ike_line *n = ARENA_NEW(m->a, struct ike_line);
+            *n = (struct ike_line){0, line_of(m, r->line->span), false, *s};
+            ptrlist_add(m->a, &all, n);
+        }
+    }
+    keep_lines(m, &all, x);
+}
+
+/* Behind all static entries, and before what drops the packets of dynamic ones that no peer is there for. */
+static void dynamic_place(struct maker *m, const struct target_map *tm, const struct crypto_map_entry *e,
+                          struct ike_entry *x)
+{
+    for (int d = 0; m->plan && d < XFRM_DIRS; d++) {
+        uint32_t own = UINT32_MAX, last = 0;
+        PTRLIST_FOR (struct xfrm_pol, p, &m->plan->policies[d]) {
+            last = p->priority > last ? p->priority : last;
+            if (p->entry == e && p->priority < own)
+                own = p->priority;
+        }
+        x->priority[d] = own != UINT32_MAX ? own - 1 : last >= 163000 ? last + 1 : 163000;
+    }
+    for (uint32_t i = 0; i < tm->links.n && x->n_ifindex < 8; i++) {
+        const struct host_link *l = if_map_link(m->t->ifs, tm->links.v[i]);
+        if (l)
+            x->ifindex[x->n_ifindex++] = l->index;
+    }
+    if (e->sa.reverse_route.v)
+        omit(m,
+             "line %u: reverse-route is not carried: routes to the peers' networks must lead out of the map's "
+             "interface by themselves",
+             line_of(m, e->span));
 }
 
 static void settings(struct maker *m, const struct sa_settings *sa, struct ike_entry *x)
@@ -523,7 +577,16 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
     if (!e->complete.v || (e->type.v != ENTRY_ISAKMP && !e->in_dynamic))
         return;
     settings(m, &e->sa, &x);
-    lines_of(m, tm, e, &x);
+    if (x.dynamic) {
+        dynamic_lines(m, tm, e, &x);
+        dynamic_place(m, tm, e, &x);
+        if (IR_IS_SET(e->acl) && !x.n_lines) { /* an empty list permits nobody */
+            omit(m, "map %s entry %u (line %u): its access list leaves nothing to peers", x.map, x.seq, x.line);
+            return;
+        }
+    } else {
+        lines_of(m, tm, e, &x);
+    }
     x.peers = arena_array(m->a, e->peers.n + 1, sizeof *x.peers);
     PTRLIST_FOR (struct map_peer, q, &e->peers) {
         struct ike_peer *y = &x.peers[x.n_peers++];
@@ -542,15 +605,22 @@ static void entries(struct maker *m, struct ike_policy *p)
     uint32_t n = 0;
     PTRLIST_FOR (struct target_map, tm, &m->t->maps) {
         n += tm->map->entries.n;
+        PTRLIST_FOR (struct crypto_map_entry, e, &tm->map->entries) {
+            n += IR_IS_SET(e->dynamic) && e->dynamic.target ? ((struct crypto_map *)e->dynamic.target)->entries.n : 0;
+        }
     }
     p->entries = arena_array(m->a, n + 1, sizeof *p->entries);
     PTRLIST_FOR (struct target_map, tm, &m->t->maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &tm->map->entries) {
-            if (IR_IS_SET(e->dynamic))
-                omit(m, "map " STR_FMT " entry %llu (line %u): dynamic entries are not served yet",
-                     STR_ARG(tm->map->name.s), (unsigned long long)e->seq.v, line_of(m, e->span));
-            else
+            if (!IR_IS_SET(e->dynamic))
                 entry(m, tm, e, p, p->entries);
+        }
+    }
+    PTRLIST_FOR (struct target_map, tm, &m->t->maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &tm->map->entries) {
+            const struct crypto_map *d = IR_IS_SET(e->dynamic) ? e->dynamic.target : NULL;
+            for (uint32_t i = 0; d && i < d->entries.n; i++)
+                entry(m, tm, d->entries.v[i], p, p->entries);
         }
     }
 }
@@ -576,10 +646,10 @@ static void globals(struct maker *m, struct ike_policy *p)
     p->max_sa = (uint32_t)h->max_sa.v;
 }
 
-const struct ike_policy *ike_policy_build(struct target *t, struct str master, const char *pki_dir,
-                                          struct ike_omissions *out)
+const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_plan *plan, struct str master,
+                                          const char *pki_dir, struct ike_omissions *out)
 {
-    struct maker m = {.t = t, .a = t->arena, .c = t->c, .master = master, .out = out};
+    struct maker m = {.plan = plan, .t = t, .a = t->arena, .c = t->c, .master = master, .out = out};
     struct ike_policy *p = ARENA_NEW(t->arena, struct ike_policy);
     const struct ptrlist **lists = arena_array(t->arena, t->c->keyrings.n + 1, sizeof *lists);
     unsigned n = 0;

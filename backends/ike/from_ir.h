@@ -5,6 +5,7 @@
 
 #include "backends/ike/policy.h"
 #include "backends/target/target.h"
+#include "backends/xfrm/plan.h"
 
 /* What cannot be negotiated, as sentences for the log; struct str in the arena. */
 struct ike_omissions {
@@ -12,9 +13,9 @@ struct ike_omissions {
 };
 
 /* Everything is in the target's arena, decrypted keys too (arenas are wiped when freed). `master`: key of type 6
- * passwords, empty if it is not known. `pki_dir`: files of the trustpoints, see pki.c. ike_pki_free() in the end. */
-const struct ike_policy *ike_policy_build(struct target *t, struct str master, const char *pki_dir,
-                                          struct ike_omissions *out);
+ * passwords, empty if it is not known. `plan`: the policies that stand, whose places dynamic entries need. `pki_dir`: files of the trustpoints, see pki.c. ike_pki_free() in the end. */
+const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_plan *plan, struct str master,
+                                          const char *pki_dir, struct ike_omissions *out);
 
 /* ---- pki.c ---- */
 

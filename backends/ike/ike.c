@@ -25,7 +25,7 @@ static bool index_lines(struct ike *ike)
         return false;
     for (unsigned i = 0; i < p->n_entries; i++) {
         const struct ike_entry *e = &p->entries[i];
-        for (unsigned k = 0; k < e->n_lines; k++)
+        for (unsigned k = 0; k < e->n_lines && !e->dynamic; k++)
             ike->reqids[ike->n_reqids++] = (struct ike_reqid){e->lines[k].reqid, e, &e->lines[k]};
         for (unsigned k = 0; k < e->n_peers && k < 256; k++)
             if (e->peers[k].is_default)
@@ -169,7 +169,7 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
 {
     at(ike, now);
     const struct ike_reqid *x = line_for(ike, reqid, src, dst);
-    if (!x || x->entry->responder_only || x->entry->n_peers == 0)
+    if (!x || x->entry->responder_only || x->entry->dynamic || x->entry->n_peers == 0)
         return false;
     if (under_way(ike, x))
         return true;

@@ -147,7 +147,11 @@ struct ike_entry {
     uint32_t replay_window;           /* packets; 0: replays are not looked for */
     bool per_host, responder_only, reverse_route;
     const struct ike_profile *profile; /* NULL: IKEv1 without a profile */
-    uint32_t dynamic_reqid;            /* for SAs of a dynamic entry */
+    /* Of a dynamic entry: where its peers' policies stand (lower wins; index is enum xfrm_dir), and on which interfaces
+     * they hold outbound. */
+    uint32_t priority[3];
+    uint32_t ifindex[8];
+    unsigned n_ifindex;
 };
 
 struct ike_policy {

@@ -66,6 +66,16 @@ static void get_templates(const struct nlattr *a, struct xfrm_pol *out)
     out->ntmpl = (uint8_t)(n > 2 ? 3 : n); /* 3: more than we ever make, so it differs */
 }
 
+static void get_mark(const struct nlattr *a, struct xfrm_pol *out)
+{
+    struct xfrm_mark m;
+    if (mnl_attr_get_payload_len(a) < sizeof m)
+        return;
+    memcpy(&m, mnl_attr_get_payload(a), sizeof m);
+    out->mark = m.v;
+    out->mark_mask = m.m;
+}
+
 bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
 {
     if (h->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(h) < sizeof(struct xfrm_userpolicy_info))
@@ -79,6 +89,8 @@ bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
         uint16_t type = mnl_attr_get_type(a);
         if (type == XFRMA_TMPL)
             get_templates(a, out);
+        else if (type == XFRMA_MARK && (i->index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS)
+            get_mark(a, out);
         else if (type == XFRMA_MARK || type == XFRMA_IF_ID)
             out->index = 0; /* with a mark it is another policy, and not one of ours */
     }
@@ -233,7 +245,7 @@ void xfrm_kernel_index(struct xfrm_kernel *k)
 {
     symtab_reserve(k->arena, &k->by_selector, k->policies.n);
     PTRLIST_FOR (struct xfrm_pol, p, &k->policies) {
-        if (p->index) /* with a mark: another policy whatever its selector */
+        if (p->index && !p->mark_mask) /* with a mark: another policy whatever its selector */
             symtab_put(k->arena, &k->by_selector, xfrm_sel_key(&p->sel), p->dir, p);
     }
 }

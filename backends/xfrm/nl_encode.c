@@ -51,6 +51,13 @@ static void put_template(struct xfrm_user_tmpl *out, const struct xfrm_tmpl *t, 
     out->aalgos = out->ealgos = out->calgos = ~0u;
 }
 
+static void put_mark(struct nlmsghdr *h, const struct xfrm_pol *p)
+{
+    const struct xfrm_mark m = {p->mark, p->mark_mask};
+    if (p->mark_mask)
+        mnl_attr_put(h, XFRMA_MARK, sizeof m, &m);
+}
+
 bool xfrm_put_policy(struct netlink *n, struct netlink_batch *b, const struct xfrm_pol *p, bool update)
 {
     void *body;
@@ -68,6 +75,7 @@ bool xfrm_put_policy(struct netlink *n, struct netlink_batch *b, const struct xf
         put_template(&t[k], &p->tmpl[k], p->sel.family);
     if (p->ntmpl)
         mnl_attr_put(h, XFRMA_TMPL, p->ntmpl * sizeof *t, t);
+    put_mark(h, p);
     netlink_end(b, h);
     return true;
 }
@@ -82,6 +90,7 @@ bool xfrm_put_policy_delete(struct netlink *n, struct netlink_batch *b, const st
     /* by number: whatever the selector has become */
     const struct xfrm_userpolicy_id i = {.index = p->index, .dir = p->dir};
     memcpy(body, &i, sizeof i);
+    put_mark(h, p);
     netlink_end(b, h);
     return true;
 }

@@ -45,6 +45,7 @@ struct xfrm_pol {
     uint32_t index;             /* marks our policies: 0x5c……, low three bits the direction */
     struct xfrm_tmpl tmpl[2];   /* in the order of application: ESP before AH */
     bool claimed;               /* the kernel's: a policy of the plan is this one */
+    uint32_t mark, mark_mask;   /* part of a policy's identity; 0, 0: none */
     const char *link;           /* name of sel.ifindex, NULL: any interface */
     const struct crypto_map *map;
     const struct crypto_map_entry *entry; /* where it comes from, NULL for what the kernel reported */
@@ -54,6 +55,8 @@ struct xfrm_pol {
 /* Ours are the policies whose index has this first byte: the kernel counts its own from small numbers up. */
 #define XFRM_INDEX_OURS 0x5c000000u
 #define XFRM_INDEX_MASK 0xff000000u
+/* Policies for peers of dynamic entries, made while they are connected by who negotiates; never part of a plan. */
+#define XFRM_INDEX_PEERS 0x5d000000u
 /* Our priorities are in one of these bands. The first two lie below strongSwan's (it begins at about 167 000), so that
  * ours win; lists that are too long for them use the other two. There are two of each so that a list can be numbered
  * anew beside the old one. */

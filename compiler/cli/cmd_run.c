@@ -137,7 +137,7 @@ static int run(const struct command *c, int argc, char **argv)
         struct ike_omissions left_out = {0};
         state_unlock(&s.state); /* the daemon lives on; another apply may come */
         const struct ike_policy *p =
-            ike_policy_build(&s.apply.target, (struct str){q.master.p, (uint32_t)q.master.len}, q.pki_dir,
+            ike_policy_build(&s.apply.target, &s.apply.xfrm, (struct str){q.master.p, (uint32_t)q.master.len}, q.pki_dir,
                              &left_out);
         PTRLIST_FOR (char, line, &left_out.lines) {
             daemon_log(IKE_WARNING, "%s: %s", file, line);

@@ -2,7 +2,7 @@
 """Tunnels by the bundled IKE engine over real ESP and AH in a guest: a host's ping raises the SAs (ACQUIRE), the keys are
 the kernel's, and tcpdump sees nothing in the clear. The other end is ourselves or strongSwan, which shows that the keys
 are right; it rekeys both kinds of SAs under a running ping, of which no packet may be lost."""
-import sys
+import re, sys
 
 sys.path[:0] = ['tests/netns', 'tests/vm']
 import guest, test_ike as ike
@@ -16,6 +16,11 @@ def router(version, me, encr, hash_, group, esp, pfs=None, mode='tunnel'):
     text = text.replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip %s 0.0.255.255 %s 0.0.255.255' % (mine, theirs))
     if mode == 'transport':
         text = text.replace(' mode tunnel', ' mode transport').replace('permit ip %s 0.0.255.255 %s 0.0.255.255' % (mine, theirs), 'permit icmp host @me host @peer')
+    if mode in ('dynamic', 'anybody'):
+        text = text.replace('crypto map M 10 ipsec-isakmp\n set peer @peer\n', 'crypto dynamic-map D 10\n')
+        text = text.replace('interface GigabitEthernet0/0', 'crypto map M 65000 ipsec-isakmp dynamic D\ninterface GigabitEthernet0/0')
+        text = text.replace(' match address L\n', '') if mode == 'anybody' else text
+        text = re.sub('(crypto isakmp key \\S+ address) @peer', r'\1 0.0.0.0 0.0.0.0', text)
     return text.replace('@me', me).replace('@peer', B if me == A else A)
 
 
@@ -30,6 +35,8 @@ CASES = [('charon', v, s, 'tunnel') for v in (2, 1) for s in SUITES]
 CASES += [('ioscc', v, ('aes-cbc-256', 'sha256', '19', e, p), m) for v in (2, 1) for e, p, m in
           (('esp-aes 256 esp-sha384-hmac', '19', 'tunnel'), ('ah-sha256-hmac', None, 'tunnel'), ('esp-null esp-sha-hmac', None, 'tunnel'), ('esp-aes esp-sha-hmac', None, 'transport'))]
 CASES += [('ioscc', 1, ('aes-cbc-256', 'sha256', '19', 'ah-sha-hmac esp-aes 256', None), 'tunnel')]
+# the peer is not known before it comes: with an access list, and with whatever it proposes
+CASES += [('charon', v, SUITES[0], m) for v in (2, 1) for m in ('dynamic', 'anybody')]
 
 RUN = r'''
 fail=0
@@ -85,6 +92,13 @@ while read -r number other version mode words; do
     for k in 1 2 3 4 5 6 7 8 9 10; do [ -S /run/a/control.sock ] && break; sleep 1; done
     [ $other = charon ] || for k in 1 2 3 4 5 6 7 8 9 10; do [ -S /run/b/control.sock ] && break; sleep 1; done
     if [ $mode = transport ]; then from=a to=192.0.2.2; else from=ha to=10.2.0.9; fi
+    if [ $mode = dynamic -o $mode = anybody ]; then
+        if [ $mode = dynamic ]; then # as long as nobody is there, nothing leaves
+            ip netns exec ha ping -c 1 -W 1 10.2.0.9 > /tmp/out 2>&1 && say "$what: an answer without a peer"
+        fi
+        swanctl --initiate --child c --timeout 8 --uri unix:///tmp/vici > /tmp/out 2>&1 || { say "$what: not up"; grep -v 'failed to load' /tmp/out; cat /tmp/a.log; }
+        ip -n a xfrm policy | grep -q 'reqid 15' || { say "$what: no policies"; ip -n a xfrm policy; }
+    fi
     ping_until $from $to || { say "$what: no answer"; cat /tmp/a.log; [ $other = charon ] && tail -20 /tmp/charon.log || cat /tmp/b.log; ip -n a xfrm policy; ip -n a -s xfrm state; ip netns exec a cat /proc/net/xfrm_stat | grep -v '	0$'; ip netns exec b cat /proc/net/xfrm_stat | grep -v '	0$'; }
     if [ $other = charon ] && [ $fail = 0 ]; then
         ip netns exec ha ping -c 40 -i 0.2 -W 2 10.2.0.9 > /tmp/ping 2>&1 &
@@ -100,6 +114,7 @@ while read -r number other version mode words; do
     kill $theirs; wait $theirs 2>/dev/null
     sleep 0.2
     [ -z "$(ip -n a xfrm state | grep '^src')" ] || { say "$what: SAs are left"; ip -n a xfrm state; }
+    ip -n a xfrm policy | grep -q 'reqid 15[56]' && [ $mode = dynamic -o $mode = anybody ] && { say "$what: policies are left"; ip -n a xfrm policy; }
     for n in a b; do ip netns exec $n ioscc remove --state-dir /run/$n > /dev/null 2>&1; ip -n $n xfrm state flush; done
 done < /test/cases
 kill $dump; sleep 1

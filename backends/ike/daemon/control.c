@@ -177,7 +177,7 @@ static json_t *initiate(struct daemon *d, const json_t *q)
         bool fits = !has_peer;
         for (unsigned k = 0; k < e->n_peers; k++)
             fits |= has_peer && addr_eq(&e->peers[k].addr, &peer);
-        if (!fits || (map && strcmp(map, e->map) != 0) || (seq && (uint64_t)seq != e->seq))
+        if (!fits || e->dynamic || (map && strcmp(map, e->map) != 0) || (seq && (uint64_t)seq != e->seq))
             continue;
         for (unsigned k = 0; k < e->n_lines; k++)
             n += ike_acquire(d->ike, daemon_now(d), e->lines[k].reqid, NULL, NULL);

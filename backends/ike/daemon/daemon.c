@@ -208,6 +208,8 @@ static bool begin(struct daemon *d)
                                   .wall_s = wall_s,
                                   .sa_add = kernel_sa_add,
                                   .sa_delete = kernel_sa_delete,
+                                  .policy_add = kernel_policy_add,
+                                  .policy_delete = kernel_policy_delete,
                                   .sa_move = kernel_sa_move,
                                   .event = event,
                                   .job = job};

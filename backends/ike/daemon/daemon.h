@@ -66,8 +66,11 @@ bool kernel_open(struct daemon *d);
 void kernel_close(struct daemon *d);
 bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
 void kernel_sa_delete(void *ctx, const struct ike_child *c);
+/* Policies of a peer of a dynamic entry; their index begins with 0x5d, which apply leaves alone. */
+bool kernel_policy_add(void *ctx, const struct ike_child *c);
+void kernel_policy_delete(void *ctx, const struct ike_child *c);
 void kernel_sa_move(void *ctx, const struct ike_sa *sa);
-/* SAs with our request numbers that an earlier run left behind. */
+/* SAs with our request numbers, and peers' policies, that an earlier run left behind. */
 void kernel_sweep(struct daemon *d);
 
 /* ---- control.c ---- */

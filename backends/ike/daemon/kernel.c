@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backends/ike/daemon/daemon.h"
@@ -69,7 +70,8 @@ static void expire(struct daemon *d, const struct nlmsghdr *h)
     if (mnl_nlmsg_get_payload_len(h) < sizeof e)
         return;
     memcpy(&e, mnl_nlmsg_get_payload(h), sizeof e);
-    if ((e.state.reqid & XFRM_INDEX_MASK) != XFRM_INDEX_OURS || !e.state.id.spi)
+    uint32_t whose = e.state.reqid & XFRM_INDEX_MASK;
+    if ((whose != XFRM_INDEX_OURS && whose != IKE_REQID_DYNAMIC) || !e.state.id.spi)
         return;
     d->expires++;
     const struct ip_addr src = addr_from(&e.state.saddr, e.state.family),
@@ -266,7 +268,7 @@ static bool gone_already(uint32_t i, int error, const void *arg)
 {
     (void)i;
     (void)arg;
-    return error == -ESRCH || error == ESRCH;
+    return error == -ESRCH || error == -ENOENT;
 }
 
 void kernel_sa_delete(void *ctx, const struct ike_child *c)
@@ -301,31 +303,153 @@ void kernel_sa_move(void *ctx, const struct ike_sa *sa)
                sa->remote.port);
 }
 
+/* ---- policies of dynamic entries ---- */
+
+/* What drops a list's packets while nobody is there may have the very same selector, and the kernel takes two of those
+ * only with different marks. This one asks that the highest bit of a packet's mark is not set. */
+#define PEERS_MARK_MASK 0x80000000u
+
+static bool selector_end(const struct ike_ts *t, uint8_t out[16], uint8_t *plen, uint16_t *port, uint16_t *mask)
+{
+    int n = ike_ts_prefix(t);
+    bool any = t->port_lo == 0 && t->port_hi == 65535;
+    if (n < 0 || (!any && t->port_lo != t->port_hi))
+        return false;
+    memcpy(out, t->lo.b, 16);
+    *plen = (uint8_t)n;
+    *port = any ? 0 : t->port_lo;
+    *mask = any ? 0 : 65535;
+    return true;
+}
+
+static bool policy_of(struct xfrm_pol *p, const struct ike_child *c, enum xfrm_dir dir)
+{
+    bool out = dir == XFRM_DIR_OUT;
+    const struct ike_ts *src = out ? &c->ts_local : &c->ts_remote, *dst = out ? &c->ts_remote : &c->ts_local;
+    const struct ike_transform_set *set = c->set;
+    *p = (struct xfrm_pol){.dir = (uint8_t)dir,
+                           .action = XFRM_DO_ALLOW,
+                           .priority = c->entry->priority[dir],
+                           .mark_mask = PEERS_MARK_MASK};
+    p->sel.family = src->family;
+    p->sel.proto = src->proto;
+    if (!selector_end(src, p->sel.src, &p->sel.src_plen, &p->sel.sport, &p->sel.sport_mask) ||
+        !selector_end(dst, p->sel.dst, &p->sel.dst_plen, &p->sel.dport, &p->sel.dport_mask))
+        return false;
+    for (int ah = 0; ah < 2; ah++) { /* ESP, then AH around it, as backends/xfrm/plan.c has them */
+        if (ah ? !set->ah.alg : !set->encr.alg && !set->integ.alg)
+            continue;
+        struct xfrm_tmpl *t = &p->tmpl[p->ntmpl];
+        t->proto = ah ? IPPROTO_AH : IPPROTO_ESP;
+        t->reqid = c->reqid;
+        t->mode = c->transport || p->ntmpl ? XFRM_MODE_IS_TRANSPORT : XFRM_MODE_IS_TUNNEL;
+        if (t->mode == XFRM_MODE_IS_TUNNEL) {
+            t->src = out ? c->sa->local.addr : c->sa->remote.addr;
+            t->dst = out ? c->sa->remote.addr : c->sa->local.addr;
+        }
+        p->ntmpl++;
+    }
+    return true;
+}
+
+/* All policies of a child, outbound one for each interface of the map. `remove`: they go. */
+static int policies(struct daemon *d, const struct ike_child *c, bool remove)
+{
+    struct netlink_batch b = {0};
+    struct xfrm_pol p;
+    uint32_t failed;
+    bool ok = true;
+    for (int dir = 0; dir < XFRM_DIRS && ok; dir++) {
+        unsigned n = dir == XFRM_DIR_OUT && c->ts_local.family == FAMILY_V4 ? c->entry->n_ifindex : 1;
+        ok = policy_of(&p, c, (enum xfrm_dir)dir);
+        for (unsigned i = 0; i < n && ok; i++) {
+            p.sel.ifindex = dir == XFRM_DIR_OUT && n == c->entry->n_ifindex ? c->entry->ifindex[i] : 0;
+            /* by number: the number of the peer, then that of the interface */
+            p.index = XFRM_INDEX_PEERS | (c->reqid & 0x3ffff) << 6 | i << 3 | (uint32_t)dir;
+            ok = remove ? xfrm_put_policy_delete(&d->xfrm, &b, &p) : xfrm_put_policy(&d->xfrm, &b, &p, false);
+        }
+    }
+    int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, remove ? gone_already : NULL, NULL, &failed) : -ERANGE;
+    netlink_batch_free(&b);
+    return r;
+}
+
+bool kernel_policy_add(void *ctx, const struct ike_child *c)
+{
+    struct daemon *d = ctx;
+    char a[128], e[128];
+    int r = d->options.discard_sas ? 0 : policies(d, c, false);
+    if (r == 0)
+        return true;
+    if (r != -ERANGE && r != -EEXIST)
+        policies(d, c, true);
+    daemon_log(IKE_ERROR, "no policies for %s to %s: %s", ike_ts_text(&c->ts_local, a), ike_ts_text(&c->ts_remote, e),
+               r == -ERANGE   ? "the kernel takes prefixes and single ports only"
+               : r == -EEXIST ? "another peer has the same networks"
+                              : strerror(-r));
+    return false;
+}
+
+void kernel_policy_delete(void *ctx, const struct ike_child *c)
+{
+    struct daemon *d = ctx;
+    int r = d->options.discard_sas ? 0 : policies(d, c, true);
+    if (r < 0)
+        daemon_log(IKE_WARNING, "the policies of SA 0x%08x cannot be removed: %s", c->spi_in, strerror(-r));
+}
+
 /* ---- what a crash left ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Request numbers of lines that are negotiated: manual SAs have ours too, and stay. */
+static uint32_t *negotiated_numbers(const struct ike_policy *p, size_t *n)
+{
+    uint32_t *v = NULL;
+    *n = 0;
+    for (unsigned i = 0; i < p->n_entries; i++)
+        *n += p->entries[i].n_lines;
+    v = malloc((*n + 1) * sizeof *v);
+    *n = 0;
+    for (unsigned i = 0; v && i < p->n_entries; i++)
+        for (unsigned l = 0; l < p->entries[i].n_lines && !p->entries[i].dynamic; l++)
+            v[(*n)++] = p->entries[i].lines[l].reqid;
+    if (v)
+        qsort(v, *n, sizeof *v, by_number);
+    return v;
+}
 
 void kernel_sweep(struct daemon *d)
 {
     struct arena ar;
     struct xfrm_kernel k = {0};
-    unsigned n = 0;
+    struct netlink_batch b = {0};
+    uint32_t failed;
+    unsigned n = 0, peers = 0;
+    size_t count;
     if (d->options.discard_sas || !arena_init(&ar, SIZE_MAX))
         return;
-    if (xfrm_kernel_read_sas(&d->xfrm, &ar, &k) == 0)
+    uint32_t *numbers = negotiated_numbers(d->policy, &count);
+    if (numbers && xfrm_kernel_read(&d->xfrm, &ar, &k) == 0) {
         PTRLIST_FOR (struct xfrm_sa, s, &k.sas) {
-            struct netlink_batch b = {0};
-            uint32_t failed;
-            bool negotiated = false;
-            for (unsigned i = 0; i < d->policy->n_entries && !negotiated; i++)
-                for (unsigned l = 0; l < d->policy->entries[i].n_lines && !negotiated; l++)
-                    negotiated = d->policy->entries[i].lines[l].reqid == s->reqid;
-            if (!negotiated || !s->spi)
-                continue;
-            if (xfrm_put_sa_delete(&d->xfrm, &b, s))
-                netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed);
-            netlink_batch_free(&b);
-            n++;
+            bool ours = (s->reqid & XFRM_INDEX_MASK) == IKE_REQID_DYNAMIC ||
+                        bsearch(&s->reqid, numbers, count, sizeof *numbers, by_number);
+            n += ours && s->spi && xfrm_put_sa_delete(&d->xfrm, &b, s);
         }
-    if (n)
-        daemon_log(IKE_NOTICE, "%u SAs of an earlier run are cleared", n);
+        PTRLIST_FOR (struct xfrm_pol, p, &k.policies) {
+            bool ours = (p->index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
+            peers += ours && xfrm_put_policy_delete(&d->xfrm, &b, p);
+        }
+        if (n + peers)
+            netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed);
+    }
+    if (n + peers)
+        daemon_log(IKE_NOTICE, "%u SAs and %u policies of an earlier run are cleared", n, peers);
+    netlink_batch_free(&b);
+    free(numbers);
     arena_free(&ar);
 }

@@ -51,6 +51,9 @@ struct ike_host {
     /* One or both directions. False: the kernel would not have it; the negotiation is then taken back. */
     bool (*sa_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
     void (*sa_delete)(void *ctx, const struct ike_child *c);
+    /* Policies for a peer of a dynamic entry: they come and go with its SAs. False: it cannot be had. */
+    bool (*policy_add)(void *ctx, const struct ike_child *c);
+    void (*policy_delete)(void *ctx, const struct ike_child *c);
     /* The peer's address has changed under its SAs (NAT). */
     void (*sa_move)(void *ctx, const struct ike_sa *sa);
     /* Milliseconds since a packet came through one of the SAs; NULL: not known, traffic proves nothing. */
@@ -220,6 +223,7 @@ struct ike {
     struct ike_crypto *crypto;
     const struct ike_version *version[3]; /* [1], [2] */
     uint64_t now, next_id;
+    uint32_t next_reqid; /* of dynamic entries */
     /* hash tables of the same size: by own SPI, by the peer's SPI and address, by address alone */
     struct ike_sa **by_spi, **by_peer, **by_addr;
     uint32_t hash_size, n_sa, n_half_open, n_children;
@@ -272,6 +276,11 @@ bool ike_child_send(struct ike *ike, struct ike_child *c);
 #define IKE_SEND_LATE_MS 1000
 uint32_t ike_spi_new(struct ike *ike);
 void ike_child_move(struct ike_child *c, struct ike_sa *to);
+/* The request number of a new child: its line's, that of the one whose place it takes, or a fresh one for a peer of a
+ * dynamic entry. */
+#define IKE_REQID_DYNAMIC 0x5d000000u
+uint32_t ike_reqid_for(struct ike *ike, const struct ike_entry *e, const struct ike_line *l,
+                       const struct ike_child *old);
 
 void ike_task_add(struct ike_sa *sa, struct ike_task t);
 bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi);

@@ -284,6 +284,29 @@ static void child_unlink(struct ike_child *c)
     }
 }
 
+uint32_t ike_reqid_for(struct ike *ike, const struct ike_entry *e, const struct ike_line *l,
+                       const struct ike_child *old)
+{
+    if (old)
+        return old->reqid;
+    if (!e->dynamic)
+        return l->reqid;
+    ike->next_reqid = (ike->next_reqid + 1) & 0xffffff;
+    return IKE_REQID_DYNAMIC | ike->next_reqid;
+}
+
+/* Is it the only one of a peer of a dynamic entry that needs the policies? */
+static bool owns_policies(struct ike *ike, const struct ike_child *c)
+{
+    if (!c->entry->dynamic || !ike->host.policy_add)
+        return false;
+    for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, &c->sa->remote.addr, sa));)
+        for (const struct ike_child *o = sa->children; o; o = o->next)
+            if (o != c && o->installed && o->reqid == c->reqid)
+                return false;
+    return true;
+}
+
 bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late)
 {
     if (late && (c->waiting = malloc(sizeof *c->waiting)))
@@ -291,6 +314,10 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     unsigned which = c->waiting ? IKE_SA_IN : IKE_SA_IN | IKE_SA_OUT;
     if (!ike->host.sa_add(ike->host.ctx, c, k, which))
         return false;
+    if (owns_policies(ike, c) && !ike->host.policy_add(ike->host.ctx, c)) {
+        ike->host.sa_delete(ike->host.ctx, c);
+        return false;
+    }
     c->installed = true;
     ike->n_children++;
     return true;
@@ -314,8 +341,11 @@ bool ike_child_send(struct ike *ike, struct ike_child *c)
 
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
 {
+    bool last = c->installed && owns_policies(ike, c);
     child_unlink(c);
     if (c->installed) {
+        if (last && in_kernel)
+            ike->host.policy_delete(ike->host.ctx, c);
         ike->n_children--;
         if (in_kernel)
             ike->host.sa_delete(ike->host.ctx, c);

@@ -214,7 +214,6 @@ static struct ike_child *make_child(struct ike *ike, struct ike_sa *sa, const st
     c->state = CHILD_HALF;
     c->entry = q->entry;
     c->set = q->set;
-    c->reqid = q->line ? q->line->reqid : q->entry->dynamic_reqid;
     c->line = q->line ? q->line->line : q->entry->line;
     c->one_of_many = q->entry->per_host || (q->line && q->line->one_of_many);
     c->spi_in = q->spi_in;
@@ -224,6 +223,7 @@ static struct ike_child *make_child(struct ike *ike, struct ike_sa *sa, const st
     c->ts_local = q->local;
     c->ts_remote = q->remote;
     c->dh = q->group;
+    c->reqid = ike_reqid_for(ike, q->entry, q->line, older(ike, sa, c));
     c->transport = q->transport;
     c->initiator = q->initiator;
     c->lifetime_s = q->life_s;

@@ -141,6 +141,8 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
     bool other_profile = false;
     for (const struct ike_entry *e = NULL;
          best < 3 && (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
+        if (e->version != 2)
+            continue; /* an entry without an IKEv2 profile is for IKEv1 only */
         if (e->profile && sa->profile && e->profile != sa->profile) {
             other_profile = true;
             continue;
@@ -285,11 +287,10 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
     const struct ike_entry *e = t->entry;
     c->entry = e;
     c->set = t->choice.set;
-    c->reqid = t->line ? t->line->reqid : e->dynamic_reqid;
+    c->reqid = ike_reqid_for(ike, e, t->line, t->old);
     c->line = t->line ? t->line->line : e->line;
     c->one_of_many = e->per_host || (t->line && t->line->one_of_many);
     if (t->old) { /* line and request number stay */
-        c->reqid = t->old->reqid;
         c->line = t->old->line;
         c->one_of_many = t->old->one_of_many;
         c->generation = t->old->generation + 1;
