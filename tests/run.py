@@ -498,6 +498,8 @@ def tests():
     # ten thousand seeds without sanitizers, some hundred with them
     yield 'sim/sim_exchanges, sanitized', lambda: program('build/asan/tests/sim/sim_exchanges', IOSCC_QUICK='1')
     yield 'sim/sim_exchanges', lambda: program('build/release/tests/sim/sim_exchanges')
+    yield 'sim/sim_tamper, sanitized', lambda: program('build/asan/tests/sim/sim_tamper', IOSCC_QUICK='1')
+    yield 'sim/sim_tamper', lambda: program('build/release/tests/sim/sim_tamper')
     yield 'structure: layers', layers
     yield 'structure: headers compile alone', headers
     yield 'structure: files under 800 lines', sizes

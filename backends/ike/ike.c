@@ -112,17 +112,22 @@ uint64_t ike_deadline(const struct ike *ike)
 
 void ike_tick(struct ike *ike, uint64_t now)
 {
+    const struct ike_sa *last = NULL;
+    unsigned same = 0;
     at(ike, now);
     while (ike->heap_n && ike->heap[0]->deadline <= ike->now) {
         struct ike_sa *sa = ike->heap[0];
         uint64_t id = sa->id, before = sa->deadline;
         ike->version[sa->version]->tick(ike, sa);
-        if (ike->heap_n && ike->heap[0] == sa && sa->id == id && sa->deadline == before) { /* never spin */
-            sa->deadline = ike->now + 1000;
-            ike_timer_remove(ike, sa);
-            sa->resume_at = ike->now + 1000;
-            ike_timer_update(ike, sa);
+        if (ike->heap_n && ike->heap[0] == sa && sa->id == id && sa->deadline == before && ++same > 3) {
+            /* our own mistake: better without this SA than for ever here */
+            ike_log(ike, EV_IKE_DOWN, IKE_ERROR, sa, NULL, "a deadline of this IKE SA does not pass (%s): it is dropped",
+                    ike_state_name(sa->state));
+            ike_sa_free(ike, sa);
+        } else if (sa != last) {
+            same = 0;
         }
+        last = sa;
     }
 }
 

@@ -238,6 +238,15 @@ static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
     v1_give_up(ike, sa);
 }
 
+/* Said a few times only. Nothing ends by it: the real message may still come, else the SA's time runs out. */
+static bool not_proved(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    ike->stats.auth_failed++;
+    if (sa->v1->infos++ < 3)
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
+    return false;
+}
+
 static void keep_id(struct ike_sa *sa, const struct ike_id *id)
 {
     free(sa->peer_id);
@@ -495,16 +504,15 @@ static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message 
     ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
 }
 
-static void main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const char *bad = check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
-    if (bad) {
-        refuse(ike, sa, bad);
-        return;
-    }
+    if (bad)
+        return not_proved(ike, sa, bad);
     sa->retransmit_at = 0;
     established(ike, sa);
     v1_next(ike, sa);
+    return true;
 }
 
 /* ---- main mode, responder ---- */
@@ -574,21 +582,20 @@ static bool says_initial_contact(const struct ike_message *m)
     return false;
 }
 
-static void main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct wr w;
     struct ike_chain c;
     const char *bad = check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
-    if (bad) {
-        refuse(ike, sa, bad);
-        return;
-    }
+    if (bad)
+        return not_proved(ike, sa, bad);
     if (says_initial_contact(m))
         drop_others(ike, sa);
     begin(ike, sa, &w, &c, X1_MAIN);
     write_id_hash(ike, sa, &c);
     if (finish(ike, sa, &w, true))
         established(ike, sa);
+    return true;
 }
 
 /* ---- aggressive mode, responder ---- */
@@ -649,39 +656,40 @@ static void aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_me
     ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), aggressive_secret);
 }
 
-static void aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static bool aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
     const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
-    nat_look(ike, sa, m);
     const char *bad = check_peer(ike, sa, &idp, m);
-    if (bad) {
-        refuse(ike, sa, bad);
-        return;
-    }
+    if (bad)
+        return not_proved(ike, sa, bad);
+    nat_look(ike, sa, m);
     if (says_initial_contact(m))
         drop_others(ike, sa);
     free(v->out); /* nothing answers the third message */
     v->out = NULL;
     v->out_len = 0;
     established(ike, sa);
+    return true;
 }
 
 /* ---- which message this is ---- */
 
+/* `prove`: the message that proves who the peer is; false if it does not, then it might as well be forged. */
 static const struct {
     uint8_t exchange, state;
     bool initiator, encrypted;
     void (*run)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+    bool (*prove)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 } rows[] = {
-    {X1_MAIN, IKE_NEW, false, false, main_1},
-    {X1_MAIN, IKE_MAIN_1, true, false, main_2},
-    {X1_MAIN, IKE_MAIN_1, false, false, main_3},
-    {X1_MAIN, IKE_MAIN_2, true, false, main_4},
-    {X1_MAIN, IKE_MAIN_2, false, true, main_5},
-    {X1_MAIN, IKE_MAIN_3, true, true, main_6},
-    {X1_AGGRESSIVE, IKE_NEW, false, false, aggressive_1},
-    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, aggressive_3},
+    {X1_MAIN, IKE_NEW, false, false, main_1, NULL},
+    {X1_MAIN, IKE_MAIN_1, true, false, main_2, NULL},
+    {X1_MAIN, IKE_MAIN_1, false, false, main_3, NULL},
+    {X1_MAIN, IKE_MAIN_2, true, false, main_4, NULL},
+    {X1_MAIN, IKE_MAIN_2, false, true, NULL, main_5},
+    {X1_MAIN, IKE_MAIN_3, true, true, NULL, main_6},
+    {X1_AGGRESSIVE, IKE_NEW, false, false, aggressive_1, NULL},
+    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, NULL, aggressive_3},
 };
 
 void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
@@ -722,16 +730,35 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     if (!ike_chain_read(&r, h.next, &m, &inner)) {
         ike->stats.malformed++;
         if (encrypted) /* the one reason in practice */
-            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s cannot be read%s", ike_exchange_name(h.exchange),
-                    by_signature(sa) ? "" : ": its pre-shared key is another one than ours");
+            not_proved(ike, sa,
+                       by_signature(sa) ? "the message that should prove it cannot be read"
+                                        : "the message that should prove it cannot be read: its pre-shared key is "
+                                          "another one than ours");
         return;
     }
+    const struct ike_end was_local = sa->local, was_remote = sa->remote;
+    uint64_t id = sa->id, spi = sa->own_spi;
+    uint8_t was_iv[16];
+    memcpy(was_iv, v->iv, 16);
     if (encrypted)
         memcpy(v->iv, iv, 16);
+    sa->local = *local;
+    sa->remote.port = remote->port;
+    if (rows[row].prove) {
+        if (!rows[row].prove(ike, sa, &m)) { /* as if it had not come */
+            memcpy(v->iv, was_iv, 16);
+            sa->local = was_local;
+            sa->remote = was_remote;
+            return;
+        }
+        if (ike_still(ike, spi, id)) {
+            memcpy(v->last_in, digest, 32);
+            sa->floated |= local->port == IKE_PORT_NATT;
+        }
+        return;
+    }
     memcpy(v->last_in, digest, 32);
     sa->last_in = ike->now;
-    sa->local = *local;
     sa->floated |= local->port == IKE_PORT_NATT;
-    sa->remote.port = remote->port;
     rows[row].run(ike, sa, &m);
 }

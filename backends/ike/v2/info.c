@@ -243,8 +243,12 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
 static void liveness(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
-    if (!sa->dpd_at || sa->dpd_at > ike->now || !p)
+    if (!sa->dpd_at || sa->dpd_at > ike->now)
         return;
+    if (!p || !p->dpd_s) {
+        sa->dpd_at = 0;
+        return;
+    }
     uint64_t quiet = ike->now - sa->last_in, period = 1000u * (uint64_t)p->dpd_s;
     if (ike->host.idle_ms) {
         uint64_t idle = ike->host.idle_ms(ike->host.ctx, sa);
