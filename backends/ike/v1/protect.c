@@ -20,6 +20,10 @@ bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 3
 bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16])
 {
     size_t block = v1_block(sa), n = w->n - IKE_HEADER_LEN;
+#ifdef IOSCC_FUZZ
+    ike_fuzz_plain(w->p + IKE_HEADER_LEN, &n, n);
+    w->n = n + IKE_HEADER_LEN;
+#endif
     if (n % block)
         wr_zero(w, block - n % block);
     if (w->bad)

@@ -96,6 +96,11 @@ static bool hash3(struct ike *ike, const struct ike_sa *sa, const struct v1_quic
 static bool send(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, struct message *o, int which)
 {
     size_t len = ike_hash_len(sa->suite.prf), rest = o->hash_at + 4 + len;
+#ifdef IOSCC_FUZZ
+    size_t behind = o->w.n - rest;
+    ike_fuzz_plain(o->w.p + rest, &behind, behind);
+    o->w.n = rest + behind;
+#endif
     uint8_t h[IKE_HASH_MAX];
     bool ok = !o->w.bad &&
               (which == 3 ? hash3(ike, sa, q, h) : hash12(ike, sa, q, which == 2, o->w.p + rest, o->w.n - rest, h));

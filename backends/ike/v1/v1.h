@@ -73,6 +73,9 @@ struct ike1 {
 
 /* HASH payloads, §5.5 and §5.7: prf(SKEYID_a, pieces). */
 bool v1_hash(struct ike *ike, const struct ike_sa *sa, const struct ike_iov *v, unsigned n, uint8_t *out);
+#ifdef IOSCC_FUZZ /* tests/fuzz/fuzz_ike.c damages what is about to be encrypted */
+void ike_fuzz_plain(uint8_t *p, size_t *n, size_t room);
+#endif
 /* Encrypts a chain that begins behind the header in w; `iv` becomes the last block. */
 bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16]);
 /* Decrypts into ike->plain; `iv` becomes the last block. Returns the length, 0 if it is not whole blocks. */

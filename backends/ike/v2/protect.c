@@ -114,6 +114,10 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct ike_header h, struct
 {
     if (o->w.bad || o->w.n < 1)
         return false;
+#ifdef IOSCC_FUZZ
+    ike_fuzz_plain(ike->inner, &o->w.n, sizeof ike->inner);
+    o->w.n += o->w.n == 0;
+#endif
     const uint8_t *in = ike->inner + 1;
     size_t n = o->w.n - 1, chunk = chunk_of(ike, sa);
     unsigned total = 1;

@@ -18,6 +18,9 @@ struct v2_out {
     struct ike_chain c;
 };
 void v2_begin(struct ike *ike, struct v2_out *o);
+#ifdef IOSCC_FUZZ /* tests/fuzz/fuzz_ike.c damages what is about to be encrypted */
+void ike_fuzz_plain(uint8_t *p, size_t *n, size_t room);
+#endif
 /* Encrypts (in fragments where the peer takes them and it is long), keeps it for retransmission, sends. False if it
  * does not fit. */
 bool v2_request(struct ike *ike, struct ike_sa *sa, uint8_t exchange, struct v2_out *o);
