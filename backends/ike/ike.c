@@ -121,8 +121,8 @@ void ike_tick(struct ike *ike, uint64_t now)
         ike->version[sa->version]->tick(ike, sa);
         if (ike->heap_n && ike->heap[0] == sa && sa->id == id && sa->deadline == before && ++same > 3) {
             /* our own mistake: better without this SA than for ever here */
-            ike_log(ike, EV_IKE_DOWN, IKE_ERROR, sa, NULL, "a deadline of this IKE SA does not pass (%s): it is dropped",
-                    ike_state_name(sa->state));
+            ike_log(ike, EV_IKE_DOWN, IKE_ERROR, sa, NULL,
+                    "a deadline of this IKE SA does not pass (%s): it is dropped", ike_state_name(sa->state));
             ike_sa_free(ike, sa);
         } else if (sa != last) {
             same = 0;
@@ -204,14 +204,17 @@ void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const 
     ike_tick(ike, now);
 }
 
-void ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version)
+unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id)
 {
+    unsigned n = 0;
     at(ike, now);
     for (uint32_t i = 0; i < ike->hash_size; i++)
         for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
             next = sa->hash_next;
-            if (sa->held_by || (version && sa->version != version) || (peer && !addr_eq(&sa->remote.addr, peer)))
+            if (sa->held_by || (version && sa->version != version) || (id && sa->id != id) ||
+                (peer && !addr_eq(&sa->remote.addr, peer)))
                 continue;
+            n++;
             if (sa->state < IKE_ESTABLISHED) {
                 ike_sa_free(ike, sa);
                 continue;
@@ -220,6 +223,7 @@ void ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_
                 ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
             ike->version[sa->version]->next(ike, sa);
         }
+    return n;
 }
 
 unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr *peer, const struct ike_entry *entry,

@@ -34,8 +34,9 @@ void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const 
 /* Packets came in with an SPI that no SA has. */
 void ike_invalid_spi(struct ike *ike, uint64_t now, const struct ip_addr *local, const struct ip_addr *remote,
                      uint32_t spi);
-/* Ends SAs with deletes to the peers: all of them, or those with one peer. */
-void ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version);
+/* Ends SAs with deletes to the peers: all of them, or those with one peer, of one version, or the one with that id
+ * (NULL or 0: any). Returns how many. */
+unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id);
 /* Ends one child, or all of a peer or an entry (zero or NULL: any). Returns how many. */
 unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr *peer, const struct ike_entry *entry,
                             uint32_t spi);

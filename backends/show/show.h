@@ -27,6 +27,7 @@ struct show_filter {
     struct str map, peer;
     bool detail;
     const struct show_live *live; /* NULL: from the text alone */
+    const void *daemon;           /* json_t: the IKE daemon's SAs; for commands with from_daemon */
 };
 
 struct show_command {
@@ -34,7 +35,8 @@ struct show_command {
     const char *selector[5]; /* keywords that may follow, each with a value: "tag", "interface"; "" = a bare value */
     void (*print)(struct buf *out, const struct ir_config *c, const struct show_filter *f);
     const char *summary;
-    bool live_only; /* needs the host */
+    bool live_only;   /* needs the host */
+    bool from_daemon; /* needs the IKE daemon, and no configuration */
 };
 extern const struct show_command show_commands[]; /* ends with print NULL */
 
@@ -45,6 +47,9 @@ void show_ikev2_proposals(struct buf *out, const struct ir_config *c, const stru
 void show_isakmp_policies(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 void show_access_lists(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 void show_ipsec_sa(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_isakmp_sa(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_ikev2_sa(struct buf *out, const struct ir_config *c, const struct show_filter *f);
+void show_session(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 void show_sa_lifetime(struct buf *out, const struct ir_config *c, const struct show_filter *f);
 
 #endif

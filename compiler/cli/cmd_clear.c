@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
+ * ioscc clear crypto isakmp [CONN-ID] | ikev2 sa [remote A] | session [remote A]: the IKE daemon ends IKE SAs with all
+ * that hangs on them.
+ *
  * ioscc clear crypto sa [peer A | map NAME | entry DEST PROTO SPI | counters] (guide, clear crypto sa). Manual SAs come
- * back at once, with fresh sequence numbers; those that IKE made come back when traffic asks for them.
+ * back at once, with fresh sequence numbers; those that IKE made are ended by the daemon, which tells the peer, and
+ * come back when traffic asks for them.
  */
+#include <errno.h>
+#include <jansson.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "compiler/cli/live.h"
 
@@ -102,7 +109,70 @@ static int clear_counters(struct live *l)
     return state_save(st) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
-static int clear_sas(struct live *l, const struct which *q)
+static long long cleared(json_t *answer)
+{
+    long long n = answer ? (long long)json_integer_value(json_object_get(answer, "cleared")) : -1;
+    json_decref(answer);
+    return n;
+}
+
+static bool daemon_runs(const char *dir)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/control.sock", dir);
+    return access(path, W_OK) == 0;
+}
+
+/* IKE SAs. `w`: the words behind `crypto`. -1: they are about something else. */
+static int clear_ike(const struct command *c, const char *dir, int n, char **w)
+{
+    struct ip_addr peer;
+    bool v1 = n >= 1 && str_prefix_of(str_lit(w[0]), "isakmp") && strlen(w[0]) > 1;
+    bool v2 = n >= 1 && str_prefix_of(str_lit(w[0]), "ikev2") && strlen(w[0]) > 1;
+    bool all = n >= 1 && str_prefix_of(str_lit(w[0]), "session") && strlen(w[0]) > 1;
+    if (!v1 && !v2 && !all)
+        return -1;
+    json_t *q = json_pack("{s:s}", "do", "clear");
+    if (!all)
+        json_object_set_new(q, "version", json_integer(v1 ? 1 : 2));
+    int used = v2 && n >= 2 && strcmp(w[1], "sa") == 0 ? 2 : 1;
+    bool good = n == used;
+    if (v1 && n == 2) {
+        char *end;
+        long long id = strtoll(w[1], &end, 10);
+        good = *end == '\0' && id > 0;
+        json_object_set_new(q, "id", json_integer(id));
+    } else if (!v1 && n == used + 2) {
+        good = str_prefix_of(str_lit(w[used]), "remote") && addr_parse(str_lit(w[used + 1]), &peer);
+        json_object_set_new(q, "peer", json_string(w[used + 1]));
+    }
+    if (!good) {
+        json_decref(q);
+        return cli_usage_error(c, "clear what? crypto isakmp [CONN-ID] | ikev2 sa [remote A] | session [remote A]");
+    }
+    long long k = cleared(cli_daemon(c, dir, q));
+    if (k < 0)
+        return EXIT_SYSTEM;
+    printf("%lld IKE SAs cleared.\n", k);
+    return EXIT_CLEAN;
+}
+
+/* What IKE made is the daemon's to end: it tells the peer. True if it has done so. */
+static bool ask_daemon(const struct live *l, const struct xfrm_sa *s, const char *dir)
+{
+    return daemon_runs(dir) && cleared(cli_daemon(l->session.command, dir,
+                                                  json_pack("{s:s, s:s, s:I}", "do", "clear", "what", "children", "spi",
+                                                            (json_int_t)s->spi))) > 0;
+}
+
+static bool gone_already(uint32_t i, int error, const void *arg)
+{
+    (void)i;
+    (void)arg;
+    return error == -ESRCH;
+}
+
+static int clear_sas(struct live *l, const struct which *q, const char *dir)
 {
     struct netlink *n = &l->session.apply.xfrm_link;
     struct netlink_batch b = {0};
@@ -112,11 +182,15 @@ static int clear_sas(struct live *l, const struct which *q)
         if (!selected(l, q, s, reqid))
             continue;
         const struct xfrm_sa *again = manual_of(l, s);
+        if (!again && ask_daemon(l, s, dir)) {
+            gone++;
+            continue;
+        }
         ok &= xfrm_put_sa_delete(n, &b, s) && (!again || xfrm_put_sa(n, &b, again));
         gone++;
         back += again != NULL;
     }
-    int r = !ok ? -1 : gone ? netlink_send(n, &b, 0, 0, NULL, NULL, &failed) : 0;
+    int r = !ok ? -1 : b.n ? netlink_send(n, &b, 0, 0, gone_already, NULL, &failed) : 0;
     netlink_batch_free(&b);
     if (r < 0) {
         fprintf(stderr, "ioscc clear: the kernel refused: %s %s\n", ok ? strerror(-r) : "out of memory", n->extack);
@@ -146,22 +220,26 @@ static int run(const struct command *c, int argc, char **argv)
             words[n++] = argv[i++];
     }
     struct which q = {0};
+    int code = n >= 2 && str_prefix_of(str_lit(words[0]), "crypto") ? clear_ike(c, dir, n - 1, words + 1) : -1;
+    if (code >= 0)
+        return code;
     if (n < 2 || !str_prefix_of(str_lit(words[0]), "crypto") || strcmp(words[1], "sa") != 0 ||
         !parse(n - 2, words + 2, &q))
         return cli_usage_error(c, "clear what? crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters]");
     struct live l;
-    int code = live_open(&l, c, dir, wait_s);
+    code = live_open(&l, c, dir, wait_s);
     if (code != EXIT_CLEAN)
         return code;
-    code = q.counters ? clear_counters(&l) : clear_sas(&l, &q);
+    code = q.counters ? clear_counters(&l) : clear_sas(&l, &q, dir);
     session_close(&l.session);
     return code;
 }
 
 const struct command cmd_clear = {
     "clear",
-    "[OPTION…] crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters]",
-    "Removes SAs of what is applied, as the router's command does; manual ones come back at once.",
+    "[OPTION…] crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters] | isakmp [ID] | ikev2 sa [remote A] | "
+    "session [remote A]",
+    "Removes SAs as the router's commands do: manual ones come back at once, IKE's when traffic asks for them.",
     options,
     run,
 };

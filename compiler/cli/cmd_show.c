@@ -3,6 +3,8 @@
  */
 #include <string.h>
 
+#include <jansson.h>
+
 #include "backends/show/show.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/live.h"
@@ -93,7 +95,7 @@ static int selectors(const struct command *c, const struct show_command *s, int 
         return EXIT_CLEAN;
     for (int k = 0; k < 5 && s->selector[k]; k++) {
         const char *sel = s->selector[k];
-        if (n == 1 && strcmp(sel, "detail") == 0 && fits(words[0], sel)) {
+        if (n == 1 && strncmp(sel, "detail", 6) == 0 && fits(words[0], sel)) {
             f->detail = true;
             return EXIT_CLEAN;
         }
@@ -166,6 +168,23 @@ static int print_live(const struct command *c, const struct show_command *s, int
     return code;
 }
 
+/* What the IKE daemon has. */
+static int print_daemon(const struct command *c, const struct show_command *s, int n, char **rest, const char *dir)
+{
+    struct show_filter f = {0};
+    struct buf b = {0};
+    int code = selectors(c, s, n, rest, NULL, &f);
+    json_t *r = code == EXIT_CLEAN ? cli_daemon(c, dir, json_pack("{s:s}", "do", "sas")) : NULL;
+    if (!r)
+        return code == EXIT_CLEAN ? EXIT_SYSTEM : code;
+    f.daemon = json_object_get(r, "sas");
+    s->print(&b, NULL, &f);
+    code = cli_write(stdout, &b) ? EXIT_CLEAN : EXIT_SYSTEM;
+    buf_free(&b);
+    json_decref(r);
+    return code;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
     const char *config = NULL, *device = NULL, *dir = STATE_DIR_DEFAULT, *value;
@@ -199,6 +218,9 @@ static int run(const struct command *c, int argc, char **argv)
             fprintf(stderr, "  %s\n", s->summary);
         return EXIT_USAGE;
     }
+    if (s->from_daemon)
+        return config ? cli_usage_error(c, "'%s' asks the IKE daemon: leave --config out", s->summary)
+                      : print_daemon(c, s, n - used, words + used, dir);
     if (!config)
         return print_live(c, s, n - used, words + used, dir);
     if (s->live_only)

@@ -111,7 +111,7 @@ static void act(struct sim *s, struct sim_node *n, struct input *in)
         break;
     case 5:
         if (what & 0x40)
-            ike_clear(n->ike, s->now, NULL, 0);
+            ike_clear(n->ike, s->now, NULL, 0, 0);
         break;
     default:
         stranger(s, in);

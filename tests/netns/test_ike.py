@@ -232,13 +232,43 @@ def refusals(version):
                 ours.stop()
 
 
+def commands(version):
+    """show and clear as on the router; words cut short"""
+    def ioscc(*words, ok=(0,)):
+        p = subprocess.run([IOSCC, words[0], '--state-dir', ours.dir, *words[1:]], capture_output=True, text=True)
+        assert p.returncode in ok, '%s: exit %d\n%s%s' % (words, p.returncode, p.stdout, p.stderr)
+        return p.stdout + p.stderr
+    with Pair() as pair:
+        pair.peer.load(swanctl(version, *MATRIX[5]))
+        ours = Ours(pair.a, config(version, *MATRIX[5]))
+        try:
+            assert 'SA' in ioscc('initiate', B)
+            assert ours.wait(lambda: agree(ours, pair.peer)), ours.text()
+            if version == 1:
+                assert re.search(r'^IPv4 Crypto ISAKMP SA\ndst             src             state          conn-id status\n%s +%s +QM_IDLE +\d+ ACTIVE$' % (B, A), ioscc('show', 'cry', 'isa', 'sa'), re.M)
+                assert re.search(r'aes  sha256 psk  19 \d\d:\d\d:\d\d', ioscc('show', 'crypto', 'isakmp', 'sa', 'detail'))
+            else:
+                text = ioscc('show', 'crypto', 'ikev2', 'sa', 'detailed')
+                assert re.search(r'^\d+ +%s/4500 +%s/4500 +none/none +READY' % (A, B), text, re.M) and 'Encr: AES-CBC, keysize: 256, PRF: SHA256, Hash: SHA256, DH Grp:19, Auth sign: PSK, Auth verify: PSK' in text, text
+                assert 'Initiator of SA : Yes' in text and 'NAT-T is detected  outside' in text, text
+            text = ioscc('show', 'crypto', 'session')
+            assert 'Session status: UP-ACTIVE\nPeer: %s port 4500' % B in text and 'IPSEC FLOW: permit ip 10.1.0.0/16 10.2.0.0/16' in text, text
+            assert 'leave --config out' in ioscc('show', 'crypto', 'session', '--config', ours.dir + '/r.cfg', ok=(2,))
+            assert '0 IKE SAs cleared' in ioscc('clear', 'crypto', *(('ikev2', 'sa') if version == 1 else ('isakmp',)))
+            assert '1 IKE SAs cleared' in ioscc('clear', 'crypto', *(('ikev2', 'sa', 'remote', B) if version == 2 else ('isakmp',)))
+            assert ours.wait(lambda: not ours.sas()) and 'UP' not in ioscc('show', 'crypto', 'session')
+        finally:
+            ours.stop()
+        assert 'no daemon answers' in subprocess.run([IOSCC, 'show', 'crypto', 'session', '--state-dir', '/nonexistent'], capture_output=True, text=True).stderr
+
+
 def tests():
     why = swan.usable()
 
     def skip():
         raise AssertionError(why)
     for version in (1, 2):
-        for f in (matrix, lifecycle, refusals):
+        for f in (matrix, lifecycle, refusals, commands):
             yield 'netns: ike: v%d %s' % (version, f.__name__), skip if why else lambda f=f, version=version: f(version)
 
 

@@ -40,7 +40,7 @@ static void poke(struct sim *s, struct sim_node *n, const struct sim_policy *p, 
         break;
     case 10:
         if (sim_random(s, 4) == 0)
-            ike_clear(n->ike, s->now, NULL, 0);
+            ike_clear(n->ike, s->now, NULL, 0, 0);
         break;
     default:
         break;

@@ -136,7 +136,7 @@ static void all_kinds(struct sim *s, const struct sim_policy *a)
     }
     ike_clear_children(n->ike, s->now, NULL, NULL, 0);
     sim_run(s, 3000);
-    ike_clear(n->ike, s->now, NULL, 0);
+    ike_clear(n->ike, s->now, NULL, 0, 0);
     sim_run(s, 3000);
 }
 

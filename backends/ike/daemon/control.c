@@ -88,6 +88,23 @@ static void sa_json(void *ctx, const struct ike_sa *sa)
     }
     if (sa->suite.prf)
         json_object_set_new(o, "suite", json_string(ike_suite_text(&sa->suite, text)));
+    if (sa->suite.prf) {
+        const struct algo *e = algo_get(sa->suite.encr), *h = algo_get(sa->suite.integ), *p = algo_get(sa->suite.prf);
+        json_object_set_new(o, "encryption", json_string(e->name));
+        json_object_set_new(o, "bits", json_integer(sa->suite.encr_bits));
+        json_object_set_new(o, "integrity", sa->suite.integ ? json_string(h->name) : json_null());
+        json_object_set_new(o, "prf", json_string(p->name));
+        json_object_set_new(o, "group", json_integer(algo_get(sa->suite.dh)->ikev2));
+        json_object_set_new(o, "authentication", json_string(sa->psk_auth ? "pre-share" : "signature"));
+    }
+    json_object_set_new(o, "id", json_integer((json_int_t)sa->id));
+    json_object_set_new(
+        o, "lifetime_s",
+        json_integer(sa->expire_at && sa->up_at ? (json_int_t)((sa->expire_at - sa->up_at) / 1000) : 0));
+    json_object_set_new(o, "next_out", json_integer(sa->next_out));
+    json_object_set_new(o, "next_in", json_integer(sa->next_in));
+    json_object_set_new(o, "dpd_s", json_integer(sa->profile ? sa->profile->dpd_s : 0));
+    json_object_set_new(o, "fragmentation", json_boolean(sa->peer_fragments));
     json_object_set_new(o, "profile", sa->profile ? json_string(sa->profile->name) : json_null());
     json_object_set_new(o, "nat",
                         json_string(sa->nat_local && sa->nat_remote ? "both"
@@ -191,12 +208,12 @@ static json_t *clear(struct daemon *d, const json_t *q)
     bool has_peer = peer_of(q, &peer);
     const char *what = json_string_value(json_object_get(q, "what"));
     json_int_t version = json_integer_value(json_object_get(q, "version"));
-    uint32_t before = d->ike->n_sa;
     if (what && strcmp(what, "children") == 0)
         return json_integer(ike_clear_children(d->ike, daemon_now(d), has_peer ? &peer : NULL, NULL,
                                                (uint32_t)json_integer_value(json_object_get(q, "spi"))));
-    ike_clear(d->ike, daemon_now(d), has_peer ? &peer : NULL, version >= 1 && version <= 2 ? (uint8_t)version : 0);
-    return json_integer(before);
+    return json_integer(ike_clear(d->ike, daemon_now(d), has_peer ? &peer : NULL,
+                                  version >= 1 && version <= 2 ? (uint8_t)version : 0,
+                                  (uint64_t)json_integer_value(json_object_get(q, "id"))));
 }
 
 /* Rekeys all IKE SAs (what: ike) or all children, without waiting for their lifetime. */

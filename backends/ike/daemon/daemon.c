@@ -189,7 +189,7 @@ static void end(uv_signal_t *s, int number)
     notify("STOPPING=1");
     daemon_log(IKE_INFO, "ending: %u IKE SAs are deleted", d->ike->n_sa);
     d->ike->ending = true;
-    ike_clear(d->ike, daemon_now(d), NULL, 0);
+    ike_clear(d->ike, daemon_now(d), NULL, 0, 0);
     daemon_arm(d);
     uv_timer_start(&d->linger, lingered, 50, 50);
 }
