@@ -103,12 +103,12 @@ check: programs ## everything but the guest with real ESP (sanitizers on)
 
 programs:
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
-	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges build/release/tests/sim/sim_tamper \
+	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges build/release/tests/sim/sim_tamper build/release/tests/sim/sim_load \
 		build/release/tests/netns/failing.so
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
         $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
-        $(B)/tests/netns/decide $(B)/tests/sim/sim_exchanges $(B)/tests/sim/sim_tamper
+        $(B)/tests/netns/decide $(B)/tests/sim/sim_exchanges $(B)/tests/sim/sim_tamper $(B)/tests/sim/sim_load
 unit-programs: $(UNIT)
 $(B)/tests/%: tests/%.c $(B)/libioscc.a
 	@mkdir -p $(@D)

@@ -500,6 +500,8 @@ def tests():
     yield 'sim/sim_exchanges', lambda: program('build/release/tests/sim/sim_exchanges')
     yield 'sim/sim_tamper, sanitized', lambda: program('build/asan/tests/sim/sim_tamper', IOSCC_QUICK='1')
     yield 'sim/sim_tamper', lambda: program('build/release/tests/sim/sim_tamper')
+    yield 'sim/sim_load, sanitized', lambda: program('build/asan/tests/sim/sim_load', IOSCC_QUICK='1')
+    yield 'sim/sim_load', lambda: program('build/release/tests/sim/sim_load')
     yield 'structure: layers', layers
     yield 'structure: headers compile alone', headers
     yield 'structure: files under 800 lines', sizes
