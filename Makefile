@@ -143,6 +143,9 @@ bench: all ## check against a do-nothing scanner, apply against ip -batch and nf
 	@python3 tests/bench/bench.py
 	@python3 tests/bench/apply.py
 
+bench-ike: all build/release/tests/sim/sim_load ## the IKE engine against bare Diffie-Hellman and against charon
+	@python3 tests/bench/ike.py
+
 fuzz: ## ten minutes of each fuzz target (SECONDS=600)
 	@sh tests/fuzz/run.sh $(or $(SECONDS),600)
 
@@ -153,6 +156,7 @@ install: all docs/man/ioscc.1 ## install program and manual page
 	install -Dm755 $(IOSCC) $(DESTDIR)$(BINDIR)/ioscc
 	install -Dm644 docs/man/ioscc.1 $(DESTDIR)$(MANDIR)/man1/ioscc.1
 	install -Dm644 packaging/systemd/ioscc-apply.service $(DESTDIR)$(UNITDIR)/ioscc-apply.service
+	install -Dm644 packaging/systemd/ioscc-ike.service $(DESTDIR)$(UNITDIR)/ioscc-ike.service
 
 docs/man/ioscc.1: docs/man/ioscc.1.scd
 	scdoc < $< > $@
@@ -163,5 +167,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
 
-.PHONY: all programs quickstart test check check-net check-vm unit-programs bench fuzz fmt install clean help
+.PHONY: all programs quickstart test check check-net check-vm unit-programs bench bench-ike fuzz fmt install clean help
 .DELETE_ON_ERROR:

@@ -353,7 +353,7 @@ bool control_open(struct daemon *d)
     uv_pipe_init(&d->loop, &d->control, 0);
     d->control.data = d;
     d->has_control = true;
-    mode_t old = umask(077);
+    mode_t old = umask(0177);
     int r = uv_pipe_bind(&d->control, path);
     umask(old);
     if (r < 0 || (r = uv_listen((uv_stream_t *)&d->control, 16, connected)) < 0) {

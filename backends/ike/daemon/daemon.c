@@ -3,12 +3,14 @@
 #include "backends/ike/daemon/daemon.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -225,6 +227,20 @@ static bool begin(struct daemon *d)
            uv_signal_start(&d->term, end, SIGTERM) == 0 && uv_signal_start(&d->interrupt, end, SIGINT) == 0;
 }
 
+/* With sockets bound and files read only the kernel's SAs are left to be changed: of root's powers CAP_NET_ADMIN stays,
+ * for good (no_new_privs; nothing else can be got back by exec). */
+static void drop_privileges(void)
+{
+    struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct now[2], less[2] = {{0}};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (syscall(SYS_capget, &h, now) < 0)
+        return;
+    less[0].effective = less[0].permitted = now[0].permitted & 1u << CAP_NET_ADMIN;
+    if (syscall(SYS_capset, &h, less) < 0)
+        daemon_log(IKE_WARNING, "privileges cannot be dropped: %s", strerror(errno));
+}
+
 int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const char *config)
 {
     static struct daemon d; /* one a process */
@@ -236,6 +252,7 @@ int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const
         return 3;
     }
     kernel_sweep(&d);
+    drop_privileges();
     daemon_log(IKE_INFO, "IKE for %s: %u crypto map entries, ports 500 and 4500", config, p->n_entries);
     notify("READY=1");
     uv_run(&d.loop, UV_RUN_DEFAULT);
