@@ -559,11 +559,12 @@ static void settings(struct maker *m, const struct sa_settings *sa, struct ike_e
     x->pfs = (uint16_t)(IR_IS_SET(sa->pfs_group) ? sa->pfs_group.v : sa->pfs_bare.v ? ALGO_DH_768_MODP : ALGO_NONE);
     x->lifetime_s = (uint32_t)sa->lifetime_s.v;
     x->lifetime_kb = sa->lifetime_kb_disabled.v ? 0 : (uint32_t)sa->lifetime_kb.v;
-    x->idle_s = (uint32_t)sa->idle_s.v;
+    if (sa->idle_s.v)
+        omit(m, "map %s entry %u (line %u): idle-time is not carried: its SAs stay while there is no traffic", x->map,
+             x->seq, x->line);
     x->replay_window = sa->replay_disabled.v ? 0 : (uint32_t)sa->replay_window.v;
     x->per_host = sa->per_host.v != 0;
     x->responder_only = sa->responder_only.v != 0;
-    x->reverse_route = sa->reverse_route.v != 0;
 }
 
 static void entry(struct maker *m, const struct target_map *tm, const struct crypto_map_entry *e, struct ike_policy *p,
@@ -589,9 +590,18 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
     }
     x.peers = arena_array(m->a, e->peers.n + 1, sizeof *x.peers);
     PTRLIST_FOR (struct map_peer, q, &e->peers) {
+        if (q->host.addr.family == FAMILY_NONE) {
+            omit(m,
+                 "map %s entry %u (line %u): peer %.*s is known by name only, names are not looked up: nothing is "
+                 "negotiated with it",
+                 x.map, x.seq, x.line, (int)q->host.name.len, q->host.name.p);
+            continue;
+        }
         struct ike_peer *y = &x.peers[x.n_peers++];
         *y = (struct ike_peer){q->host.addr, q->host.name.len ? keep(m, q->host.name) : NULL, q->is_default.v != 0};
     }
+    if (e->peers.n && !x.n_peers)
+        return;
     if (x.version == 2 && !x.profile) {
         omit(m, "map %s entry %u (line %u): its IKEv2 profile is not usable: nothing is negotiated", x.map, x.seq,
              x.line);

@@ -143,9 +143,8 @@ struct ike_entry {
     unsigned n_lines;
     uint16_t pfs;                     /* enum algo_id, ALGO_NONE: no PFS */
     uint32_t lifetime_s, lifetime_kb; /* kilobytes; 0: not limited */
-    uint32_t idle_s;                  /* 0: never */
     uint32_t replay_window;           /* packets; 0: replays are not looked for */
-    bool per_host, responder_only, reverse_route;
+    bool per_host, responder_only;
     const struct ike_profile *profile; /* NULL: IKEv1 without a profile */
     /* Of a dynamic entry: where its peers' policies stand (lower wins; index is enum xfrm_dir), and on which interfaces
      * they hold outbound. */

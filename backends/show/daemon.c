@@ -67,7 +67,10 @@ static void isakmp_detail(struct buf *b, const json_t *sa)
     snprintf(clock, sizeof clock, "%02lld:%02lld:%02lld", left / 3600, left / 60 % 60, left % 60);
     buf_printf(b, "%-5lld %-15s %-15s %-6s %-6s %-4s %-6s %-4s %-2lld %-8s %s\n", number(sa, "id"), text(sa, "local"),
                text(sa, "remote"), "", "ACTIVE", column_name(text(sa, "encryption")), column_name(text(sa, "prf")),
-               is(sa, "authentication", "pre-share") ? "psk" : "rsig", number(sa, "group"), clock,
+               is(sa, "authentication", "pre-share")   ? "psk"
+               : is(sa, "authentication", "signature") ? "rsig"
+                                                       : "" /* not agreed yet */,
+               number(sa, "group"), clock,
                number(sa, "dpd_s")     ? "D"
                : is(sa, "nat", "none") ? ""
                                        : "N");
