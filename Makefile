@@ -17,7 +17,7 @@ BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-
                  libyaml-dev libuv1-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema python3-yaml clang libclang-rt-14-dev scdoc util-linux \
                  iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium \
-                 strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
+                 ike-scan strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format

@@ -305,7 +305,6 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     bool own_dpd = IR_IS_SET(p->dpd_s);
     x.dpd_s = (uint32_t)(own_dpd ? p->dpd_s.v : m->c->ikev2.dpd_s.v);
     x.dpd_retry_s = (uint32_t)(own_dpd ? p->dpd_retry.v : m->c->ikev2.dpd_retry.v);
-    x.dpd_periodic = str_is(own_dpd ? p->dpd_mode.s : m->c->ikev2.dpd_mode.s, "periodic");
     x.credential = credential(m, &p->trustpoints);
     unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
     const struct ike_credential *c = x.credential ? x.credential : m->p->n_credentials ? m->p->credentials : NULL;
@@ -640,20 +639,33 @@ static void globals(struct maker *m, struct ike_policy *p)
     const struct isakmp_globals *g = &m->c->isakmp;
     const struct ikev2_globals *h = &m->c->ikev2;
     p->aggressive_disabled = g->aggressive_disable.v != 0;
-    p->v1_fragmentation = g->fragmentation.v != 0;
-    p->invalid_spi_recovery = g->invalid_spi_recovery.v != 0;
+    if (g->fragmentation.v)
+        omit(m, "line %u: IKEv1 messages are not fragmented", line_of(m, g->fragmentation.m.span));
+    if (g->invalid_spi_recovery.v)
+        omit(m, "line %u: invalid-spi-recovery is not carried: a peer that lost its SAs is found by DPD",
+             line_of(m, g->invalid_spi_recovery.m.span));
     p->v1_id_hostname = str_is(g->identity.s, "hostname");
     p->v1_id_dn = str_is(g->identity.s, "dn");
     p->hostname = keep(m, m->c->hostname.s);
     p->v1_keepalive_s = (uint32_t)g->keepalive_s.v;
     p->v1_keepalive_retry_s = (uint32_t)g->keepalive_retry.v;
-    p->v1_keepalive_periodic = str_is(g->keepalive_mode.s, "periodic");
     p->nat_keepalive_s = (uint32_t)(g->nat_keepalive_s.v ? g->nat_keepalive_s.v : h->nat_keepalive_s.v);
     p->v2_fragmentation = h->fragmentation.v != 0;
     p->fragment_mtu = (uint32_t)h->fragmentation_mtu.v;
     p->cookie_threshold = (uint32_t)h->cookie_challenge.v;
     p->max_in_negotiation = (uint32_t)h->max_in_negotiation.v;
     p->max_sa = (uint32_t)h->max_sa.v;
+}
+
+/* A version that no entry negotiates with is not spoken at all: the built-in policies (3DES, group 2) would answer
+ * strangers to no end. The router answers; nothing could come of it there either. */
+static void only_used_versions(struct ike_policy *p)
+{
+    bool used[3] = {false};
+    for (unsigned i = 0; i < p->n_entries; i++)
+        used[p->entries[i].version] = true;
+    p->n_v1 = used[1] ? p->n_v1 : 0;
+    p->n_v2 = used[2] ? p->n_v2 : 0;
 }
 
 const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_plan *plan, struct str master,
@@ -675,5 +687,6 @@ const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_pl
     v1_keys(&m, lists, n, &p->keys, &p->n_keys);
     profiles(&m, p);
     entries(&m, p);
+    only_used_versions(p);
     return p;
 }

@@ -31,9 +31,6 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
 /* A lifetime of the kernel's ran out: soft (rekey it) or hard (it is gone). The SA is named as the kernel does it. */
 void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi,
                 bool hard);
-/* Packets came in with an SPI that no SA has. */
-void ike_invalid_spi(struct ike *ike, uint64_t now, const struct ip_addr *local, const struct ip_addr *remote,
-                     uint32_t spi);
 /* Ends SAs with deletes to the peers: all of them, or those with one peer, of one version, or the one with that id
  * (NULL or 0: any). Returns how many. */
 unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id);

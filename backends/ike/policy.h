@@ -107,7 +107,6 @@ struct ike_profile {
     const struct ike_credential *credential;
     uint32_t lifetime_s;
     uint32_t dpd_s, dpd_retry_s; /* 0: none */
-    bool dpd_periodic;
 };
 
 /* What one pair of SAs is for: a line of the access list (one box of it). Inclusive ranges, host order ports. */
@@ -166,12 +165,11 @@ struct ike_policy {
     unsigned n_entries;
     const struct ike_credential *credentials; /* trustpoints; the first holds where a profile names none */
     unsigned n_credentials;
-    bool aggressive_disabled, v1_fragmentation, v2_fragmentation, invalid_spi_recovery;
+    bool aggressive_disabled, v2_fragmentation;
     bool v1_id_hostname, v1_id_dn; /* crypto isakmp identity */
     const char *hostname;
     uint32_t fragment_mtu; /* bytes of the IP packet */
     uint32_t v1_keepalive_s, v1_keepalive_retry_s;
-    bool v1_keepalive_periodic;
     uint32_t nat_keepalive_s;            /* 0: none */
     uint32_t cookie_threshold;           /* half-open SAs from which on cookies are asked for; 0: a built-in number */
     uint32_t max_in_negotiation, max_sa; /* 0: no limit */

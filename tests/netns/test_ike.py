@@ -265,13 +265,47 @@ def commands(version):
         assert 'no daemon answers' in subprocess.run([IOSCC, 'show', 'crypto', 'session', '--state-dir', '/nonexistent'], capture_output=True, text=True).stderr
 
 
+def scanned(version):
+    """ike-scan, a third reading of our answers: what is offered is chosen, what is not is refused, and a version that no
+    entry negotiates with is silent"""
+    with lab.Lab() as l:
+        a, b = l.node('a'), l.node('b')
+        l.link(a, 'eth0', b, 'eth0')
+        for n, addr in ((a, A), (b, B)):
+            n.ip('addr', 'add', addr + '/24', 'dev', 'eth0')
+            n.ip('route', 'add', 'default', 'dev', 'eth0')
+        ours = Ours(a, config(version, *MATRIX[5]))
+
+        def scan(*args):
+            with b.inside():
+                return subprocess.run(['ike-scan', '-M', '--retry=1', '--timeout=300', *args, A], capture_output=True, text=True).stdout
+        good, weak = '--trans=(1=7,14=256,2=4,3=1,4=19)', '--trans=5,2,1,2'
+        try:
+            if version == 1:
+                text = scan(good)
+                assert 'Main Mode Handshake returned' in text and 'SA=(Enc=AES KeyLength=256 Hash=SHA2-256 Auth=PSK Group=19:ecp256' in text, text
+                assert '(RFC 3947 NAT-T)' in text and '(Dead Peer Detection v1.0)' in text, text
+                text = scan(weak)
+                assert 'NO-PROPOSAL-CHOSEN' in text and 'Handshake' not in text, text
+                text = scan('-A', '--id=x', good)  # without a Diffie-Hellman value of that group
+                assert '1 returned handshake' not in text, text
+                assert 'encryption: aes-cbc-256 here (policy 10, line 2), 3des there' in ours.text(), ours.text()
+                assert '0 returned notify' in scan('-2')
+            else:
+                assert '0 returned handshake; 0 returned notify' in scan(weak), scan(weak)
+                text = scan('-2')
+                assert 'NO_PROPOSAL_CHOSEN' in text, text
+        finally:
+            ours.stop()
+
+
 def tests():
     why = swan.usable()
 
     def skip():
         raise AssertionError(why)
     for version in (1, 2):
-        for f in (matrix, lifecycle, refusals, commands):
+        for f in (matrix, lifecycle, refusals, commands, scanned):
             yield 'netns: ike: v%d %s' % (version, f.__name__), skip if why else lambda f=f, version=version: f(version)
 
 

@@ -353,7 +353,8 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
             return;
         }
     }
-    if (ike->n_half_open >= limit || (ike->policy->max_sa && ike->n_sa >= ike->policy->max_sa)) {
+    if (ike->policy->n_v2 == 0 || ike->n_half_open >= limit ||
+        (ike->policy->max_sa && ike->n_sa >= ike->policy->max_sa)) {
         ike->stats.dropped++;
         return;
     }
