@@ -27,17 +27,18 @@ static const char *keep(struct maker *m, struct str s)
     return arena_strndup(m->a, s.p ? s.p : "", s.len);
 }
 
-static void omit(struct maker *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void omit(struct maker *m, const char *fmt, ...)
+void ike_omit(struct arena *a, struct ike_omissions *out, const char *fmt, ...)
 {
     struct buf b = {0};
     va_list ap;
     va_start(ap, fmt);
     buf_vprintf(&b, fmt, ap);
     va_end(ap);
-    ptrlist_add(m->a, &m->out->lines, arena_strndup(m->a, b.p ? b.p : "", b.len));
+    ptrlist_add(a, &out->lines, arena_strndup(a, b.p ? b.p : "", b.len));
     buf_free(&b);
 }
+
+#define omit(m, ...) ike_omit((m)->a, (m)->out, __VA_ARGS__)
 
 /* ---- algorithms ---- */
 

@@ -7,13 +7,16 @@
 #include "backends/target/target.h"
 #include "backends/xfrm/plan.h"
 
-/* What cannot be negotiated, as sentences for the log; struct str in the arena. */
+/* What cannot be negotiated, as sentences for the log; in the arena. */
 struct ike_omissions {
     struct ptrlist lines; /* char * */
 };
+/* Adds one, kept in the arena. */
+void ike_omit(struct arena *a, struct ike_omissions *out, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Everything is in the target's arena, decrypted keys too (arenas are wiped when freed). `master`: key of type 6
- * passwords, empty if it is not known. `plan`: the policies that stand, whose places dynamic entries need. `pki_dir`: files of the trustpoints, see pki.c. ike_pki_free() in the end. */
+ * passwords, empty if it is not known. `plan`: the policies that stand, whose places dynamic entries need. `pki_dir`:
+ * files of the trustpoints, see pki.c. ike_pki_free() in the end. */
 const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_plan *plan, struct str master,
                                           const char *pki_dir, struct ike_omissions *out);
 

@@ -25,17 +25,7 @@ struct loader {
     struct ike_omissions *out;
 };
 
-static void say(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct loader *l, const char *fmt, ...)
-{
-    struct buf b = {0};
-    va_list ap;
-    va_start(ap, fmt);
-    buf_vprintf(&b, fmt, ap);
-    va_end(ap);
-    ptrlist_add(l->a, &l->out->lines, arena_strndup(l->a, b.p ? b.p : "", b.len));
-    buf_free(&b);
-}
+#define say(l, ...) ike_omit((l)->a, (l)->out, __VA_ARGS__)
 
 /* A trustpoint's name may hold anything but a blank: none of it may leave the directory. */
 static BIO *open_file(struct loader *l, const struct trustpoint *t, const char *ending, bool secret)

@@ -28,10 +28,10 @@ static uint64_t mix(uint64_t h, uint64_t v)
 static void add_sa(void *ctx, const struct ike_sa *sa)
 {
     uint64_t *sum = ctx, h = 14695981039346656037u;
-    const uint64_t fields[] = {sa->own_spi,      sa->spi_i,       sa->spi_r,   sa->state,       sa->next_in,
-                               sa->next_out,     sa->response_id, sa->last_in, sa->remote.port, sa->local.port,
-                               sa->request_len,  sa->floated,     sa->busy,    sa->nat_local,   sa->nat_remote,
-                               sa->request_tries};
+    const uint64_t fields[] = {sa->own_spi,     sa->spi_i,      sa->spi_r,       sa->state,
+                               sa->next_in,     sa->next_out,   sa->response_id, sa->last_in,
+                               sa->remote.port, sa->local.port, sa->request_len, sa->floated,
+                               sa->busy,        sa->nat_local,  sa->nat_remote,  sa->request_tries};
     for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++)
         h = mix(h, fields[i]);
     for (unsigned i = 0; i < 4; i++)
@@ -140,17 +140,23 @@ static void all_kinds(struct sim *s, const struct sim_policy *a)
     sim_run(s, 3000);
 }
 
+static void meddled_pair(struct sim *s, struct sim_policy *a, struct sim_policy *b, uint64_t seed, unsigned version,
+                         struct tamper *t)
+{
+    sim_init(s, seed, 2);
+    sim_pair(s, a, b, version);
+    sim_node_start(s, 0, &a->p, "192.0.2.1");
+    sim_node_start(s, 1, &b->p, "192.0.2.2");
+    s->meddle = meddle;
+    s->meddler = t;
+}
+
 static const char *protected_run(uint64_t seed, unsigned version, struct tamper *t)
 {
     struct sim s;
     struct sim_policy a, b;
     *t = (struct tamper){.protected_ = true};
-    sim_init(&s, seed, 2);
-    sim_pair(&s, &a, &b, version);
-    sim_node_start(&s, 0, &a.p, "192.0.2.1");
-    sim_node_start(&s, 1, &b.p, "192.0.2.2");
-    s.meddle = meddle;
-    s.meddler = t;
+    meddled_pair(&s, &a, &b, seed, version, t);
     all_kinds(&s, &a);
     const char *bad = s.broken ? s.broken : t->bad[0] ? t->bad : NULL;
     sim_end(&s);
@@ -162,12 +168,7 @@ static unsigned clear_run(uint64_t seed, unsigned version, struct tamper *t, con
 {
     struct sim s;
     struct sim_policy a, b;
-    sim_init(&s, seed, 2);
-    sim_pair(&s, &a, &b, version);
-    sim_node_start(&s, 0, &a.p, "192.0.2.1");
-    sim_node_start(&s, 1, &b.p, "192.0.2.2");
-    s.meddle = meddle;
-    s.meddler = t;
+    meddled_pair(&s, &a, &b, seed, version, t);
     ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL);
     sim_run(&s, 200000);
     *bad = sim_agree(&s, 0, 1);
