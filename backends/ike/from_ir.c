@@ -465,6 +465,23 @@ static bool pieces(struct maker *m, struct box b, struct ptrlist *out)
     return out->n < PIECES_MAX;
 }
 
+static void box_selectors(struct maker *m, struct box b, struct span at, struct ptrlist *out)
+{
+    if (!pieces(m, b, out))
+        omit(m, "line %u: more than %u proxy identities: the rest is not negotiated", line_of(m, at), PIECES_MAX);
+}
+
+/* A line for each selector; `one_of_many`: together they are one line of the access list. */
+static void selector_lines(struct maker *m, const struct ptrlist *sel, uint32_t reqid, struct span at, bool one_of_many,
+                           struct ptrlist *out)
+{
+    PTRLIST_FOR (struct ike_selector, s, sel) {
+        struct ike_line *n = ARENA_NEW(m->a, struct ike_line);
+        *n = (struct ike_line){reqid, line_of(m, at), one_of_many, *s};
+        ptrlist_add(m->a, out, n);
+    }
+}
+
 static void keep_lines(struct maker *m, const struct ptrlist *all, struct ike_entry *x)
 {
     struct ike_line *v = arena_array(m->a, all->n + 1, sizeof *v);
@@ -483,14 +500,8 @@ static void lines_of(struct maker *m, const struct target_map *tm, const struct 
         if (l->entry != e)
             continue;
         for (uint32_t i = 0; i < l->boxes.n; i++)
-            if (!pieces(m, l->boxes.v[i], &sel))
-                omit(m, "line %u: more than %u proxy identities: the rest is not negotiated", line_of(m, l->line->span),
-                     PIECES_MAX);
-        PTRLIST_FOR (struct ike_selector, s, &sel) {
-            struct ike_line *n = ARENA_NEW(m->a, struct ike_line);
-            *n = (struct ike_line){l->reqid, line_of(m, l->line->span), sel.n > 1, *s};
-            ptrlist_add(m->a, &all, n);
-        }
+            box_selectors(m, l->boxes.v[i], l->line->span, &sel);
+        selector_lines(m, &sel, l->reqid, l->line->span, sel.n > 1, &all);
     }
     keep_lines(m, &all, x);
 }
@@ -506,14 +517,8 @@ static void dynamic_lines(struct maker *m, const struct target_map *tm, const st
         struct ptrlist sel = {0};
         if (r->entry != e || !r->line || r->verdict != VERDICT_DROP)
             continue;
-        if (!pieces(m, r->box, &sel))
-            omit(m, "line %u: more than %u proxy identities: the rest is not negotiated", line_of(m, r->line->span),
-                 PIECES_MAX);
-        PTRLIST_FOR (struct ike_selector, s, &sel) {
-            struct ike_line *n = ARENA_NEW(m->a, struct ike_line);
-            *n = (struct ike_line){0, line_of(m, r->line->span), false, *s};
-            ptrlist_add(m->a, &all, n);
-        }
+        box_selectors(m, r->box, r->line->span, &sel);
+        selector_lines(m, &sel, 0, r->line->span, false, &all);
     }
     keep_lines(m, &all, x);
 }

@@ -26,3 +26,11 @@ def run(files, seconds=300):
         return p.returncode, p.stdout + p.stderr
     finally:
         shutil.rmtree(d)
+
+
+def passes(files, cases, seconds=300):
+    """Runs the guest with one line for each case; its console text, or what failed."""
+    status, text = run(dict(files, cases='\n'.join(cases) + '\n'), seconds)
+    if status:
+        raise AssertionError('status %d\n%s' % (status, text[-8000:]))
+    return text
