@@ -14,7 +14,7 @@ GEN       = build/gen
 
 # Debian packages: to build, and what tests need on top of them
 BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev \
-                 libyaml-dev libuv1-dev pkg-config
+                 libyaml-dev libuv1-dev libseccomp-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema python3-yaml clang libclang-rt-14-dev scdoc util-linux \
                  iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium \
                  ike-scan strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
@@ -27,7 +27,7 @@ FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clas
 FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
-LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lpthread
+LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lseccomp -lpthread
 
 SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c backends/*/*/*.c)
 CLI := $(wildcard compiler/cli/*.c)

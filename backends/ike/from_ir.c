@@ -306,6 +306,7 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     bool own_dpd = IR_IS_SET(p->dpd_s);
     x.dpd_s = (uint32_t)(own_dpd ? p->dpd_s.v : m->c->ikev2.dpd_s.v);
     x.dpd_retry_s = (uint32_t)(own_dpd ? p->dpd_retry.v : m->c->ikev2.dpd_retry.v);
+    x.dpd_periodic = str_is(own_dpd ? p->dpd_mode.s : m->c->ikev2.dpd_mode.s, "periodic");
     x.credential = credential(m, &p->trustpoints);
     unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
     const struct ike_credential *c = x.credential ? x.credential : m->p->n_credentials ? m->p->credentials : NULL;
@@ -347,6 +348,7 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
         omit(m, "line %u: match certificate in isakmp profile %s is not judged", x.line, x.name);
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
     x.dpd_retry_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_retry.v : m->c->isakmp.keepalive_retry.v);
+    x.dpd_periodic = str_is(m->c->isakmp.keepalive_mode.s, "periodic");
     return x;
 }
 
@@ -541,11 +543,6 @@ static void dynamic_place(struct maker *m, const struct target_map *tm, const st
         if (l)
             x->ifindex[x->n_ifindex++] = l->index;
     }
-    if (e->sa.reverse_route.v)
-        omit(m,
-             "line %u: reverse-route is not carried: routes to the peers' networks must lead out of the map's "
-             "interface by themselves",
-             line_of(m, e->span));
 }
 
 static void settings(struct maker *m, const struct sa_settings *sa, struct ike_entry *x)
@@ -564,9 +561,17 @@ static void settings(struct maker *m, const struct sa_settings *sa, struct ike_e
     x->pfs = (uint16_t)(IR_IS_SET(sa->pfs_group) ? sa->pfs_group.v : sa->pfs_bare.v ? ALGO_DH_768_MODP : ALGO_NONE);
     x->lifetime_s = (uint32_t)sa->lifetime_s.v;
     x->lifetime_kb = sa->lifetime_kb_disabled.v ? 0 : (uint32_t)sa->lifetime_kb.v;
-    if (sa->idle_s.v)
-        omit(m, "map %s entry %u (line %u): idle-time is not carried: its SAs stay while there is no traffic", x->map,
-             x->seq, x->line);
+    x->idle_s = (uint32_t)sa->idle_s.v;
+    x->idle_default = sa->idle_default.v != 0;
+    x->route = (struct ike_route){
+        .on = sa->reverse_route.v != 0,
+        .is_static = sa->rr_static.v != 0,
+        .via = IR_IS_SET(sa->rr_gateway) ? sa->rr_gateway.a : sa->rr_remote_peer.a,
+        .distance = (uint32_t)sa->rr_distance.v,
+    };
+    if (IR_IS_SET(sa->rr_tag))
+        omit(m, "map %s entry %u (line %u): the tag of its reverse routes is not carried: Linux routes have none",
+             x->map, x->seq, x->line);
     x->replay_window = sa->replay_disabled.v ? 0 : (uint32_t)sa->replay_window.v;
     x->per_host = sa->per_host.v != 0;
     x->responder_only = sa->responder_only.v != 0;
@@ -597,11 +602,15 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
     PTRLIST_FOR (struct map_peer, q, &e->peers) {
         if (q->host.addr.family == FAMILY_NONE) {
             omit(m,
-                 "map %s entry %u (line %u): peer %.*s is known by name only, names are not looked up: nothing is "
+                 "map %s entry %u (line %u): peer %.*s is known by name only and the name was not found: nothing is "
                  "negotiated with it",
                  x.map, x.seq, x.line, (int)q->host.name.len, q->host.name.p);
             continue;
         }
+        if (q->dynamic.v)
+            omit(m,
+                 "map %s entry %u (line %u): peer %.*s was looked up now and is not looked up again before a restart",
+                 x.map, x.seq, x.line, (int)q->host.name.len, q->host.name.p);
         struct ike_peer *y = &x.peers[x.n_peers++];
         *y = (struct ike_peer){q->host.addr, q->host.name.len ? keep(m, q->host.name) : NULL, q->is_default.v != 0};
     }
@@ -655,6 +664,7 @@ static void globals(struct maker *m, struct ike_policy *p)
     p->hostname = keep(m, m->c->hostname.s);
     p->v1_keepalive_s = (uint32_t)g->keepalive_s.v;
     p->v1_keepalive_retry_s = (uint32_t)g->keepalive_retry.v;
+    p->v1_keepalive_periodic = str_is(g->keepalive_mode.s, "periodic");
     p->nat_keepalive_s = (uint32_t)(g->nat_keepalive_s.v ? g->nat_keepalive_s.v : h->nat_keepalive_s.v);
     p->v2_fragmentation = h->fragmentation.v != 0;
     p->fragment_mtu = (uint32_t)h->fragmentation_mtu.v;

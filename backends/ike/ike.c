@@ -35,6 +35,18 @@ static bool index_lines(struct ike *ike)
     return ike_entries_index(ike);
 }
 
+static void fetch_ciphers(struct ike *ike)
+{
+    const struct ike_policy *p = ike->policy;
+    for (unsigned i = 0; i < p->n_v1; i++)
+        ike_crypto_cipher(ike->crypto, (enum algo_id)p->v1[i].encr.alg, p->v1[i].encr.bits);
+    for (unsigned i = 0; i < p->n_v2; i++)
+        for (unsigned k = 0; k < p->v2[i].n; k++)
+            for (unsigned a = 0; a < p->v2[i].proposals[k]->encr.n; a++)
+                ike_crypto_cipher(ike->crypto, (enum algo_id)p->v2[i].proposals[k]->encr.v[a].alg,
+                                  p->v2[i].proposals[k]->encr.v[a].bits);
+}
+
 struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host, uint64_t now_ms)
 {
     struct ike *ike = calloc(1, sizeof *ike);
@@ -53,6 +65,7 @@ struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host
     if (ike->by_spi && ike->by_peer && ike->by_addr && ike->crypto && index_lines(ike)) {
         host->random(host->ctx, ike->hash_seed, sizeof ike->hash_seed);
         host->random(host->ctx, ike->cookie_secret, sizeof ike->cookie_secret);
+        fetch_ciphers(ike);
         return ike;
     }
     ike_free(ike);

@@ -107,6 +107,7 @@ struct ike_profile {
     const struct ike_credential *credential;
     uint32_t lifetime_s;
     uint32_t dpd_s, dpd_retry_s; /* 0: none */
+    bool dpd_periodic;           /* else on demand */
 };
 
 /* What one pair of SAs is for: a line of the access list (one box of it). Inclusive ranges, host order ports. */
@@ -144,6 +145,13 @@ struct ike_entry {
     uint32_t lifetime_s, lifetime_kb; /* kilobytes; 0: not limited */
     uint32_t replay_window;           /* packets; 0: replays are not looked for */
     bool per_host, responder_only;
+    uint32_t idle_s;   /* 0: SAs stay without traffic */
+    bool idle_default; /* after idle time the default peer is the next */
+    struct ike_route {
+        bool on, is_static;
+        struct ip_addr via; /* FAMILY_NONE: as the way to the peer goes */
+        uint32_t distance;
+    } route;
     const struct ike_profile *profile; /* NULL: IKEv1 without a profile */
     /* Of a dynamic entry: where its peers' policies stand (lower wins; index is enum xfrm_dir), and on which interfaces
      * they hold outbound. */
@@ -170,6 +178,7 @@ struct ike_policy {
     const char *hostname;
     uint32_t fragment_mtu; /* bytes of the IP packet */
     uint32_t v1_keepalive_s, v1_keepalive_retry_s;
+    bool v1_keepalive_periodic;
     uint32_t nat_keepalive_s;            /* 0: none */
     uint32_t cookie_threshold;           /* half-open SAs from which on cookies are asked for; 0: a built-in number */
     uint32_t max_in_negotiation, max_sa; /* 0: no limit */

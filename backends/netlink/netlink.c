@@ -222,3 +222,48 @@ int netlink_dump(struct netlink *n, uint16_t type, size_t body, const void *body
     free(buffer);
     return r;
 }
+
+int netlink_get(struct netlink *n, uint16_t type, size_t body, const void *body_bytes, netlink_row_fn *f, void *arg)
+{
+    char request[512] __attribute__((aligned(8))) = {0};
+    char answer[8192] __attribute__((aligned(8)));
+    struct nlmsghdr *h = mnl_nlmsg_put_header(request);
+    if (body > sizeof request / 2)
+        return -EINVAL;
+    h->nlmsg_type = type;
+    h->nlmsg_flags = NLM_F_REQUEST;
+    h->nlmsg_seq = ++n->seq;
+    memcpy(mnl_nlmsg_put_extra_header(h, body), body_bytes, body);
+    if (mnl_socket_sendto(n->socket, h, h->nlmsg_len) < 0)
+        return -errno;
+    for (;;) {
+        ssize_t k = mnl_socket_recvfrom(n->socket, answer, sizeof answer);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return -errno;
+        int left = (int)k;
+        for (const struct nlmsghdr *r = (void *)answer; mnl_nlmsg_ok(r, left); r = mnl_nlmsg_next(r, &left)) {
+            const struct nlmsgerr *e = mnl_nlmsg_get_payload(r);
+            if (r->nlmsg_seq != h->nlmsg_seq)
+                continue;
+            if (r->nlmsg_type != NLMSG_ERROR)
+                return f(r, arg);
+            return mnl_nlmsg_get_payload_len(r) >= sizeof *e && e->error ? e->error : -ENODATA;
+        }
+    }
+}
+
+bool netlink_renumber(struct netlink *n, struct netlink_batch *b)
+{
+    size_t at = 0;
+    b->first_seq = n->seq + 1;
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct nlmsghdr *h = (struct nlmsghdr *)(b->bytes.p + at);
+        if (b->bytes.len - at < sizeof *h || h->nlmsg_len < sizeof *h || netlink_size(h) > b->bytes.len - at)
+            return false;
+        h->nlmsg_seq = ++n->seq;
+        at += netlink_size(h);
+    }
+    return at == b->bytes.len;
+}

@@ -62,4 +62,9 @@ typedef int netlink_row_fn(const struct nlmsghdr *h, void *arg);
 int netlink_dump(struct netlink *n, uint16_t type, size_t body, const void *body_bytes, netlink_row_fn *f, void *arg,
                  void (*restart)(void *arg));
 
+/* Asks for one object (no dump): `f` sees the answer. 0, what `f` returned, or the kernel's error (-ESRCH, -ENOENT). */
+int netlink_get(struct netlink *n, uint16_t type, size_t body, const void *body_bytes, netlink_row_fn *f, void *arg);
+/* Messages of a batch that was made elsewhere: numbers them anew. False if they are not whole or not `n` of them. */
+bool netlink_renumber(struct netlink *n, struct netlink_batch *b);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/session.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +35,41 @@ static void count(struct session *s)
     s->errors = cli_complain(&s->compiled);
 }
 
+/* Peers known by name get their address here, as on the router when the line is entered. One that cannot be looked up
+ * stays a name: its traffic waits (IC4012). */
+static void resolve(struct session *s, struct map_peer *p)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *v = NULL;
+    char t[ADDR_TEXT_MAX];
+    const char *name = arena_strndup(&s->arena, p->host.name.p, p->host.name.len);
+    if (p->host.addr.family != FAMILY_NONE || !name || !*name || getaddrinfo(name, NULL, &hints, &v) != 0)
+        return;
+    for (const struct addrinfo *a = v; a && p->host.addr.family == FAMILY_NONE; a = a->ai_next) {
+        if (a->ai_family == AF_INET) {
+            p->host.addr.family = FAMILY_V4;
+            memcpy(p->host.addr.b, &((const struct sockaddr_in *)a->ai_addr)->sin_addr, 4);
+        } else if (a->ai_family == AF_INET6) {
+            p->host.addr.family = FAMILY_V6;
+            memcpy(p->host.addr.b, &((const struct sockaddr_in6 *)a->ai_addr)->sin6_addr, 16);
+        }
+    }
+    freeaddrinfo(v);
+    if (p->host.addr.family != FAMILY_NONE)
+        fprintf(stderr, "ioscc %s: peer %s is %s\n", s->command->name, name, addr_text(&p->host.addr, t));
+}
+
+static void resolve_peers(struct session *s)
+{
+    PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            PTRLIST_FOR (struct map_peer, p, &e->peers) {
+                resolve(s, p);
+            }
+        }
+    }
+}
+
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
     apply_begin(&s->apply, how);
@@ -45,6 +82,7 @@ int session_plan(struct session *s, const char *path, const struct state_config 
         s->router = cli_router(&s->compiled, how->device);
         if (!s->router)
             return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
+        resolve_peers(s);
     }
     struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);

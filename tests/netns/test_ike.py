@@ -251,8 +251,9 @@ def commands(version):
                 text = ioscc('show', 'crypto', 'ikev2', 'sa', 'detailed')
                 assert re.search(r'^\d+ +%s/4500 +%s/4500 +none/none +READY' % (A, B), text, re.M) and 'Encr: AES-CBC, keysize: 256, PRF: SHA256, Hash: SHA256, DH Grp:19, Auth sign: PSK, Auth verify: PSK' in text, text
                 assert 'Initiator of SA : Yes' in text and 'NAT-T is detected  outside' in text, text
-            caps = re.search(r'^CapPrm:\s+(\S+)', open('/proc/%d/status' % ours.p.pid).read(), re.M)[1]
-            assert int(caps, 16) == 1 << 12, 'capabilities %s' % caps  # CAP_NET_ADMIN and no other
+            # what reads the network has no privileges: nobody, no capability, a filter of system calls
+            status = dict(re.findall(r'^(\w+):\s+(\S+)', open('/proc/%d/status' % ours.p.pid).read(), re.M))
+            assert (int(status['CapPrm'], 16), status['Uid'], status['Seccomp'], status['NoNewPrivs']) == (0, '65534', '2', '1'), status
             assert oct(os.stat(ours.dir + '/control.sock').st_mode & 0o777) == '0o600'
             text = ioscc('show', 'crypto', 'session')
             assert 'Session status: UP-ACTIVE\nPeer: %s port 4500' % B in text and 'IPSEC FLOW: permit ip 10.1.0.0/16 10.2.0.0/16' in text, text

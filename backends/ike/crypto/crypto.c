@@ -194,6 +194,11 @@ static EVP_CIPHER *fetch(struct ike_crypto *c, enum algo_id encr, unsigned bits,
     return *x = EVP_CIPHER_fetch(NULL, name, NULL);
 }
 
+bool ike_crypto_cipher(struct ike_crypto *c, enum algo_id encr, unsigned bits)
+{
+    return fetch(c, encr, bits, algo_get(encr)->is_aead) != NULL;
+}
+
 bool ike_cbc(struct ike_crypto *c, enum algo_id encr, unsigned bits, const uint8_t *key, const uint8_t *iv,
              const uint8_t *in, size_t n, uint8_t *out, bool encrypt)
 {

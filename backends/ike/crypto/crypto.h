@@ -20,6 +20,9 @@
 struct ike_crypto;
 struct ike_crypto *ike_crypto_new(void); /* NULL: out of memory, or libcrypto lacks its default provider */
 void ike_crypto_free(struct ike_crypto *c);
+/* Fetches a cipher before it is used: some live in modules, which a sandboxed process cannot load any more. False: it
+ * cannot be had. */
+bool ike_crypto_cipher(struct ike_crypto *c, enum algo_id encr, unsigned bits);
 
 struct ike_iov {
     const void *p;

@@ -3,6 +3,7 @@
  * The control socket, STATE/control.sock (0600): one JSON object in, one out, docs/control.md. Commands: sas, stats,
  * metrics, initiate, rekey, clear.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,16 +348,21 @@ static void path_of(const struct daemon *d, char *out, size_t n)
 
 bool control_open(struct daemon *d)
 {
-    char path[108];
+    char path[108], early[112];
     path_of(d, path, sizeof path);
-    unlink(path);
+    snprintf(early, sizeof early, "%s.new", path);
+    unlink(early);
     uv_pipe_init(&d->loop, &d->control, 0);
     d->control.data = d;
     d->has_control = true;
     mode_t old = umask(0177);
-    int r = uv_pipe_bind(&d->control, path);
+    int r = uv_pipe_bind(&d->control, early);
     umask(old);
-    if (r < 0 || (r = uv_listen((uv_stream_t *)&d->control, 16, connected)) < 0) {
+    if (r == 0)
+        r = uv_listen((uv_stream_t *)&d->control, 16, connected);
+    if (r == 0 && rename(early, path) < 0) /* who sees it can connect */
+        r = -errno;
+    if (r < 0) {
         daemon_log(IKE_ERROR, "%s: %s", path, uv_strerror(r));
         return false;
     }

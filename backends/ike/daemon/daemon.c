@@ -2,15 +2,15 @@
 /* The loop, the clock, the workers, the log. */
 #include "backends/ike/daemon/daemon.h"
 
+#include "backends/ike/daemon/sandbox.h"
+
 #include <errno.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -213,6 +213,8 @@ static bool begin(struct daemon *d)
                                   .policy_add = kernel_policy_add,
                                   .policy_delete = kernel_policy_delete,
                                   .sa_move = kernel_sa_move,
+                                  .traffic = kernel_traffic,
+                                  .route = kernel_route,
                                   .event = event,
                                   .job = job};
     d->timer.data = d->linger.data = d->term.data = d->interrupt.data = d;
@@ -223,22 +225,23 @@ static bool begin(struct daemon *d)
     uv_signal_init(&d->loop, &d->term);
     uv_signal_init(&d->loop, &d->interrupt);
     d->ike = ike_new(d->policy, &host, uv_now(&d->loop));
-    return d->ike && net_open(d) && (kernel_open(d) || d->options.discard_sas) && control_open(d) &&
-           uv_signal_start(&d->term, end, SIGTERM) == 0 && uv_signal_start(&d->interrupt, end, SIGINT) == 0;
+    return d->ike && uv_signal_start(&d->term, end, SIGTERM) == 0 &&
+           uv_signal_start(&d->interrupt, end, SIGINT) == 0 && net_open(d) &&
+           (kernel_open(d) || d->options.discard_sas) && control_open(d);
 }
 
-/* With sockets bound and files read only the kernel's SAs are left to be changed: of root's powers CAP_NET_ADMIN stays,
- * for good (no_new_privs; nothing else can be got back by exec). */
-static void drop_privileges(void)
+/* The part that keeps CAP_NET_ADMIN goes its own way. */
+static bool split(struct daemon *d)
 {
-    struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct now[2], less[2] = {{0}};
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (syscall(SYS_capget, &h, now) < 0)
-        return;
-    less[0].effective = less[0].permitted = now[0].permitted & 1u << CAP_NET_ADMIN;
-    if (syscall(SYS_capset, &h, less) < 0)
-        daemon_log(IKE_WARNING, "privileges cannot be dropped: %s", strerror(errno));
+    static char path[108];
+    d->privileged.fd = -1;
+    if (d->options.discard_sas)
+        return true;
+    snprintf(path, sizeof path, "%s/control.sock", d->options.state_dir);
+    int r = privileged_start(&d->privileged, path);
+    if (r < 0)
+        daemon_log(IKE_ERROR, "XFRM netlink cannot be opened: %s", strerror(-r));
+    return r == 0;
 }
 
 int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const char *config)
@@ -247,15 +250,23 @@ int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const
     d = (struct daemon){.policy = p, .options = *o, .config = config};
     prctl(PR_SET_DUMPABLE, 0); /* no core with keys in it */
     signal(SIGPIPE, SIG_IGN);
-    if (!begin(&d)) {
+    kernel_sweep(&d);
+    if (!split(&d) || !begin(&d)) {
         daemon_log(IKE_ERROR, "the IKE daemon cannot start");
+        privileged_stop(&d.privileged);
         return 3;
     }
-    kernel_sweep(&d);
-    drop_privileges();
+    kernel_static_routes(&d, true);
+    /* sockets are bound and files are read: what is left to be changed in the kernel is asked for */
+    int r = sandbox_enter(SANDBOX_NETWORK);
+    if (r < 0)
+        daemon_log(IKE_WARNING, "privileges cannot be dropped: %s", strerror(-r));
     daemon_log(IKE_INFO, "IKE for %s: %u crypto map entries, ports 500 and 4500", config, p->n_entries);
     notify("READY=1");
     uv_run(&d.loop, UV_RUN_DEFAULT);
     uv_loop_close(&d.loop);
+    kernel_static_routes(&d, false);
+    privileged_stop(&d.privileged);
+    free(d.routes);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * iosccd: the engine with what surrounds it. net.c owns the sockets, kernel.c the XFRM netlink, control.c the control
- * socket; public-key work goes to libuv's threads. All else is on the loop's thread.
+ * iosccd: the engine with what surrounds it. net.c owns the sockets, kernel.c what goes to the kernel and comes from
+ * it, control.c the control socket; public-key work goes to libuv's threads. All else is on the loop's thread. This is
+ * the part that reads the network: it has no privileges. privileged.c is the process that has them.
  */
 #ifndef IOSCC_IKE_DAEMON_H
 #define IOSCC_IKE_DAEMON_H
@@ -11,6 +12,7 @@
 
 #include "backends/ike/from_ir.h"
 #include "backends/ike/ike.h"
+#include "backends/ike/daemon/privileged.h"
 #include "backends/netlink/netlink.h"
 
 struct daemon_options {
@@ -29,6 +31,11 @@ struct daemon_socket {
     struct daemon *d;
 };
 
+struct daemon_route {
+    struct privileged_route r;
+    unsigned users;
+};
+
 struct daemon {
     const struct ike_policy *policy;
     struct daemon_options options;
@@ -40,9 +47,11 @@ struct daemon {
     uv_pipe_t control;
     struct daemon_socket sockets[4]; /* IPv4 and IPv6, 500 and 4500 */
     unsigned n_sockets, clients;
-    struct netlink xfrm;     /* requests */
-    struct mnl_socket *news; /* ACQUIRE, EXPIRE, MAPPING */
+    struct privileged privileged; /* what is asked of the kernel goes there */
+    struct mnl_socket *news;      /* ACQUIRE, EXPIRE, MAPPING */
     bool ending, has_control;
+    struct daemon_route *routes; /* of reverse-route */
+    unsigned n_routes, cap_routes;
     uint64_t sas_added, sas_deleted, sas_refused, acquires, expires;
     const char *config; /* name of the configuration, for status */
 };
@@ -70,6 +79,11 @@ void kernel_sa_delete(void *ctx, const struct ike_child *c);
 bool kernel_policy_add(void *ctx, const struct ike_child *c);
 void kernel_policy_delete(void *ctx, const struct ike_child *c);
 void kernel_sa_move(void *ctx, const struct ike_sa *sa);
+bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out);
+/* reverse-route: a route to the peer's network, kept as long as one child needs it. */
+void kernel_route(void *ctx, const struct ike_child *c, bool add);
+/* `reverse-route static`: those of all lines, whether an SA stands or not. */
+void kernel_static_routes(struct daemon *d, bool add);
 /* SAs with our request numbers, and peers' policies, that an earlier run left behind. */
 void kernel_sweep(struct daemon *d);
 

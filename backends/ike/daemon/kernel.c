@@ -108,11 +108,6 @@ static void readable(uv_poll_t *p, int status, int events)
 
 bool kernel_open(struct daemon *d)
 {
-    int r = netlink_open(&d->xfrm, NETLINK_XFRM);
-    if (r < 0) {
-        daemon_log(IKE_ERROR, "XFRM netlink cannot be opened: %s", strerror(-r));
-        return false;
-    }
     d->news = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
     unsigned groups = 1u << (XFRMNLGRP_ACQUIRE - 1) | 1u << (XFRMNLGRP_EXPIRE - 1);
     if (!d->news || mnl_socket_bind(d->news, groups, MNL_SOCKET_AUTOPID) < 0) {
@@ -139,8 +134,6 @@ void kernel_close(struct daemon *d)
         uv_poll_stop(&d->kernel_poll);
         uv_close((uv_handle_t *)&d->kernel_poll, closed);
     }
-    if (d->xfrm.socket)
-        netlink_close(&d->xfrm);
 }
 
 /* ---- what it is given ---- */
@@ -240,20 +233,20 @@ bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
         return true;
     unsigned n = all_of(v, c, k, which);
     for (unsigned i = 0; i < n && ok; i++)
-        ok = xfrm_put_sa(&d->xfrm, &b, &v[i]);
-    int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, NULL, NULL, &failed) : -ENOMEM;
+        ok = xfrm_put_sa(&d->privileged.n, &b, &v[i]);
+    int r = ok ? privileged_send(&d->privileged, &b, false, &failed) : -ENOMEM;
     if (r < 0) {
         d->sas_refused++;
         daemon_log(IKE_ERROR, "the kernel refuses SA 0x%08x: %s %s%s", failed < n ? v[failed].spi : 0, strerror(-r),
-                   d->xfrm.extack,
+                   d->privileged.extack,
                    r == -EPROTONOSUPPORT || r == -ENOENT || r == -ENOSYS
                        ? " (does it have CONFIG_INET_ESP, CONFIG_INET_AH and the algorithms?)"
                        : "");
         for (unsigned i = 0; i < failed && i < n; i++) {
             struct netlink_batch undo = {0};
             uint32_t x;
-            if (xfrm_put_sa_delete(&d->xfrm, &undo, &v[i]))
-                netlink_send(&d->xfrm, &undo, 0, 0, NULL, NULL, &x);
+            if (xfrm_put_sa_delete(&d->privileged.n, &undo, &v[i]))
+                privileged_send(&d->privileged, &undo, true, &x);
             netlink_batch_free(&undo);
         }
     }
@@ -262,13 +255,6 @@ bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
         explicit_bzero(b.bytes.p, b.bytes.len);
     netlink_batch_free(&b);
     return r == 0;
-}
-
-static bool gone_already(uint32_t i, int error, const void *arg)
-{
-    (void)i;
-    (void)arg;
-    return error == -ESRCH || error == -ENOENT;
 }
 
 void kernel_sa_delete(void *ctx, const struct ike_child *c)
@@ -283,8 +269,8 @@ void kernel_sa_delete(void *ctx, const struct ike_child *c)
         return;
     unsigned n = all_of(v, c, NULL, IKE_SA_IN | IKE_SA_OUT);
     for (unsigned i = 0; i < n && ok; i++)
-        ok = xfrm_put_sa_delete(&d->xfrm, &b, &v[i]);
-    int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed) : -ENOMEM;
+        ok = xfrm_put_sa_delete(&d->privileged.n, &b, &v[i]);
+    int r = ok ? privileged_send(&d->privileged, &b, true, &failed) : -ENOMEM;
     if (r < 0)
         daemon_log(IKE_WARNING, "SA 0x%08x cannot be deleted: %s", c->spi_in, strerror(-r));
     netlink_batch_free(&b);
@@ -306,8 +292,7 @@ void kernel_sa_move(void *ctx, const struct ike_sa *sa)
 /* ---- policies of dynamic entries ---- */
 
 /* What drops a list's packets while nobody is there may have the very same selector, and the kernel takes two of those
- * only with different marks. This one asks that the highest bit of a packet's mark is not set. */
-#define PEERS_MARK_MASK 0x80000000u
+ * only with different marks: PEERS_MARK_MASK asks that the highest bit of a packet's mark is not set. */
 
 static bool selector_end(const struct ike_ts *t, uint8_t out[16], uint8_t *plen, uint16_t *port, uint16_t *mask)
 {
@@ -366,10 +351,11 @@ static int policies(struct daemon *d, const struct ike_child *c, bool remove)
             p.sel.ifindex = dir == XFRM_DIR_OUT && n == c->entry->n_ifindex ? c->entry->ifindex[i] : 0;
             /* by number: the number of the peer, then that of the interface */
             p.index = XFRM_INDEX_PEERS | (c->reqid & 0x3ffff) << 6 | i << 3 | (uint32_t)dir;
-            ok = remove ? xfrm_put_policy_delete(&d->xfrm, &b, &p) : xfrm_put_policy(&d->xfrm, &b, &p, false);
+            ok = remove ? xfrm_put_policy_delete(&d->privileged.n, &b, &p)
+                        : xfrm_put_policy(&d->privileged.n, &b, &p, false);
         }
     }
-    int r = ok ? netlink_send(&d->xfrm, &b, 0, 0, remove ? gone_already : NULL, NULL, &failed) : -ERANGE;
+    int r = ok ? privileged_send(&d->privileged, &b, remove, &failed) : -ERANGE;
     netlink_batch_free(&b);
     return r;
 }
@@ -398,7 +384,107 @@ void kernel_policy_delete(void *ctx, const struct ike_child *c)
         daemon_log(IKE_WARNING, "the policies of SA 0x%08x cannot be removed: %s", c->spi_in, strerror(-r));
 }
 
+/* ---- traffic ---- */
+
+/* One SA of each direction tells: of a bundle the outer one. */
+bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out)
+{
+    struct daemon *d = ctx;
+    struct xfrm_sa v[4];
+    *in = *out = 0;
+    if (d->options.discard_sas)
+        return false;
+    unsigned n = all_of(v, c, NULL, IKE_SA_IN | IKE_SA_OUT);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t packets;
+        if (privileged_packets(&d->privileged, &v[i].dst, v[i].proto, v[i].spi, &packets) == 0)
+            *(v[i].outbound ? out : in) += packets;
+    }
+    return true;
+}
+
+/* ---- routes ---- */
+
+static struct daemon_route *route_find(struct daemon *d, const struct privileged_route *r)
+{
+    for (unsigned i = 0; i < d->n_routes; i++)
+        if (addr_eq(&d->routes[i].r.net, &r->net) && d->routes[i].r.plen == r->plen)
+            return &d->routes[i];
+    return NULL;
+}
+
+static struct daemon_route *route_new(struct daemon *d, const struct privileged_route *r)
+{
+    if (d->n_routes == d->cap_routes) {
+        unsigned cap = d->cap_routes ? 2 * d->cap_routes : 16;
+        struct daemon_route *v = realloc(d->routes, cap * sizeof *v);
+        if (!v)
+            return NULL;
+        d->routes = v;
+        d->cap_routes = cap;
+    }
+    d->routes[d->n_routes] = (struct daemon_route){.r = *r};
+    return &d->routes[d->n_routes++];
+}
+
+static void route_set(struct daemon *d, const struct privileged_route *r, const struct ike_entry *e)
+{
+    char t[ADDR_TEXT_MAX];
+    int error = d->options.discard_sas ? 0 : privileged_route(&d->privileged, r);
+    daemon_log(error < 0 ? IKE_WARNING : IKE_INFO, "map %s entry %u: route to %s/%u %s%s%s", e->map, e->seq,
+               addr_text(&r->net, t), r->plen, r->add ? "set" : "removed", error < 0 ? " is refused: " : "",
+               error < 0 ? strerror(-error) : "");
+}
+
+static void route_change(struct daemon *d, const struct ike_entry *e, const struct ike_ts *to,
+                         const struct ip_addr *peer, bool add)
+{
+    int plen = ike_ts_prefix(to);
+    char t[128];
+    if (plen < 0) {
+        daemon_log(IKE_WARNING, "map %s entry %u: no route to %s: it is no prefix", e->map, e->seq, ike_ts_text(to, t));
+        return;
+    }
+    struct privileged_route r = {.net = to->lo,
+                                 .plen = (uint8_t)plen,
+                                 .peer = *peer,
+                                 .via = e->route.via,
+                                 .metric = e->route.distance,
+                                 .add = add};
+    struct daemon_route *x = route_find(d, &r);
+    if (!x && (!add || !(x = route_new(d, &r))))
+        return;
+    if (add ? x->users++ == 0 : --x->users == 0)
+        route_set(d, &r, e);
+    if (x->users == 0)
+        *x = d->routes[--d->n_routes];
+}
+
+void kernel_route(void *ctx, const struct ike_child *c, bool add)
+{
+    route_change(ctx, c->entry, &c->ts_remote, &c->sa->remote.addr, add);
+}
+
+void kernel_static_routes(struct daemon *d, bool add)
+{
+    for (unsigned i = 0; i < d->policy->n_entries; i++) {
+        const struct ike_entry *e = &d->policy->entries[i];
+        for (unsigned k = 0; e->route.is_static && k < e->n_lines && e->n_peers; k++) {
+            struct ike_ts src, dst;
+            ike_line_ts(&e->lines[k], &src, &dst);
+            route_change(d, e, &dst, &e->peers[0].addr, add);
+        }
+    }
+}
+
 /* ---- what a crash left ---- */
+
+static bool gone_already(uint32_t i, int error, const void *arg)
+{
+    (void)i;
+    (void)arg;
+    return error == -ESRCH || error == -ENOENT;
+}
 
 static int by_number(const void *a, const void *b)
 {
@@ -427,29 +513,35 @@ void kernel_sweep(struct daemon *d)
 {
     struct arena ar;
     struct xfrm_kernel k = {0};
+    struct netlink x;
     struct netlink_batch b = {0};
     uint32_t failed;
     unsigned n = 0, peers = 0;
     size_t count;
-    if (d->options.discard_sas || !arena_init(&ar, SIZE_MAX))
+    if (d->options.discard_sas || netlink_open(&x, NETLINK_XFRM) < 0)
         return;
+    if (!arena_init(&ar, SIZE_MAX)) {
+        netlink_close(&x);
+        return;
+    }
     uint32_t *numbers = negotiated_numbers(d->policy, &count);
-    if (numbers && xfrm_kernel_read(&d->xfrm, &ar, &k) == 0) {
+    if (numbers && xfrm_kernel_read(&x, &ar, &k) == 0) {
         PTRLIST_FOR (struct xfrm_sa, s, &k.sas) {
             bool ours = (s->reqid & XFRM_INDEX_MASK) == IKE_REQID_DYNAMIC ||
                         bsearch(&s->reqid, numbers, count, sizeof *numbers, by_number);
-            n += ours && s->spi && xfrm_put_sa_delete(&d->xfrm, &b, s);
+            n += ours && s->spi && xfrm_put_sa_delete(&x, &b, s);
         }
         PTRLIST_FOR (struct xfrm_pol, p, &k.policies) {
             bool ours = (p->index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
-            peers += ours && xfrm_put_policy_delete(&d->xfrm, &b, p);
+            peers += ours && xfrm_put_policy_delete(&x, &b, p);
         }
         if (n + peers)
-            netlink_send(&d->xfrm, &b, 0, 0, gone_already, NULL, &failed);
+            netlink_send(&x, &b, 0, 0, gone_already, NULL, &failed);
     }
     if (n + peers)
         daemon_log(IKE_NOTICE, "%u SAs and %u policies of an earlier run are cleared", n, peers);
     netlink_batch_free(&b);
     free(numbers);
     arena_free(&ar);
+    netlink_close(&x);
 }

@@ -56,8 +56,10 @@ struct ike_host {
     void (*policy_delete)(void *ctx, const struct ike_child *c);
     /* The peer's address has changed under its SAs (NAT). */
     void (*sa_move)(void *ctx, const struct ike_sa *sa);
-    /* Milliseconds since a packet came through one of the SAs; NULL: not known, traffic proves nothing. */
-    uint64_t (*idle_ms)(void *ctx, const struct ike_sa *sa);
+    /* Packets so far through a child's SAs, in and out; false, or NULL: not known, then traffic proves nothing. */
+    bool (*traffic)(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out);
+    /* reverse-route: the way to the child's remote network. NULL: there are no routes. */
+    void (*route)(void *ctx, const struct ike_child *c, bool add);
     /* Seconds since 1970, for certificates; NULL: their times are not looked at. */
     int64_t (*wall_s)(void *ctx);
     void (*event)(void *ctx, enum ike_event e, enum ike_level level, const struct ike_sa *sa, const struct ike_child *c,
@@ -108,6 +110,7 @@ struct ike_child {
     uint8_t state;
     bool transport, initiator, installed, esn;
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
+    uint64_t idle_at, used_at, packets;  /* when to look at its traffic; when it was seen to flow; so many then */
     uint32_t lifetime_s, lifetime_kb;    /* what holds (v1 negotiates it) */
     uint32_t generation;                 /* rekeys before it */
     /* while a rekeying is under way, for collisions (RFC 7296 §2.8.1) */
@@ -174,8 +177,9 @@ struct ike_sa {
 
     /* deadlines, ms; 0: none */
     uint64_t retransmit_at, rekey_at, expire_at, dpd_at, keepalive_at, half_open_until, last_in, up_at, resume_at;
-    uint64_t deadline; /* the earliest, as in the heap */
-    uint32_t heap_at;  /* place in the heap + 1; 0: none */
+    uint64_t deadline;                /* the earliest, as in the heap */
+    uint64_t packets_in, packets_out; /* through its children, when dead peer detection last looked */
+    uint32_t heap_at;                 /* place in the heap + 1; 0: none */
 
     /* IKE rekeying: the old one, our new one, the one the peer made at the same time */
     struct ike_sa *replaces, *replaced_by, *peers_sa;
@@ -363,6 +367,16 @@ const char *ike_suite_text(const struct ike_suite *s, char out[static 128]);
 const char *ike_choice_text(const struct ike_choice *c, char out[static 32]);
 /* "10.1.0.0/24 tcp/80" */
 const char *ike_ts_text(const struct ike_ts *t, char out[static 128]);
+
+/* ---- traffic.c ---- */
+
+/* Is it time to ask whether the peer lives? `quiet_ms` since a message of IKE came. Traffic from the peer proves it
+ * alive; on demand it is asked only if we have sent something since. */
+bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_t period_ms, bool periodic);
+/* Begins to watch a child whose entry has an idle time. */
+void ike_idle_start(struct ike *ike, struct ike_child *c);
+/* True when nothing has flowed for so long; c->idle_at is set for the next look else. */
+bool ike_idle(struct ike *ike, struct ike_child *c);
 
 void ike_send_raw(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n);
 

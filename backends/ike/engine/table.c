@@ -320,6 +320,9 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     }
     c->installed = true;
     ike->n_children++;
+    if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
+        ike->host.route(ike->host.ctx, c, true);
+    ike_idle_start(ike, c);
     return true;
 }
 
@@ -347,6 +350,8 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
         if (last && in_kernel)
             ike->host.policy_delete(ike->host.ctx, c);
         ike->n_children--;
+        if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
+            ike->host.route(ike->host.ctx, c, false);
         if (in_kernel)
             ike->host.sa_delete(ike->host.ctx, c);
     }

@@ -48,6 +48,8 @@ static uint64_t earliest(const struct ike_sa *sa)
             best = c->expire_at;
         if (c->send_at && c->send_at < best)
             best = c->send_at;
+        if (c->idle_at && c->idle_at < best)
+            best = c->idle_at;
     }
     return best;
 }

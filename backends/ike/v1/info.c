@@ -256,13 +256,11 @@ static bool liveness(struct ike *ike, struct ike_sa *sa)
     uint64_t period = 1000u * (uint64_t)(p && p->dpd_s ? p->dpd_s : ike->policy->v1_keepalive_s);
     uint64_t retry = 1000u * (uint64_t)(p && p->dpd_retry_s ? p->dpd_retry_s : ike->policy->v1_keepalive_retry_s);
     uint64_t quiet = ike->now - sa->last_in;
-    if (ike->host.idle_ms) {
-        uint64_t idle = ike->host.idle_ms(ike->host.ctx, sa);
-        quiet = idle < quiet ? idle : quiet;
-    }
-    if (quiet < period) {
+    bool periodic = p ? p->dpd_periodic : ike->policy->v1_keepalive_periodic;
+    if (quiet < period)
         sa->v1->dpd_missed = 0;
-        sa->dpd_at = ike->now + period - quiet;
+    if (!sa->v1->dpd_missed && !ike_must_ask(ike, sa, quiet, period, periodic)) {
+        sa->dpd_at = ike->now + (quiet < period ? period - quiet : period);
         return true;
     }
     if (++sa->v1->dpd_missed > DPD_MISSES) {
@@ -283,10 +281,12 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
-        if (c->expire_at && c->expire_at <= ike->now) {
+        bool idle = c->state == CHILD_UP && ike_idle(ike, c);
+        if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             if (c->state == CHILD_UP)
-                ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA's lifetime is over",
-                        c->entry->map, c->entry->seq, c->line);
+                ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA %s", c->entry->map,
+                        c->entry->seq, c->line,
+                        idle ? "has carried nothing for its idle time" : "has reached its lifetime");
             v1_delete_child(ike, sa, c);
             ike_child_free(ike, c, true);
         } else if (c->rekey_at && c->rekey_at <= ike->now) {

@@ -220,14 +220,17 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
         next = c->next;
         if (c->send_at && c->send_at <= ike->now)
             ike_child_send(ike, c);
-        if (c->expire_at && c->expire_at <= ike->now) {
+        bool idle = c->state == CHILD_UP && ike_idle(ike, c);
+        if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
+            c->idle_at = 0;
             if (c->state == CHILD_REPLACED) {
                 ike_child_free(ike, c, true);
                 continue;
             }
-            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the child SA's lifetime is over",
-                    c->entry->map, c->entry->seq, c->line);
+            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the child SA %s", c->entry->map,
+                    c->entry->seq, c->line,
+                    idle ? "has carried nothing for its idle time" : "has reached its lifetime");
             c->rekey_at = 0;
             c->state = CHILD_DELETING;
             if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
@@ -250,11 +253,7 @@ static void liveness(struct ike *ike, struct ike_sa *sa)
         return;
     }
     uint64_t quiet = ike->now - sa->last_in, period = 1000u * (uint64_t)p->dpd_s;
-    if (ike->host.idle_ms) {
-        uint64_t idle = ike->host.idle_ms(ike->host.ctx, sa);
-        quiet = idle < quiet ? idle : quiet;
-    }
-    if (quiet >= period && !sa->request && !ike_has_task(sa, TASK_DPD, 0))
+    if (!sa->request && !ike_has_task(sa, TASK_DPD, 0) && ike_must_ask(ike, sa, quiet, period, p->dpd_periodic))
         ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
     sa->dpd_at = ike->now + (quiet >= period ? period : period - quiet);
 }

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/ike/daemon/privileged.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backends/ike/daemon/sandbox.h"
+#include "backends/xfrm/plan.h"
+
+enum verb { VERB_SEND = 1, VERB_PACKETS, VERB_ROUTE };
+
+#define BYTES_MAX 65536
+struct request {
+    uint32_t verb, n; /* messages */
+    uint32_t spi;
+    struct ip_addr dst;
+    struct privileged_route route;
+    uint8_t proto, gone_ok;
+    uint32_t length; /* of what follows */
+};
+struct answer {
+    int32_t error;
+    uint32_t failed;
+    uint64_t packets;
+    char extack[256];
+};
+
+/* ---- the privileged side ---- */
+
+struct side {
+    struct netlink xfrm, route;
+    int fd;
+    const char *socket_path;
+};
+
+static uint16_t af_of(const struct ip_addr *a)
+{
+    return a->family == FAMILY_V6 ? AF_INET6 : AF_INET;
+}
+
+static bool our_reqid(uint32_t reqid)
+{
+    return (reqid & XFRM_INDEX_MASK) == XFRM_INDEX_OURS || (reqid & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
+}
+
+static int keep_state(const struct nlmsghdr *h, void *arg)
+{
+    struct xfrm_usersa_info *out = arg;
+    if (h->nlmsg_type != XFRM_MSG_NEWSA || mnl_nlmsg_get_payload_len(h) < sizeof *out)
+        return -EBADMSG;
+    memcpy(out, mnl_nlmsg_get_payload(h), sizeof *out);
+    return 0;
+}
+
+static int state_of(struct side *s, const struct xfrm_usersa_id *id, struct xfrm_usersa_info *out)
+{
+    return netlink_get(&s->xfrm, XFRM_MSG_GETSA, sizeof *id, id, keep_state, out);
+}
+
+/* What may be sent on: our SAs, and policies of peers of dynamic entries. */
+static bool may(struct side *s, const struct nlmsghdr *h)
+{
+    const void *p = mnl_nlmsg_get_payload(h);
+    size_t n = mnl_nlmsg_get_payload_len(h);
+    struct xfrm_usersa_info sa;
+    struct xfrm_usersa_id id;
+    struct xfrm_userpolicy_info pol;
+    struct xfrm_userpolicy_id pid;
+    switch (h->nlmsg_type) {
+    case XFRM_MSG_NEWSA:
+        if (n < sizeof sa)
+            return false;
+        memcpy(&sa, p, sizeof sa);
+        return our_reqid(sa.reqid);
+    case XFRM_MSG_DELSA:
+        if (n < sizeof id)
+            return false;
+        memcpy(&id, p, sizeof id);
+        return state_of(s, &id, &sa) < 0 || our_reqid(sa.reqid);
+    case XFRM_MSG_NEWPOLICY:
+        if (n < sizeof pol)
+            return false;
+        memcpy(&pol, p, sizeof pol);
+        return (pol.index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
+    case XFRM_MSG_DELPOLICY:
+        if (n < sizeof pid)
+            return false;
+        memcpy(&pid, p, sizeof pid);
+        return (pid.index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
+    default:
+        return false;
+    }
+}
+
+static bool gone_already(uint32_t i, int error, const void *arg)
+{
+    (void)i;
+    (void)arg;
+    return error == -ESRCH || error == -ENOENT;
+}
+
+static void send_on(struct side *s, const struct request *q, char *bytes, struct answer *a)
+{
+    struct netlink_batch b = {.bytes = {bytes, q->length, q->length, false}, .n = q->n};
+    if (!q->n || !netlink_renumber(&s->xfrm, &b)) {
+        a->error = -EBADMSG;
+        return;
+    }
+    size_t at = 0;
+    for (uint32_t i = 0; i < b.n; i++) {
+        const struct nlmsghdr *h = (const struct nlmsghdr *)(bytes + at);
+        if (!may(s, h)) {
+            a->error = -EPERM;
+            a->failed = i;
+            return;
+        }
+        at += netlink_size(h);
+    }
+    /* asking for states has used numbers up */
+    netlink_renumber(&s->xfrm, &b);
+    a->error = netlink_send(&s->xfrm, &b, 0, 0, q->gone_ok ? gone_already : NULL, NULL, &a->failed);
+    memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
+}
+
+static void count(struct side *s, const struct request *q, struct answer *a)
+{
+    struct xfrm_usersa_id id = {.spi = htonl(q->spi), .family = af_of(&q->dst), .proto = q->proto};
+    struct xfrm_usersa_info sa;
+    memcpy(&id.daddr, q->dst.b, q->dst.family == FAMILY_V6 ? 16 : 4);
+    a->error = state_of(s, &id, &sa);
+    if (a->error == 0 && !our_reqid(sa.reqid))
+        a->error = -EPERM;
+    if (a->error == 0)
+        a->packets = sa.curlft.packets;
+}
+
+/* ---- routes ---- */
+
+struct way {
+    uint32_t oif;
+    struct ip_addr via;
+};
+
+static int keep_way(const struct nlmsghdr *h, void *arg)
+{
+    struct way *w = arg;
+    struct rtmsg m;
+    if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof m)
+        return -EBADMSG;
+    memcpy(&m, mnl_nlmsg_get_payload(h), sizeof m);
+    size_t n = m.rtm_family == AF_INET6 ? 16 : 4;
+    NETLINK_FOR_ATTRS (x, h, sizeof m) {
+        if (mnl_attr_get_type(x) == RTA_OIF && mnl_attr_get_payload_len(x) == 4)
+            w->oif = mnl_attr_get_u32(x);
+        if (mnl_attr_get_type(x) == RTA_GATEWAY && mnl_attr_get_payload_len(x) == n) {
+            w->via.family = m.rtm_family == AF_INET6 ? FAMILY_V6 : FAMILY_V4;
+            memcpy(w->via.b, mnl_attr_get_payload(x), n);
+        }
+    }
+    return 0;
+}
+
+static int way_to(struct side *s, const struct ip_addr *a, struct way *w)
+{
+    char body[sizeof(struct rtmsg) + 32] __attribute__((aligned(8))) = {0};
+    size_t n = a->family == FAMILY_V6 ? 16 : 4;
+    const struct rtmsg m = {.rtm_family = (unsigned char)af_of(a), .rtm_dst_len = (unsigned char)(n * 8)};
+    const struct nlattr at = {(uint16_t)(sizeof at + n), RTA_DST};
+    memcpy(body, &m, sizeof m);
+    memcpy(body + sizeof m, &at, sizeof at);
+    memcpy(body + sizeof m + sizeof at, a->b, n);
+    return netlink_get(&s->route, RTM_GETROUTE, sizeof m + sizeof at + n, body, keep_way, w);
+}
+
+static void route(struct side *s, const struct privileged_route *r, struct answer *a)
+{
+    struct way w = {0};
+    struct netlink_batch b = {0};
+    void *body;
+    size_t n = r->net.family == FAMILY_V6 ? 16 : 4;
+    if (r->plen > n * 8 || (r->add && (a->error = way_to(s, r->via.family ? &r->via : &r->peer, &w)) < 0)) {
+        a->error = a->error ? a->error : -EINVAL;
+        return;
+    }
+    if (r->via.family)
+        w.via = r->via;
+    const struct rtmsg m = {.rtm_family = (unsigned char)af_of(&r->net),
+                            .rtm_dst_len = r->plen,
+                            .rtm_table = RT_TABLE_MAIN,
+                            .rtm_protocol = PRIVILEGED_RTPROT,
+                            .rtm_scope = !r->add                   ? RT_SCOPE_NOWHERE
+                                         : w.via.family || n == 16 ? RT_SCOPE_UNIVERSE
+                                                                   : RT_SCOPE_LINK,
+                            .rtm_type = RTN_UNICAST};
+    struct nlmsghdr *h =
+        netlink_begin(&s->route, &b, r->add ? RTM_NEWROUTE : RTM_DELROUTE,
+                      (uint16_t)(NLM_F_REQUEST | (r->add ? NLM_F_CREATE | NLM_F_REPLACE : 0)), sizeof m, 512, &body);
+    if (!h) {
+        a->error = -ENOMEM;
+        return;
+    }
+    memcpy(body, &m, sizeof m);
+    mnl_attr_put(h, RTA_DST, n, r->net.b);
+    mnl_attr_put_u32(h, RTA_PRIORITY, r->metric ? r->metric : 1);
+    if (r->add) {
+        mnl_attr_put_u32(h, RTA_OIF, w.oif);
+        if (w.via.family)
+            mnl_attr_put(h, RTA_GATEWAY, n, w.via.b);
+    }
+    netlink_end(&b, h);
+    a->error = netlink_send(&s->route, &b, 0, 0, r->add ? NULL : gone_already, NULL, &a->failed);
+    memcpy(a->extack, s->route.extack, sizeof a->extack);
+    netlink_batch_free(&b);
+}
+
+/* Routes that an earlier run left behind. */
+static int our_route(const struct nlmsghdr *h, void *arg)
+{
+    struct netlink_batch *b = arg;
+    struct rtmsg m;
+    if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof m)
+        return 0;
+    memcpy(&m, mnl_nlmsg_get_payload(h), sizeof m);
+    if (m.rtm_protocol != PRIVILEGED_RTPROT)
+        return 0;
+    buf_add(&b->bytes, (const char *)h, netlink_size(h));
+    if (b->bytes.failed)
+        return -ENOMEM;
+    struct nlmsghdr *copy = (struct nlmsghdr *)(b->bytes.p + b->bytes.len - netlink_size(h));
+    copy->nlmsg_type = RTM_DELROUTE;
+    copy->nlmsg_flags = NLM_F_REQUEST;
+    b->n++;
+    return 0;
+}
+
+static void sweep_routes(struct side *s)
+{
+    struct netlink_batch b = {0};
+    const struct rtmsg none = {.rtm_family = AF_UNSPEC};
+    uint32_t failed;
+    if (netlink_dump(&s->route, RTM_GETROUTE, sizeof none, &none, our_route, &b, NULL) == 0 && b.n &&
+        netlink_renumber(&s->route, &b))
+        netlink_send(&s->route, &b, 0, 0, gone_already, NULL, &failed);
+    netlink_batch_free(&b);
+}
+
+/* ---- the loop ---- */
+
+static void serve(struct side *s)
+{
+    static char buffer[sizeof(struct request) + BYTES_MAX] __attribute__((aligned(8)));
+    for (;;) {
+        struct request q;
+        struct answer a = {0};
+        ssize_t n = recv(s->fd, buffer, sizeof buffer, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        memcpy(&q, buffer, (size_t)n < sizeof q ? (size_t)n : sizeof q);
+        if ((size_t)n < sizeof q || q.length != (size_t)n - sizeof q)
+            a.error = -EBADMSG;
+        else if (q.verb == VERB_SEND)
+            send_on(s, &q, buffer + sizeof q, &a);
+        else if (q.verb == VERB_PACKETS)
+            count(s, &q, &a);
+        else if (q.verb == VERB_ROUTE)
+            route(s, &q.route, &a);
+        else
+            a.error = -EOPNOTSUPP;
+        explicit_bzero(buffer, (size_t)n); /* keys */
+        if (send(s->fd, &a, sizeof a, MSG_NOSIGNAL) < 0)
+            return;
+    }
+}
+
+/* Everything but the channel and what is written to is closed; signals are for the other part, which ends this one. */
+static _Noreturn void live(int fd, const char *socket_path)
+{
+    struct side s = {.socket_path = socket_path};
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (dup2(fd, 3) < 0)
+        _exit(3);
+    syscall(SYS_close_range, 4u, ~0u, 0u);
+    s.fd = 3;
+    struct answer ready = {.error = netlink_open(&s.xfrm, NETLINK_XFRM)};
+    if (ready.error == 0)
+        ready.error = netlink_open(&s.route, NETLINK_ROUTE);
+    if (ready.error == 0) {
+        sweep_routes(&s);
+        ready.error = sandbox_enter(SANDBOX_PRIVILEGED);
+    }
+    if (send(s.fd, &ready, sizeof ready, MSG_NOSIGNAL) == sizeof ready && ready.error == 0)
+        serve(&s);
+    if (socket_path)
+        unlink(socket_path);
+    _exit(0);
+}
+
+/* ---- the other side ---- */
+
+int privileged_start(struct privileged *p, const char *socket_path)
+{
+    int v[2], size = 1 << 20;
+    struct answer ready;
+    *p = (struct privileged){.fd = -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, v) < 0)
+        return -errno;
+    setsockopt(v[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    pid_t child = fork();
+    if (child < 0)
+        return -errno;
+    if (child == 0)
+        live(v[1], socket_path);
+    close(v[1]);
+    p->fd = v[0];
+    if (recv(p->fd, &ready, sizeof ready, 0) != sizeof ready)
+        ready.error = -ECHILD;
+    if (ready.error < 0)
+        privileged_stop(p);
+    return ready.error;
+}
+
+void privileged_stop(struct privileged *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    p->fd = -1;
+}
+
+static int ask(struct privileged *p, const struct request *q, const void *bytes, struct answer *a)
+{
+    struct iovec v[2] = {{(void *)(uintptr_t)q, sizeof *q}, {(void *)(uintptr_t)bytes, q->length}};
+    const struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
+    ssize_t n = -1;
+    p->extack[0] = '\0';
+    if (q->length > BYTES_MAX)
+        return -EMSGSIZE;
+    if (p->fd < 0 || sendmsg(p->fd, &m, MSG_NOSIGNAL) < 0)
+        return -EPIPE;
+    do
+        n = recv(p->fd, a, sizeof *a, 0);
+    while (n < 0 && errno == EINTR);
+    if (n != sizeof *a)
+        return -EPIPE;
+    memcpy(p->extack, a->extack, sizeof p->extack);
+    p->extack[sizeof p->extack - 1] = '\0';
+    return a->error;
+}
+
+int privileged_send(struct privileged *p, const struct netlink_batch *b, bool gone_ok, uint32_t *failed)
+{
+    struct request q = {.verb = VERB_SEND, .n = b->n, .gone_ok = gone_ok, .length = (uint32_t)b->bytes.len};
+    struct answer a = {0};
+    int r = b->bytes.failed ? -ENOMEM : ask(p, &q, b->bytes.p, &a);
+    *failed = a.failed;
+    return r;
+}
+
+int privileged_packets(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi, uint64_t *packets)
+{
+    struct request q = {.verb = VERB_PACKETS, .spi = spi, .dst = *dst, .proto = proto};
+    struct answer a = {0};
+    int r = ask(p, &q, NULL, &a);
+    *packets = a.packets;
+    return r;
+}
+
+int privileged_route(struct privileged *p, const struct privileged_route *r)
+{
+    struct request q = {.verb = VERB_ROUTE, .route = *r};
+    struct answer a = {0};
+    return ask(p, &q, NULL, &a);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/ike/daemon/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+/* What every process needs to go on and to end. */
+static const int common[] = {SCMP_SYS(read),         SCMP_SYS(write),           SCMP_SYS(writev),
+                             SCMP_SYS(close),        SCMP_SYS(recvfrom),        SCMP_SYS(recvmsg),
+                             SCMP_SYS(sendto),       SCMP_SYS(sendmsg),         SCMP_SYS(brk),
+                             SCMP_SYS(mmap),         SCMP_SYS(munmap),          SCMP_SYS(mremap),
+                             SCMP_SYS(madvise),      SCMP_SYS(futex),           SCMP_SYS(exit),
+                             SCMP_SYS(exit_group),   SCMP_SYS(rt_sigreturn),    SCMP_SYS(rt_sigprocmask),
+                             SCMP_SYS(rt_sigaction), SCMP_SYS(clock_gettime),   SCMP_SYS(clock_nanosleep),
+                             SCMP_SYS(nanosleep),    SCMP_SYS(getpid),          SCMP_SYS(gettid),
+                             SCMP_SYS(tgkill),       SCMP_SYS(restart_syscall), SCMP_SYS(gettimeofday),
+                             SCMP_SYS(time)};
+static const int privileged[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(getsockname), SCMP_SYS(setsockopt)};
+static const int network[] = {SCMP_SYS(epoll_wait),
+                              SCMP_SYS(epoll_pwait),
+                              SCMP_SYS(epoll_ctl),
+                              SCMP_SYS(accept4),
+                              SCMP_SYS(shutdown),
+                              SCMP_SYS(getsockname),
+                              SCMP_SYS(getsockopt),
+                              SCMP_SYS(fcntl),
+                              SCMP_SYS(ioctl),
+                              SCMP_SYS(getrandom),
+                              SCMP_SYS(newfstatat),
+                              SCMP_SYS(fstat),
+                              SCMP_SYS(lseek),
+                              SCMP_SYS(clone),
+                              SCMP_SYS(clone3),
+                              SCMP_SYS(mprotect),
+                              SCMP_SYS(rseq),
+                              SCMP_SYS(set_robust_list),
+                              SCMP_SYS(sigaltstack),
+                              SCMP_SYS(prctl),
+                              SCMP_SYS(sched_yield),
+                              SCMP_SYS(sched_getaffinity),
+                              SCMP_SYS(prlimit64),
+                              SCMP_SYS(eventfd2),
+                              SCMP_SYS(pipe2),
+                              SCMP_SYS(timerfd_settime),
+                              SCMP_SYS(set_tid_address),
+                              SCMP_SYS(getuid),
+                              SCMP_SYS(geteuid),
+                              SCMP_SYS(getgid),
+                              SCMP_SYS(getegid)};
+#ifndef __SANITIZE_ADDRESS__
+#define MAY_DUMP 0
+#else
+#define MAY_DUMP 1 /* the leak check reads /proc/self */
+/* the leak check at the end of sanitized builds */
+static const int sanitizers[] = {SCMP_SYS(openat),
+                                 SCMP_SYS(open),
+                                 SCMP_SYS(readlink),
+                                 SCMP_SYS(readlinkat),
+                                 SCMP_SYS(getdents64),
+                                 SCMP_SYS(getdents),
+                                 SCMP_SYS(ptrace),
+                                 SCMP_SYS(wait4),
+                                 SCMP_SYS(waitid),
+                                 SCMP_SYS(kill),
+                                 SCMP_SYS(getppid),
+                                 SCMP_SYS(clone),
+                                 SCMP_SYS(prctl),
+                                 SCMP_SYS(stat),
+                                 SCMP_SYS(fstat),
+                                 SCMP_SYS(newfstatat),
+                                 SCMP_SYS(sigaltstack),
+                                 SCMP_SYS(sched_yield),
+                                 SCMP_SYS(process_vm_readv),
+                                 SCMP_SYS(capget),
+                                 SCMP_SYS(dup2),
+                                 SCMP_SYS(mprotect),
+                                 SCMP_SYS(prlimit64),
+                                 SCMP_SYS(lseek),
+                                 SCMP_SYS(socketpair)};
+#endif
+
+static int allow(scmp_filter_ctx c, const int *v, size_t n)
+{
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = seccomp_rule_add(c, SCMP_ACT_ALLOW, v[i], 0);
+    return r;
+}
+#define ALLOW(c, v) allow(c, v, sizeof(v) / sizeof *(v))
+
+/* Everything else is answered EPERM: a bug then is a line in the log and not the end of all tunnels. */
+static int filter(enum sandbox s)
+{
+    scmp_filter_ctx c = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!c)
+        return -ENOMEM;
+    int r = ALLOW(c, common);
+    if (r == 0)
+        r = s == SANDBOX_PRIVILEGED ? ALLOW(c, privileged) : ALLOW(c, network);
+#ifdef __SANITIZE_ADDRESS__
+    if (r == 0)
+        r = ALLOW(c, sanitizers);
+#endif
+    if (r == 0)
+        r = seccomp_load(c);
+    seccomp_release(c);
+    return r;
+}
+
+static int capabilities(unsigned keep)
+{
+    struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct now[2] = {{0}}, less[2] = {{0}};
+    if (syscall(SYS_capget, &h, now) < 0)
+        return -errno;
+    less[0].effective = less[0].permitted = now[0].permitted & keep;
+    return syscall(SYS_capset, &h, less) < 0 ? -errno : 0;
+}
+
+/* Only root, or who may change users, can become nobody; a service manager may have made the process somebody else's
+ * already. */
+static int become_nobody(void)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+        return errno == EPERM ? 0 : -errno; /* root without CAP_SETUID: the capabilities go all the same */
+    return 0;
+}
+
+int sandbox_enter(enum sandbox s)
+{
+    int r = s == SANDBOX_PRIVILEGED ? 0 : become_nobody();
+    prctl(PR_SET_DUMPABLE, MAY_DUMP); /* no core with keys in it */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        r = r ? r : -errno;
+    int c = capabilities(s == SANDBOX_PRIVILEGED ? 1u << CAP_NET_ADMIN : 0);
+    r = r ? r : c;
+    return r ? r : filter(s);
+}

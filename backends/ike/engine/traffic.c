@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What flows through the SAs: it tells who lives and who is idle. */
+#include "backends/ike/engine/engine.h"
+
+static bool totals(struct ike *ike, const struct ike_sa *sa, uint64_t *in, uint64_t *out)
+{
+    *in = *out = 0;
+    if (!ike->host.traffic)
+        return false;
+    for (const struct ike_child *c = sa->children; c; c = c->next) {
+        uint64_t i, o;
+        if (!c->installed)
+            continue;
+        if (!ike->host.traffic(ike->host.ctx, c, &i, &o))
+            return false;
+        *in += i;
+        *out += o;
+    }
+    return true;
+}
+
+bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_t period_ms, bool periodic)
+{
+    uint64_t in, out;
+    if (quiet_ms < period_ms)
+        return false;
+    if (!totals(ike, sa, &in, &out))
+        return true;
+    /* children come and go: another sum is traffic, or an exchange that `quiet_ms` knows of */
+    bool came = in != sa->packets_in, went = out != sa->packets_out;
+    sa->packets_in = in;
+    sa->packets_out = out;
+    return periodic ? !came : went && !came;
+}
+
+/* A look at each eighth of the time: an idle child goes at most that much too late. */
+static uint64_t step(const struct ike_child *c)
+{
+    uint64_t ms = 1000u * (uint64_t)c->entry->idle_s / 8;
+    return ms < 1000 ? 1000 : ms;
+}
+
+void ike_idle_start(struct ike *ike, struct ike_child *c)
+{
+    if (!c->entry->idle_s || !ike->host.traffic)
+        return;
+    c->used_at = ike->now;
+    c->idle_at = ike->now + step(c);
+}
+
+bool ike_idle(struct ike *ike, struct ike_child *c)
+{
+    uint64_t in, out;
+    if (!c->idle_at || c->idle_at > ike->now)
+        return false;
+    c->idle_at = ike->now + step(c);
+    if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) {
+        c->idle_at = 0;
+        return false;
+    }
+    if (in + out != c->packets) {
+        c->packets = in + out;
+        c->used_at = ike->now;
+    }
+    if (ike->now - c->used_at < 1000u * (uint64_t)c->entry->idle_s)
+        return false;
+    for (unsigned k = 0; c->entry->idle_default && k < c->entry->n_peers && k < 256; k++)
+        if (c->entry->peers[k].is_default)
+            ike->peer_of_entry[c->entry - ike->policy->entries] = (uint8_t)k;
+    return true;
+}
