@@ -18,7 +18,7 @@ BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema python3-yaml clang libclang-rt-14-dev scdoc util-linux \
                  iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium \
                  ike-scan strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
-VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio
+VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio iperf3
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
 CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"' -DIOSCC_DOCS_URI='"$(DOCS_URI)"'
@@ -82,7 +82,7 @@ $(GEN)/embedded.c: $(EMBEDDED) Makefile
 	printf '{"%s", "%s",\n' $$k $$n; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
 	echo '{0, 0, 0}};' ) > $@
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -name '*.d' -type f -not -path 'build/vm/*' 2>/dev/null)
 
 quickstart: ## install what the build needs, build, and run on the bundled routers
 	@sh tests/packages.sh $(BUILD_PACKAGES)

@@ -320,8 +320,7 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
              "line %u: IKEv2 profile %s wants certificates of its peers, but no trustpoint has a CA's: put "
              "TRUSTPOINT.ca into --pki-dir",
              x.line, x.name);
-    if (p->cert_maps.n)
-        omit(m, "line %u: match certificate in IKEv2 profile %s is not judged", x.line, x.name);
+    x.cert_maps = ike_cert_maps(m->a, m->c, &p->cert_maps, &x.n_cert_maps, m->out);
     return x;
 }
 
@@ -344,8 +343,7 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
     }
     x.auth_local = x.auth_remote = IKE_MAY_PSK | IKE_MAY_RSA | IKE_MAY_ECDSA;
     x.credential = credential(m, &p->trustpoints);
-    if (p->cert_maps.n)
-        omit(m, "line %u: match certificate in isakmp profile %s is not judged", x.line, x.name);
+    x.cert_maps = ike_cert_maps(m->a, m->c, &p->cert_maps, &x.n_cert_maps, m->out);
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
     x.dpd_retry_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_retry.v : m->c->isakmp.keepalive_retry.v);
     x.dpd_periodic = str_is(m->c->isakmp.keepalive_mode.s, "periodic");

@@ -27,5 +27,8 @@ const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_pl
 void ike_pki_load(struct ike_policy *p, struct arena *a, const struct ir_config *c, const char *dir,
                   struct ike_omissions *out);
 void ike_pki_free(const struct ike_policy *p);
+/* The certificate maps that a profile's `match certificate` lines name; what is not judged goes to `out`. */
+const struct ike_cert_map *ike_cert_maps(struct arena *a, const struct ir_config *c, const struct ptrlist *refs,
+                                         unsigned *n, struct ike_omissions *out);
 
 #endif

@@ -25,6 +25,65 @@ struct loader {
     struct ike_omissions *out;
 };
 
+/* ---- certificate maps ---- */
+
+static const struct {
+    const char *word;
+    uint8_t field;
+} cert_fields[] = {{"subject-name", IKE_CERT_SUBJECT},
+                   {"issuer-name", IKE_CERT_ISSUER},
+                   {"alt-subject-name", IKE_CERT_ALT_NAME},
+                   {"name", IKE_CERT_NAME},
+                   {"unstructured-subject-name", IKE_CERT_UNSTRUCTURED},
+                   {"serial-number", IKE_CERT_SERIAL}};
+static const char *const cert_ops[] = {
+    [IKE_CERT_CO] = "co", [IKE_CERT_NC] = "nc", [IKE_CERT_EQ] = "eq", [IKE_CERT_NE] = "ne"};
+
+/* What cannot be judged holds for nobody. */
+static void cert_rule(struct arena *a, const struct ir_config *c, const struct cert_map_rule *r,
+                      struct ike_cert_rule *x, struct ike_omissions *out)
+{
+    bool known = false;
+    char *value = arena_strndup(a, r->value.s.p ? r->value.s.p : "", r->value.s.len);
+    *x = (struct ike_cert_rule){.op = IKE_CERT_NEVER, .value = value};
+    ike_cert_normalize(value);
+    for (size_t i = 0; i < sizeof cert_fields / sizeof *cert_fields; i++)
+        if (str_is(r->field.s, cert_fields[i].word)) {
+            x->field = cert_fields[i].field;
+            known = true;
+        }
+    for (uint8_t op = IKE_CERT_CO; op <= IKE_CERT_NE && known; op++) {
+        bool inside = !IR_IS_SET(r->op) && strncmp(value, cert_ops[op], 2) == 0 && value[2] == ' '; /* serial-number */
+        if (str_is(r->op.s, cert_ops[op]) || inside)
+            x->op = op;
+        if (inside)
+            x->value = value + 3;
+    }
+    if (x->op == IKE_CERT_NEVER)
+        ike_omit(a, out, "line %u: " STR_FMT " in a certificate map is not judged: the map takes nobody",
+                 source_locate(c->source, r->span.off).line, STR_ARG(r->field.s));
+}
+
+const struct ike_cert_map *ike_cert_maps(struct arena *a, const struct ir_config *c, const struct ptrlist *refs,
+                                         unsigned *n, struct ike_omissions *out)
+{
+    struct ike_cert_map *v = arena_array(a, (size_t)c->cert_maps.n * (refs->n + 1) + 1, sizeof *v);
+    *n = 0;
+    PTRLIST_FOR (struct ir_ref, ref, refs) {
+        PTRLIST_FOR (struct cert_map, m, &c->cert_maps) {
+            if (!str_eq(m->name.s, ref->name))
+                continue;
+            struct ike_cert_rule *rules = arena_array(a, m->rules.n + 1, sizeof *rules);
+            for (uint32_t i = 0; i < m->rules.n; i++)
+                cert_rule(a, c, m->rules.v[i], &rules[i], out);
+            v[(*n)++] = (struct ike_cert_map){rules, m->rules.n};
+        }
+    }
+    return v;
+}
+
+/* ---- files ---- */
+
 #define say(l, ...) ike_omit((l)->a, (l)->out, __VA_ARGS__)
 
 /* A trustpoint's name may hold anything but a blank: none of it may leave the directory. */

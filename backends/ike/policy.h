@@ -66,6 +66,18 @@ struct ike_match {
     struct ike_bytes value;
 };
 
+/* `crypto pki certificate map NAME SEQUENCE`: all rules must hold. Several with one name: any of them. */
+enum ike_cert_op { IKE_CERT_NEVER, IKE_CERT_CO, IKE_CERT_NC, IKE_CERT_EQ, IKE_CERT_NE };
+struct ike_cert_rule {
+    uint8_t field; /* enum ike_cert_field */
+    uint8_t op;    /* enum ike_cert_op */
+    const char *value;
+};
+struct ike_cert_map {
+    const struct ike_cert_rule *rules;
+    unsigned n;
+};
+
 /* A pre-shared key. `local` is what we prove ourselves with, `remote` what the peer must know. */
 struct ike_psk {
     struct ike_match who;
@@ -97,6 +109,8 @@ struct ike_profile {
     uint8_t version;
     const struct ike_match *remote; /* match identity remote */
     unsigned n_remote;
+    const struct ike_cert_map *cert_maps; /* match certificate: who proves himself by a certificate of that kind */
+    unsigned n_cert_maps;
     const struct ip_addr *locals;
     unsigned n_locals;
     uint8_t id_type; /* own identity; 0: the local address */

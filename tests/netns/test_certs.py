@@ -31,12 +31,18 @@ class Authority:
         self.make(name, kind, 'O=Example,CN=' + name, 'keyUsage=digitalSignature' + ('\nsubjectAltName=' + san if san else ''), self, days)
 
 
-def config(version, kind):
+def config(version, kind, rules=None):
+    """`rules`: of a certificate map that says who the peer must be"""
     auth = 'rsa-sig' if kind == 'rsa' else 'ecdsa-sig'
     text = ike.config(version, 'aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac')
     text = text.replace('authentication remote pre-share', 'authentication remote ' + auth).replace('authentication local pre-share', 'authentication local ' + auth).replace(
         ' authentication pre-share', ' authentication ' + auth)
     text = text.replace(' keyring local KR', ' pki trustpoint TP').replace(' match identity remote address %s 255.255.255.255' % B, ' match identity remote fqdn r2.example')
+    if rules:
+        text = text.replace(' match identity remote fqdn r2.example', ' match certificate CM')
+        text += ''.join('crypto pki certificate map CM %d\n%s' % (10 * i + 10, ''.join(' %s\n' % r for r in entry)) for i, entry in enumerate(rules))
+        if version == 1:
+            text = text.replace('crypto map M 10 ipsec-isakmp\n', 'crypto isakmp profile IP\n ca trust-point TP\n match certificate CM\ncrypto map M 10 ipsec-isakmp\n set isakmp-profile IP\n')
     return text + 'crypto isakmp identity dn\ncrypto pki trustpoint TP\n enrollment terminal\n revocation-check none\n'
 
 
@@ -51,7 +57,7 @@ def place(src, dst):
     shutil.copy(src, dst)
 
 
-def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example'):
+def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example', rules=None):
     """`want`: what our log says of the refusal"""
     d = tempfile.mkdtemp(prefix='ioscc-pki-')
     base = pair.tmp  # swanctl looks for files beside its configuration
@@ -70,7 +76,7 @@ def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days
         for ca in (ours_by, theirs_by) + ((between,) if between else ()):
             place(ca.path(ca.name, 'crt'), '%s/x509ca/%s.crt' % (base, ca.name))
         pair.peer.load(swanctl(version, kinds[1], their_id))
-        ours = ike.Ours(pair.a, config(version, kinds[0]), more=('--pki-dir', d))
+        ours = ike.Ours(pair.a, config(version, kinds[0], rules), more=('--pki-dir', d))
         try:
             if want:
                 pair.peer.swanctl('--initiate', '--child', 'c', '--timeout', '3') if not we_call else ours.ask(do='initiate')
@@ -95,6 +101,13 @@ def certificates(version):
         cases += [('of another CA', dict(we_call=False, kinds=('rsa', 'rsa'), trust=other, want='its certificate is refused'))]
         if version == 2:  # without a profile IKEv1 asks for no name
             cases += [('of another name', dict(we_call=True, kinds=('rsa', 'rsa'), their_san='DNS:r3.example', their_id='"O=Example, CN=r2"', want='identity'))]
+        # of two entries one must fit, of an entry all rules; a name may be written from either end
+        fits = [['subject-name co cn=r9'], ['subject-name eq CN = R2, o = example', 'issuer-name co root', 'alt-subject-name co r2.example', 'serial-number ne 00', 'subject-name nc ou=']]
+        cases += [('certificate map, %s initiates' % ('ioscc' if we else 'charon'), dict(we_call=we, kinds=('rsa', 'rsa'), rules=fits)) for we in (True, False)]
+        wrong = 'no IKEv2 profile matches it' if version == 2 else None
+        if version == 2:
+            cases += [('certificate map that does not fit', dict(we_call=False, kinds=('rsa', 'rsa'), rules=[['subject-name co cn=r2', 'issuer-name co other']], want=wrong))]
+        cases += [('certificate map of another, ioscc initiates', dict(we_call=True, kinds=('rsa', 'rsa'), rules=[['subject-name co cn=r3']], want='the profile expects another identity'))]
         for name, how in cases:
             try:
                 one(pair, version, how.pop('we_call'), root, root, how.pop('kinds'), **how)

@@ -22,6 +22,21 @@ kernel() {
     touch "$out/kernel.stamp"
 }
 
+# libreswan and OpenIKED as further peers. They cannot be installed beside strongSwan, so their packages, with those that
+# they need and the host lacks, are only unpacked. Without them their tests are skipped.
+peers() {
+    [ -e "$out/peers.stamp" ] && return
+    rm -rf "$out/peers"
+    mkdir -p "$out/peers/root"
+    list=$(for p in libreswan openiked libnss3-tools; do
+        apt-get install -s --no-install-recommends "$p" 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p'
+    done | sort -u | grep -v -e strongswan -e bind9 -e '-dev$')
+    (cd "$out/peers" && apt-get -qq -o APT::Sandbox::User=root download $list && for d in *.deb; do dpkg -x "$d" root; done && rm -f ./*.deb) || return 0
+    mkdir "$out/peers/nss" # libreswan's key store, without a password
+    LD_LIBRARY_PATH=$out/peers/root/usr/lib/x86_64-linux-gnu "$out/peers/root/usr/bin/certutil" -N -d "sql:$out/peers/nss" --empty-password
+    touch "$out/peers.stamp"
+}
+
 # a program with the libraries it is linked to
 put() {
     path=$(command -v "$1")
@@ -32,20 +47,30 @@ put() {
 }
 put_libs() {
     ldd "$1" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p' | while read -r lib; do
-        mkdir -p "$root$(dirname "$lib")"
-        cp -Lu "$lib" "$root$lib"
+        to=$root${lib#"$peers"}
+        mkdir -p "$(dirname "$to")"
+        cp -Lu "$lib" "$to"
     done
 }
 
+# a program of those packages, where it lies there
+put_peer() {
+    mkdir -p "$root$(dirname "$1")"
+    cp "$peers$1" "$root$1"
+    LD_LIBRARY_PATH=$peers/usr/lib/x86_64-linux-gnu put_libs "$peers$1"
+}
+
 kernel
+peers
 version=$(ls "$out/kernel/lib/modules")
 [ "$out/initrd" -nt tests/vm/image.sh ] && [ "$out/initrd" -nt tests/vm/init ] && [ "$out/initrd" -nt build/release/ioscc ] && exit 0
-root=$out/root
+root=$PWD/$out/root
+peers=$PWD/$out/peers/root
 rm -rf "$root"
 mkdir -p "$root/bin" "$root/sbin" "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp" "$root/etc" "$root/var/run" "$root/usr/lib"
 ln -s ../lib "$root/usr/lib/lib" 2>/dev/null || true
 cp /bin/busybox "$root/bin/busybox"
-for t in bash ip nft tcpdump kmod build/release/ioscc; do put "$t"; done
+for t in bash ip nft tcpdump kmod iperf3 build/release/ioscc; do put "$t"; done
 # strongSwan, as the other end of IKE; its plugins are loaded by name
 if [ -e /usr/lib/ipsec/charon ]; then
     put /usr/lib/ipsec/charon
@@ -56,6 +81,23 @@ if [ -e /usr/lib/ipsec/charon ]; then
         cp -L "$so" "$root$so"
     done
     cp -L /usr/lib/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
+fi
+if [ -e "$out/peers.stamp" ]; then
+    for t in /usr/libexec/ipsec/pluto /usr/libexec/ipsec/addconn /usr/libexec/ipsec/whack /usr/sbin/iked /usr/sbin/ikectl; do
+        [ -e "$peers$t" ] && put_peer "$t"
+    done
+    for so in libsoftokn3.so libfreebl3.so libfreeblpriv3.so libnssckbi.so libnssdbm3.so; do # loaded by name
+        for dir in usr/lib/x86_64-linux-gnu usr/lib/x86_64-linux-gnu/nss; do
+            from=$peers/$dir/$so
+            [ -e "$from" ] || from=/$dir/$so
+            [ -e "$from" ] || continue
+            mkdir -p "$root/usr/lib/x86_64-linux-gnu"
+            cp -L "$from" "$root/usr/lib/x86_64-linux-gnu/$so"
+            LD_LIBRARY_PATH=$peers/usr/lib/x86_64-linux-gnu put_libs "$from"
+        done
+    done
+    mkdir -p "$root/var/lib/ipsec" "$root/run/pluto" "$root/etc/ipsec.d/policies" "$root/etc/iked"
+    cp -r "$out/peers/nss" "$root/var/lib/ipsec/nss"
 fi
 ln -s ../bin/kmod "$root/sbin/modprobe"
 ln -sf bash "$root/bin/sh.real"

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/ike/message/wire.h"
+#include "compiler/base/str.h"
 
 struct ike_cert {
     X509 *x;
@@ -71,6 +72,83 @@ bool ike_cert_subject(struct ike_iov der, uint8_t *out, size_t room, size_t *n)
     }
     OPENSSL_free(name);
     X509_free(x);
+    return ok;
+}
+
+/* ---- fields ---- */
+
+void ike_cert_normalize(char *text)
+{
+    char *to = text;
+    for (const char *p = text; *p; p++) {
+        const char *next = p;
+        while (*next == ' ')
+            next++;
+        bool edge = to == text || to[-1] == '=' || to[-1] == ',' || *next == '=' || *next == ',' || *next == '\0';
+        if (*p == ' ' && (edge || to[-1] == ' '))
+            continue;
+        *to++ = str_lower(*p);
+    }
+    *to = '\0';
+}
+
+static bool put_name(BIO *b, const X509_NAME *name, bool turned)
+{
+    unsigned long how = XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_FN_SN | ASN1_STRFLGS_UTF8_CONVERT | ASN1_STRFLGS_ESC_CTRL;
+    return X509_NAME_print_ex(b, name, 0, how | (turned ? XN_FLAG_DN_REV : 0)) >= 0;
+}
+
+static void put_alternatives(BIO *b, X509 *x)
+{
+    GENERAL_NAMES *v = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(v); i++) {
+        GENERAL_NAME *n = sk_GENERAL_NAME_value(v, i);
+        if (i)
+            BIO_puts(b, ",");
+        if (n->type == GEN_DNS || n->type == GEN_EMAIL || n->type == GEN_URI)
+            BIO_write(b, ASN1_STRING_get0_data(n->d.ia5), ASN1_STRING_length(n->d.ia5));
+        else
+            GENERAL_NAME_print(b, n);
+    }
+    GENERAL_NAMES_free(v);
+}
+
+static void put_unstructured(BIO *b, const X509_NAME *name)
+{
+    int at = X509_NAME_get_index_by_NID(name, NID_pkcs9_unstructuredName, -1);
+    const ASN1_STRING *s = at < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+    if (s)
+        BIO_write(b, ASN1_STRING_get0_data(s), ASN1_STRING_length(s));
+}
+
+bool ike_cert_field(struct ike_iov der, enum ike_cert_field f, bool turned, char *out, size_t room)
+{
+    X509 *x = decode(der);
+    BIO *b = BIO_new(BIO_s_mem());
+    bool ok = x && b;
+    if (ok && (f == IKE_CERT_SUBJECT || f == IKE_CERT_NAME))
+        ok = put_name(b, X509_get_subject_name(x), turned);
+    if (ok && f == IKE_CERT_ISSUER)
+        ok = put_name(b, X509_get_issuer_name(x), turned);
+    if (ok && f == IKE_CERT_NAME)
+        BIO_puts(b, ",");
+    if (ok && (f == IKE_CERT_ALT_NAME || f == IKE_CERT_NAME))
+        put_alternatives(b, x);
+    if (ok && f == IKE_CERT_UNSTRUCTURED)
+        put_unstructured(b, X509_get_subject_name(x));
+    if (ok && f == IKE_CERT_SERIAL)
+        i2a_ASN1_INTEGER(b, X509_get0_serialNumber(x));
+    char *p = NULL;
+    long n = ok ? BIO_get_mem_data(b, &p) : 0;
+    ok = ok && n >= 0 && (size_t)n < room && (n == 0 || !memchr(p, '\0', (size_t)n));
+    if (ok) {
+        memcpy(out, p, (size_t)n);
+        out[n] = '\0';
+        ike_cert_normalize(out);
+    }
+    BIO_free(b);
+    X509_free(x);
+    ERR_clear_error();
     return ok;
 }
 

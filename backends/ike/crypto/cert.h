@@ -18,6 +18,22 @@ enum ike_key_kind ike_key_kind(const void *key);
 bool ike_ca_hash(struct ike_iov der, uint8_t out[static 20]);
 bool ike_cert_subject(struct ike_iov der, uint8_t *out, size_t room, size_t *n);
 
+/* What a certificate map looks at. Text without blanks around `=` and `,`, names as "cn=r1,o=example" in small letters.
+ */
+enum ike_cert_field {
+    IKE_CERT_SUBJECT,
+    IKE_CERT_ISSUER,
+    IKE_CERT_ALT_NAME,
+    IKE_CERT_UNSTRUCTURED,
+    IKE_CERT_SERIAL,
+    IKE_CERT_NAME /* subject or alternative name */
+};
+/* The field of a certificate, checked or not; `turned`: a name from its other end. Empty if it has none, false if it is
+ * malformed or longer than `room`. */
+bool ike_cert_field(struct ike_iov der, enum ike_cert_field f, bool turned, char *out, size_t room);
+/* The same for what was written in the configuration. */
+void ike_cert_normalize(char *text);
+
 /* A peer's certificate that was checked up to a CA. */
 struct ike_cert;
 void ike_cert_free(struct ike_cert *c);

@@ -225,9 +225,8 @@ static bool begin(struct daemon *d)
     uv_signal_init(&d->loop, &d->term);
     uv_signal_init(&d->loop, &d->interrupt);
     d->ike = ike_new(d->policy, &host, uv_now(&d->loop));
-    return d->ike && uv_signal_start(&d->term, end, SIGTERM) == 0 &&
-           uv_signal_start(&d->interrupt, end, SIGINT) == 0 && net_open(d) &&
-           (kernel_open(d) || d->options.discard_sas) && control_open(d);
+    return d->ike && uv_signal_start(&d->term, end, SIGTERM) == 0 && uv_signal_start(&d->interrupt, end, SIGINT) == 0 &&
+           net_open(d) && (kernel_open(d) || d->options.discard_sas) && control_open(d);
 }
 
 /* The part that keeps CAP_NET_ADMIN goes its own way. */

@@ -313,6 +313,8 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 /* ---- match.c ---- */
 
 bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id);
+/* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
+bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der);
 /* The key for a peer: by identity where it is known, by address. The longest prefix wins. */
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
                                    const struct ike_id *id);

@@ -3,6 +3,7 @@
 #include "backends/ike/engine/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen)
 {
@@ -42,6 +43,33 @@ bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const stru
     if (!id || (m->id_type && m->id_type != id->type) || id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6)
         return false;
     return same_text(&m->value, id->p, id->n, m->domain);
+}
+
+/* A name may be written from either end: `eq` takes both, `ne` wants neither. */
+static bool rule_holds(const struct ike_cert_rule *r, struct ike_iov der)
+{
+    bool found = false;
+    for (int turned = 0; turned < 2; turned++) {
+        char text[1024];
+        if (r->op == IKE_CERT_NEVER || !ike_cert_field(der, (enum ike_cert_field)r->field, turned, text, sizeof text))
+            return false;
+        found |=
+            r->op == IKE_CERT_CO || r->op == IKE_CERT_NC ? strstr(text, r->value) != NULL : strcmp(text, r->value) == 0;
+    }
+    return found == (r->op == IKE_CERT_CO || r->op == IKE_CERT_EQ);
+}
+
+bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der)
+{
+    for (unsigned i = 0; i < p->n_cert_maps; i++) {
+        const struct ike_cert_map *m = &p->cert_maps[i];
+        unsigned held = 0;
+        while (held < m->n && rule_holds(&m->rules[held], der))
+            held++;
+        if (m->n && held == m->n)
+            return true;
+    }
+    return false;
 }
 
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,

@@ -341,6 +341,18 @@ static const char *check_signature(struct ike *ike, struct ike_sa *sa, const str
     return bad;
 }
 
+/* Certificate maps look at the certificate that the peer has proved itself by. */
+static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id,
+                         const struct ike_message *m)
+{
+    const struct ike_payload *cert = by_signature(sa) ? ike_find(m, PL1_CERT, 0) : NULL;
+    for (unsigned k = 0; k < p->n_remote && p->version == 1; k++)
+        if (ike_match(&p->remote[k], &sa->remote.addr, id))
+            return true;
+    return p->version == 1 && cert && cert->n > 1 && cert->p[0] == CERT_X509 &&
+           ike_match_certificate(p, (struct ike_iov){cert->p + 1, cert->n - 1u});
+}
+
 /* Identity and proof of the peer. NULL if they are good. */
 static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
                               const struct ike_message *m)
@@ -360,13 +372,11 @@ static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct i
         return hash ? "its pre-shared key is another one than ours" : "the peer's hash is missing";
     }
     const struct ike_profile *found = NULL;
-    for (unsigned i = 0; i < ike->policy->n_profiles && !found; i++) {
-        const struct ike_profile *p = &ike->policy->profiles[i];
-        for (unsigned k = 0; k < p->n_remote && p->version == 1 && !found; k++)
-            if (ike_match(&p->remote[k], &sa->remote.addr, &id))
-                found = p;
-    }
-    if (sa->initiator && sa->profile && sa->profile->n_remote && found != sa->profile) {
+    for (unsigned i = 0; i < ike->policy->n_profiles && !found; i++)
+        if (profile_fits(&ike->policy->profiles[i], sa, &id, m))
+            found = &ike->policy->profiles[i];
+    if (sa->initiator && sa->profile && (sa->profile->n_remote || sa->profile->n_cert_maps) &&
+        !profile_fits(sa->profile, sa, &id, m)) {
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "identity %s is not that of isakmp profile %s (line %u)",
                 ike_id_text(&id, text), sa->profile->name, sa->profile->line);
         return "the profile expects another identity";

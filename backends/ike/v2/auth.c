@@ -180,15 +180,29 @@ static void keep_id(struct ike_sa *sa, const struct ike_id *id)
     sa->peer_id_len = (uint16_t)(id->n + 1);
 }
 
-static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id)
+static bool identity_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id)
+{
+    for (unsigned i = 0; i < p->n_remote; i++)
+        if (ike_match(&p->remote[i], &sa->remote.addr, id))
+            return true;
+    return false;
+}
+
+/* A certificate map says who the peer is only if the peer proves itself by that certificate: the first one it sends. */
+static bool certificate_fits(const struct ike_profile *p, const struct ike_message *m)
+{
+    const struct ike_payload *auth = ike_find(m, PL2_AUTH, 0), *cert = ike_find(m, PL2_CERT, 0);
+    return p->n_cert_maps && auth && auth->n && auth->p[0] != AUTH2_PSK && cert && cert->n > 1 &&
+           cert->p[0] == CERT_X509 && ike_match_certificate(p, (struct ike_iov){cert->p + 1, cert->n - 1u});
+}
+
+static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id,
+                         const struct ike_message *m)
 {
     bool here = p->n_locals == 0;
     for (unsigned i = 0; i < p->n_locals; i++)
         here |= addr_eq(&p->locals[i], &sa->local.addr);
-    for (unsigned i = 0; i < p->n_remote && here && p->version == 2; i++)
-        if (ike_match(&p->remote[i], &sa->remote.addr, id))
-            return true;
-    return false;
+    return here && p->version == 2 && (identity_fits(p, sa, id) || certificate_fits(p, m));
 }
 
 /* ---- established ---- */
@@ -303,9 +317,8 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
         return;
     }
     char text[IKE_ID_TEXT_MAX];
-    bool expected = sa->profile->n_remote == 0;
-    for (unsigned i = 0; i < sa->profile->n_remote; i++)
-        expected |= ike_match(&sa->profile->remote[i], &sa->remote.addr, &id);
+    bool expected = (sa->profile->n_remote == 0 && sa->profile->n_cert_maps == 0) ||
+                    identity_fits(sa->profile, sa, &id) || certificate_fits(sa->profile, m);
     const char *bad = expected ? check_auth(ike, sa, x, m, &id) : "the profile expects another identity";
     if (bad) {
         ike->stats.auth_failed++;
@@ -368,7 +381,7 @@ void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
         return;
     }
     for (unsigned i = 0; i < ike->policy->n_profiles && !sa->profile; i++)
-        if (profile_fits(&ike->policy->profiles[i], sa, &id))
+        if (profile_fits(&ike->policy->profiles[i], sa, &id, m))
             sa->profile = &ike->policy->profiles[i];
     const char *bad = sa->profile ? check_auth(ike, sa, x, m, &id) : "no IKEv2 profile matches it";
     struct v2_out o;

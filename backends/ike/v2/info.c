@@ -209,7 +209,10 @@ static bool retransmit(struct ike *ike, struct ike_sa *sa)
         return false;
     }
     ike->stats.retransmits++;
-    sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+    /* a question whether the peer lives is repeated as the configuration says: dpd SECONDS RETRY */
+    bool dpd = sa->current && sa->current->kind == TASK_DPD && sa->profile && sa->profile->dpd_retry_s;
+    uint64_t wait = dpd ? 1000u * (uint64_t)sa->profile->dpd_retry_s : (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
+    sa->retransmit_at = ike->now + (dpd ? wait : ike_jitter(ike, wait, 2));
     v2_resend(ike, sa, sa->request, sa->request_len);
     return true;
 }

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the situations of test_situations.py are written with. Runs in the guest; /test/cases names them one a line:
+# number, world, the files of the nodes. A situation is /test/NUMBER.do; it has failed if it said anything.
+said=/tmp/said
+say() { echo "$*" >> $said; }
+
+# ---- worlds ----
+
+node() { for n in "$@"; do
+    ip netns add $n; ip -n $n link set lo up
+    ip netns exec $n sh -c 'echo 0 > /proc/sys/net/ipv6/conf/all/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad; echo 4 > /proc/sys/net/core/xfrm_acq_expires'
+done; }
+cable() { # node interface node interface
+    ip link add $2 netns $1 type veth peer name $4 netns $3
+    ip -n $1 link set $2 up; ip -n $3 link set $4 up; }
+has() { n=$1 i=$2; shift 2; for a in "$@"; do ip -n $n addr add $a dev $i; done; }
+forwards() { for n in "$@"; do ip netns exec $n sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'; done; }
+host() { # name, router, router's address with length, own address with length
+    node $1; cable $1 eth0 $2 eth1; has $2 eth1 $3; has $1 eth0 $4
+    case $3 in *:*) ip -n $1 -6 route add default via ${3%/*} ;; *) ip -n $1 route add default via ${3%/*} ;; esac; }
+masquerade() { ip netns exec $1 nft "add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; add rule ip n p oifname $2 masquerade"; }
+watch() { for n in "$@"; do
+    ip netns exec $n tcpdump -Z root -U -n -Q out -i eth0 -w /tmp/$n.pcap 2> /tmp/$n.dump & echo $! >> /tmp/pids
+    watched="$watched $n"
+done; sleep 1; }
+
+world() {
+    watched=
+    case $1 in
+    plain) # ha - a ===== b - hb, IPv4 and IPv6
+        node a b; cable a eth0 b eth0; forwards a b
+        has a eth0 192.0.2.1/24 2001:db8::1/64; has b eth0 192.0.2.2/24 2001:db8::2/64
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
+        has a eth1 2001:db8:1::1/64; has ha eth0 2001:db8:1::9/64; ip -n ha -6 route add default via 2001:db8:1::1
+        has b eth1 2001:db8:2::1/64; has hb eth0 2001:db8:2::9/64; ip -n hb -6 route add default via 2001:db8:2::1
+        ip -n a route add default via 192.0.2.2; ip -n b route add default via 192.0.2.1
+        ip -n a -6 route add default via 2001:db8::2; ip -n b -6 route add default via 2001:db8::1
+        watch a b ;;
+    bare) # the same, but nobody has a route to the other's network
+        node a b; cable a eth0 b eth0; forwards a b
+        has a eth0 192.0.2.1/24; has b eth0 192.0.2.2/24
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
+        watch a b ;;
+    same) # both networks are 10.1.0.0/16
+        node a b; cable a eth0 b eth0; forwards a b
+        has a eth0 192.0.2.1/24; has b eth0 192.0.2.2/24
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.1.0.1/16 10.1.0.9/16
+        ip -n a route add default via 192.0.2.2; ip -n b route add default via 192.0.2.1
+        watch a b ;;
+    nat) # ha - a - n ===== b - hb, and c beside a; n hides them
+        node a c n b; forwards a n b
+        node s; ip -n s link add br type bridge; ip -n s link set br up
+        for x in a c n; do cable $x eth0 s $x; ip -n s link set $x master br; done
+        cable n eth1 b eth0
+        has a eth0 10.50.0.2/24; has c eth0 10.50.0.3/24; has n eth0 10.50.0.1/24; has n eth1 192.0.2.1/24; has b eth0 192.0.2.2/24
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
+        masquerade n eth1
+        for x in a c; do ip -n $x route add default via 10.50.0.1; done; ip -n b route add default via 192.0.2.1
+        watch a b ;;
+    double) # ha - a - n ===== m - b - hb; m lets IKE in to b
+        node a n m b; forwards a n m b
+        cable a eth0 n eth0; cable n eth1 m eth1; cable m eth0 b eth0
+        has a eth0 10.50.0.2/24; has n eth0 10.50.0.1/24; has n eth1 192.0.2.1/24
+        has m eth1 192.0.2.2/24; has m eth0 10.60.0.1/24; has b eth0 10.60.0.2/24
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
+        masquerade n eth1; masquerade m eth1
+        ip netns exec m nft "add table ip d; add chain ip d p { type nat hook prerouting priority -100; }; add rule ip d p iifname eth1 udp dport { 500, 4500 } dnat to 10.60.0.2"
+        ip -n a route add default via 10.50.0.1; ip -n b route add default via 10.60.0.1
+        watch a b ;;
+    esac
+}
+
+# ---- daemons ----
+
+until_there() { for k in $(seq 1 60); do [ -S $1 ] && return 0; sleep 0.25; done; say "$1 does not come: $(tail -3 $2 2>&1)"; }
+ours() { # node, configuration, more options
+    n=$1 f=$2; shift 2
+    ip netns exec $n ioscc run --state-dir /run/$n --pki-dir /test -m Gi0/0=eth0 "$@" $f > /tmp/$n.log 2>&1 &
+    echo $! > /tmp/$n.ours
+    until_there /run/$n/control.sock /tmp/$n.log; }
+swan() { # node, swanctl.conf, lines for charon { }
+    cat > /tmp/swan.$1 <<CONF
+charon { $3
+  load = random nonce openssl aes des sha1 sha2 md5 hmac gmp gcm kdf pem pkcs1 pkcs8 x509 pubkey constraints revocation socket-default kernel-netlink vici
+  install_routes = no
+  retransmit_tries = 2
+  retransmit_timeout = 1.5
+  plugins { vici { socket = unix:///tmp/vici.$1 } }
+  filelog { log { path = /tmp/$1.log
+      default = 1
+      flush_line = yes } } }
+CONF
+    d=/tmp/swanctl.$1; mkdir -p $d/x509 $d/x509ca $d/private
+    cp /test/r2*.crt $d/x509/; cp /test/ca.crt $d/x509ca/; cp /test/r2*.key $d/private/
+    ip netns exec $1 sh -c "mount -t tmpfs none /var/run; STRONGSWAN_CONF=/tmp/swan.$1 exec charon" > /tmp/charon.out 2>&1 &
+    echo $! >> /tmp/pids
+    until_there /tmp/vici.$1 /tmp/charon.out
+    cp $2 $d/swanctl.conf # it looks for the others beside it
+    sw $1 --load-all --noprompt --file $d/swanctl.conf > /tmp/load 2>&1
+    grep -q 'loaded connection' /tmp/load || say "swanctl: $(grep -v 'plugin' /tmp/load | grep -i fail | head -3)"; }
+sw() { n=$1; shift; STRONGSWAN_CONF=/tmp/swan.$n swanctl "$@" --uri unix:///tmp/vici.$n; }
+call() { sw $1 --initiate --child ${2:-c} --timeout ${3:-8} > /tmp/call 2>&1; }
+libre() { # node, ipsec.conf; its secrets are FILE.secrets
+    mkdir -p /tmp/pluto.$1; cp -r /var/lib/ipsec/nss /tmp/nss.$1
+    ip netns exec $1 /usr/libexec/ipsec/pluto --nofork --stderrlog --config $2 --secretsfile $2.secrets --rundir /tmp/pluto.$1 --nssdir /tmp/nss.$1 --ipsecdir /etc/ipsec.d > /tmp/$1.log 2>&1 &
+    echo $! >> /tmp/pids
+    until_there /tmp/pluto.$1/pluto.ctl /tmp/$1.log
+    ip netns exec $1 /usr/libexec/ipsec/addconn --config $2 --ctlsocket /tmp/pluto.$1/pluto.ctl c > /tmp/load 2>&1 || say "addconn: $(tail -3 /tmp/load)"
+    wh $1 --listen > /tmp/load 2>&1; sleep 0.5; }
+wh() { n=$1; shift; timeout 20 ip netns exec $n /usr/libexec/ipsec/whack --rundir /tmp/pluto.$n "$@"; }
+iked() { # node, iked.conf
+    mkdir -p /var/empty /run/iked; chmod 600 $2
+    ip netns exec $1 /usr/sbin/iked -d -v -f $2 > /tmp/$1.log 2>&1 &
+    echo $! >> /tmp/pids; sleep 2; }
+
+# ---- what is looked at ----
+
+# an answer within so many tries
+up() { for k in $(seq 1 ${3:-8}); do ip netns exec $1 ping -c 1 -W 1 $2 > /tmp/out 2>&1 && return 0; done; say "no answer: $1 to $2"; return 1; }
+down() { ip netns exec $1 ping -c 2 -W 1 $2 > /tmp/out 2>&1 && say "an answer that should not come: $1 to $2"; }
+logged() { # node, expression, seconds
+    for k in $(seq 1 $((${3:-6} * 4))); do grep -qE "$2" /tmp/$1.log && return 0; sleep 0.25; done; say "$1 does not say: $2"; return 1; }
+unlogged() { grep -qE "$2" /tmp/$1.log && say "$1 says: $(grep -E "$2" /tmp/$1.log | tail -1)"; }
+sas() { ip -n $1 xfrm state | grep -c '^src'; }
+state_has() { ip -n $1 -s xfrm state | grep -q -- "$2" || say "no SA of $1 has: $2"; }
+wire_has() { sleep 0.5; tcpdump -Z root -n -r /tmp/$1.pcap "$2" 2>/dev/null | grep -q . || say "nothing on the wire of $1: $2"; }
+stop_ours() { p=$(cat /tmp/$1.ours); rm /tmp/$1.ours; kill $p; wait $p || say "ioscc in $1 ends with $?"; [ "$(sas $1)" = 0 ] || say "SAs are left in $1"; }
+kill_ours() { p=$(cat /tmp/$1.ours); rm /tmp/$1.ours; kill -9 $p; wait $p 2>/dev/null; rm -f /run/$1/control.sock; }
+json() { ip netns exec $1 ioscc show crypto ${2:-session} --state-dir /run/$1; }
+
+# ---- one after the other ----
+
+clean() {
+    for f in /tmp/*.ours; do [ -e $f ] && stop_ours $(basename $f .ours); done
+    [ -e /tmp/pids ] && kill $(cat /tmp/pids) 2>/dev/null
+    sleep 0.5
+    pkill -x iked 2>/dev/null; pkill -x charon 2>/dev/null; pkill -x pluto 2>/dev/null
+    for n in $watched; do
+        c=$(tcpdump -Z root -n -r /tmp/$n.pcap "${open:-icmp or icmp6 and (ip6[40] == 128 or ip6[40] == 129)}" 2>/dev/null | grep -v -e ESP -e AH -e unreachable | wc -l)
+        [ $c = 0 ] || say "$c packets in the clear from $n"
+    done
+    for n in $(ip netns list | sed 's/ .*//'); do ip netns del $n; done
+    rm -rf /tmp/pids /tmp/*.log /tmp/vici.* /tmp/swanctl.* /tmp/*.pcap /run/? /tmp/pluto.* /tmp/nss.*
+    wait 2>/dev/null; }
+one() { # number, world, then node=kind
+    number=$1 world=$2; shift 2
+    rm -f $said; touch $said; open=
+    world $world
+    for x in "$@"; do
+        k=${x%%=*} f=/test/$number.${x#*=}
+        case $f in *.cfg) ours $k $f ;; *.swan) swan $k $f ;; *.libre) libre $k $f ;; *.iked) iked $k $f ;; esac
+    done
+    . /test/$number.do
+    if [ -s $said ]; then for n in a b c; do [ -e /tmp/$n.log ] && { echo "---- $n"; tail -${LINES_SHOWN:-40} /tmp/$n.log; ip -n $n xfrm state; ip -n $n xfrm policy | grep -v socket; ip netns exec $n grep -v '	0$' /proc/net/xfrm_stat; }; done > /tmp/details; fi
+    clean
+    if [ -s $said ]; then echo "RESULT $number failed $(tr '\n' ';' < $said)"; cat /tmp/details 2>/dev/null; else echo "RESULT $number passed"; fi; }
+while read -r line; do one $line; done < /test/cases
+exit 0
