@@ -344,6 +344,7 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
     x.auth_local = x.auth_remote = IKE_MAY_PSK | IKE_MAY_RSA | IKE_MAY_ECDSA;
     x.credential = credential(m, &p->trustpoints);
     x.cert_maps = ike_cert_maps(m->a, m->c, &p->cert_maps, &x.n_cert_maps, m->out);
+    x.aggressive = str_is(p->initiate_mode.s, "aggressive");
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
     x.dpd_retry_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_retry.v : m->c->isakmp.keepalive_retry.v);
     x.dpd_periodic = str_is(m->c->isakmp.keepalive_mode.s, "periodic");
@@ -647,13 +648,46 @@ static void entries(struct maker *m, struct ike_policy *p)
     }
 }
 
+/* Who is called in aggressive mode, and as whom. */
+static void aggressive_peers(struct maker *m, struct ike_policy *p)
+{
+    struct ike_aggressive_peer *v = arena_array(m->a, m->c->isakmp_peers.n + 1, sizeof *v);
+    p->aggressive = v;
+    PTRLIST_FOR (struct isakmp_peer, x, &m->c->isakmp_peers) {
+        struct ike_aggressive_peer *y = &v[p->n_aggressive];
+        if (!IR_IS_SET(x->endpoint_kind) && x->password.s.form == SECRET_NONE)
+            continue;
+        if (x->peer.addr.family == FAMILY_NONE) {
+            omit(m, "line %u: a peer of aggressive mode is known by name only: it is called in main mode",
+                 line_of(m, x->span));
+            continue;
+        }
+        *y = (struct ike_aggressive_peer){.peer = x->peer.addr};
+        struct ip_addr a;
+        if (str_is(x->endpoint_kind.s, "fqdn") || str_is(x->endpoint_kind.s, "user-fqdn")) {
+            y->id_type = id_type_of(x->endpoint_kind.s);
+            y->id = bytes_of(m, x->endpoint.s);
+        } else if (IR_IS_SET(x->endpoint) && addr_parse(x->endpoint.s, &a)) {
+            y->id_type = a.family == FAMILY_V6 ? IKE_ID_IPV6 : IKE_ID_IPV4;
+            y->id = (struct ike_bytes){
+                (const uint8_t *)arena_strndup(m->a, (const char *)a.b, a.family == FAMILY_V6 ? 16 : 4),
+                a.family == FAMILY_V6 ? 16 : 4};
+        }
+        y->key.line = line_of(m, x->span);
+        y->key.local = y->key.remote = key_of(m, &x->password, x->span);
+        p->n_aggressive++;
+    }
+    if (p->n_aggressive && p->aggressive_disabled)
+        omit(m, "line %u: aggressive mode is disabled: its peers are called in main mode", v[0].key.line);
+}
+
 static void globals(struct maker *m, struct ike_policy *p)
 {
     const struct isakmp_globals *g = &m->c->isakmp;
     const struct ikev2_globals *h = &m->c->ikev2;
     p->aggressive_disabled = g->aggressive_disable.v != 0;
-    if (g->fragmentation.v)
-        omit(m, "line %u: IKEv1 messages are not fragmented", line_of(m, g->fragmentation.m.span));
+    aggressive_peers(m, p);
+    p->v1_fragmentation = g->fragmentation.v != 0;
     if (g->invalid_spi_recovery.v)
         omit(m, "line %u: invalid-spi-recovery is not carried: a peer that lost its SAs is found by DPD",
              line_of(m, g->invalid_spi_recovery.m.span));

@@ -193,10 +193,12 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
         return true;
     struct ike_task t = {.kind = TASK_CHILD, .entry = x->entry, .line = x->line};
     if (x->entry->per_host && src && dst) {
-        /* guide, set security-association level per-host: one SA for each pair of hosts */
+        /* guide, set security-association level per-host: one SA for each pair of hosts, for all that the line permits
+         * between them */
         t.narrow = true;
-        t.flow_src = *src;
-        t.flow_dst = *dst;
+        ike_line_ts(x->line, &t.flow_src, &t.flow_dst);
+        t.flow_src.lo = src->lo, t.flow_src.hi = src->hi;
+        t.flow_dst.lo = dst->lo, t.flow_dst.hi = dst->hi;
     }
     return ike_start(ike, x->entry, t);
 }

@@ -85,6 +85,13 @@ struct ike_psk {
     struct ike_bytes local, remote;
 };
 
+struct ike_aggressive_peer {
+    struct ip_addr peer;
+    uint8_t id_type; /* with `id`: client-endpoint; id.n 0: as for anybody */
+    struct ike_bytes id;
+    struct ike_psk key; /* password; local.n 0: that of the keyrings */
+};
+
 /* A trustpoint: our certificate with its key, and whom we trust. Files are read by pki.c, not by the engine. */
 #define IKE_CAS_MAX 16
 struct ike_credential {
@@ -122,6 +129,7 @@ struct ike_profile {
     uint32_t lifetime_s;
     uint32_t dpd_s, dpd_retry_s; /* 0: none */
     bool dpd_periodic;           /* else on demand */
+    bool aggressive;             /* version 1: `initiate mode aggressive` */
 };
 
 /* What one pair of SAs is for: a line of the access list (one box of it). Inclusive ranges, host order ports. */
@@ -187,7 +195,10 @@ struct ike_policy {
     unsigned n_entries;
     const struct ike_credential *credentials; /* trustpoints; the first holds where a profile names none */
     unsigned n_credentials;
-    bool aggressive_disabled, v2_fragmentation;
+    bool aggressive_disabled, v1_fragmentation, v2_fragmentation;
+    /* `crypto isakmp peer` with `set aggressive-mode`: who is called in aggressive mode, with which identity and key */
+    const struct ike_aggressive_peer *aggressive;
+    unsigned n_aggressive;
     bool v1_id_hostname, v1_id_dn; /* crypto isakmp identity */
     const char *hostname;
     uint32_t fragment_mtu; /* bytes of the IP packet */

@@ -151,7 +151,7 @@ bool xfrm_put_sa(struct netlink *n, struct netlink_batch *b, const struct xfrm_s
     i.mode = s->mode;
     i.reqid = s->reqid;
     i.flags = (uint8_t)((s->esn ? XFRM_STATE_ESN : 0) | (s->no_pmtu ? XFRM_STATE_NOPMTUDISC : 0) |
-                        (s->no_ecn ? XFRM_STATE_NOECN : 0));
+                        (s->no_ecn ? XFRM_STATE_NOECN : 0) | (xfrm_sa_align4(s) ? XFRM_STATE_ALIGN4 : 0));
     no_limits(&i.lft);
     if (s->soft_bytes)
         i.lft.soft_byte_limit = s->soft_bytes;
@@ -171,8 +171,9 @@ bool xfrm_put_sa(struct netlink *n, struct netlink_batch *b, const struct xfrm_s
     if (s->aead.name)
         put_alg(h, XFRMA_ALG_AEAD, &s->aead);
     if (s->encap_sport) {
-        const struct xfrm_encap_tmpl e = {
-            .encap_type = UDP_ENCAP_ESPINUDP, .encap_sport = htons(s->encap_sport), .encap_dport = htons(s->encap_dport)};
+        const struct xfrm_encap_tmpl e = {.encap_type = UDP_ENCAP_ESPINUDP,
+                                          .encap_sport = htons(s->encap_sport),
+                                          .encap_dport = htons(s->encap_dport)};
         mnl_attr_put(h, XFRMA_ENCAP, sizeof e, &e);
     }
     netlink_end(b, h);

@@ -91,15 +91,21 @@ struct xfrm_sa {
     uint32_t replay_window;    /* packets; 0: replays are not looked for */
     bool esn, no_pmtu, no_ecn; /* extended numbers; DF of the outer header clear; ECN not copied */
     struct xfrm_alg_key auth, crypt, aead;
-    struct xfrm_sel sel;        /* family of the traffic; addresses /0 unless the SA is bound to one line */
+    struct xfrm_sel sel; /* family of the traffic; addresses /0 unless the SA is bound to one line */
     /* of an SA that IKE made; 0: no limit. Bytes count what the SA carries. */
     uint64_t soft_bytes, hard_bytes, hard_s;
     uint16_t encap_sport, encap_dport; /* ESP in UDP (RFC 3948); 0: not */
-    struct xfrm_counters count; /* as the kernel reported */
+    struct xfrm_counters count;        /* as the kernel reported */
     bool outbound;
     const struct crypto_map *map;
     const struct crypto_map_entry *entry;
 };
+/* RFC 4302 §3.3.3.2.1: with IPv4 an AH header is padded to four bytes. The kernel pads to eight unless it is told so,
+ * and every other implementation then sees a damaged packet (SHA-256 and longer: 28, 36 and 44 bytes). */
+static inline bool xfrm_sa_align4(const struct xfrm_sa *s)
+{
+    return s->proto == 51 && s->dst.family == FAMILY_V4;
+}
 
 struct xfrm_plan {
     struct arena *arena;

@@ -92,8 +92,8 @@ void xfrm_sa_line(struct buf *b, const struct xfrm_sa *s, bool show)
     buf_printf(b, "xfrm state add src %s", addr_text(&s->src, t));
     buf_printf(b, " dst %s proto %s spi 0x%08x reqid %u mode %s", addr_text(&s->dst, t), proto_word(s->proto), s->spi,
                s->reqid, s->mode == XFRM_MODE_IS_TUNNEL ? "tunnel" : "transport");
-    buf_printf(b, " replay-window %u%s%s", s->replay_window, s->no_pmtu ? " flag nopmtudisc" : "",
-               s->no_ecn ? " flag noecn" : "");
+    buf_printf(b, " replay-window %u%s%s%s", s->replay_window, s->no_pmtu ? " flag nopmtudisc" : "",
+               s->no_ecn ? " flag noecn" : "", xfrm_sa_align4(s) ? " flag align4" : "");
     if (s->auth.name) {
         buf_printf(b, " auth-trunc %s", s->auth.name);
         key(b, &s->auth, show);

@@ -131,6 +131,8 @@ class Daemon:
         open(conf, 'w').write('''charon {
   load = random nonce openssl aes sha1 sha2 hmac gmp gcm kdf pem pkcs1 x509 socket-default kernel-libipsec kernel-netlink vici
   dos_protection = no
+  fragment_size = 700
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   install_routes = no
   install_virtual_ip = no
   retransmit_tries = 2

@@ -31,7 +31,7 @@ class Authority:
         self.make(name, kind, 'O=Example,CN=' + name, 'keyUsage=digitalSignature' + ('\nsubjectAltName=' + san if san else ''), self, days)
 
 
-def config(version, kind, rules=None):
+def config(version, kind, rules=None, more=''):
     """`rules`: of a certificate map that says who the peer must be"""
     auth = 'rsa-sig' if kind == 'rsa' else 'ecdsa-sig'
     text = ike.config(version, 'aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac')
@@ -43,7 +43,7 @@ def config(version, kind, rules=None):
         text += ''.join('crypto pki certificate map CM %d\n%s' % (10 * i + 10, ''.join(' %s\n' % r for r in entry)) for i, entry in enumerate(rules))
         if version == 1:
             text = text.replace('crypto map M 10 ipsec-isakmp\n', 'crypto isakmp profile IP\n ca trust-point TP\n match certificate CM\ncrypto map M 10 ipsec-isakmp\n set isakmp-profile IP\n')
-    return text + 'crypto isakmp identity dn\ncrypto pki trustpoint TP\n enrollment terminal\n revocation-check none\n'
+    return text + more + 'crypto isakmp identity dn\ncrypto pki trustpoint TP\n enrollment terminal\n revocation-check none\n'
 
 
 def swanctl(version, kind, their_id='r2.example'):
@@ -57,7 +57,7 @@ def place(src, dst):
     shutil.copy(src, dst)
 
 
-def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example', rules=None):
+def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example', rules=None, more='', theirs='', seen=None):
     """`want`: what our log says of the refusal"""
     d = tempfile.mkdtemp(prefix='ioscc-pki-')
     base = pair.tmp  # swanctl looks for files beside its configuration
@@ -75,8 +75,9 @@ def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days
         place(by.path('r2', 'key'), base + '/private/r2.key')
         for ca in (ours_by, theirs_by) + ((between,) if between else ()):
             place(ca.path(ca.name, 'crt'), '%s/x509ca/%s.crt' % (base, ca.name))
-        pair.peer.load(swanctl(version, kinds[1], their_id))
-        ours = ike.Ours(pair.a, config(version, kinds[0], rules), more=('--pki-dir', d))
+        pair.peer.load(swanctl(version, kinds[1], their_id).replace('  version =', theirs + '  version ='))
+        open(pair.tmp + '/b.log', 'w').close()
+        ours = ike.Ours(pair.a, config(version, kinds[0], rules, more), more=('--pki-dir', d))
         try:
             if want:
                 pair.peer.swanctl('--initiate', '--child', 'c', '--timeout', '3') if not we_call else ours.ask(do='initiate')
@@ -84,6 +85,8 @@ def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days
                 assert not ours.sas(), 'established all the same'
             else:
                 ike.up(pair, ours, we_call)
+                for x in seen or ():
+                    assert x in open(pair.tmp + '/b.log').read(), 'charon does not say: ' + x
         finally:
             ours.stop()
     finally:
@@ -101,6 +104,12 @@ def certificates(version):
         cases += [('of another CA', dict(we_call=False, kinds=('rsa', 'rsa'), trust=other, want='its certificate is refused'))]
         if version == 2:  # without a profile IKEv1 asks for no name
             cases += [('of another name', dict(we_call=True, kinds=('rsa', 'rsa'), their_san='DNS:r3.example', their_id='"O=Example, CN=r2"', want='identity'))]
+        if version == 1:
+            cases += [('aggressive mode, charon initiates', dict(we_call=False, kinds=(k, k), theirs='  aggressive = yes\n')) for k in ('rsa', 'ec256')]
+        # what is longer than a packet goes in pieces, both ways
+        pieces = ['received fragment', 'splitting IKE message']
+        cases += [('in fragments, %s initiates' % ('ioscc' if we else 'charon'), dict(we_call=we, kinds=('rsa', 'rsa'), seen=pieces, theirs='  fragmentation = yes\n',
+                   more='crypto ikev2 fragmentation mtu 700\n' if version == 2 else 'crypto isakmp fragmentation\n')) for we in (True, False)]
         # of two entries one must fit, of an entry all rules; a name may be written from either end
         fits = [['subject-name co cn=r9'], ['subject-name eq CN = R2, o = example', 'issuer-name co root', 'alt-subject-name co r2.example', 'serial-number ne 00', 'subject-name nc ou=']]
         cases += [('certificate map, %s initiates' % ('ioscc' if we else 'charon'), dict(we_call=we, kinds=('rsa', 'rsa'), rules=fits)) for we in (True, False)]

@@ -2,7 +2,7 @@
 """The bundled IKE engine against strongSwan in namespaces: who initiates, which algorithms, rekeying by either end,
 deletes by either end, and refusals, each of which must be one line of our log that names what did not match. Our SAs
 are thrown away (--discard-sas), strongSwan carries its own in user space: keys are proved in the guest (tests/vm)."""
-import json, os, re, shutil, socket, subprocess, sys, tempfile, time
+import json, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
 
 sys.path[:0] = ['tests/netns', 'tests/lint']
 import lab, test_strongswan as swan
@@ -300,6 +300,72 @@ def scanned(version):
             ours.stop()
 
 
+AGGRESSIVE = 'crypto isakmp peer address %s\n set aggressive-mode password %s\n set aggressive-mode client-endpoint fqdn r1.example\n' % (B, KEY)
+
+
+def aggressive():
+    """aggressive mode, both ends calling: by a peer's own identity and password, and by the profile of an entry; not when it is
+    disabled"""
+    one = MATRIX[5]
+    theirs = swanctl(1, *one, aggressive=True)
+    named = theirs.replace('id = ' + A, 'id = r1.example')
+    in_profile = config(1, *one).replace('crypto map M 10 ipsec-isakmp\n', 'crypto isakmp profile IP\n match identity address %s\n initiate mode aggressive\ncrypto map M 10 ipsec-isakmp\n set isakmp-profile IP\n' % B)
+    own_key = config(1, *one, key='not-the-key-of-this-peer-at-all') + AGGRESSIVE
+    with Pair() as pair:
+        for name, text, peer, we_call in (('the peer calls', config(1, *one), theirs, False), ('by password', own_key, named, True), ('by profile', in_profile, theirs, True)):
+            pair.peer.load(peer)
+            ours = Ours(pair.a, text)
+            try:
+                up(pair, ours, we_call)
+                log = open(pair.tmp + '/b.log').read()
+                assert 'AGGRESSIVE request 0' in log, name
+            finally:
+                ours.stop()
+            open(pair.tmp + '/b.log', 'w').close()
+        pair.peer.load(named)
+        ours = Ours(pair.a, 'crypto isakmp aggressive-mode disable\n' + own_key)
+        try:
+            assert 'aggressive mode is disabled: its peers are called in main mode' in ours.text()
+            ours.ask(do='initiate')
+            pair.peer.swanctl('--initiate', '--child', 'c', '--timeout', '2')
+            assert not ours.sas()
+            assert 'AGGRESSIVE response' not in open(pair.tmp + '/b.log').read()
+        finally:
+            ours.stop()
+
+
+def sa_init(spi, extra):
+    """an IKE_SA_INIT request with a payload in front: type and flags as said"""
+    kind, flags, body = extra
+    payload = struct.pack('>BBH', 0, flags, 4 + len(body)) + body
+    return struct.pack('>8s8sBBBBII', spi, b'', kind, 0x20, 34, 0x08, 0, 28 + len(payload)) + payload
+
+
+def strange():
+    """payloads that nobody knows: the critical one is refused by its number, the other one is passed over (RFC 7296 section 2.5)"""
+    with Pair() as pair:
+        ours = Ours(pair.a, config(2, *MATRIX[5]))
+        try:
+            with pair.b.inside():
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.bind((B, 5000))
+            s.settimeout(2)
+            s.sendto(sa_init(b'\x11' * 8, (200, 0x80, b'abcd')), (A, 500))
+            a = s.recv(2000)
+            spi, kind, exchange = a[:8], a[16], a[18]
+            _, _, length, proto, spi_len, notify = struct.unpack('>BBHBBH', a[28:36])
+            assert (spi, kind, exchange, notify, a[36:37]) == (b'\x11' * 8, 41, 34, 1, bytes([200])), a.hex()
+            s.sendto(sa_init(b'\x12' * 8, (200, 0, b'abcd')), (A, 500))
+            try:
+                a = s.recv(2000)
+                assert struct.unpack('>H', a[34:36])[0] != 1, a.hex()
+            except socket.timeout:
+                pass
+            s.close()
+        finally:
+            ours.stop()
+
+
 def tests():
     why = swan.usable()
 
@@ -308,6 +374,8 @@ def tests():
     for version in (1, 2):
         for f in (matrix, lifecycle, refusals, commands, scanned):
             yield 'netns: ike: v%d %s' % (version, f.__name__), skip if why else lambda f=f, version=version: f(version)
+    yield 'netns: ike: v1 aggressive mode', skip if why else aggressive
+    yield 'netns: ike: v2 unknown payloads', skip if why else strange
 
 
 if __name__ == '__main__':

@@ -80,6 +80,7 @@ struct sim_policy {
     struct ike_entry entry;
     struct ike_peer peer[1];
     struct ike_line lines[3];
+    struct ike_aggressive_peer aggressive[1];
 };
 void sim_pair(struct sim *s, struct sim_policy *a, struct sim_policy *b, unsigned version);
 

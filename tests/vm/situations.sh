@@ -20,7 +20,7 @@ host() { # name, router, router's address with length, own address with length
     case $3 in *:*) ip -n $1 -6 route add default via ${3%/*} ;; *) ip -n $1 route add default via ${3%/*} ;; esac; }
 masquerade() { ip netns exec $1 nft "add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; add rule ip n p oifname $2 masquerade"; }
 watch() { for n in "$@"; do
-    ip netns exec $n tcpdump -Z root -U -n -Q out -i eth0 -w /tmp/$n.pcap 2> /tmp/$n.dump & echo $! >> /tmp/pids
+    ip netns exec $n tcpdump -Z root --immediate-mode -U -n -Q out -i eth0 -w /tmp/$n.pcap 2> /tmp/$n.dump & echo $! >> /tmp/pids
     watched="$watched $n"
 done; sleep 1; }
 
@@ -49,8 +49,8 @@ world() {
         watch a b ;;
     nat) # ha - a - n ===== b - hb, and c beside a; n hides them
         node a c n b; forwards a n b
-        node s; ip -n s link add br type bridge; ip -n s link set br up
-        for x in a c n; do cable $x eth0 s $x; ip -n s link set $x master br; done
+        node s; ip -n s link add name sw0 type bridge; ip -n s link set sw0 up
+        for x in a c n; do cable $x eth0 s $x; ip -n s link set $x master sw0; done
         cable n eth1 b eth0
         has a eth0 10.50.0.2/24; has c eth0 10.50.0.3/24; has n eth0 10.50.0.1/24; has n eth1 192.0.2.1/24; has b eth0 192.0.2.2/24
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
@@ -97,7 +97,7 @@ CONF
     until_there /tmp/vici.$1 /tmp/charon.out
     cp $2 $d/swanctl.conf # it looks for the others beside it
     sw $1 --load-all --noprompt --file $d/swanctl.conf > /tmp/load 2>&1
-    grep -q 'loaded connection' /tmp/load || say "swanctl: $(grep -v 'plugin' /tmp/load | grep -i fail | head -3)"; }
+    grep -q 'loaded connection' /tmp/load || say "swanctl: $(grep -v 'plugin' /tmp/load | grep -E "loading (conn|private|cert)|fail" | grep -v "opening dir" | head -3)"; }
 sw() { n=$1; shift; STRONGSWAN_CONF=/tmp/swan.$n swanctl "$@" --uri unix:///tmp/vici.$n; }
 call() { sw $1 --initiate --child ${2:-c} --timeout ${3:-8} > /tmp/call 2>&1; }
 libre() { # node, ipsec.conf; its secrets are FILE.secrets
@@ -107,7 +107,7 @@ libre() { # node, ipsec.conf; its secrets are FILE.secrets
     until_there /tmp/pluto.$1/pluto.ctl /tmp/$1.log
     ip netns exec $1 /usr/libexec/ipsec/addconn --config $2 --ctlsocket /tmp/pluto.$1/pluto.ctl c > /tmp/load 2>&1 || say "addconn: $(tail -3 /tmp/load)"
     wh $1 --listen > /tmp/load 2>&1; sleep 0.5; }
-wh() { n=$1; shift; timeout 20 ip netns exec $n /usr/libexec/ipsec/whack --rundir /tmp/pluto.$n "$@"; }
+wh() { n=$1; shift; timeout 20 /bin/ip netns exec $n /usr/libexec/ipsec/whack --rundir /tmp/pluto.$n "$@"; }
 iked() { # node, iked.conf
     mkdir -p /var/empty /run/iked; chmod 600 $2
     ip netns exec $1 /usr/sbin/iked -d -v -f $2 > /tmp/$1.log 2>&1 &
@@ -121,7 +121,7 @@ down() { ip netns exec $1 ping -c 2 -W 1 $2 > /tmp/out 2>&1 && say "an answer th
 logged() { # node, expression, seconds
     for k in $(seq 1 $((${3:-6} * 4))); do grep -qE "$2" /tmp/$1.log && return 0; sleep 0.25; done; say "$1 does not say: $2"; return 1; }
 unlogged() { grep -qE "$2" /tmp/$1.log && say "$1 says: $(grep -E "$2" /tmp/$1.log | tail -1)"; }
-sas() { ip -n $1 xfrm state | grep -c '^src'; }
+sas() { ip -n $1 xfrm state | grep -c 'spi 0x[0-9]*[1-9a-f]'; } # what waits for an answer has none
 state_has() { ip -n $1 -s xfrm state | grep -q -- "$2" || say "no SA of $1 has: $2"; }
 wire_has() { sleep 0.5; tcpdump -Z root -n -r /tmp/$1.pcap "$2" 2>/dev/null | grep -q . || say "nothing on the wire of $1: $2"; }
 stop_ours() { p=$(cat /tmp/$1.ours); rm /tmp/$1.ours; kill $p; wait $p || say "ioscc in $1 ends with $?"; [ "$(sas $1)" = 0 ] || say "SAs are left in $1"; }

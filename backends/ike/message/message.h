@@ -30,6 +30,8 @@ struct ike_message {
     struct ike_header h;
     unsigned n;
     struct ike_payload v[IKE_PAYLOADS_MAX];
+    const uint8_t *whole; /* v1: the datagram it was read from, NULL where nobody needs it */
+    size_t whole_len;
 };
 
 /* Header only; false if there are fewer than 28 bytes or its length is not that of the datagram. */

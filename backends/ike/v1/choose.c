@@ -44,7 +44,17 @@ static bool speakable(const struct ike *ike, const struct ike_sa *sa, const stru
     enum ike_key_kind k = own_key(ike, sa);
     bool provable = p->auth == ALGO_AUTH_PSK || (p->auth == ALGO_AUTH_RSA_SIG && k == IKE_KEY_RSA) ||
                     (p->auth == ALGO_AUTH_ECDSA_SIG && k >= IKE_KEY_ECDSA_256);
-    return provable && algo_get((enum algo_id)p->encr.alg)->ike_v1 && ike_dh_len((enum algo_id)p->dh);
+    const struct ike_v1_policy *like = sa->v1 ? sa->v1->only_like : NULL; /* aggressive mode */
+    return provable && (!like || (like->dh == p->dh && like->auth == p->auth)) &&
+           algo_get((enum algo_id)p->encr.alg)->ike_v1 && ike_dh_len((enum algo_id)p->dh);
+}
+
+const struct ike_v1_policy *v1_first_policy(const struct ike *ike, const struct ike_sa *sa)
+{
+    for (unsigned i = 0; i < ike->policy->n_v1; i++)
+        if (speakable(ike, sa, &ike->policy->v1[i]))
+            return &ike->policy->v1[i];
+    return NULL;
 }
 
 void v1_offer(struct wr *w, const struct ike *ike, const struct ike_sa *sa)

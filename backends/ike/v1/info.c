@@ -66,7 +66,7 @@ static void info_send(struct ike *ike, struct ike_sa *sa, uint32_t mid, struct w
     }
     ike_header_finish(w, 0);
     if (!w->bad)
-        ike_send_raw(ike, sa, w->p, w->n);
+        v1_send(ike, sa, w->p, w->n);
 }
 
 #define CLEAR_INFOS_PER_SECOND 5
@@ -245,6 +245,7 @@ static void dead(struct ike *ike, struct ike_sa *sa)
     ike_sa_free(ike, sa);
 }
 
+#define AGGRESSIVE_AGAIN 3
 #define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
 #define DPD_MISSES 5         /* IOS gives up after five */
 
@@ -324,6 +325,12 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
 {
     if (sa->state < IKE_ESTABLISHED) {
         if (sa->retransmit_at && sa->retransmit_at <= ike->now) {
+            /* a responder's answer may go to somebody who never asked: a few times only */
+            if (!sa->initiator && sa->request_tries >= AGGRESSIVE_AGAIN) {
+                sa->retransmit_at = 0;
+                ike_timer_update(ike, sa);
+                return;
+            }
             if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
                         ike_state_name(sa->state));
@@ -332,7 +339,7 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
             }
             ike->stats.retransmits++;
             sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
-            ike_send_raw(ike, sa, sa->v1->out, sa->v1->out_len);
+            v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
         }
         if (sa->half_open_until && sa->half_open_until <= ike->now && !sa->initiator) {
             ike_sa_free(ike, sa);
@@ -374,5 +381,7 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
     if (!sa)
         return;
     v1_quick_tick(ike, sa);
-    ike_timer_update(ike, sa);
+    sa = ike_still(ike, spi, id);
+    if (sa)
+        ike_timer_update(ike, sa);
 }

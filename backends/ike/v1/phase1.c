@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Phase 1, RFC 2409 §5, with pre-shared keys:
+ * Phase 1, RFC 2409 §5: what both modes share, and main mode, here with pre-shared keys:
  *
- *   main mode                                   aggressive mode
- *   HDR, SA               -->                   HDR, SA, KE, Ni, IDii  -->
- *                         <--  HDR, SA                                 <--  HDR, SA, KE, Nr, IDir, HASH_R
- *   HDR, KE, Ni, NAT-D    -->                   HDR, [NAT-D,] HASH_I   -->
+ *   HDR, SA               -->
+ *                         <--  HDR, SA
+ *   HDR, KE, Ni, NAT-D    -->
  *                         <--  HDR, KE, Nr, NAT-D
  *   HDR*, IDii, HASH_I    -->
  *                         <--  HDR*, IDir, HASH_R
@@ -20,10 +19,13 @@
 /* RFC 3947 §3.1 (MD5 of "RFC 3947"), RFC 3706 §5.1 */
 static const uint8_t vid_natt[16] = {0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45,
                                      0x5c, 0x57, 0x28, 0xf2, 0x0e, 0x95, 0x45, 0x2f};
+/* MD5 of "FRAGMENTATION", and which modes (fragment.c) */
+static const uint8_t vid_fragmentation[20] = {0x40, 0x48, 0xb7, 0xd5, 0x6e, 0xbc, 0xe8, 0x85, 0x25, 0xe7,
+                                              0xde, 0x7f, 0x00, 0xd6, 0xc2, 0xd3, 0x80, 0x00, 0x00, 0x00};
 static const uint8_t vid_dpd[16] = {0xaf, 0xca, 0xd7, 0x13, 0x68, 0xa1, 0xf1, 0xc9,
                                     0x6b, 0x86, 0x96, 0xfc, 0x77, 0x57, 0x01, 0x00};
 
-static bool keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n)
+bool v1_keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n)
 {
     free(*to);
     *to = malloc(n ? n : 1);
@@ -42,14 +44,15 @@ void v1_phase1_free(struct ike_sa *sa)
     free(v->ke_i);
     free(v->ke_r);
     free(v->id_i);
+    free(v->answer);
     ike_dh_free(v->dh);
-    v->sa_i = v->ke_i = v->ke_r = v->id_i = NULL;
+    v->sa_i = v->ke_i = v->ke_r = v->id_i = v->answer = NULL;
     v->dh = NULL;
 }
 
 /* ---- sending ---- */
 
-static void begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange)
+void v1_begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange)
 {
     const struct ike_header h = {sa->spi_i, sa->spi_r, 0, 0x10, exchange, 0, 0, 0};
     *w = wr_to(ike->out, sizeof ike->out);
@@ -57,33 +60,40 @@ static void begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct
     ike_header_write(w, &h);
 }
 
-static bool finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted)
+bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted)
 {
     struct ike1 *v = sa->v1;
     if (encrypted && !v1_encrypt(ike, sa, w, v->iv))
         return false;
     ike_header_finish(w, 0);
     size_t n = 0;
-    if (w->bad || !keep(&v->out, &n, w->p, w->n))
+    if (w->bad || !v1_keep(&v->out, &n, w->p, w->n))
         return false;
     v->out_len = (uint32_t)n;
     sa->request_tries = 0;
-    sa->retransmit_at = sa->initiator ? ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2) : 0;
+    /* of main mode the initiator sees to it that all arrives; of aggressive mode each end for its own message */
+    bool again = sa->initiator || sa->state == IKE_AGGRESSIVE_1;
+    sa->retransmit_at = again ? ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2) : 0;
     ike_timer_update(ike, sa);
-    ike_send_raw(ike, sa, v->out, v->out_len);
+    v1_send(ike, sa, v->out, v->out_len);
     return true;
 }
 
-static void vendor_ids(struct ike_chain *c)
+void v1_vendor_ids(const struct ike *ike, struct ike_chain *c)
 {
+    if (ike->policy->v1_fragmentation)
+        ike_pl_bytes(c, PL1_VENDOR, vid_fragmentation, sizeof vid_fragmentation);
     ike_pl_bytes(c, PL1_VENDOR, vid_natt, sizeof vid_natt);
     ike_pl_bytes(c, PL1_VENDOR, vid_dpd, sizeof vid_dpd);
 }
 
-static void look_at_vendors(struct ike_sa *sa, const struct ike_message *m)
+void v1_vendors_read(struct ike_sa *sa, const struct ike_message *m)
 {
     for (unsigned i = 0; i < m->n; i++) {
-        if (m->v[i].type != PL1_VENDOR || m->v[i].n != 16)
+        if (m->v[i].type != PL1_VENDOR || m->v[i].n < 16)
+            continue;
+        sa->peer_fragments |= memcmp(m->v[i].p, vid_fragmentation, 16) == 0; /* with or without the modes */
+        if (m->v[i].n != 16)
             continue;
         sa->v1->peer_natt |= memcmp(m->v[i].p, vid_natt, 16) == 0;
         sa->v1->peer_dpd |= memcmp(m->v[i].p, vid_dpd, 14) == 0;
@@ -91,7 +101,7 @@ static void look_at_vendors(struct ike_sa *sa, const struct ike_message *m)
 }
 
 /* RFC 3947 §3.2: first the other end's address, then our own. */
-static void nat_payloads(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+void v1_nat_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
 {
     uint8_t h[IKE_HASH_MAX];
     size_t len = ike_hash_len(sa->suite.prf);
@@ -102,7 +112,7 @@ static void nat_payloads(struct ike *ike, struct ike_sa *sa, struct ike_chain *c
             ike_pl_bytes(c, PL1_NAT_D, h, len);
 }
 
-static void nat_look(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+void v1_nat_read(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     uint8_t own[IKE_HASH_MAX], peer[IKE_HASH_MAX];
     size_t len = ike_hash_len(sa->suite.prf);
@@ -123,16 +133,16 @@ static void nat_look(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     sa->nat_remote = n > 1 && !peer_fits;
 }
 
-static bool by_signature(const struct ike_sa *sa)
+bool v1_by_signature(const struct ike_sa *sa)
 {
     return sa->policy->auth != ALGO_AUTH_PSK;
 }
 
 #define CERT_X509 4 /* RFC 2408 §3.9 */
 
-static void write_cert_request(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
+void v1_certreq_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
 {
-    const struct ike_credential *cr = by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
+    const struct ike_credential *cr = v1_by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
     for (unsigned i = 0; cr && i < cr->n_cas; i++) {
         size_t at = ike_pl_begin(c, PL1_CERTREQ);
         wr_u8(c->w, CERT_X509);
@@ -144,12 +154,15 @@ static void write_cert_request(struct ike *ike, const struct ike_sa *sa, struct 
 static struct ike_id own_id(const struct ike *ike, const struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
+    const struct ike_aggressive_peer *a = sa->v1 ? sa->v1->aggressive_peer : NULL;
+    if (a && a->id.n)
+        return (struct ike_id){a->id_type, (uint16_t)a->id.n, a->id.p};
     if (p && p->version == 1 && p->id_type && p->id.n)
         return (struct ike_id){p->id_type, (uint16_t)p->id.n, p->id.p};
     if (ike->policy->v1_id_hostname && ike->policy->hostname[0])
         return (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(ike->policy->hostname),
                                (const uint8_t *)ike->policy->hostname};
-    const struct ike_credential *c = by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
+    const struct ike_credential *c = v1_by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
     if (c && c->subject.n && ((p && p->id_type == IKE_ID_DN) || ike->policy->v1_id_dn))
         return (struct ike_id){IKE_ID_DN, (uint16_t)c->subject.n, c->subject.p};
     bool v6 = sa->local.addr.family == FAMILY_V6;
@@ -183,20 +196,26 @@ static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiator
                    6, out);
 }
 
-static void write_id_hash(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+size_t v1_id_write(const struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
 {
     const struct ike_id id = own_id(ike, sa);
-    uint8_t h[IKE_HASH_MAX];
     size_t at = c->w->n;
     ike1_id_write(c, &id);
-    if (c->w->bad || !phase1_hash(ike, sa, sa->initiator, (struct ike_iov){c->w->p + at + 4, c->w->n - at - 4}, h))
+    return at + 4;
+}
+
+void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, struct ike_iov id)
+{
+    uint8_t h[IKE_HASH_MAX], sig[IKE_SIGNATURE_MAX];
+    if (c->w->bad || !phase1_hash(ike, sa, sa->initiator, id, h)) {
+        c->w->bad = true;
         return;
-    if (!by_signature(sa)) {
+    }
+    if (!v1_by_signature(sa)) {
         ike_pl_bytes(c, PL1_HASH, h, ike_hash_len(sa->suite.prf));
         return;
     }
     const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
-    uint8_t sig[IKE_SIGNATURE_MAX];
     for (unsigned i = 0; i < cr->n_chain; i++) {
         size_t cert = ike_pl_begin(c, PL1_CERT);
         wr_u8(c->w, CERT_X509);
@@ -206,11 +225,20 @@ static void write_id_hash(struct ike *ike, struct ike_sa *sa, struct ike_chain *
     ike_pl_bytes(c, PL1_SIG, sig, ike1_sign(cr->key, h, ike_hash_len(proof_hash(sa)), sig));
 }
 
+void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
+{
+    size_t at = v1_id_write(ike, sa, c);
+    v1_proof_write(ike, sa, c, (struct ike_iov){c->w->p + at, c->w->n - at});
+}
+
 /* ---- ends ---- */
 
-static const struct ike_psk *key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id)
+const struct ike_psk *v1_key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id)
 {
     const struct ike_profile *p = sa->profile && sa->profile->version == 1 ? sa->profile : NULL;
+    const struct ike_aggressive_peer *a = sa->v1->aggressive_peer;
+    if (a && a->key.local.n)
+        return &a->key;
     const struct ike_psk *k = p ? ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, id) : NULL;
     return k ? k : ike_psk_find(ike->policy->keys, ike->policy->n_keys, &sa->remote.addr, id);
 }
@@ -231,7 +259,7 @@ void v1_give_up(struct ike *ike, struct ike_sa *sa)
     }
 }
 
-static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
+void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike->stats.auth_failed++;
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
@@ -239,7 +267,7 @@ static void refuse(struct ike *ike, struct ike_sa *sa, const char *why)
 }
 
 /* Said a few times only. Nothing ends by it: the real message may still come, else the SA's time runs out. */
-static bool not_proved(struct ike *ike, struct ike_sa *sa, const char *why)
+bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike->stats.auth_failed++;
     if (sa->v1->infos++ < 3)
@@ -258,12 +286,14 @@ static void keep_id(struct ike_sa *sa, const struct ike_id *id)
     sa->peer_id_len = (uint16_t)(id->n + 1);
 }
 
-/* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3). */
-static void drop_others(struct ike *ike, const struct ike_sa *sa)
+/* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3); not what was made while this
+ * negotiation went on: of two that cross, each end would drop the other's. */
+void v1_drop_others(struct ike *ike, const struct ike_sa *sa)
 {
+    uint64_t begun = sa->half_open_until - IKE_HALF_OPEN_MS;
     for (struct ike_sa *o = ike_with_addr(ike, &sa->remote.addr, NULL), *next; o; o = next) {
         next = ike_with_addr(ike, &sa->remote.addr, o);
-        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED)
+        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED || o->up_at >= begun)
             continue;
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL-CONTACT)");
         ike_sa_free(ike, o);
@@ -271,7 +301,7 @@ static void drop_others(struct ike *ike, const struct ike_sa *sa)
     }
 }
 
-static void established(struct ike *ike, struct ike_sa *sa)
+void v1_established(struct ike *ike, struct ike_sa *sa)
 {
     char suite[128], id[IKE_ID_TEXT_MAX] = "";
     uint32_t life = sa->v1->chosen.life_s && sa->v1->chosen.life_s < sa->policy->lifetime_s ? sa->v1->chosen.life_s
@@ -279,8 +309,8 @@ static void established(struct ike *ike, struct ike_sa *sa)
     uint64_t ms = 1000u * (uint64_t)(life ? life : 86400);
     uint32_t dpd = sa->profile && sa->profile->dpd_s ? sa->profile->dpd_s : ike->policy->v1_keepalive_s;
     ike_state_set(ike, sa, IKE_ESTABLISHED);
-    sa->half_open_until = 0;
-    sa->psk_auth = !by_signature(sa);
+    sa->half_open_until = sa->retransmit_at = 0;
+    sa->psk_auth = !v1_by_signature(sa);
     sa->up_at = sa->last_in = ike->now;
     /* the responder only if the initiator has not done it */
     sa->rekey_at = ike->now + (sa->initiator ? ike_jitter(ike, ms / 10 * 9, 1) : ms / 100 * 95);
@@ -345,7 +375,7 @@ static const char *check_signature(struct ike *ike, struct ike_sa *sa, const str
 static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id,
                          const struct ike_message *m)
 {
-    const struct ike_payload *cert = by_signature(sa) ? ike_find(m, PL1_CERT, 0) : NULL;
+    const struct ike_payload *cert = v1_by_signature(sa) ? ike_find(m, PL1_CERT, 0) : NULL;
     for (unsigned k = 0; k < p->n_remote && p->version == 1; k++)
         if (ike_match(&p->remote[k], &sa->remote.addr, id))
             return true;
@@ -354,8 +384,8 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
 }
 
 /* Identity and proof of the peer. NULL if they are good. */
-static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
-                              const struct ike_message *m)
+const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
+                          const struct ike_message *m)
 {
     struct ike_id id;
     uint8_t h[IKE_HASH_MAX];
@@ -364,7 +394,7 @@ static const char *check_peer(struct ike *ike, struct ike_sa *sa, const struct i
     size_t len = ike_hash_len(sa->suite.prf);
     if (!idp || !ike_id_read(idp, &id) || !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
         return "the peer's identity is missing";
-    if (by_signature(sa)) {
+    if (v1_by_signature(sa)) {
         const char *bad = check_signature(ike, sa, m, &id, h);
         if (bad)
             return bad;
@@ -400,14 +430,18 @@ void v1_start(struct ike *ike, struct ike_sa *sa)
         return;
     }
     ike->stats.negotiations++;
-    begin(ike, sa, &w, &c, X1_MAIN);
+    if (v1_aggressive_wanted(ike, sa)) {
+        v1_aggressive_start(ike, sa);
+        return;
+    }
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
     size_t at = ike_pl_begin(&c, PL1_SA);
     v1_offer(&w, ike, sa);
     ike_pl_end(&c, at);
-    keep(&sa->v1->sa_i, &sa->v1->sa_i_len, w.p + at + 4, w.n - at - 4);
-    vendor_ids(&c);
+    v1_keep(&sa->v1->sa_i, &sa->v1->sa_i_len, w.p + at + 4, w.n - at - 4);
+    v1_vendor_ids(ike, &c);
     ike_state_set(ike, sa, IKE_MAIN_1);
-    if (!finish(ike, sa, &w, false))
+    if (!v1_finish(ike, sa, &w, false))
         v1_give_up(ike, sa);
 }
 
@@ -417,22 +451,22 @@ static void send_ke(struct ike *ike, struct ike_sa *sa)
     struct wr w;
     struct ike_chain c;
     size_t ke = ike_dh_len(sa->suite.dh);
-    begin(ike, sa, &w, &c, X1_MAIN);
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
     ike_pl_bytes(&c, PL1_KE, sa->initiator ? v->ke_i : v->ke_r, ke);
     if (sa->initiator)
         ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
     else
         ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
-    write_cert_request(ike, sa, &c);
-    nat_payloads(ike, sa, &c);
+    v1_certreq_write(ike, sa, &c);
+    v1_nat_write(ike, sa, &c);
     ike_state_set(ike, sa, IKE_MAIN_2);
-    finish(ike, sa, &w, false);
+    v1_finish(ike, sa, &w, false);
 }
 
 static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct ike1 *v = sa->v1;
-    if (!j->ok || !keep(&v->ke_i, NULL, j->public_value, ike_dh_len(sa->suite.dh))) {
+    if (!j->ok || !v1_keep(&v->ke_i, NULL, j->public_value, ike_dh_len(sa->suite.dh))) {
         v1_give_up(ike, sa);
         return;
     }
@@ -454,30 +488,30 @@ static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message 
         return;
     }
     ike_peer_spi_known(ike, sa, m->h.spi_r);
-    look_at_vendors(sa, m);
+    v1_vendors_read(sa, m);
     sa->retransmit_at = 0;
     ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
 }
 
 static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    bool psk = !by_signature(sa);
-    const struct ike_psk *k = psk ? key_for(ike, sa, NULL) : NULL;
+    bool psk = !v1_by_signature(sa);
+    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
     struct wr w;
     struct ike_chain c;
     if (!j->ok || (psk && !k) || !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
-        refuse(ike, sa,
-               !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-               : psk && !k ? "there is no pre-shared key for the peer"
-                           : "keys cannot be made");
+        v1_refuse(ike, sa,
+                  !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+                  : psk && !k ? "there is no pre-shared key for the peer"
+                              : "keys cannot be made");
         return;
     }
     if (sa->nat_local || sa->nat_remote) {
         sa->floated = true;
         sa->local.port = sa->remote.port = IKE_PORT_NATT;
     }
-    begin(ike, sa, &w, &c, X1_MAIN);
-    write_id_hash(ike, sa, &c);
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    v1_id_proof_write(ike, sa, &c);
     if (!v1_other(ike, sa)) {
         uint8_t spi[16];
         struct wr s = wr_to(spi, 16);
@@ -486,16 +520,16 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
         ike1_notify_write(&c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
     }
     ike_state_set(ike, sa, IKE_MAIN_3);
-    if (!finish(ike, sa, &w, true))
+    if (!v1_finish(ike, sa, &w, true))
         v1_give_up(ike, sa);
 }
 
-static bool take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators)
+bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators)
 {
     struct ike1 *v = sa->v1;
     const struct ike_payload *ke = ike_find(m, PL1_KE, 0), *n = ike_find(m, PL1_NONCE, 0);
     if (!ke || !n || ke->n != ike_dh_len(sa->suite.dh) || n->n < 8 || n->n > NONCE1_MAX ||
-        !keep(initiators ? &v->ke_i : &v->ke_r, NULL, ke->p, ke->n))
+        !v1_keep(initiators ? &v->ke_i : &v->ke_r, NULL, ke->p, ke->n))
         return false;
     memcpy(initiators ? v->ni : v->nr, n->p, n->n);
     *(initiators ? &v->ni_len : &v->nr_len) = n->n;
@@ -505,9 +539,9 @@ static bool take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiat
 static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
-    if (!v->dh || !take_ke(sa, m, false))
+    if (!v->dh || !v1_take_ke(sa, m, false))
         return;
-    nat_look(ike, sa, m);
+    v1_nat_read(ike, sa, m);
     sa->retransmit_at = 0;
     struct ike_dh *dh = v->dh;
     v->dh = NULL;
@@ -516,11 +550,11 @@ static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 
 static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const char *bad = check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
+    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
     if (bad)
-        return not_proved(ike, sa, bad);
+        return v1_not_proved(ike, sa, bad);
     sa->retransmit_at = 0;
-    established(ike, sa);
+    v1_established(ike, sa);
     v1_next(ike, sa);
     return true;
 }
@@ -540,31 +574,31 @@ static void main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message 
         ike_sa_free(ike, sa);
         return;
     }
-    keep(&sa->v1->sa_i, &sa->v1->sa_i_len, pl->p, pl->n);
-    look_at_vendors(sa, m);
+    v1_keep(&sa->v1->sa_i, &sa->v1->sa_i_len, pl->p, pl->n);
+    v1_vendors_read(sa, m);
     const struct ike1_proposal p = {
         .number = sa->v1->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {sa->v1->chosen}};
-    begin(ike, sa, &w, &c, X1_MAIN);
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
     size_t at = ike_pl_begin(&c, PL1_SA);
     ike1_sa_head(&w);
     ike1_proposal_write(&w, &p, true, false);
     ike_pl_end(&c, at);
-    vendor_ids(&c);
+    v1_vendor_ids(ike, &c);
     ike_state_set(ike, sa, IKE_MAIN_1);
-    finish(ike, sa, &w, false);
+    v1_finish(ike, sa, &w, false);
 }
 
 static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct ike1 *v = sa->v1;
-    bool psk = !by_signature(sa);
-    const struct ike_psk *k = psk ? key_for(ike, sa, NULL) : NULL;
-    if (!j->ok || (psk && !k) || !keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+    bool psk = !v1_by_signature(sa);
+    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
+    if (!j->ok || (psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
         !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
-        refuse(ike, sa,
-               !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-               : psk && !k ? "there is no pre-shared key for the peer's address"
-                           : "keys cannot be made");
+        v1_refuse(ike, sa,
+                  !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+                  : psk && !k ? "there is no pre-shared key for the peer's address"
+                              : "keys cannot be made");
         return;
     }
     send_ke(ike, sa);
@@ -573,16 +607,16 @@ static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
 static void main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
-    if (!take_ke(sa, m, true))
+    if (!v1_take_ke(sa, m, true))
         return;
-    look_at_vendors(sa, m);
-    nat_look(ike, sa, m);
+    v1_vendors_read(sa, m);
+    v1_nat_read(ike, sa, m);
     v->nr_len = NONCE1_LEN;
     ike->host.random(ike->host.ctx, v->nr, v->nr_len);
     ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
 }
 
-static bool says_initial_contact(const struct ike_message *m)
+bool v1_initial_contact(const struct ike_message *m)
 {
     for (unsigned i = 0; i < m->n; i++) {
         struct ike_notify n;
@@ -596,90 +630,15 @@ static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 {
     struct wr w;
     struct ike_chain c;
-    const char *bad = check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
+    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
     if (bad)
-        return not_proved(ike, sa, bad);
-    if (says_initial_contact(m))
-        drop_others(ike, sa);
-    begin(ike, sa, &w, &c, X1_MAIN);
-    write_id_hash(ike, sa, &c);
-    if (finish(ike, sa, &w, true))
-        established(ike, sa);
-    return true;
-}
-
-/* ---- aggressive mode, responder ---- */
-
-static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
-{
-    struct ike1 *v = sa->v1;
-    struct ike_id id;
-    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
-    const struct ike_psk *k = ike_id_read(&idp, &id) ? key_for(ike, sa, &id) : NULL;
-    struct wr w;
-    struct ike_chain c;
-    if (!j->ok || !k || !keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, &k->local)) {
-        refuse(ike, sa,
-               !j->ok ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-               : !k   ? "there is no pre-shared key for the peer's identity"
-                      : "keys cannot be made");
-        return;
-    }
-    const struct ike1_proposal p = {
-        .number = v->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {v->chosen}};
-    begin(ike, sa, &w, &c, X1_AGGRESSIVE);
-    size_t at = ike_pl_begin(&c, PL1_SA);
-    ike1_sa_head(&w);
-    ike1_proposal_write(&w, &p, true, false);
-    ike_pl_end(&c, at);
-    ike_pl_bytes(&c, PL1_KE, v->ke_r, ike_dh_len(sa->suite.dh));
-    ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
-    write_id_hash(ike, sa, &c);
-    nat_payloads(ike, sa, &c);
-    vendor_ids(&c);
-    ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
-    finish(ike, sa, &w, false);
-}
-
-static void aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    struct ike1 *v = sa->v1;
-    const struct ike_payload *pl = ike_find(m, PL1_SA, 0), *id = ike_find(m, PL1_ID, 0);
-    char why[256] = "a payload is missing", t[ADDR_TEXT_MAX];
-    bool found = pl && id && v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why);
-    if (found && by_signature(sa))
-        snprintf(why, sizeof why, "with signatures it is not spoken (policy %u, line %u)", sa->policy->number,
-                 sa->policy->line);
-    if (!found || by_signature(sa) || !take_ke(sa, m, true)) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: aggressive mode refused: %s",
-                addr_text(&sa->remote.addr, t), why);
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
-        ike_sa_free(ike, sa);
-        return;
-    }
-    keep(&v->sa_i, &v->sa_i_len, pl->p, pl->n);
-    keep(&v->id_i, &v->id_i_len, id->p, id->n);
-    look_at_vendors(sa, m);
-    v->nr_len = NONCE1_LEN;
-    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
-    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), aggressive_secret);
-}
-
-static bool aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    struct ike1 *v = sa->v1;
-    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
-    const char *bad = check_peer(ike, sa, &idp, m);
-    if (bad)
-        return not_proved(ike, sa, bad);
-    nat_look(ike, sa, m);
-    if (says_initial_contact(m))
-        drop_others(ike, sa);
-    free(v->out); /* nothing answers the third message */
-    v->out = NULL;
-    v->out_len = 0;
-    established(ike, sa);
+        return v1_not_proved(ike, sa, bad);
+    if (v1_initial_contact(m))
+        v1_drop_others(ike, sa);
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    v1_id_proof_write(ike, sa, &c);
+    if (v1_finish(ike, sa, &w, true))
+        v1_established(ike, sa);
     return true;
 }
 
@@ -698,8 +657,9 @@ static const struct {
     {X1_MAIN, IKE_MAIN_2, true, false, main_4, NULL},
     {X1_MAIN, IKE_MAIN_2, false, true, NULL, main_5},
     {X1_MAIN, IKE_MAIN_3, true, true, NULL, main_6},
-    {X1_AGGRESSIVE, IKE_NEW, false, false, aggressive_1, NULL},
-    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, NULL, aggressive_3},
+    {X1_AGGRESSIVE, IKE_NEW, false, false, v1_aggressive_1, NULL},
+    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, true, false, v1_aggressive_2, NULL},
+    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, NULL, v1_aggressive_3},
 };
 
 void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
@@ -707,14 +667,15 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
 {
     struct ike1 *v = sa->v1;
     uint8_t digest[32], iv[16], inner;
-    struct ike_message m = {.h = h};
+    struct ike_message m = {.h = h, .whole = p, .whole_len = n};
     struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
     if (sa->busy || h.id != 0 || !v1_digest(ike, p, n, digest))
         return;
     if (ike_equal(digest, v->last_in, 32)) {
-        /* sent again: so does the responder; did the initiator too, both would go on for ever */
-        if (v->out && !sa->initiator && sa->state != IKE_REPLACED)
-            ike_send_raw(ike, sa, v->out, v->out_len);
+        /* sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the
+         * last message is the initiator's, which nothing answers. */
+        if (v->out && (!sa->initiator || h.exchange == X1_AGGRESSIVE) && sa->state != IKE_REPLACED)
+            v1_send(ike, sa, v->out, v->out_len);
         return;
     }
     size_t row = 0;
@@ -740,10 +701,11 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     if (!ike_chain_read(&r, h.next, &m, &inner)) {
         ike->stats.malformed++;
         if (encrypted) /* the one reason in practice */
-            not_proved(ike, sa,
-                       by_signature(sa) ? "the message that should prove it cannot be read"
-                                        : "the message that should prove it cannot be read: its pre-shared key is "
-                                          "another one than ours");
+            v1_not_proved(ike, sa,
+                          v1_by_signature(sa)
+                              ? "the message that should prove it cannot be read"
+                              : "the message that should prove it cannot be read: its pre-shared key is "
+                                "another one than ours");
         return;
     }
     const struct ike_end was_local = sa->local, was_remote = sa->remote;

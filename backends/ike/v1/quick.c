@@ -118,7 +118,7 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, struct 
     q->tries = 0;
     q->again_at = which == 3 ? 0 : ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2);
     arm(ike, sa);
-    ike_send_raw(ike, sa, q->out, q->out_len);
+    v1_send(ike, sa, q->out, q->out_len);
     return true;
 }
 
@@ -641,7 +641,7 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
     }
     if (q && ike_equal(q->in_digest, digest, 32)) {
         if (q->out)
-            ike_send_raw(ike, sa, q->out, q->out_len);
+            v1_send(ike, sa, q->out, q->out_len);
         return;
     }
     bool fresh = !q;
@@ -711,11 +711,17 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
             if (half)
                 ike_child_free(ike, half, true);
             v1_quick_free(sa, q);
+            if (!over && sa->last_in <= sa->up_at && !sa->children) {
+                /* nothing has ever come from the other end: it has no such SA (the last message of phase 1 was lost) */
+                ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the ISAKMP SA is dropped: the peer does not know it");
+                ike_sa_free(ike, sa);
+                return;
+            }
             continue;
         }
         ike->stats.retransmits++;
         q->again_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << q->tries, 2);
-        ike_send_raw(ike, sa, q->out, q->out_len);
+        v1_send(ike, sa, q->out, q->out_len);
     }
     arm(ike, sa);
 }

@@ -53,10 +53,25 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         sa = ike_by_spi(ike, h.spi_i);
     /* the responder's first answer is how its cookie becomes known */
     bool known = sa && sa->version == 1 && sa->spi_i == h.spi_i &&
-                 (sa->spi_r == h.spi_r || (sa->initiator && sa->state == IKE_MAIN_1));
+                 (sa->spi_r == h.spi_r ||
+                  (sa->initiator && (sa->state == IKE_MAIN_1 || (sa->state == IKE_AGGRESSIVE_1 && !sa->spi_r))));
     if (!known || !addr_eq(&sa->remote.addr, &remote->addr)) {
         ike->stats.dropped++;
         return;
+    }
+    struct ike_iov whole = {p, n};
+    if (h.next == PL1_FRAGMENT) {
+        struct rd r;
+        if (!v1_fragment(ike, sa, p, n, &whole))
+            return;
+        r = rd_of(whole.p, whole.n);
+        if (!ike_header_read(&r, &h) || h.next == PL1_FRAGMENT || h.version >> 4 != 1 || h.spi_i != sa->spi_i ||
+            (h.spi_r != sa->spi_r && sa->spi_r)) {
+            ike->stats.malformed++;
+            return;
+        }
+        p = whole.p;
+        n = whole.n;
     }
     switch (h.exchange) {
     case X1_MAIN:
@@ -82,6 +97,7 @@ static void gone(struct ike *ike, struct ike_sa *sa)
     while (sa->v1->quicks)
         v1_quick_free(sa, sa->v1->quicks);
     v1_phase1_free(sa);
+    v1_fragments_free(sa->v1->fragments);
     free(sa->v1->out);
     ike_wipe(sa->v1, sizeof *sa->v1);
     free(sa->v1);

@@ -67,6 +67,13 @@ struct ike1 {
     uint32_t out_len;
     struct ike1_transform chosen;
     uint8_t proposal_number;
+    /* aggressive mode, initiator */
+    const struct ike_aggressive_peer *aggressive_peer; /* NULL: as for anybody */
+    const struct ike_v1_policy *only_like;             /* the offer is of its group and method */
+    uint8_t *answer;                                   /* the peer's message, until the secret is there */
+    size_t answer_len;
+    struct v1_fragments *fragments; /* of a message that is still incomplete */
+    uint8_t fragment_id;            /* of the last we have sent */
 };
 
 /* ---- protect.c ---- */
@@ -94,7 +101,52 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
 void v1_phase1_free(struct ike_sa *sa);
 void v1_give_up(struct ike *ike, struct ike_sa *sa);
 
+/* What main and aggressive mode share. */
+void v1_begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange);
+/* Closes, encrypts if asked to, keeps a copy for retransmission and sends. */
+bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted);
+/* A copy in place of what *to was. */
+bool v1_keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n);
+void v1_vendor_ids(const struct ike *ike, struct ike_chain *c);
+void v1_vendors_read(struct ike_sa *sa, const struct ike_message *m);
+void v1_nat_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
+void v1_nat_read(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+bool v1_by_signature(const struct ike_sa *sa);
+void v1_certreq_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
+/* Our identity; returns where its body begins. */
+size_t v1_id_write(const struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
+/* HASH, or CERT and SIG, over the body of our ID payload. */
+void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, struct ike_iov id);
+void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
+const struct ike_psk *v1_key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id);
+void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why);
+/* Said a few times only, returns false. Nothing ends by it: the real message may still come. */
+bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why);
+void v1_drop_others(struct ike *ike, const struct ike_sa *sa);
+void v1_established(struct ike *ike, struct ike_sa *sa);
+const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
+                          const struct ike_message *m);
+/* KE and nonce. */
+bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators);
+bool v1_initial_contact(const struct ike_message *m);
+
+/* ---- aggressive.c ---- */
+bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa);
+void v1_aggressive_start(struct ike *ike, struct ike_sa *sa);
+void v1_aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_aggressive_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+
+/* ---- fragment.c ---- */
+/* As ike_send_raw(), in pieces where the peer takes them and the datagram is too long. */
+void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n);
+/* A piece has come; true when all are there: *whole is the message then, good until the next call. */
+void v1_fragments_free(struct v1_fragments *f);
+bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_iov *whole);
+
 /* ---- choose.c ---- */
+/* The first of our policies that can be offered to that peer. */
+const struct ike_v1_policy *v1_first_policy(const struct ike *ike, const struct ike_sa *sa);
 void v1_offer(struct wr *w, const struct ike *ike, const struct ike_sa *sa);
 /* The peer's offer against our policies, by number. False with `why` if none fits. */
 bool v1_choose(const struct ike *ike, const struct ike_payload *pl, struct ike_sa *sa, struct ike1_transform *out,

@@ -210,6 +210,16 @@ static bool make_keys(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, 
 static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct v2_initial *x = sa->exchange;
+    if (!j->ok && ++x->tries <= 4) { /* nobody has proved that the peer sent it: asked once more, with another key */
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "a Diffie-Hellman value is refused (RFC 6989): IKE_SA_INIT is begun anew");
+        ike_peer_spi_known(ike, sa, 0);
+        sa->next_out = 0;
+        sa->half_open_until = 0;
+        sa->nat_local = sa->nat_remote = false;
+        ike_job_start(ike, sa, (enum algo_id)x->group, NULL, NULL, 0, key_made);
+        return;
+    }
     if (!j->ok || !make_keys(ike, sa, x, j->shared)) {
         v2_fail(ike, sa, "the peer's Diffie-Hellman value is refused (RFC 6989)");
         return;
@@ -268,8 +278,8 @@ void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size
 /* ---- responder ---- */
 
 /* An answer outside any SA, which nothing is kept for. */
-static void refuse(struct ike *ike, const struct ike_end *local, const struct ike_end *remote,
-                   const struct ike_header *q, uint16_t type, const void *data, size_t n)
+void v2_refuse(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const struct ike_header *q,
+               uint16_t type, const void *data, size_t n)
 {
     uint8_t b[256];
     struct wr w = wr_to(b, sizeof b);
@@ -349,7 +359,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         if (!good) {
             size_t len = ike_cookie_make(ike, m->h.spi_i, &remote->addr, nonce_v, cookie);
             ike->stats.cookies_sent++;
-            refuse(ike, local, remote, &m->h, N2_COOKIE, cookie, len);
+            v2_refuse(ike, local, remote, &m->h, N2_COOKIE, cookie, len);
             return;
         }
     }
@@ -364,12 +374,12 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         char t[ADDR_TEXT_MAX];
         ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: IKE_SA_INIT refused: %s",
                 addr_text(&remote->addr, t), choice.why);
-        refuse(ike, local, remote, &m->h, N2_NO_PROPOSAL_CHOSEN, NULL, 0);
+        v2_refuse(ike, local, remote, &m->h, N2_NO_PROPOSAL_CHOSEN, NULL, 0);
         return;
     }
     if (group != algo_get(choice.suite.dh)->ikev2) {
         const uint8_t want[2] = {0, (uint8_t)algo_get(choice.suite.dh)->ikev2};
-        refuse(ike, local, remote, &m->h, N2_INVALID_KE_PAYLOAD, want, 2);
+        v2_refuse(ike, local, remote, &m->h, N2_INVALID_KE_PAYLOAD, want, 2);
         return;
     }
     sa = ike_sa_new(ike, 2, false, local, remote);

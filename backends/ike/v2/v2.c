@@ -121,8 +121,13 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         struct ike_message m = {.h = h};
         struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
         uint8_t inner;
-        if (!ike_chain_read(&r, h.next, &m, &inner) || inner || unknown_critical(&m)) {
+        bool good = ike_chain_read(&r, h.next, &m, &inner) && !inner;
+        uint8_t critical = good ? unknown_critical(&m) : 0;
+        if (!good || critical) {
             ike->stats.malformed++;
+            /* §2.5; in clear and shorter than what it answers */
+            if (critical && !response && (h.flags & IKE2_INITIATOR) && h.spi_r == 0 && ike->policy->n_v2)
+                v2_refuse(ike, local, remote, &h, N2_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
             return;
         }
         if (!response) {

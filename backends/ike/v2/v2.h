@@ -72,6 +72,9 @@ struct v2_initial {
     uint8_t *auth_copy; /* IKE_AUTH while a certificate is worked on */
 };
 void v2_start(struct ike *ike, struct ike_sa *sa);
+/* Answers a request with a notify and keeps nothing. */
+void v2_refuse(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const struct ike_header *q,
+               uint16_t type, const void *data, size_t n);
 void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                      size_t n, const struct ike_message *m);
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m);

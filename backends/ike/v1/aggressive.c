@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Aggressive mode, RFC 2409 §5.4 (and §5.1 with signatures, where SIG and CERT stand for HASH):
+ *
+ *   HDR, SA, KE, Ni, IDii        -->
+ *                                <--  HDR, SA, KE, Nr, IDir, NAT-D, HASH_R
+ *   HDR*, NAT-D, HASH_I          -->
+ *
+ * Identities go in the clear, and HASH_R lets a listener try keys: it is begun only where the configuration asks for
+ * it, and never when it is disabled.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+/* ---- initiator ---- */
+
+bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_policy *p = ike->policy;
+    for (unsigned i = 0; i < p->n_aggressive; i++)
+        if (addr_eq(&p->aggressive[i].peer, &sa->remote.addr))
+            sa->v1->aggressive_peer = &p->aggressive[i];
+    return !p->aggressive_disabled &&
+           (sa->v1->aggressive_peer || (sa->profile && sa->profile->version == 1 && sa->profile->aggressive));
+}
+
+static void send_first(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    struct wr w;
+    struct ike_chain c;
+    if (!j->ok || !v1_keep(&v->ke_i, NULL, j->public_value, ike_dh_len(j->group))) {
+        v1_give_up(ike, sa);
+        return;
+    }
+    v->dh = j->dh;
+    j->dh = NULL;
+    v->ni_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, v->ni, v->ni_len);
+    v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    v1_offer(&w, ike, sa);
+    ike_pl_end(&c, at);
+    v1_keep(&v->sa_i, &v->sa_i_len, w.p + at + 4, w.n - at - 4);
+    ike_pl_bytes(&c, PL1_KE, v->ke_i, ike_dh_len(j->group));
+    ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
+    at = v1_id_write(ike, sa, &c);
+    v1_keep(&v->id_i, &v->id_i_len, w.p + at, w.n - at);
+    v1_vendor_ids(ike, &c);
+    ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
+    if (!v1_finish(ike, sa, &w, false))
+        v1_give_up(ike, sa);
+}
+
+/* The Diffie-Hellman value goes with the offer, so that all of it is of the first usable policy's group and method. */
+void v1_aggressive_start(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_v1_policy *first = v1_first_policy(ike, sa);
+    if (!first) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "there is no isakmp policy for aggressive mode");
+        v1_give_up(ike, sa);
+        return;
+    }
+    sa->v1->only_like = sa->policy = first;
+    ike_job_start(ike, sa, (enum algo_id)first->dh, NULL, NULL, 0, send_first);
+}
+
+/* As if the answer had not come: it may have been forged. */
+static void back(struct ike *ike, struct ike_sa *sa, struct ike_job *j, const char *why)
+{
+    sa->v1->dh = j->dh;
+    j->dh = NULL;
+    ike_peer_spi_known(ike, sa, 0);
+    memset(sa->v1->last_in, 0, sizeof sa->v1->last_in);
+    v1_not_proved(ike, sa, why);
+    if (sa->request_tries < IKE_RETRANSMIT_TRIES)
+        sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+    ike_timer_update(ike, sa);
+}
+
+static void send_last(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike1 *v = sa->v1;
+    struct wr w;
+    struct ike_chain c;
+    if (sa->nat_local || sa->nat_remote) {
+        sa->floated = true;
+        sa->local.port = sa->remote.port = IKE_PORT_NATT;
+    }
+    v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
+    v1_proof_write(ike, sa, &c, (struct ike_iov){v->id_i, v->id_i_len});
+    v1_nat_write(ike, sa, &c);
+    if (!v1_other(ike, sa)) {
+        uint8_t spi[16];
+        struct wr s = wr_to(spi, 16);
+        wr_u64(&s, sa->spi_i);
+        wr_u64(&s, sa->spi_r);
+        ike1_notify_write(&c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
+    }
+    if (!v1_finish(ike, sa, &w, true)) {
+        v1_give_up(ike, sa);
+        return;
+    }
+    sa->retransmit_at = 0; /* sent again when the peer's is */
+    v1_established(ike, sa);
+    v1_next(ike, sa);
+}
+
+static void answered(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    struct ike_header h;
+    struct ike_message m = {0};
+    struct ike_id id;
+    uint8_t inner;
+    struct rd r = rd_of(v->answer, v->answer_len);
+    bool whole = ike_header_read(&r, &h);
+    m.h = h;
+    whole = whole && ike_chain_read(&r, h.next, &m, &inner);
+    const struct ike_payload *idr = whole ? ike_find(&m, PL1_ID, 0) : NULL;
+    bool psk = !v1_by_signature(sa);
+    const struct ike_psk *k = psk && idr && ike_id_read(idr, &id) ? v1_key_for(ike, sa, &id) : NULL;
+    const char *bad = !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+                      : psk && !k ? "there is no pre-shared key for the peer"
+                                  : NULL;
+    if (!bad && !v1_keys(ike, sa, j->shared, k ? &k->local : NULL))
+        bad = "keys cannot be made";
+    if (!bad)
+        bad = v1_check_peer(ike, sa, idr, &m);
+    if (bad) {
+        back(ike, sa, j, bad);
+        return;
+    }
+    v1_nat_read(ike, sa, &m);
+    free(v->answer);
+    v->answer = NULL;
+    send_last(ike, sa);
+}
+
+void v1_aggressive_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    char why[256];
+    if (!pl || !m->h.spi_r || !v->dh)
+        return;
+    if (!v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why)) {
+        v1_not_proved(ike, sa, "the peer chose what was not offered");
+        return;
+    }
+    /* what it is about is read again when the secret is there */
+    if (!v1_take_ke(sa, m, false) || !v1_keep(&v->answer, &v->answer_len, m->whole, m->whole_len))
+        return;
+    ike_peer_spi_known(ike, sa, m->h.spi_r);
+    v1_vendors_read(sa, m);
+    sa->retransmit_at = 0;
+    struct ike_dh *dh = v->dh;
+    v->dh = NULL;
+    ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), answered);
+}
+
+/* ---- responder ---- */
+
+static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    struct ike_id id;
+    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
+    bool psk = !v1_by_signature(sa);
+    const struct ike_psk *k = psk && ike_id_read(&idp, &id) ? v1_key_for(ike, sa, &id) : NULL;
+    struct wr w;
+    struct ike_chain c;
+    if (!j->ok || (psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
+        v1_refuse(ike, sa,
+                  !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+                  : psk && !k ? "there is no pre-shared key for the peer's identity"
+                              : "keys cannot be made");
+        return;
+    }
+    const struct ike1_proposal p = {
+        .number = v->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {v->chosen}};
+    v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    ike1_sa_head(&w);
+    ike1_proposal_write(&w, &p, true, false);
+    ike_pl_end(&c, at);
+    ike_pl_bytes(&c, PL1_KE, v->ke_r, ike_dh_len(sa->suite.dh));
+    ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
+    v1_id_proof_write(ike, sa, &c);
+    v1_certreq_write(ike, sa, &c);
+    v1_nat_write(ike, sa, &c);
+    v1_vendor_ids(ike, &c);
+    ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
+    v1_finish(ike, sa, &w, false);
+}
+
+void v1_aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0), *id = ike_find(m, PL1_ID, 0);
+    char why[256] = "a payload is missing", t[ADDR_TEXT_MAX];
+    bool found = pl && id && v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why);
+    if (!found || !v1_take_ke(sa, m, true)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: aggressive mode refused: %s",
+                addr_text(&sa->remote.addr, t), why);
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
+        ike_sa_free(ike, sa);
+        return;
+    }
+    v1_keep(&v->sa_i, &v->sa_i_len, pl->p, pl->n);
+    v1_keep(&v->id_i, &v->id_i_len, id->p, id->n);
+    v1_vendors_read(sa, m);
+    v->nr_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
+    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), aggressive_secret);
+}
+
+bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
+    const char *bad = v1_check_peer(ike, sa, &idp, m);
+    if (bad)
+        return v1_not_proved(ike, sa, bad);
+    v1_nat_read(ike, sa, m);
+    if (v1_initial_contact(m))
+        v1_drop_others(ike, sa);
+    free(v->out); /* nothing answers the third message */
+    v->out = NULL;
+    v->out_len = 0;
+    v1_established(ike, sa);
+    return true;
+}
