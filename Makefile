@@ -139,6 +139,12 @@ check-vm: ## the tests in a guest with real ESP (QEMU, no KVM needed)
 	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend
 	@python3 tests/run.py vm:
 
+interop: ## the tests against other people's daemons, and docs/interop.md written from what they saw
+	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(VM_PACKAGES)
+	@$(MAKE) --no-print-directory programs
+	@python3 tests/run.py 'netns: ike: v1 matrix' 'netns: ike: v2 matrix' 'certificates' 'vm: situations'
+	@python3 tests/vm/interop.py
+
 bench: all ## check against a do-nothing scanner, apply against ip -batch and nft -f; prints ratios
 	@python3 tests/bench/bench.py
 	@python3 tests/bench/apply.py
@@ -167,5 +173,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
 
-.PHONY: all programs quickstart test check check-net check-vm unit-programs bench bench-ike fuzz fmt install clean help
+.PHONY: all programs quickstart test check check-net check-vm interop unit-programs bench bench-ike fuzz fmt install clean help
 .DELETE_ON_ERROR:

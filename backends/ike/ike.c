@@ -19,6 +19,7 @@ static bool index_lines(struct ike *ike)
     uint32_t n = 0;
     for (unsigned i = 0; i < p->n_entries; i++)
         n += p->entries[i].n_lines;
+    ike->n_reqids = 0;
     ike->reqids = calloc(n + 1, sizeof *ike->reqids);
     ike->peer_of_entry = calloc(p->n_entries + 1, 1);
     if (!ike->reqids || !ike->peer_of_entry)
@@ -262,6 +263,41 @@ unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr 
                 ike->version[sa->version]->next(ike, sa);
         }
     return n;
+}
+
+bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct ike_reload *out)
+{
+    struct ike_reqid *reqids = ike->reqids;
+    uint8_t *peers = ike->peer_of_entry;
+    uint32_t n = ike->n_reqids;
+    at(ike, now);
+    *out = (struct ike_reload){0};
+    ike->policy = m->to;
+    if (!index_lines(ike)) {
+        free(ike->reqids);
+        free(ike->peer_of_entry);
+        ike->policy = m->from;
+        ike->reqids = reqids;
+        ike->peer_of_entry = peers;
+        ike->n_reqids = n;
+        ike_entries_index(ike);
+        return false;
+    }
+    for (unsigned i = 0; i < m->from->n_entries; i++)
+        if (m->entry[i] != UINT32_MAX)
+            ike->peer_of_entry[m->entry[i]] = peers[i];
+    free(reqids);
+    free(peers);
+    fetch_ciphers(ike);
+    ike_sas_move(ike, m, out);
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
+            next = sa->hash_next;
+            if (sa->tasks && sa->state == IKE_ESTABLISHED && !sa->held_by)
+                sa->resume_at = ike->now; /* the next tick works its deletes off */
+            ike_timer_update(ike, sa);
+        }
+    return true;
 }
 
 void ike_each(struct ike *ike, void (*f)(void *ctx, const struct ike_sa *sa), void *ctx)

@@ -39,8 +39,8 @@ void check_tell(struct check_run *run, struct source *src, struct diag_list *l, 
                 struct check_counts *n);
 
 /* After all files: what they say of one another. Calls `emit` for each file with findings. Exit code. */
-int check_fleet(const struct command *c, struct check_run *run, const struct walk *files, long jobs, struct check_counts *n,
-                void (*emit)(void *ctx, struct buf *out), void *ctx);
+int check_fleet(const struct command *c, struct check_run *run, const struct walk *files, long jobs,
+                struct check_counts *n, void (*emit)(void *ctx, struct buf *out), void *ctx);
 
 /* A table of rules and how often they were raised. */
 void check_summary(struct buf *out, const struct check_counts *n);

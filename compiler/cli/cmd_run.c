@@ -7,9 +7,21 @@
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
+#include "backends/ike/handover.h"
 #include "compiler/cli/session.h"
 
-enum { OPT_MAP, OPT_DEVICE, OPT_PARTIAL, OPT_STATE, OPT_MASTER, OPT_PKI, OPT_DISCARD, OPT_NO_APPLY, OPT_DEBUG, OPT_DEBUG_PEER };
+enum {
+    OPT_MAP,
+    OPT_DEVICE,
+    OPT_PARTIAL,
+    OPT_STATE,
+    OPT_MASTER,
+    OPT_PKI,
+    OPT_DISCARD,
+    OPT_NO_APPLY,
+    OPT_DEBUG,
+    OPT_DEBUG_PEER
+};
 static const struct cli_option run_options[] = {
     [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},
@@ -110,8 +122,8 @@ static int prepare(struct session *s, struct request *q, const char *file)
     if (code != EXIT_CLEAN)
         return code;
     if (s->errors && (!q->how.allow_partial || s->fatal)) {
-        fprintf(stderr, "ioscc run: %u things cannot be carried to Linux: nothing is touched%s\n", s->errors,
-                s->fatal ? "" : " (--allow-partial goes on without)");
+        fprintf(stderr, "ioscc %s: %u things cannot be carried to Linux: nothing is touched%s\n", s->command->name,
+                s->errors, s->fatal ? "" : " (--allow-partial goes on without)");
         return EXIT_FINDINGS;
     }
     if (q->no_apply || !apply_needed(&s->apply))
@@ -119,7 +131,42 @@ static int prepare(struct session *s, struct request *q, const char *file)
     return session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
 }
 
-static int run(const struct command *c, int argc, char **argv)
+typedef int work_fn(const struct command *c, const struct ike_policy *p, const struct request *q, const char *file);
+
+static int as_daemon(const struct command *c, const struct ike_policy *p, const struct request *q, const char *file)
+{
+    (void)c;
+    return daemon_run(p, &q->daemon, file);
+}
+
+/* The running daemon gets the policy; it has no rights to read the files itself. */
+static int as_reload(const struct command *c, const struct ike_policy *p, const struct request *q, const char *file)
+{
+    struct buf b = {0};
+    (void)file;
+    if (!ike_policy_write(&b, p)) {
+        fprintf(stderr, "ioscc reload: out of memory\n");
+        return EXIT_SYSTEM;
+    }
+    json_t *a = cli_daemon_with(c, q->daemon.state_dir,
+                                json_pack("{s:s, s:I}", "do", "reload", "length", (json_int_t)b.len), &b);
+    buf_free(&b); /* wipes it */
+    if (!a)
+        return EXIT_SYSTEM;
+    const char *bad = json_string_value(json_object_get(a, "error"));
+    if (bad)
+        fprintf(stderr, "ioscc reload: %s\n", bad);
+    else
+        printf("%lld IKE SAs with %lld child SAs stay, %lld and %lld are ended.\n",
+               (long long)json_integer_value(json_object_get(a, "sas_kept")),
+               (long long)json_integer_value(json_object_get(a, "children_kept")),
+               (long long)json_integer_value(json_object_get(a, "sas_ended")),
+               (long long)json_integer_value(json_object_get(a, "children_ended")));
+    json_decref(a);
+    return bad ? EXIT_SYSTEM : EXIT_CLEAN;
+}
+
+static int with_policy(const struct command *c, int argc, char **argv, work_fn *work)
 {
     struct request q = {.daemon = {.state_dir = STATE_DIR_DEFAULT}, .pki_dir = "/etc/ioscc/pki"};
     struct session s;
@@ -136,13 +183,12 @@ static int run(const struct command *c, int argc, char **argv)
     if (code == EXIT_CLEAN) {
         struct ike_omissions left_out = {0};
         state_unlock(&s.state); /* the daemon lives on; another apply may come */
-        const struct ike_policy *p =
-            ike_policy_build(&s.apply.target, &s.apply.xfrm, (struct str){q.master.p, (uint32_t)q.master.len}, q.pki_dir,
-                             &left_out);
+        const struct ike_policy *p = ike_policy_build(
+            &s.apply.target, &s.apply.xfrm, (struct str){q.master.p, (uint32_t)q.master.len}, q.pki_dir, &left_out);
         PTRLIST_FOR (char, line, &left_out.lines) {
             daemon_log(IKE_WARNING, "%s: %s", file, line);
         }
-        code = daemon_run(p, &q.daemon, file);
+        code = work(c, p, &q, file);
         ike_pki_free(p);
     }
     session_close(&s);
@@ -152,6 +198,24 @@ static int run(const struct command *c, int argc, char **argv)
     buf_free(&q.map);
     return code;
 }
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    return with_policy(c, argc, argv, as_daemon);
+}
+
+static int reload(const struct command *c, int argc, char **argv)
+{
+    return with_policy(c, argc, argv, as_reload);
+}
+
+const struct command cmd_reload = {
+    "reload",
+    "[OPTION…] FILE",
+    "Applies a configuration and hands it to the running daemon: tunnels that are the same in it stay up.",
+    run_options,
+    reload,
+};
 
 const struct command cmd_run = {
     "run",
@@ -169,7 +233,24 @@ static const struct cli_option control_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
+static bool send_all(int fd, const char *p, size_t n)
+{
+    while (n) {
+        ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
+        if (k <= 0)
+            return false;
+        p += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
 json_t *cli_daemon(const struct command *c, const char *dir, json_t *request)
+{
+    return cli_daemon_with(c, dir, request, &(struct buf){0});
+}
+
+json_t *cli_daemon_with(const struct command *c, const char *dir, json_t *request, const struct buf *body)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     struct buf b = {0};
@@ -182,9 +263,8 @@ json_t *cli_daemon(const struct command *c, const char *dir, json_t *request)
     if (fd < 0 || !text || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
         fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
     } else {
-        ssize_t n = send(fd, text, strlen(text), MSG_NOSIGNAL);
-        n = n < 0 ? n : send(fd, "\n", 1, MSG_NOSIGNAL);
-        while (n > 0 && (n = read(fd, part, sizeof part)) > 0)
+        bool sent = send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1) && send_all(fd, body->p, body->len);
+        for (ssize_t n; sent && (n = read(fd, part, sizeof part)) > 0;)
             buf_add(&b, part, (size_t)n);
         out = b.p ? json_loadb(b.p, b.len, 0, &e) : NULL;
         if (!out)

@@ -4,8 +4,8 @@
 
 #include "compiler/base/source.h"
 
-/* Reads `path` as it was in commit `ref`, through the git program. 0; -ENOENT if there was no such file; -EINVAL if `ref`
- * is none or the file is in no repository; -errno. */
+/* Reads `path` as it was in commit `ref`, through the git program. 0; -ENOENT if there was no such file; -EINVAL if
+ * `ref` is none or the file is in no repository; -errno. */
 int git_read(struct source *out, const char *ref, const char *path);
 
 #endif

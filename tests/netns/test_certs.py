@@ -94,7 +94,7 @@ def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days
 
 
 def certificates(version):
-    bad = []
+    bad, rows = [], []
     with ike.Pair() as pair, tempfile.TemporaryDirectory() as d:
         root = Authority(d, 'root')
         second, other = Authority(d, 'second', root), Authority(d, 'other')
@@ -118,10 +118,14 @@ def certificates(version):
             cases += [('certificate map that does not fit', dict(we_call=False, kinds=('rsa', 'rsa'), rules=[['subject-name co cn=r2', 'issuer-name co other']], want=wrong))]
         cases += [('certificate map of another, ioscc initiates', dict(we_call=True, kinds=('rsa', 'rsa'), rules=[['subject-name co cn=r3']], want='the profile expects another identity'))]
         for name, how in cases:
+            before = len(bad)
+            refused = how.get('want')
             try:
                 one(pair, version, how.pop('we_call'), root, root, how.pop('kinds'), **how)
             except AssertionError as e:
                 bad.append('IKEv%d %s: %s' % (version, name, e))
+            rows.append((name + (': refused' if refused else ''), 'passed' if len(bad) == before else 'failed', bad[-1].split('\n')[0] if len(bad) > before else ''))
+    ike.interop.note('certificates-%d' % version, rows)
     assert not bad, '\n'.join(bad)
 
 

@@ -4,8 +4,8 @@ deletes by either end, and refusals, each of which must be one line of our log t
 are thrown away (--discard-sas), strongSwan carries its own in user space: keys are proved in the guest (tests/vm)."""
 import json, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
 
-sys.path[:0] = ['tests/netns', 'tests/lint']
-import lab, test_strongswan as swan
+sys.path[:0] = ['tests/netns', 'tests/lint', 'tests/vm']
+import interop, lab, test_strongswan as swan
 
 IOSCC = os.environ.get('IOSCC', 'build/asan/ioscc')
 A, B = swan.A, swan.B
@@ -152,13 +152,14 @@ GCM = [('aes-gcm-128', 'sha256', '19', 'esp-gcm 128', None), ('aes-gcm-256', 'sh
 
 
 def matrix(version):
-    bad = []
+    bad, rows = [], []
     with Pair() as pair:
         for encr, hash_, group, esp, pfs in MATRIX + (GCM if version == 2 else []):
             for we_call in (True, False):
                 name = 'IKEv%d %s %s group %s, %s, pfs %s, %s initiates' % (version, encr, hash_, group, esp, pfs, 'ioscc' if we_call else 'charon')
                 pair.peer.load(swanctl(version, encr, hash_, group, esp, pfs))
                 ours = Ours(pair.a, config(version, encr, hash_, group, esp, pfs))
+                before = len(bad)
                 try:
                     up(pair, ours, we_call)
                     words = pair.peer.swanctl('--list-sas').stdout
@@ -170,8 +171,10 @@ def matrix(version):
                         ours.stop()
                     except AssertionError as e:
                         bad.append('%s: %s' % (name, e))
+                rows.append((name.split(' ', 1)[1], 'passed' if len(bad) == before else 'failed', bad[-1].split('\n')[0] if len(bad) > before else ''))
                 if len(bad) > 3:
                     break
+    interop.note('matrix-%d' % version, rows)
     assert not bad, '\n'.join(bad)
 
 
@@ -300,6 +303,43 @@ def scanned(version):
             ours.stop()
 
 
+def reload(version):
+    """another configuration while a tunnel stands: what is the same stays, with its SPIs, and can still be rekeyed; what is
+    different is ended, the peer is told, and it comes up as it is written now"""
+    def again(text, want):
+        open(ours.dir + '/r.cfg', 'w').write(text)
+        with pair.a.inside():
+            p = subprocess.run([IOSCC, 'reload', '--discard-sas', '--no-apply', '--state-dir', ours.dir, '-m', 'Gi0/0=eth0', ours.dir + '/r.cfg'], capture_output=True, text=True)
+        assert p.returncode == 0 and re.fullmatch(want, p.stdout), p.stdout + p.stderr + ours.text()
+    one = MATRIX[5]
+    text = config(version, *one)
+    with Pair() as pair:
+        pair.peer.load(swanctl(version, *one))
+        ours = Ours(pair.a, text)
+        try:
+            up(pair, ours, True)
+            before = [(s['spi_i'], s['spi_r'], c['spi_in'], c['spi_out']) for s in ours.sas() for c in s['children']]
+            # lines move, an entry comes, keys of others change
+            more = 'crypto isakmp key another-key-of-another-peer address 203.0.113.7\nip access-list extended L2\n permit ip 10.1.0.0 0.0.255.255 10.7.0.0 0.0.255.255\n'
+            entry = 'crypto map M 20 ipsec-isakmp\n set peer 203.0.113.7\n set transform-set T\n match address L2\n'
+            again(more + text.replace('interface Giga', entry + 'interface Giga'), '1 IKE SAs with 1 child SAs stay, 0 and 0 are ended.\n')
+            assert [(s['spi_i'], s['spi_r'], c['spi_in'], c['spi_out']) for s in ours.sas() for c in s['children']] == before and agree(ours, pair.peer)
+            for what in ('child', 'ike'):
+                ours.ask(do='rekey', what=what)
+                assert ours.wait(lambda: not {x[2 if what == 'child' else 0] for x in before} & {y for s in ours.sas() for y in [s['spi_i']] + [c['spi_in'] for c in s['children']]} and agree(ours, pair.peer), 12), what + ours.text()
+            # its transform set changes: nothing of it may live on
+            pair.peer.swanctl('--terminate', '--ike', 'none')
+            kept = dict(zip(('encr', 'hash_', 'group', 'esp', 'pfs'), one), esp='esp-gcm 128')
+            again(config(version, **kept), r'[12] IKE SAs with 0 child SAs stay, 0 and 1 are ended.\n')
+            assert ours.wait(lambda: not ours.sas() and 'INSTALLED' not in pair.peer.swanctl('--list-sas').stdout), ours.text()
+            pair.peer.load(swanctl(version, **kept))
+            up(pair, ours, True)
+            # another key: who the peer is was proved by the old one
+            again(config(version, **kept, key='quite-another-key'), '0 IKE SAs with 0 child SAs stay, 1 and 1 are ended.\n')
+        finally:
+            ours.stop()
+
+
 AGGRESSIVE = 'crypto isakmp peer address %s\n set aggressive-mode password %s\n set aggressive-mode client-endpoint fqdn r1.example\n' % (B, KEY)
 
 
@@ -372,7 +412,7 @@ def tests():
     def skip():
         raise AssertionError(why)
     for version in (1, 2):
-        for f in (matrix, lifecycle, refusals, commands, scanned):
+        for f in (matrix, lifecycle, refusals, commands, scanned, reload):
             yield 'netns: ike: v%d %s' % (version, f.__name__), skip if why else lambda f=f, version=version: f(version)
     yield 'netns: ike: v1 aggressive mode', skip if why else aggressive
     yield 'netns: ike: v2 unknown payloads', skip if why else strange

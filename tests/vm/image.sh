@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 out=build/vm
 mkdir -p "$out"
+exec 9> "$out/lock"
+flock 9 # two tests may want it at the same time
 
 kernel() {
     [ -e "$out/kernel.stamp" ] && return

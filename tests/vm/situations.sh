@@ -154,5 +154,5 @@ one() { # number, world, then node=kind
     if [ -s $said ]; then for n in a b c; do [ -e /tmp/$n.log ] && { echo "---- $n"; tail -${LINES_SHOWN:-40} /tmp/$n.log; ip -n $n xfrm state; ip -n $n xfrm policy | grep -v socket; ip netns exec $n grep -v '	0$' /proc/net/xfrm_stat; }; done > /tmp/details; fi
     clean
     if [ -s $said ]; then echo "RESULT $number failed $(tr '\n' ';' < $said)"; cat /tmp/details 2>/dev/null; else echo "RESULT $number passed"; fi; }
-while read -r line; do one $line; done < /test/cases
+while read -r line; do one $line < /dev/null; done < /test/cases
 exit 0

@@ -255,7 +255,7 @@ int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const
         privileged_stop(&d.privileged);
         return 3;
     }
-    kernel_static_routes(&d, true);
+    kernel_static_routes(&d, p, true);
     /* sockets are bound and files are read: what is left to be changed in the kernel is asked for */
     int r = sandbox_enter(SANDBOX_NETWORK);
     if (r < 0)
@@ -264,7 +264,8 @@ int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const
     notify("READY=1");
     uv_run(&d.loop, UV_RUN_DEFAULT);
     uv_loop_close(&d.loop);
-    kernel_static_routes(&d, false);
+    kernel_static_routes(&d, d.policy, false);
+    daemon_policies_free(&d);
     privileged_stop(&d.privileged);
     free(d.routes);
     return 0;

@@ -36,9 +36,18 @@ struct daemon_route {
     unsigned users;
 };
 
+/* A policy that was handed over; freed when no SA can point to it any more. */
+struct daemon_policy {
+    struct daemon_policy *next;
+    struct arena arena;
+    const struct ike_policy *policy;
+    uint64_t replaced_at; /* ms, 0: it holds */
+};
+
 struct daemon {
     const struct ike_policy *policy;
     struct daemon_options options;
+    struct daemon_policy *handed; /* the latest first */
     struct ike *ike;
     uv_loop_t loop;
     uv_timer_t timer, linger;
@@ -83,9 +92,15 @@ bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t
 /* reverse-route: a route to the peer's network, kept as long as one child needs it. */
 void kernel_route(void *ctx, const struct ike_child *c, bool add);
 /* `reverse-route static`: those of all lines, whether an SA stands or not. */
-void kernel_static_routes(struct daemon *d, bool add);
+void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add);
 /* SAs with our request numbers, and peers' policies, that an earlier run left behind. */
 void kernel_sweep(struct daemon *d);
+
+/* ---- reload.c ---- */
+/* Bytes of ike_policy_write() take the place of the policy that holds. Returns what became of the SAs, or NULL with a
+ * sentence in *why: then nothing has changed. */
+const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_t n, const char **why);
+void daemon_policies_free(struct daemon *d);
 
 /* ---- control.c ---- */
 bool control_open(struct daemon *d);

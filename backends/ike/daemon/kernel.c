@@ -465,10 +465,10 @@ void kernel_route(void *ctx, const struct ike_child *c, bool add)
     route_change(ctx, c->entry, &c->ts_remote, &c->sa->remote.addr, add);
 }
 
-void kernel_static_routes(struct daemon *d, bool add)
+void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add)
 {
-    for (unsigned i = 0; i < d->policy->n_entries; i++) {
-        const struct ike_entry *e = &d->policy->entries[i];
+    for (unsigned i = 0; i < p->n_entries; i++) {
+        const struct ike_entry *e = &p->entries[i];
         for (unsigned k = 0; e->route.is_static && k < e->n_lines && e->n_peers; k++) {
             struct ike_ts src, dst;
             ike_line_ts(&e->lines[k], &src, &dst);

@@ -199,6 +199,7 @@ struct ike_stats {
 };
 
 /* A version's handlers; given to the dispatcher by ike.c so that the services name no version. */
+struct ike_moves;
 struct ike_version {
     void (*input)(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h);
@@ -208,6 +209,18 @@ struct ike_version {
     void (*next)(struct ike *ike, struct ike_sa *sa);
     void (*tick)(struct ike *ike, struct ike_sa *sa);
     void (*gone)(struct ike *ike, struct ike_sa *sa); /* frees what only it knows */
+    /* Another policy: points what only it knows to the same things there. False: the SA cannot go on. */
+    bool (*move)(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m);
+};
+
+/* Which parts of a policy are the same in another one: for each of `from` its place in `to`, UINT32_MAX if there is
+ * none. */
+struct ike_moves {
+    const struct ike_policy *from, *to;
+    const uint32_t *entry, *profile, *v1;
+};
+struct ike_reload {
+    unsigned sas_kept, sas_ended, children_kept, children_ended;
 };
 
 struct ike_reqid {
@@ -369,6 +382,19 @@ const char *ike_suite_text(const struct ike_suite *s, char out[static 128]);
 const char *ike_choice_text(const struct ike_choice *c, char out[static 32]);
 /* "10.1.0.0/24 tcp/80" */
 const char *ike_ts_text(const struct ike_ts *t, char out[static 128]);
+
+/* ---- reload.c ---- */
+
+const struct ike_entry *ike_move_entry(const struct ike_moves *m, const struct ike_entry *e);
+const struct ike_profile *ike_move_profile(const struct ike_moves *m, const struct ike_profile *p);
+const struct ike_line *ike_move_line(const struct ike_entry *from, const struct ike_entry *to,
+                                     const struct ike_line *l);
+const struct ike_transform_set *ike_move_set(const struct ike_entry *from, const struct ike_entry *to,
+                                             const struct ike_transform_set *s);
+bool ike_move_child(const struct ike_moves *m, struct ike_child *c);
+bool ike_move_task(const struct ike_moves *m, struct ike_task *t);
+/* All SAs from one policy to the other; what cannot live on is ended, the peers are told. */
+void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload *r);
 
 /* ---- traffic.c ---- */
 

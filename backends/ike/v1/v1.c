@@ -104,4 +104,40 @@ static void gone(struct ike *ike, struct ike_sa *sa)
     sa->v1 = NULL;
 }
 
-const struct ike_version ike_v1 = {.input = input, .start = v1_start, .next = v1_next, .tick = v1_tick, .gone = gone};
+/* What proved the peer, where no profile says it: the same key as before? */
+static bool same_key(const struct ike_sa *sa, const struct ike_moves *m)
+{
+    struct ike_id id = {0};
+    if (sa->peer_id)
+        id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};
+    const struct ike_psk *a = ike_psk_find(m->from->keys, m->from->n_keys, &sa->remote.addr, sa->peer_id ? &id : NULL),
+                         *b = ike_psk_find(m->to->keys, m->to->n_keys, &sa->remote.addr, sa->peer_id ? &id : NULL);
+    return !sa->psk_auth || (!a && !b) ||
+           (a && b && a->local.n == b->local.n && ike_equal(a->local.p, b->local.p, a->local.n));
+}
+
+static bool move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
+{
+    (void)ike;
+    struct ike1 *v = sa->v1;
+    if (!same_key(sa, m))
+        return false;
+    v->aggressive_peer = NULL;
+    v->only_like = NULL;
+    for (struct v1_quick *q = v->quicks, *next; q; q = next) {
+        next = q->next;
+        const struct ike_entry *to = ike_move_entry(m, q->entry);
+        bool ok = ike_move_task(m, &q->task) && (to || !q->entry);
+        if (ok && q->entry) {
+            q->line = ike_move_line(q->entry, to, q->line);
+            q->set = ike_move_set(q->entry, to, q->set);
+            q->entry = to;
+        }
+        if (!ok)
+            v1_quick_free(sa, q);
+    }
+    return true;
+}
+
+const struct ike_version ike_v1 = {
+    .input = input, .start = v1_start, .next = v1_next, .tick = v1_tick, .gone = gone, .move = move};

@@ -625,3 +625,15 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
     }
     child_request(ike, sa, m, old, NULL, responder_child_secret);
 }
+
+bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
+{
+    struct create *x = sa->exchange_free == create_free ? sa->exchange : NULL;
+    (void)ike;
+    if (x && x->fresh) { /* the successor of an IKE SA; children move to it later */
+        x->fresh->profile = ike_move_profile(m, x->fresh->profile);
+        x->fresh->entry = ike_move_entry(m, x->fresh->entry);
+        x->fresh->proposal = NULL;
+    }
+    return !x || !x->as.entry || ike_move_child(m, &x->as);
+}

@@ -159,4 +159,5 @@ static void gone(struct ike *ike, struct ike_sa *sa)
     v2_parts_free(sa);
 }
 
-const struct ike_version ike_v2 = {.input = input, .start = v2_start, .next = v2_next, .tick = v2_tick, .gone = gone};
+const struct ike_version ike_v2 = {
+    .input = input, .start = v2_start, .next = v2_next, .tick = v2_tick, .gone = gone, .move = v2_create_move};

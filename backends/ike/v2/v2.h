@@ -116,6 +116,8 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
 struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const struct v2_child_try *t, struct ike_iov ni,
                                    struct ike_iov nr, struct ike_iov shared);
 void v2_child_up(struct ike *ike, struct ike_child *c, bool rekeyed);
+/* Of an exchange under way: what it is about, in another policy. */
+bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m);
 bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote);
 
 /* ---- create.c ---- */

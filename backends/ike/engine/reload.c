@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Another policy takes the place of the one that holds: what is the same in both lives on with its SAs. */
+#include <stdlib.h>
+
+#include "backends/ike/engine/engine.h"
+
+const struct ike_entry *ike_move_entry(const struct ike_moves *m, const struct ike_entry *e)
+{
+    uint32_t at = e ? m->entry[e - m->from->entries] : UINT32_MAX;
+    return at == UINT32_MAX ? NULL : &m->to->entries[at];
+}
+
+const struct ike_profile *ike_move_profile(const struct ike_moves *m, const struct ike_profile *p)
+{
+    uint32_t at = p ? m->profile[p - m->from->profiles] : UINT32_MAX;
+    return at == UINT32_MAX ? NULL : &m->to->profiles[at];
+}
+
+const struct ike_line *ike_move_line(const struct ike_entry *from, const struct ike_entry *to, const struct ike_line *l)
+{
+    return l ? &to->lines[l - from->lines] : NULL;
+}
+
+const struct ike_transform_set *ike_move_set(const struct ike_entry *from, const struct ike_entry *to,
+                                             const struct ike_transform_set *s)
+{
+    for (unsigned i = 0; i < from->n_sets; i++)
+        if (from->sets[i] == s)
+            return to->sets[i];
+    return NULL;
+}
+
+bool ike_move_child(const struct ike_moves *m, struct ike_child *c)
+{
+    const struct ike_entry *to = ike_move_entry(m, c->entry);
+    if (!to)
+        return false;
+    c->set = ike_move_set(c->entry, to, c->set);
+    c->entry = to;
+    return c->set != NULL;
+}
+
+bool ike_move_task(const struct ike_moves *m, struct ike_task *t)
+{
+    const struct ike_entry *to = ike_move_entry(m, t->entry);
+    if (!t->entry)
+        return true;
+    if (!to)
+        return false;
+    t->line = ike_move_line(t->entry, to, t->line);
+    t->entry = to;
+    return true;
+}
+
+static void move_tasks(const struct ike_moves *m, struct ike_sa *sa)
+{
+    for (struct ike_task **p = &sa->tasks, *t; (t = *p);) {
+        if (ike_move_task(m, t)) {
+            p = &t->next;
+            continue;
+        }
+        *p = t->next;
+        free(t);
+    }
+}
+
+/* Does the IKE SA itself live on? How the peer was authenticated must be the same. */
+static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
+{
+    const struct ike_profile *profile = ike_move_profile(m, sa->profile);
+    if (sa->state != IKE_ESTABLISHED && sa->state != IKE_REPLACED)
+        return false;
+    if (sa->profile && !profile)
+        return false;
+    if (sa->policy && m->v1[sa->policy - m->from->v1] == UINT32_MAX)
+        return false;
+    if (sa->current && !ike_move_task(m, sa->current))
+        return false;
+    if (!ike->version[sa->version]->move(ike, sa, m))
+        return false;
+    sa->profile = profile;
+    sa->policy = sa->policy ? &m->to->v1[m->v1[sa->policy - m->from->v1]] : NULL;
+    sa->proposal = NULL; /* nobody asks for it once the SA stands */
+    sa->entry = ike_move_entry(m, sa->entry);
+    return true;
+}
+
+/* Children of entries that are gone or different are deleted; with the last of them the IKE SA, which nothing needs. */
+static void children(const struct ike_moves *m, struct ike_sa *sa, struct ike_reload *r)
+{
+    unsigned kept = 0, ended = 0;
+    for (struct ike_child *c = sa->children; c; c = c->next) {
+        if (ike_move_child(m, c)) {
+            kept++;
+            continue;
+        }
+        c->rekey_at = c->expire_at = c->idle_at = 0;
+        ended++;
+        if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
+            ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+    }
+    r->children_kept += kept;
+    r->children_ended += ended;
+    if (ended && !kept)
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+}
+
+/* It ends with a delete to the peer, and its children at once. */
+static void end(struct ike *ike, struct ike_sa *sa, struct ike_reload *r)
+{
+    r->sas_ended++;
+    for (const struct ike_child *c = sa->children; c; c = c->next)
+        r->children_ended++;
+    if (sa->state != IKE_ESTABLISHED || sa->busy) { /* a job finds that it is gone */
+        ike_sa_free(ike, sa);
+        return;
+    }
+    ike_exchange_end(sa);
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+    for (struct ike_task *t; (t = sa->tasks) && t->kind != TASK_DELETE_IKE;) {
+        sa->tasks = t->next;
+        free(t);
+    }
+    uint64_t id = sa->id, spi = sa->own_spi;
+    ike->version[sa->version]->next(ike, sa);
+    sa = ike_still(ike, spi, id);
+    if (!sa)
+        return;
+    while (sa->children)
+        ike_child_free(ike, sa->children, true);
+    sa->entry = NULL;
+    sa->profile = NULL;
+    sa->policy = NULL;
+    sa->proposal = NULL;
+    ike_timer_update(ike, sa);
+}
+
+static bool is_gone(const struct ike_sa *sa)
+{
+    return sa->state == IKE_DELETING || sa->state == IKE_DEAD;
+}
+
+void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload *r)
+{
+    uint64_t(*v)[2] = calloc(ike->n_sa + 1u, sizeof *v);
+    uint32_t n = 0;
+    for (uint32_t i = 0; v && i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa && n <= ike->n_sa; sa = sa->hash_next, n++) {
+            v[n][0] = sa->own_spi;
+            v[n][1] = sa->id;
+        }
+    for (uint32_t i = 0; i < n; i++) {
+        struct ike_sa *sa = ike_still(ike, v[i][0], v[i][1]);
+        if (!sa || is_gone(sa))
+            continue;
+        if (sa->held_by) /* the successor that a rekeying is making: its predecessor looks after it */
+            continue;
+        if (!lives(ike, m, sa)) {
+            end(ike, sa, r);
+            continue;
+        }
+        r->sas_kept++;
+        move_tasks(m, sa);
+        children(m, sa, r);
+    }
+    free(v);
+}

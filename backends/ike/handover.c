@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One description of each structure serves to write it, to read it and to compare it. */
+#include "backends/ike/handover.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+
+#include "backends/ike/message/wire.h"
+
+struct codec {
+    struct buf *out; /* NULL: it is read */
+    struct rd in;
+    struct arena *a;
+    const struct ike_policy *p; /* written: where references point to */
+    struct ike_policy *made;    /* read: the same */
+    bool by_value;              /* to be compared: lines do not count, what is referred to stands in its place */
+    bool bad;
+};
+
+static void raw(struct codec *c, void *p, size_t n)
+{
+    if (c->out) {
+        buf_add(c->out, p, n);
+        return;
+    }
+    if (n > c->in.n || c->bad) {
+        c->bad = true;
+        memset(p, 0, n);
+        return;
+    }
+    memcpy(p, c->in.p, n);
+    c->in.p += n;
+    c->in.n -= n;
+}
+
+static uint64_t number(struct codec *c, uint64_t v)
+{
+    raw(c, &v, sizeof v);
+    return v;
+}
+
+/* Works for bool, enum and integers of any size. */
+#define NUM(c, x) ((x) = (__typeof__(x))number(c, (uint64_t)(x)))
+#define LINE(c, x)                                                                                                     \
+    do {                                                                                                               \
+        if (!(c)->by_value)                                                                                            \
+            NUM(c, x);                                                                                                 \
+    } while (0)
+#define RAW(c, x) raw(c, &(x), sizeof(x))
+
+/* How many elements follow; each has at least one byte, so that a length cannot ask for more memory than there is
+ * input. */
+static size_t count(struct codec *c, size_t n)
+{
+    n = (size_t)number(c, n);
+    if (!c->out && n > c->in.n) {
+        c->bad = true;
+        n = 0;
+    }
+    return n;
+}
+
+static void bytes(struct codec *c, struct ike_bytes *b)
+{
+    size_t n = count(c, b->n);
+    if (c->out) {
+        buf_add(c->out, (const char *)b->p, n);
+        return;
+    }
+    *b = (struct ike_bytes){(const uint8_t *)arena_strndup(c->a, (const char *)c->in.p, n), (uint32_t)n};
+    c->in.p += n;
+    c->in.n -= n;
+}
+
+static void text(struct codec *c, const char **s)
+{
+    struct ike_bytes b = {(const uint8_t *)(*s ? *s : ""), *s ? (uint32_t)strlen(*s) : 0};
+    bytes(c, &b);
+    if (!c->out)
+        *s = (const char *)b.p;
+}
+
+/* An array of structures, behind a pointer to constants as the policy has them. */
+typedef void each_fn(struct codec *c, void *element);
+static void *array(struct codec *c, const void *old, size_t *n, size_t size, each_fn *f)
+{
+    *n = count(c, *n);
+    char *v = c->out ? (void *)(uintptr_t)old : arena_array(c->a, *n + 1, size);
+    for (size_t i = 0; i < *n && !c->bad; i++)
+        f(c, v + i * size);
+    return v;
+}
+#define ARRAY(c, p, n, f)                                                                                              \
+    do {                                                                                                               \
+        size_t n_ = (n);                                                                                               \
+        (p) = array(c, p, &n_, sizeof *(p), f);                                                                        \
+        (n) = (__typeof__(n))n_;                                                                                       \
+    } while (0)
+
+/* An array of pointers to structures that are written where they stand. */
+static void *pointers(struct codec *c, const void *old, size_t *n, size_t size, each_fn *f)
+{
+    *n = count(c, *n);
+    void **v = c->out ? (void *)(uintptr_t)old : arena_array(c->a, *n + 1, sizeof *v);
+    for (size_t i = 0; i < *n && !c->bad; i++) {
+        if (!c->out)
+            v[i] = arena_alloc(c->a, size);
+        f(c, v[i]);
+    }
+    return v;
+}
+#define POINTERS(c, p, n, f)                                                                                           \
+    do {                                                                                                               \
+        size_t n_ = (n);                                                                                               \
+        (p) = pointers(c, p, &n_, sizeof **(p), f);                                                                    \
+        (n) = (__typeof__(n))n_;                                                                                       \
+    } while (0)
+
+/* ---- the parts ---- */
+
+static void choices(struct codec *c, struct ike_choices *x)
+{
+    RAW(c, *x);
+    if (x->n > IKE_CHOICES_MAX)
+        c->bad = true;
+}
+
+static void address(struct codec *c, void *p)
+{
+    struct ip_addr *a = p;
+    NUM(c, a->family);
+    RAW(c, a->b);
+}
+
+static void match(struct codec *c, void *p)
+{
+    struct ike_match *m = p;
+    NUM(c, m->any);
+    address(c, &m->addr);
+    NUM(c, m->plen);
+    NUM(c, m->id_type);
+    NUM(c, m->domain);
+    bytes(c, &m->value);
+}
+
+static void psk(struct codec *c, void *p)
+{
+    struct ike_psk *k = p;
+    match(c, &k->who);
+    LINE(c, k->line);
+    bytes(c, &k->local);
+    bytes(c, &k->remote);
+}
+
+static void aggressive(struct codec *c, void *p)
+{
+    struct ike_aggressive_peer *a = p;
+    address(c, &a->peer);
+    NUM(c, a->id_type);
+    bytes(c, &a->id);
+    psk(c, &a->key);
+}
+
+static void cert_rule(struct codec *c, void *p)
+{
+    struct ike_cert_rule *r = p;
+    NUM(c, r->field);
+    NUM(c, r->op);
+    text(c, &r->value);
+}
+
+static void cert_map(struct codec *c, void *p)
+{
+    struct ike_cert_map *m = p;
+    ARRAY(c, m->rules, m->n, cert_rule);
+}
+
+static void proposal(struct codec *c, void *p)
+{
+    struct ike_proposal *x = p;
+    text(c, &x->name);
+    LINE(c, x->line);
+    choices(c, &x->encr);
+    choices(c, &x->prf);
+    choices(c, &x->integ);
+    choices(c, &x->dh);
+}
+
+static void v2_policy(struct codec *c, void *p)
+{
+    struct ike_v2_policy *x = p;
+    text(c, &x->name);
+    ARRAY(c, x->locals, x->n_locals, address);
+    POINTERS(c, x->proposals, x->n, proposal);
+}
+
+static void v1_policy(struct codec *c, void *p)
+{
+    struct ike_v1_policy *x = p;
+    NUM(c, x->number);
+    LINE(c, x->line);
+    NUM(c, x->encr.alg);
+    NUM(c, x->encr.bits);
+    NUM(c, x->hash);
+    NUM(c, x->dh);
+    NUM(c, x->auth);
+    NUM(c, x->lifetime_s);
+}
+
+/* libcrypto's objects go as DER. */
+static void private_key(struct codec *c, void **key)
+{
+    unsigned char *der = NULL;
+    int n = c->out && *key ? i2d_PrivateKey(*key, &der) : 0;
+    struct ike_bytes b = {der, n > 0 ? (uint32_t)n : 0};
+    bytes(c, &b);
+    if (c->out) {
+        OPENSSL_clear_free(der, b.n);
+        return;
+    }
+    const unsigned char *p = b.p;
+    *key = b.n ? d2i_AutoPrivateKey(NULL, &p, (long)b.n) : NULL;
+    c->bad |= b.n && !*key;
+}
+
+static void trusted(struct codec *c, void **store)
+{
+    STACK_OF(X509) *all = c->out && *store ? X509_STORE_get1_all_certs(*store) : NULL;
+    size_t n = count(c, all ? (size_t)sk_X509_num(all) : 0);
+    for (size_t i = 0; i < n && !c->bad; i++) {
+        unsigned char *der = NULL;
+        int len = c->out ? i2d_X509(sk_X509_value(all, (int)i), &der) : 0;
+        struct ike_bytes b = {der, len > 0 ? (uint32_t)len : 0};
+        bytes(c, &b);
+        OPENSSL_free(der);
+        if (c->out)
+            continue;
+        const unsigned char *p = b.p;
+        X509 *x = d2i_X509(NULL, &p, (long)b.n);
+        *store = *store ? *store : X509_STORE_new();
+        c->bad |= !x || !*store || X509_STORE_add_cert(*store, x) != 1;
+        X509_free(x);
+    }
+    sk_X509_pop_free(all, X509_free);
+}
+
+static void credential(struct codec *c, void *p)
+{
+    struct ike_credential *x = p;
+    if (!c->out)
+        x->key = x->store = NULL;
+    text(c, &x->trustpoint);
+    LINE(c, x->line);
+    NUM(c, x->n_chain);
+    NUM(c, x->n_cas);
+    if (x->n_chain > 8 || x->n_cas > IKE_CAS_MAX) {
+        c->bad = true;
+        x->n_chain = x->n_cas = 0;
+    }
+    for (unsigned i = 0; i < x->n_chain; i++)
+        bytes(c, &x->chain[i]);
+    bytes(c, &x->subject);
+    for (unsigned i = 0; i < x->n_cas; i++) {
+        bytes(c, &x->ca_names[i]);
+        RAW(c, x->ca_hashes[i]);
+    }
+    private_key(c, &x->key);
+    trusted(c, &x->store);
+}
+
+/* A place in an array of the policy, plus one; 0 is nothing. */
+static size_t place(struct codec *c, const void *p, const void *first, size_t size, size_t n)
+{
+    size_t at = c->out && p ? (size_t)((const char *)p - (const char *)first) / size + 1 : 0;
+    at = (size_t)number(c, at);
+    if (at > n)
+        c->bad = true;
+    return at > n ? 0 : at;
+}
+
+static void profile(struct codec *c, void *p)
+{
+    struct ike_profile *x = p;
+    text(c, &x->name);
+    LINE(c, x->line);
+    NUM(c, x->version);
+    ARRAY(c, x->remote, x->n_remote, match);
+    ARRAY(c, x->cert_maps, x->n_cert_maps, cert_map);
+    ARRAY(c, x->locals, x->n_locals, address);
+    NUM(c, x->id_type);
+    bytes(c, &x->id);
+    NUM(c, x->auth_local);
+    NUM(c, x->auth_remote);
+    ARRAY(c, x->keys, x->n_keys, psk);
+    NUM(c, x->lifetime_s);
+    NUM(c, x->dpd_s);
+    NUM(c, x->dpd_retry_s);
+    NUM(c, x->dpd_periodic);
+    NUM(c, x->aggressive);
+    if (c->by_value) {
+        if (x->credential)
+            credential(c, (void *)(uintptr_t)x->credential);
+        return;
+    }
+    const struct ike_policy *all = c->out ? c->p : c->made;
+    size_t at = place(c, x->credential, all->credentials, sizeof *x->credential, all->n_credentials);
+    x->credential = at ? &all->credentials[at - 1] : NULL;
+}
+
+static void transform_set(struct codec *c, void *p)
+{
+    struct ike_transform_set *x = p;
+    text(c, &x->name);
+    LINE(c, x->line);
+    struct ike_choice *v[] = {&x->ah, &x->encr, &x->integ};
+    for (unsigned i = 0; i < 3; i++) {
+        NUM(c, v[i]->alg);
+        NUM(c, v[i]->bits);
+    }
+    NUM(c, x->transport);
+    NUM(c, x->require);
+    NUM(c, x->esn);
+}
+
+static void line(struct codec *c, void *p)
+{
+    struct ike_line *x = p;
+    NUM(c, x->reqid);
+    LINE(c, x->line);
+    NUM(c, x->one_of_many);
+    NUM(c, x->sel.family);
+    NUM(c, x->sel.proto);
+    NUM(c, x->sel.sport_lo);
+    NUM(c, x->sel.sport_hi);
+    NUM(c, x->sel.dport_lo);
+    NUM(c, x->sel.dport_hi);
+    address(c, &x->sel.src_lo);
+    address(c, &x->sel.src_hi);
+    address(c, &x->sel.dst_lo);
+    address(c, &x->sel.dst_hi);
+}
+
+static void peer(struct codec *c, void *p)
+{
+    struct ike_peer *x = p;
+    address(c, &x->addr);
+    text(c, &x->host);
+    NUM(c, x->is_default);
+}
+
+static void entry(struct codec *c, void *p)
+{
+    struct ike_entry *x = p;
+    text(c, &x->map);
+    NUM(c, x->seq);
+    LINE(c, x->line);
+    NUM(c, x->dynamic);
+    NUM(c, x->version);
+    address(c, &x->local);
+    ARRAY(c, x->peers, x->n_peers, peer);
+    POINTERS(c, x->sets, x->n_sets, transform_set);
+    ARRAY(c, x->lines, x->n_lines, line);
+    NUM(c, x->pfs);
+    NUM(c, x->lifetime_s);
+    NUM(c, x->lifetime_kb);
+    NUM(c, x->replay_window);
+    NUM(c, x->per_host);
+    NUM(c, x->responder_only);
+    NUM(c, x->idle_s);
+    NUM(c, x->idle_default);
+    NUM(c, x->route.on);
+    NUM(c, x->route.is_static);
+    address(c, &x->route.via);
+    NUM(c, x->route.distance);
+    RAW(c, x->priority);
+    RAW(c, x->ifindex);
+    NUM(c, x->n_ifindex);
+    if (x->n_ifindex > 8)
+        c->bad = true;
+    if (c->by_value) {
+        if (x->profile)
+            profile(c, (void *)(uintptr_t)x->profile);
+        return;
+    }
+    const struct ike_policy *all = c->out ? c->p : c->made;
+    size_t at = place(c, x->profile, all->profiles, sizeof *x->profile, all->n_profiles);
+    x->profile = at ? &all->profiles[at - 1] : NULL;
+}
+
+static void policy(struct codec *c, struct ike_policy *p)
+{
+    ARRAY(c, p->credentials, p->n_credentials, credential); /* before what refers to them */
+    ARRAY(c, p->profiles, p->n_profiles, profile);
+    ARRAY(c, p->v2, p->n_v2, v2_policy);
+    ARRAY(c, p->v1, p->n_v1, v1_policy);
+    ARRAY(c, p->keys, p->n_keys, psk);
+    ARRAY(c, p->entries, p->n_entries, entry);
+    ARRAY(c, p->aggressive, p->n_aggressive, aggressive);
+    NUM(c, p->aggressive_disabled);
+    NUM(c, p->v1_fragmentation);
+    NUM(c, p->v2_fragmentation);
+    NUM(c, p->v1_id_hostname);
+    NUM(c, p->v1_id_dn);
+    text(c, &p->hostname);
+    NUM(c, p->fragment_mtu);
+    NUM(c, p->v1_keepalive_s);
+    NUM(c, p->v1_keepalive_retry_s);
+    NUM(c, p->v1_keepalive_periodic);
+    NUM(c, p->nat_keepalive_s);
+    NUM(c, p->cookie_threshold);
+    NUM(c, p->max_in_negotiation);
+    NUM(c, p->max_sa);
+}
+
+bool ike_policy_write(struct buf *b, const struct ike_policy *p)
+{
+    struct codec c = {.out = b, .p = p};
+    struct ike_policy copy = *p;
+    policy(&c, &copy);
+    return !b->failed;
+}
+
+const struct ike_policy *ike_policy_read(struct arena *a, const uint8_t *p, size_t n)
+{
+    struct ike_policy *made = ARENA_NEW(a, struct ike_policy);
+    struct codec c = {.in = rd_of(p, n), .a = a, .made = made};
+    policy(&c, made);
+    ERR_clear_error();
+    if (!c.bad && c.in.n == 0 && !arena_exhausted(a))
+        return made;
+    for (unsigned i = 0; i < made->n_credentials; i++) {
+        EVP_PKEY_free(made->credentials[i].key);
+        X509_STORE_free(made->credentials[i].store);
+    }
+    return NULL;
+}
+
+/* ---- what is the same ---- */
+
+struct digest {
+    uint8_t *p;
+    size_t n;
+    uint32_t at;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct digest *x = a, *y = b;
+    int d = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+    return d ? d : x->n < y->n ? -1 : x->n > y->n;
+}
+
+static struct digest *digests(struct arena *a, const void *v, size_t n, size_t size, each_fn *f)
+{
+    struct digest *d = arena_array(a, n + 1, sizeof *d);
+    for (size_t i = 0; i < n; i++) {
+        struct buf b = {0};
+        struct codec c = {.out = &b, .by_value = true};
+        f(&c, (char *)(uintptr_t)v + i * size);
+        d[i] = (struct digest){(uint8_t *)arena_strndup(a, b.p ? b.p : "", b.len), b.len, (uint32_t)i};
+        buf_free(&b);
+    }
+    return d;
+}
+
+static const uint32_t *same(struct arena *a, const void *from, size_t n, const void *to, size_t m, size_t size,
+                            each_fn *f)
+{
+    uint32_t *out = arena_array(a, n + 1, sizeof *out);
+    struct digest *x = digests(a, from, n, size, f), *y = digests(a, to, m, size, f);
+    qsort(y, m, sizeof *y, by_bytes);
+    for (size_t i = 0; i < n; i++) {
+        const struct digest *found = bsearch(&x[i], y, m, sizeof *y, by_bytes);
+        out[i] = found ? found->at : UINT32_MAX;
+    }
+    return out;
+}
+
+void ike_policy_compare(struct arena *a, const struct ike_policy *from, const struct ike_policy *to,
+                        struct ike_moves *out)
+{
+    *out = (struct ike_moves){
+        from, to, same(a, from->entries, from->n_entries, to->entries, to->n_entries, sizeof *from->entries, entry),
+        same(a, from->profiles, from->n_profiles, to->profiles, to->n_profiles, sizeof *from->profiles, profile),
+        same(a, from->v1, from->n_v1, to->v1, to->n_v1, sizeof *from->v1, v1_policy)};
+}
