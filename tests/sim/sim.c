@@ -159,6 +159,7 @@ void sim_node_stop(struct sim *s, unsigned i)
 
 void sim_end(struct sim *s)
 {
+    struct sim_policy *old = s->reloaded;
     for (unsigned i = 0; i < s->n_nodes; i++) {
         if (s->nodes[i].ike)
             sim_node_stop(s, i);
@@ -169,6 +170,10 @@ void sim_end(struct sim *s)
     free(s->air);
     free(s->seen);
     free(s->nodes);
+    for (struct sim_policy *next; old; old = next) {
+        next = old->next;
+        free(old);
+    }
 }
 
 static void deliver(struct sim *s, struct packet_in_flight *f)
@@ -429,4 +434,27 @@ void sim_pair(struct sim *s, struct sim_policy *a, struct sim_policy *b, unsigne
         a->p.aggressive = a->aggressive, b->p.aggressive = b->aggressive;
         a->p.n_aggressive = b->p.n_aggressive = 1;
     }
+}
+
+void sim_reload(struct sim *s, struct sim_node *n, bool same)
+{
+    /* `p` is the first member of the whole */
+    const struct sim_policy *from = (const struct sim_policy *)n->ike->policy;
+    struct sim_policy *to = malloc(sizeof *to);
+    char own[ADDR_TEXT_MAX], peer[ADDR_TEXT_MAX];
+    uint32_t entry[1] = {same ? 0 : UINT32_MAX}, profile[1] = {0}, v1[3] = {0, 1, 2};
+    struct ike_reload r;
+    if (!to)
+        abort();
+    *to = *from;
+    to->next = s->reloaded;
+    s->reloaded = to;
+    sim_half(to, addr_text(&from->entry.local, own), addr_text(&from->peer[0].addr, peer));
+    if (from->p.aggressive)
+        to->p.aggressive = to->aggressive;
+    if (!same)
+        to->entry.lifetime_s++;
+    const struct ike_moves m = {&from->p, &to->p, entry, profile, v1};
+    if (!ike_reload(n->ike, s->now, &m, &r))
+        abort();
 }

@@ -46,6 +46,7 @@ struct sim {
     struct packet_in_flight *air;
     unsigned n_air, cap_air;
     bool verbose;
+    struct sim_policy *reloaded; /* policies that took the place of others */
     unsigned char *seen; /* digests of every key ever used */
     unsigned n_seen, cap_seen;
     const char *broken;
@@ -81,7 +82,11 @@ struct sim_policy {
     struct ike_peer peer[1];
     struct ike_line lines[3];
     struct ike_aggressive_peer aggressive[1];
+    struct sim_policy *next;
 };
+/* Another policy takes the place of the node's, which was made by sim_pair(): the same one, or with another lifetime and
+ * thus an entry that is not the same. */
+void sim_reload(struct sim *s, struct sim_node *n, bool same);
 void sim_pair(struct sim *s, struct sim_policy *a, struct sim_policy *b, unsigned version);
 
 #endif

@@ -42,7 +42,9 @@ static void poke(struct sim *s, struct sim_node *n, const struct sim_policy *p, 
         if (sim_random(s, 4) == 0)
             ike_clear(n->ike, s->now, NULL, 0, 0);
         break;
-    default:
+    default: /* another configuration, mostly without a difference for this entry */
+        if (sim_random(s, 2))
+            sim_reload(s, n, sim_random(s, 4) != 0);
         break;
     }
 }

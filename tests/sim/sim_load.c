@@ -2,11 +2,10 @@
 /*
  * Many tunnels at once, both ends in this process, time is a number:
  *
- *   sim_load               the test: thousands of tunnels set up, rekeyed all at once and torn down while a tenth of all
- *                          datagrams is lost, nothing left behind; a flood of forged requests does not keep an honest
- *                          peer out
- *   sim_load N [LOSS]      the same with N tunnels (LOSS: per mille)
- *   sim_load bench         figures against the bare Diffie-Hellman work of the same run, memory, idle cost
+ *   sim_load               the test: thousands of tunnels set up, rekeyed all at once and torn down while a tenth of
+ * all datagrams is lost, nothing left behind; a flood of forged requests does not keep an honest peer out sim_load N
+ * [LOSS]      the same with N tunnels (LOSS: per mille) sim_load bench         figures against the bare Diffie-Hellman
+ * work of the same run, memory, idle cost
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -247,8 +246,9 @@ static void rekey_all(void *ctx, const struct ike_sa *constant)
 #define NEED(what)                                                                                                     \
     do {                                                                                                               \
         if (!(what)) {                                                                                                 \
-            printf("sim_load: %s fails: %u and %u IKE SAs, %u and %u kernel SAs, %u half open\n", #what,              \
-                   w.ends[0].ike->n_sa, w.ends[1].ike->n_sa, w.ends[0].sas, w.ends[1].sas, w.ends[1].ike->n_half_open); \
+            printf("sim_load: %s fails: %u and %u IKE SAs, %u and %u kernel SAs, %u half open\n", #what,               \
+                   w.ends[0].ike->n_sa, w.ends[1].ike->n_sa, w.ends[0].sas, w.ends[1].sas,                             \
+                   w.ends[1].ike->n_half_open);                                                                        \
             failed++;                                                                                                  \
         }                                                                                                              \
     } while (0)
@@ -281,7 +281,8 @@ static int load(unsigned n, unsigned loss)
     run(&w, w.now + 200000);
     NEED(w.ends[0].ike->n_sa == 0 && w.ends[1].ike->n_sa == 0 && w.ends[0].sas == 0 && w.ends[1].sas == 0);
     end_all(&w);
-    printf("%u tunnels, %u per mille lost: set up, rekeyed all at once, torn down: %.1f s of CPU\n", n, loss, cpu() - t);
+    printf("%u tunnels, %u per mille lost: set up, rekeyed all at once, torn down: %.1f s of CPU\n", n, loss,
+           cpu() - t);
     return failed;
 }
 
@@ -380,7 +381,8 @@ static void bench(void)
            (double)(mallinfo2().uordblks - before) / 1024 / n / 2);
     double t = cpu();
     run(&w, w.now + 300000);
-    printf("%u SAs idle with DPD every 30 s: %.2f%% of a core an end (wanted: under 2)\n", n, (cpu() - t) / 300 * 100 / 2);
+    printf("%u SAs idle with DPD every 30 s: %.2f%% of a core an end (wanted: under 2)\n", n,
+           (cpu() - t) / 300 * 100 / 2);
     end_all(&w);
 }
 

@@ -4,15 +4,24 @@
 
 #include "backends/ike/engine/engine.h"
 
+/* Place in an array. What is about to be deleted may still be of a policy before: it is in none of them. */
+static size_t place(const void *p, const void *first, size_t size, size_t n)
+{
+    uintptr_t at = (uintptr_t)p - (uintptr_t)first;
+    return p && (uintptr_t)p >= (uintptr_t)first && at / size < n ? at / size : SIZE_MAX;
+}
+
 const struct ike_entry *ike_move_entry(const struct ike_moves *m, const struct ike_entry *e)
 {
-    uint32_t at = e ? m->entry[e - m->from->entries] : UINT32_MAX;
+    size_t was = place(e, m->from->entries, sizeof *e, m->from->n_entries);
+    uint32_t at = was == SIZE_MAX ? UINT32_MAX : m->entry[was];
     return at == UINT32_MAX ? NULL : &m->to->entries[at];
 }
 
 const struct ike_profile *ike_move_profile(const struct ike_moves *m, const struct ike_profile *p)
 {
-    uint32_t at = p ? m->profile[p - m->from->profiles] : UINT32_MAX;
+    size_t was = place(p, m->from->profiles, sizeof *p, m->from->n_profiles);
+    uint32_t at = was == SIZE_MAX ? UINT32_MAX : m->profile[was];
     return at == UINT32_MAX ? NULL : &m->to->profiles[at];
 }
 
@@ -72,14 +81,15 @@ static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
         return false;
     if (sa->profile && !profile)
         return false;
-    if (sa->policy && m->v1[sa->policy - m->from->v1] == UINT32_MAX)
+    size_t v1 = place(sa->policy, m->from->v1, sizeof *sa->policy, m->from->n_v1);
+    if (sa->policy && (v1 == SIZE_MAX || m->v1[v1] == UINT32_MAX))
         return false;
     if (sa->current && !ike_move_task(m, sa->current))
         return false;
     if (!ike->version[sa->version]->move(ike, sa, m))
         return false;
     sa->profile = profile;
-    sa->policy = sa->policy ? &m->to->v1[m->v1[sa->policy - m->from->v1]] : NULL;
+    sa->policy = sa->policy ? &m->to->v1[m->v1[v1]] : NULL;
     sa->proposal = NULL; /* nobody asks for it once the SA stands */
     sa->entry = ike_move_entry(m, sa->entry);
     return true;
@@ -151,8 +161,14 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
         }
     for (uint32_t i = 0; i < n; i++) {
         struct ike_sa *sa = ike_still(ike, v[i][0], v[i][1]);
-        if (!sa || is_gone(sa))
+        if (!sa)
             continue;
+        if (is_gone(sa)) {
+            sa->entry = NULL;
+            sa->profile = NULL;
+            sa->policy = NULL;
+            continue;
+        }
         if (sa->held_by) /* the successor that a rekeying is making: its predecessor looks after it */
             continue;
         if (!lives(ike, m, sa)) {

@@ -668,6 +668,7 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
         ike->stats.auth_failed++;
         return;
     }
+    const uint64_t id = sa->id, spi = sa->own_spi;
     sa->last_in = ike->now;
     if (fresh && !(q = quick_new(ike, sa, h.id, false)))
         return;
@@ -690,7 +691,9 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
     } else if (q->out && q->initiator && q->nr_len == 0) {
         answered(ike, sa, q, &m);
     }
-    arm(ike, sa);
+    sa = ike_still(ike, spi, id); /* what came next may have been its end */
+    if (sa)
+        arm(ike, sa);
 }
 
 /* An initiator's is kept for a while after the third message, which may be lost; everything else is sent again. */
