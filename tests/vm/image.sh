@@ -115,7 +115,11 @@ for d in kernel/net kernel/crypto kernel/arch/x86/crypto kernel/drivers/net/veth
 done
 cp "$src"/modules.* "$mods/"
 depmod -b "$root" "$version"
-echo "root:x:0:0:root:/tmp:/bin/sh" > "$root/etc/passwd"
+printf '%s\n' "root:x:0:0:root:/tmp:/bin/sh" "_iked:x:900:900::/var/empty:/bin/false" > "$root/etc/passwd"
+printf '%s\n' "root:x:0:" "_iked:x:900:" > "$root/etc/group"
+printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
+: > "$root/etc/resolv.conf"
+mkdir -p "$root/var/empty"
 cp tests/vm/init "$root/init"
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) > "$out/initrd.new"

@@ -12,7 +12,7 @@ node() { for n in "$@"; do
 done; }
 cable() { # node interface node interface
     ip link add $2 netns $1 type veth peer name $4 netns $3
-    ip -n $1 link set $2 up; ip -n $3 link set $4 up; }
+    ip -n $1 link set dev $2 up; ip -n $3 link set dev $4 up; }
 has() { n=$1 i=$2; shift 2; for a in "$@"; do ip -n $n addr add $a dev $i; done; }
 forwards() { for n in "$@"; do ip netns exec $n sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'; done; }
 host() { # name, router, router's address with length, own address with length
@@ -50,7 +50,7 @@ world() {
     nat) # ha - a - n ===== b - hb, and c beside a; n hides them
         node a c n b; forwards a n b
         node s; ip -n s link add name sw0 type bridge; ip -n s link set sw0 up
-        for x in a c n; do cable $x eth0 s $x; ip -n s link set $x master sw0; done
+        for x in a c n; do cable $x eth0 s port$x; ip -n s link set dev port$x master sw0; done
         cable n eth1 b eth0
         has a eth0 10.50.0.2/24; has c eth0 10.50.0.3/24; has n eth0 10.50.0.1/24; has n eth1 192.0.2.1/24; has b eth0 192.0.2.2/24
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
@@ -105,13 +105,14 @@ libre() { # node, ipsec.conf; its secrets are FILE.secrets
     ip netns exec $1 /usr/libexec/ipsec/pluto --nofork --stderrlog --config $2 --secretsfile $2.secrets --rundir /tmp/pluto.$1 --nssdir /tmp/nss.$1 --ipsecdir /etc/ipsec.d > /tmp/$1.log 2>&1 &
     echo $! >> /tmp/pids
     until_there /tmp/pluto.$1/pluto.ctl /tmp/$1.log
-    ip netns exec $1 /usr/libexec/ipsec/addconn --config $2 --ctlsocket /tmp/pluto.$1/pluto.ctl c > /tmp/load 2>&1 || say "addconn: $(tail -3 /tmp/load)"
+    ip netns exec $1 /usr/libexec/ipsec/addconn --config $2 --ctlsocket /tmp/pluto.$1/pluto.ctl c > /tmp/load 2>&1 || say "addconn: $(grep -v "error reading" /tmp/load | tail -3)"
     wh $1 --listen > /tmp/load 2>&1; sleep 0.5; }
 wh() { n=$1; shift; timeout 20 /bin/ip netns exec $n /usr/libexec/ipsec/whack --rundir /tmp/pluto.$n "$@"; }
 iked() { # node, iked.conf
-    mkdir -p /var/empty /run/iked; chmod 600 $2
+    mkdir -p /var/empty /run/iked /etc/iked/private /etc/iked/pubkeys/ipv4 /etc/iked/ca /etc/iked/certs /etc/iked/crls; chmod 600 $2
+    cp /test/r2.key /etc/iked/private/local.key; cp /test/r2.pub /etc/iked/local.pub; chmod 600 /etc/iked/private/local.key
     ip netns exec $1 /usr/sbin/iked -d -v -f $2 > /tmp/$1.log 2>&1 &
-    echo $! >> /tmp/pids; sleep 2; }
+    echo $! >> /tmp/pids; sleep 15; }
 
 # ---- what is looked at ----
 

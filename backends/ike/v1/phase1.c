@@ -286,14 +286,21 @@ static void keep_id(struct ike_sa *sa, const struct ike_id *id)
     sa->peer_id_len = (uint16_t)(id->n + 1);
 }
 
-/* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3); not what was made while this
- * negotiation went on: of two that cross, each end would drop the other's. */
+static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
+{
+    return a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
+           memcmp(a->peer_id, b->peer_id, a->peer_id_len) == 0;
+}
+
+/* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3): SAs of the same identity, as others may
+ * be behind the same NAT. Not what was made while this negotiation went on: of two that cross, each end would drop the
+ * other's. */
 void v1_drop_others(struct ike *ike, const struct ike_sa *sa)
 {
     uint64_t begun = sa->half_open_until - IKE_HALF_OPEN_MS;
     for (struct ike_sa *o = ike_with_addr(ike, &sa->remote.addr, NULL), *next; o; o = next) {
         next = ike_with_addr(ike, &sa->remote.addr, o);
-        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED || o->up_at >= begun)
+        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED || o->up_at >= begun || !same_peer(o, sa))
             continue;
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL-CONTACT)");
         ike_sa_free(ike, o);

@@ -17,8 +17,16 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
     }
     unsigned limit = ike->policy->max_in_negotiation ? ike->policy->max_in_negotiation : HALF_OPEN_MAX;
     bool aggressive = h.exchange == X1_AGGRESSIVE;
+    char t[ADDR_TEXT_MAX];
+    if (aggressive && ike->policy->aggressive_disabled && ike->policy->n_v1) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL,
+                "peer %s: aggressive mode refused: it is disabled (crypto isakmp aggressive-mode disable)",
+                addr_text(&remote->addr, t));
+        ike->stats.dropped++;
+        return;
+    }
     if (!h.spi_i || h.id || (h.flags & IKE1_ENCRYPTED) || (!aggressive && h.exchange != X1_MAIN) ||
-        (aggressive && ike->policy->aggressive_disabled) || ike->policy->n_v1 == 0 || ike->n_half_open >= limit) {
+        ike->policy->n_v1 == 0 || ike->n_half_open >= limit) {
         ike->stats.dropped++;
         return;
     }

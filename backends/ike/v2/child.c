@@ -69,25 +69,31 @@ struct offer {
     unsigned ni, nr;
 };
 
-/* How well a line fits what is offered: 0 not at all, 1 only a part of the line's packets would go through the narrowed
- * SA, 2 the line as a whole is within the offer. The result is what both have in common. */
+/* How well a line fits what is offered: 0 not at all, PART only a part of the line's packets would go through the
+ * narrowed SA, WHOLE the line as a whole is within the offer; and so much more as there are offered pairs that it
+ * shares something with (the first may be the packet, of which some peers do not tell the ICMP type, the others the
+ * peer's own line). The result is what both have in common. */
+#define PART 100u
+#define WHOLE 200u
+#define EXACT 300u
 static unsigned fit(const struct offer *o, const struct ike_ts *src, const struct ike_ts *dst, struct ike_ts *local,
                     struct ike_ts *remote)
 {
-    unsigned best = 0;
+    unsigned best = 0, hits = 0;
     for (unsigned i = 0; i < o->ni; i++)
         for (unsigned r = 0; r < o->nr; r++) {
             struct ike_ts l, d;
             if (!ike_ts_intersect(&o->r[r], src, &l) || !ike_ts_intersect(&o->i[i], dst, &d))
                 continue;
-            unsigned now = ike_ts_equal(&l, src) && ike_ts_equal(&d, dst) ? 2 : 1;
+            unsigned now = ike_ts_equal(&l, src) && ike_ts_equal(&d, dst) ? WHOLE : PART;
+            hits += hits < 99;
             if (now > best) {
                 best = now;
                 *local = l;
                 *remote = d;
             }
         }
-    return best;
+    return best ? best + hits : 0;
 }
 
 static bool exact(const struct offer *o, const struct ike_ts *src, const struct ike_ts *dst)
@@ -102,12 +108,12 @@ static bool exact(const struct offer *o, const struct ike_ts *src, const struct 
 static unsigned best_line(const struct ike_entry *e, const struct offer *o, struct v2_child_try *out)
 {
     unsigned best = 0;
-    for (unsigned k = 0; k < e->n_lines && best < 3; k++) {
+    for (unsigned k = 0; k < e->n_lines && best < EXACT; k++) {
         struct ike_ts src, dst, l, r;
         ike_line_ts(&e->lines[k], &src, &dst);
         unsigned now = fit(o, &src, &dst, &l, &r);
-        if (now == 2 && exact(o, &src, &dst))
-            now = 3;
+        if (now >= WHOLE && exact(o, &src, &dst))
+            now = EXACT;
         if (now > best) {
             best = now;
             out->line = &e->lines[k];
@@ -119,7 +125,7 @@ static unsigned best_line(const struct ike_entry *e, const struct offer *o, stru
         out->line = NULL;
         out->local = o->r[0];
         out->remote = o->i[0];
-        best = 3;
+        best = EXACT;
     }
     return best;
 }
@@ -140,7 +146,7 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
     struct v2_child_try try = {.initiator = false};
     bool other_profile = false;
     for (const struct ike_entry *e = NULL;
-         best < 3 && (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
+         best < EXACT && (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
         if (e->version != 2)
             continue; /* an entry without an IKEv2 profile is for IKEv1 only */
         if (e->profile && sa->profile && e->profile != sa->profile) {
