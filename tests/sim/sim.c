@@ -421,10 +421,10 @@ void sim_pair(struct sim *s, struct sim_policy *a, struct sim_policy *b, unsigne
     }
     sim_half(a, "192.0.2.1", "192.0.2.2");
     sim_half(b, "192.0.2.2", "192.0.2.1");
-    if (version == 1 && sim_random(s, 2)) { /* messages as short as can be */
-        a->p.v1_fragmentation = b->p.v1_fragmentation = true;
+    if (version == 1)
+        a->p.v1_fragmentation = b->p.v1_fragmentation = sim_random(s, 2) != 0;
+    if (sim_random(s, 2)) /* messages as short as can be */
         a->p.fragment_mtu = b->p.fragment_mtu = 201 + sim_random(s, 300);
-    }
     if (version == 1 && sim_random(s, 3) == 0) { /* each calls in aggressive mode, with a name of its own */
         static const uint8_t name[] = "r.example";
         a->aggressive[0] =

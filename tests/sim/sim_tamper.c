@@ -70,9 +70,10 @@ static void damaged(struct sim *s, struct sim_node *n, const struct packet_in_fl
             copy[at] ^= (uint8_t)(1 + sim_random(s, 255));
         ike_input(n->ike, s->now, &f->to, &f->from, copy, len);
         t->copies++;
-        /* IKEv1 authenticates neither the header nor the padding, in main mode not even the payloads behind the hash
+        /* IKEv1 authenticates neither the header nor the padding, in phase 1 not even the payloads behind the hash
          * (RFC 2409 §5): a copy that differs there is as good as the real one. */
-        bool unproved = f->p[17] == 0x10 && !cut && (at < IKE_HEADER_LEN || at + 32 >= f->n || f->p[18] == X1_MAIN);
+        bool phase1 = f->p[18] == X1_MAIN || f->p[18] == X1_AGGRESSIVE;
+        bool unproved = f->p[17] == 0x10 && !cut && (at < IKE_HEADER_LEN || at + 32 >= f->n || phase1);
         if (unproved && state_of(n) != before)
             return;
         if (unproved)

@@ -117,7 +117,7 @@ iked() { # node, iked.conf
 # ---- what is looked at ----
 
 # an answer within so many tries
-up() { for k in $(seq 1 ${3:-8}); do ip netns exec $1 ping -c 1 -W 1 $2 > /tmp/out 2>&1 && return 0; done; say "no answer: $1 to $2"; return 1; }
+up() { for k in $(seq 1 ${3:-15}); do ip netns exec $1 ping -c 1 -W 1 $2 > /tmp/out 2>&1 && return 0; done; say "no answer: $1 to $2"; return 1; }
 down() { ip netns exec $1 ping -c 2 -W 1 $2 > /tmp/out 2>&1 && say "an answer that should not come: $1 to $2"; }
 logged() { # node, expression, seconds
     for k in $(seq 1 $((${3:-6} * 4))); do grep -qE "$2" /tmp/$1.log && return 0; sleep 0.25; done; say "$1 does not say: $2"; return 1; }

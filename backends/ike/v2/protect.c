@@ -197,7 +197,8 @@ static void parts_free(struct ike_sa *sa)
     sa->parts = NULL;
 }
 
-/* Takes one decrypted fragment in ike->plain. Returns the length of the whole when it was the last one missing. */
+/* Takes one decrypted fragment in ike->plain. Returns the length of the whole and what it begins with when it was the
+ * last one missing, else 0. */
 static size_t assemble(struct ike *ike, struct ike_sa *sa, uint32_t id, unsigned number, unsigned total, uint8_t next,
                        size_t n, uint8_t *first)
 {
@@ -279,6 +280,7 @@ size_t v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, u
     if (pad + 1 > len)
         return 0;
     len -= pad + 1;
-    *first = inner;
+    /* only the first fragment says what is inside: until all are there this one stands for "nothing yet" */
+    *first = fragment ? PL2_SKF : inner;
     return fragment ? assemble(ike, sa, m.h.id, number, total, inner, len, first) : len;
 }
