@@ -40,8 +40,13 @@ static uint64_t number(struct codec *c, uint64_t v)
     return v;
 }
 
-/* Works for bool, enum and integers of any size. */
-#define NUM(c, x) ((x) = (__typeof__(x))number(c, (uint64_t)(x)))
+/* Works for bool, enum and integers of any size. What is written is not touched: it may be constant. */
+#define NUM(c, x)                                                                                                      \
+    do {                                                                                                               \
+        uint64_t v_ = number(c, (uint64_t)(x));                                                                        \
+        if (!(c)->out)                                                                                                 \
+            (x) = (__typeof__(x))v_;                                                                                   \
+    } while (0)
 #define LINE(c, x)                                                                                                     \
     do {                                                                                                               \
         if (!(c)->by_value)                                                                                            \
@@ -94,8 +99,11 @@ static void *array(struct codec *c, const void *old, size_t *n, size_t size, eac
 #define ARRAY(c, p, n, f)                                                                                              \
     do {                                                                                                               \
         size_t n_ = (n);                                                                                               \
-        (p) = array(c, p, &n_, sizeof *(p), f);                                                                        \
-        (n) = (__typeof__(n))n_;                                                                                       \
+        void *v_ = array(c, p, &n_, sizeof *(p), f);                                                                   \
+        if (!(c)->out) {                                                                                               \
+            (p) = v_;                                                                                                  \
+            (n) = (__typeof__(n))n_;                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 /* An array of pointers to structures that are written where they stand. */
@@ -113,8 +121,11 @@ static void *pointers(struct codec *c, const void *old, size_t *n, size_t size, 
 #define POINTERS(c, p, n, f)                                                                                           \
     do {                                                                                                               \
         size_t n_ = (n);                                                                                               \
-        (p) = pointers(c, p, &n_, sizeof **(p), f);                                                                    \
-        (n) = (__typeof__(n))n_;                                                                                       \
+        void *v_ = pointers(c, p, &n_, sizeof **(p), f);                                                               \
+        if (!(c)->out) {                                                                                               \
+            (p) = v_;                                                                                                  \
+            (n) = (__typeof__(n))n_;                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 /* ---- the parts ---- */
@@ -305,7 +316,8 @@ static void profile(struct codec *c, void *p)
     }
     const struct ike_policy *all = c->out ? c->p : c->made;
     size_t at = place(c, x->credential, all->credentials, sizeof *x->credential, all->n_credentials);
-    x->credential = at ? &all->credentials[at - 1] : NULL;
+    if (!c->out)
+        x->credential = at ? &all->credentials[at - 1] : NULL;
 }
 
 static void transform_set(struct codec *c, void *p)
@@ -385,7 +397,8 @@ static void entry(struct codec *c, void *p)
     }
     const struct ike_policy *all = c->out ? c->p : c->made;
     size_t at = place(c, x->profile, all->profiles, sizeof *x->profile, all->n_profiles);
-    x->profile = at ? &all->profiles[at - 1] : NULL;
+    if (!c->out)
+        x->profile = at ? &all->profiles[at - 1] : NULL;
 }
 
 static void policy(struct codec *c, struct ike_policy *p)
