@@ -158,6 +158,20 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
     }
 }
 
+/* INVALID-SPI under the protection of an ISAKMP SA: the peer has lost an SA that we still send by. Traffic makes
+ * another. */
+static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
+{
+    struct rd r = n->n >= 4 ? rd_of(n->data, n->n) : rd_of(n->spi, n->spi_len);
+    uint32_t spi = rd_u32(&r);
+    struct ike_child *c = r.bad ? NULL : ike_child_by_spi(sa, spi, false);
+    if (!c || c->state == CHILD_HALF)
+        return;
+    ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer does not know SPI 0x%08x any more",
+            c->entry->map, c->entry->seq, c->line, spi);
+    ike_child_free(ike, c, true);
+}
+
 static void notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
 {
     struct rd r = rd_of(n->data, n->n);
@@ -167,6 +181,8 @@ static void notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify
     } else if (n->type == N1_R_U_THERE_ACK && !r.bad) {
         if (seq == sa->v1->dpd_seq)
             sa->v1->dpd_missed = 0;
+    } else if (n->type == N1_INVALID_SPI && sa->state == IKE_ESTABLISHED) {
+        lost(ike, sa, n);
     } else if (n->type < 16384) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike1_notify_name(n->type),
                 n->type == N1_NO_PROPOSAL_CHOSEN       ? ": none of the entry's transform sets suits it"

@@ -76,6 +76,23 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
     return n;
 }
 
+/* §1.5, within the IKE SA: the peer has lost an SA that we still send by. It is deleted in form; traffic makes another.
+ */
+static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike_notify n;
+    if (!ike2_notify_find(m, N2_INVALID_SPI, &n))
+        return;
+    struct rd r = rd_of(n.data, n.n);
+    uint32_t spi = rd_u32(&r);
+    const struct ike_child *c = r.bad ? NULL : ike_child_by_spi(sa, spi, false);
+    if (!c || c->state != CHILD_UP || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
+        return;
+    ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer does not know SPI 0x%08x any more",
+            c->entry->map, c->entry->seq, c->line, spi);
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+}
+
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct v2_out o;
@@ -83,6 +100,7 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     bool gone = ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &no);
     if (gone)
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer refuses our identity or key");
+    lost(ike, sa, m);
     v2_begin(ike, &o);
     for (unsigned i = 0; i < m->n; i++) {
         struct ike_delete d;
