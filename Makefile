@@ -142,7 +142,7 @@ check-vm: ## the tests in a guest with real ESP (QEMU, no KVM needed)
 interop: ## the tests against other people's daemons, and docs/interop.md written from what they saw
 	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(VM_PACKAGES)
 	@$(MAKE) --no-print-directory programs
-	@python3 tests/run.py 'netns: ike: v1 matrix' 'netns: ike: v2 matrix' 'certificates' 'vm: situations'
+	@python3 tests/run.py 'netns: ike: v1 combinations' 'netns: ike: v2 combinations' 'certificates' 'vm: situations'
 	@python3 tests/vm/interop.py
 
 bench: all ## check against a do-nothing scanner, apply against ip -batch and nft -f; prints ratios

@@ -13,8 +13,9 @@ What the tests saw, written by them (`make interop`). The other end is Debian's 
 its name stands there; situations run in a guest with Debian's kernel %s, between hosts behind the two routers. In each of
 them nothing may leave in the clear, and no SA may be left when the daemon has ended.
 
-Of the combinations each is called from both ends. Not in the tables: groups 15 and 16 with every cipher (the matrix has each
-algorithm once, not each with each), and algorithms that Debian's strongSwan does not have.
+Of ciphers, groups and hashes every combination is tried that both have; the ends take turns in calling, and transform sets and
+groups of PFS go round. In IKEv2 the hash is integrity and PRF, with AES-GCM the PRF. Rekeying and deletes of both kinds by both
+ends, and refusals, are tests of their own.
 '''
 
 
