@@ -161,6 +161,15 @@ static void selector(struct xfrm_sa *s, const struct ike_child *c, bool out)
     memcpy(s->sel.dst, dst->lo.b, 16);
 }
 
+/* What may still flow while the rekeying goes on: a tenth, and of small limits more, as 64 MB or three tenths. */
+static uint64_t volume_margin(uint64_t bytes)
+{
+    const uint64_t small = 64u << 20;
+    uint64_t most = bytes / 10 * 3;
+    most = most < small ? most : small;
+    return bytes / 10 > most ? bytes / 10 : most;
+}
+
 static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike_sa_keys *k, bool out, bool ah)
 {
     const struct ike_transform_set *t = c->set;
@@ -178,7 +187,7 @@ static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike
     if (c->lifetime_kb) {
         uint64_t bytes = (uint64_t)c->lifetime_kb * 1024;
         s->hard_bytes = bytes;
-        s->soft_bytes = bytes / 10 * 9;
+        s->soft_bytes = bytes - volume_margin(bytes);
     }
     s->hard_s = c->lifetime_s ? c->lifetime_s + 60 : 0; /* should the daemon not live to do it */
     if (c->sa->floated && (c->sa->nat_local || c->sa->nat_remote) && !ah) {
