@@ -184,6 +184,19 @@ static bool under_way(const struct ike *ike, const struct ike_reqid *x)
     return false;
 }
 
+static unsigned pairs_of_hosts(const struct ike *ike, const struct ike_entry *e)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < e->n_peers; i++)
+        for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, &e->peers[i].addr, sa));) {
+            for (const struct ike_child *c = sa->children; c; c = c->next)
+                n += c->entry == e && c->state != CHILD_REPLACED;
+            for (const struct ike_task *t = sa->tasks; t; t = t->next)
+                n += t->entry == e && t->kind == TASK_CHILD;
+        }
+    return n;
+}
+
 bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike_ts *src, const struct ike_ts *dst)
 {
     at(ike, now);
@@ -193,6 +206,12 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
     if (under_way(ike, x))
         return true;
     struct ike_task t = {.kind = TASK_CHILD, .entry = x->entry, .line = x->line};
+    if (x->entry->per_host && pairs_of_hosts(ike, x->entry) >= IKE_PER_HOST_MAX) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL,
+                "map %s entry %u: %u pairs of hosts have SAs, no more are made", x->entry->map, x->entry->seq,
+                IKE_PER_HOST_MAX);
+        return false;
+    }
     if (x->entry->per_host && src && dst) {
         /* guide, set security-association level per-host: one SA for each pair of hosts, for all that the line permits
          * between them */

@@ -105,7 +105,7 @@ def certificates(version):
         if version == 2:  # without a profile IKEv1 asks for no name
             cases += [('of another name', dict(we_call=True, kinds=('rsa', 'rsa'), their_san='DNS:r3.example', their_id='"O=Example, CN=r2"', want='identity'))]
         if version == 1:
-            cases += [('aggressive mode, charon initiates', dict(we_call=False, kinds=(k, k), theirs='  aggressive = yes\n')) for k in ('rsa', 'ec256')]
+            cases += [('aggressive mode, %s, charon initiates' % k, dict(we_call=False, kinds=(k, k), theirs='  aggressive = yes\n')) for k in ('rsa', 'ec256')]
         # what is longer than a packet goes in pieces, both ways
         pieces = ['received fragment', 'splitting IKE message']
         cases += [('in fragments, %s initiates' % ('ioscc' if we else 'charon'), dict(we_call=we, kinds=('rsa', 'rsa'), seen=pieces, theirs='  fragmentation = yes\n',

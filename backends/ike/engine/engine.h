@@ -309,6 +309,10 @@ void ike_exchange_end(struct ike_sa *sa);
 /* Starts an IKE SA with the peer the entry is at, or gives the task to one that stands. */
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t);
 
+/* `level per-host`: pairs of hosts that an entry has SAs for, or has asked for them, at one time. A scan of a network
+ * would make one for each address else; what is beyond is held back and said. */
+#define IKE_PER_HOST_MAX 1000
+
 /* ---- timer.c ---- */
 
 /* Puts the SA where its earliest deadline belongs. Call after changing any of them. */
