@@ -31,14 +31,10 @@ static void send_first(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     struct ike1 *v = sa->v1;
     struct wr w;
     struct ike_chain c;
-    if (!j->ok || !v1_keep(&v->ke_i, NULL, j->public_value, ike_dh_len(j->group))) {
+    if (!v1_own_half(ike, sa, j)) {
         v1_give_up(ike, sa);
         return;
     }
-    v->dh = j->dh;
-    j->dh = NULL;
-    v->ni_len = NONCE1_LEN;
-    ike->host.random(ike->host.ctx, v->ni, v->ni_len);
     v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
     size_t at = ike_pl_begin(&c, PL1_SA);
     v1_offer(&w, ike, sa);
@@ -92,13 +88,7 @@ static void send_last(struct ike *ike, struct ike_sa *sa)
     v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
     v1_proof_write(ike, sa, &c, (struct ike_iov){v->id_i, v->id_i_len});
     v1_nat_write(ike, sa, &c);
-    if (!v1_other(ike, sa)) {
-        uint8_t spi[16];
-        struct wr s = wr_to(spi, 16);
-        wr_u64(&s, sa->spi_i);
-        wr_u64(&s, sa->spi_r);
-        ike1_notify_write(&c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
-    }
+    v1_initial_contact_write(ike, sa, &c);
     if (!v1_finish(ike, sa, &w, true)) {
         v1_give_up(ike, sa);
         return;

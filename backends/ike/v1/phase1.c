@@ -470,18 +470,24 @@ static void send_ke(struct ike *ike, struct ike_sa *sa)
     v1_finish(ike, sa, &w, false);
 }
 
-static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct ike1 *v = sa->v1;
-    if (!j->ok || !v1_keep(&v->ke_i, NULL, j->public_value, ike_dh_len(sa->suite.dh))) {
-        v1_give_up(ike, sa);
-        return;
-    }
+    if (!j->ok || !v1_keep(&v->ke_i, NULL, j->public_value, ike_dh_len(j->group)))
+        return false;
     v->dh = j->dh;
     j->dh = NULL;
     v->ni_len = NONCE1_LEN;
     ike->host.random(ike->host.ctx, v->ni, v->ni_len);
-    send_ke(ike, sa);
+    return true;
+}
+
+static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    if (v1_own_half(ike, sa, j))
+        send_ke(ike, sa);
+    else
+        v1_give_up(ike, sa);
 }
 
 static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -498,6 +504,17 @@ static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message 
     v1_vendors_read(sa, m);
     sa->retransmit_at = 0;
     ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
+}
+
+void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
+{
+    uint8_t spi[16];
+    struct wr s = wr_to(spi, 16);
+    if (v1_other(ike, sa))
+        return;
+    wr_u64(&s, sa->spi_i);
+    wr_u64(&s, sa->spi_r);
+    ike1_notify_write(c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
 }
 
 static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
@@ -519,13 +536,7 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
     }
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
-    if (!v1_other(ike, sa)) {
-        uint8_t spi[16];
-        struct wr s = wr_to(spi, 16);
-        wr_u64(&s, sa->spi_i);
-        wr_u64(&s, sa->spi_r);
-        ike1_notify_write(&c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
-    }
+    v1_initial_contact_write(ike, sa, &c);
     ike_state_set(ike, sa, IKE_MAIN_3);
     if (!v1_finish(ike, sa, &w, true))
         v1_give_up(ike, sa);

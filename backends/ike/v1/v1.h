@@ -126,7 +126,11 @@ void v1_drop_others(struct ike *ike, const struct ike_sa *sa);
 void v1_established(struct ike *ike, struct ike_sa *sa);
 const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
                           const struct ike_message *m);
-/* KE and nonce. */
+/* Says that there is no other SA with the peer, if so. */
+void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
+/* An initiator's key, from the job that has made it, and nonce. */
+bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j);
+/* KE and nonce of the peer's. */
 bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators);
 bool v1_initial_contact(const struct ike_message *m);
 
