@@ -22,6 +22,7 @@ ENV = dict(os.environ, SOURCE_DATE_EPOCH='1800000000', NO_COLOR='1', ASAN_OPTION
 QUICK = '--quick' in sys.argv
 if QUICK:  # make check: fewer tries of the property tests; the search for leaks costs every process 13 ms
     ENV.update(IOSCC_QUICK='1', ASAN_OPTIONS='detect_leaks=0')
+    os.environ['IOSCC_QUICK'] = '1'
 results = []  # (name, verdict, text)
 
 

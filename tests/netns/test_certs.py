@@ -98,7 +98,7 @@ def certificates(version):
     with ike.Pair() as pair, tempfile.TemporaryDirectory() as d:
         root = Authority(d, 'root')
         second, other = Authority(d, 'second', root), Authority(d, 'other')
-        cases = [('%s, %s initiates' % (k, 'ioscc' if we else 'charon'), dict(we_call=we, kinds=(k, k))) for k in ('rsa', 'ec256', 'ec384', 'ec521') for we in (True, False)]
+        cases = [('%s, %s initiates' % (k, 'ioscc' if we else 'charon'), dict(we_call=we, kinds=(k, k))) for k in (('rsa', 'ec256') if os.environ.get('IOSCC_QUICK') else ('rsa', 'ec256', 'ec384', 'ec521')) for we in (True, False)]
         cases += [('a CA between', dict(we_call=False, kinds=('rsa', 'rsa'), between=second))]
         cases += [('expired', dict(we_call=we, kinds=('rsa', 'rsa'), their_days=('-days', '-1'), want='certificate has expired')) for we in (False,)]
         cases += [('of another CA', dict(we_call=False, kinds=('rsa', 'rsa'), trust=other, want='its certificate is refused'))]
@@ -125,7 +125,8 @@ def certificates(version):
             except AssertionError as e:
                 bad.append('IKEv%d %s: %s' % (version, name, e))
             rows.append((name + (': refused' if refused else ''), 'passed' if len(bad) == before else 'failed', bad[-1].split('\n')[0] if len(bad) > before else ''))
-    ike.interop.note('certificates-%d' % version, rows)
+    if not os.environ.get('IOSCC_QUICK'):
+        ike.interop.note('certificates-%d' % version, rows)
     assert not bad, '\n'.join(bad)
 
 

@@ -176,8 +176,7 @@ def matrix(version):
 
 
 def combinations(version):
-    """every cipher with every group and every hash; the ends take turns in calling, transform sets and groups of PFS go round.
-    In a quick run every pair of two of them"""
+    """every cipher with every group and every hash; the ends take turns in calling, transform sets and groups of PFS go round"""
     ciphers = [e for e in IKE if version == 2 or 'gcm' not in e]
     hashes, groups, esps = list(HASH), list(GROUP), list(ESP)
     bad, rows = [], []
@@ -186,8 +185,6 @@ def combinations(version):
             for j, group in enumerate(groups):
                 works, before = [], len(bad)
                 for k, hash_ in enumerate(hashes):
-                    if os.environ.get('IOSCC_QUICK') and k != (i + j) % len(hashes):
-                        continue
                     one = (encr, hash_, group, esps[(3 * i + j + k) % len(esps)], groups[(i + 3 * j + k) % len(groups)] if (i + j + k) % 3 == 0 else None)
                     pair.peer.load(swanctl(version, *one))
                     ours = Ours(pair.a, config(version, *one))
@@ -199,8 +196,7 @@ def combinations(version):
                     finally:
                         ours.stop()
                 rows.append(('%s, group %s, %s' % (encr, group, ', '.join(works)), 'passed' if len(bad) == before else 'failed', bad[-1].split('\n')[0] if len(bad) > before else ''))
-    if not os.environ.get('IOSCC_QUICK'):
-        interop.note('matrix-%d' % version, rows)
+    interop.note('matrix-%d' % version, rows)
     assert not bad, '\n'.join(bad[:3])
 
 
@@ -438,7 +434,8 @@ def tests():
     def skip():
         raise AssertionError(why)
     for version in (1, 2):
-        for f in (matrix, combinations, lifecycle, refusals, commands, scanned, reload):
+        more = () if os.environ.get('IOSCC_QUICK') else (combinations,)  # a minute each; the matrix has each algorithm once
+        for f in more + (matrix, lifecycle, refusals, commands, scanned, reload):
             yield 'netns: ike: v%d %s' % (version, f.__name__), skip if why else lambda f=f, version=version: f(version)
     yield 'netns: ike: v1 aggressive mode', skip if why else aggressive
     yield 'netns: ike: v2 unknown payloads', skip if why else strange
