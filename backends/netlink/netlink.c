@@ -134,6 +134,13 @@ static int collect(struct netlink *n, char *buffer, uint32_t first, uint32_t las
     return 0;
 }
 
+bool netlink_gone_already(uint32_t i, int error, const void *arg)
+{
+    (void)i;
+    (void)arg;
+    return error == -ESRCH || error == -ENOENT;
+}
+
 int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, unsigned pause_us,
                  netlink_tolerate_fn *tolerate, const void *arg, uint32_t *failed)
 {

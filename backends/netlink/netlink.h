@@ -47,6 +47,9 @@ void netlink_batch_free(struct netlink_batch *b);
 /* May message i fail with this error? */
 typedef bool netlink_tolerate_fn(uint32_t i, int error, const void *arg);
 
+/* For deletes: what is not there any more is no error. */
+bool netlink_gone_already(uint32_t i, int error, const void *arg);
+
 /*
  * Sends all of it and waits for the kernel's verdict on each message. Returns 0, or the error of the first message that
  * failed; *failed is then its number. Messages are handed over in sends of `chunk` messages (0: one send for all);

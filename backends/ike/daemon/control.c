@@ -391,7 +391,7 @@ static void connected(uv_stream_t *server, int status)
         uv_close((uv_handle_t *)&c->pipe, closed);
 }
 
-static void path_of(const struct daemon *d, char *out, size_t n)
+void control_path(const struct daemon *d, char *out, size_t n)
 {
     snprintf(out, n, "%s/control.sock", d->options.state_dir);
 }
@@ -399,7 +399,7 @@ static void path_of(const struct daemon *d, char *out, size_t n)
 bool control_open(struct daemon *d)
 {
     char path[108], early[112];
-    path_of(d, path, sizeof path);
+    control_path(d, path, sizeof path);
     snprintf(early, sizeof early, "%s.new", path);
     unlink(early);
     uv_pipe_init(&d->loop, &d->control, 0);
@@ -424,7 +424,7 @@ void control_close(struct daemon *d)
     char path[108];
     if (!d->has_control)
         return;
-    path_of(d, path, sizeof path);
+    control_path(d, path, sizeof path);
     unlink(path);
     uv_close((uv_handle_t *)&d->control, NULL);
 }

@@ -236,7 +236,7 @@ static bool split(struct daemon *d)
     d->privileged.fd = -1;
     if (d->options.discard_sas)
         return true;
-    snprintf(path, sizeof path, "%s/control.sock", d->options.state_dir);
+    control_path(d, path, sizeof path);
     int r = privileged_start(&d->privileged, path);
     if (r < 0)
         daemon_log(IKE_ERROR, "XFRM netlink cannot be opened: %s", strerror(-r));

@@ -103,6 +103,7 @@ const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_
 void daemon_policies_free(struct daemon *d);
 
 /* ---- control.c ---- */
+void control_path(const struct daemon *d, char *out, size_t n);
 bool control_open(struct daemon *d);
 void control_close(struct daemon *d);
 

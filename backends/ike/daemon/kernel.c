@@ -488,13 +488,6 @@ void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add
 
 /* ---- what a crash left ---- */
 
-static bool gone_already(uint32_t i, int error, const void *arg)
-{
-    (void)i;
-    (void)arg;
-    return error == -ESRCH || error == -ENOENT;
-}
-
 static int by_number(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -545,7 +538,7 @@ void kernel_sweep(struct daemon *d)
             peers += ours && xfrm_put_policy_delete(&x, &b, p);
         }
         if (n + peers)
-            netlink_send(&x, &b, 0, 0, gone_already, NULL, &failed);
+            netlink_send(&x, &b, 0, 0, netlink_gone_already, NULL, &failed);
     }
     if (n + peers)
         daemon_log(IKE_NOTICE, "%u SAs and %u policies of an earlier run are cleared", n, peers);

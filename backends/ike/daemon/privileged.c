@@ -101,13 +101,6 @@ static bool may(struct side *s, const struct nlmsghdr *h)
     }
 }
 
-static bool gone_already(uint32_t i, int error, const void *arg)
-{
-    (void)i;
-    (void)arg;
-    return error == -ESRCH || error == -ENOENT;
-}
-
 static void send_on(struct side *s, const struct request *q, char *bytes, struct answer *a)
 {
     struct netlink_batch b = {.bytes = {bytes, q->length, q->length, false}, .n = q->n};
@@ -127,7 +120,7 @@ static void send_on(struct side *s, const struct request *q, char *bytes, struct
     }
     /* asking for states has used numbers up */
     netlink_renumber(&s->xfrm, &b);
-    a->error = netlink_send(&s->xfrm, &b, 0, 0, q->gone_ok ? gone_already : NULL, NULL, &a->failed);
+    a->error = netlink_send(&s->xfrm, &b, 0, 0, q->gone_ok ? netlink_gone_already : NULL, NULL, &a->failed);
     memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
 }
 
@@ -217,7 +210,7 @@ static void route(struct side *s, const struct privileged_route *r, struct answe
             mnl_attr_put(h, RTA_GATEWAY, n, w.via.b);
     }
     netlink_end(&b, h);
-    a->error = netlink_send(&s->route, &b, 0, 0, r->add ? NULL : gone_already, NULL, &a->failed);
+    a->error = netlink_send(&s->route, &b, 0, 0, r->add ? NULL : netlink_gone_already, NULL, &a->failed);
     memcpy(a->extack, s->route.extack, sizeof a->extack);
     netlink_batch_free(&b);
 }
@@ -249,7 +242,7 @@ static void sweep_routes(struct side *s)
     uint32_t failed;
     if (netlink_dump(&s->route, RTM_GETROUTE, sizeof none, &none, our_route, &b, NULL) == 0 && b.n &&
         netlink_renumber(&s->route, &b))
-        netlink_send(&s->route, &b, 0, 0, gone_already, NULL, &failed);
+        netlink_send(&s->route, &b, 0, 0, netlink_gone_already, NULL, &failed);
     netlink_batch_free(&b);
 }
 
