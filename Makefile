@@ -104,11 +104,12 @@ check: programs ## everything but the guest with real ESP (sanitizers on)
 programs:
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
 	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges build/release/tests/sim/sim_tamper build/release/tests/sim/sim_load \
-		build/release/tests/netns/failing.so
+		build/release/tests/netns/failing.so build/release/tests/netns/noring.so build/release/tests/attack/attack
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
         $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
-        $(B)/tests/netns/decide $(B)/tests/sim/sim_exchanges $(B)/tests/sim/sim_tamper $(B)/tests/sim/sim_load
+        $(B)/tests/netns/decide $(B)/tests/sim/sim_exchanges $(B)/tests/sim/sim_tamper $(B)/tests/sim/sim_load \
+        $(B)/tests/attack/attack
 unit-programs: $(UNIT)
 $(B)/tests/%: tests/%.c $(B)/libioscc.a
 	@mkdir -p $(@D)
@@ -120,7 +121,13 @@ $(B)/tests/sim/%: tests/sim/%.c tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $< tests/sim/sim.c $(B)/libioscc.a $(LIBS)
 
-build/release/tests/netns/failing.so: tests/netns/failing.c
+ATTACK := $(wildcard tests/attack/*.c)
+$(B)/tests/attack/attack: $(ATTACK) tests/attack/lab.h tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
+	@mkdir -p $(@D)
+	@echo "  CCLD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $(ATTACK) tests/sim/sim.c $(B)/libioscc.a $(LIBS)
+
+build/release/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes -O2 -fPIC -shared -o $@ $< -ldl

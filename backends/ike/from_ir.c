@@ -15,6 +15,8 @@ struct maker {
     const struct ike_policy *p;
     const struct xfrm_plan *plan;
     struct symtab sets, profiles; /* by place: built once */
+    struct symtab key_lists;      /* lists of keys by place: the number before their first key's */
+    uint32_t n_key_ids;
 };
 
 static uint32_t line_of(struct maker *m, struct span at)
@@ -208,10 +210,26 @@ static void matches(struct maker *m, const struct ptrlist *from, struct ike_prof
     x->remote = v;
 }
 
-/* A key of IKEv1: by address, or by name. */
-static bool v1_key(struct maker *m, const struct psk *k, struct ike_psk *out)
+/* Keys of a list are numbered once, whoever refers to the list. Returns the number before the first. */
+static uint32_t numbered(struct maker *m, const struct ptrlist *list)
 {
-    *out = (struct ike_psk){.line = line_of(m, k->span), .local = key_of(m, &k->key, k->span)};
+    const struct ptrlist **place = arena_alloc(m->a, sizeof *place);
+    *place = list;
+    const struct str name = {(const char *)place, sizeof *place};
+    const uint32_t *before = symtab_get(&m->key_lists, name, 0);
+    if (before)
+        return *before;
+    uint32_t *own = arena_alloc(m->a, sizeof *own);
+    *own = m->n_key_ids;
+    m->n_key_ids += list->n;
+    symtab_put(m->a, &m->key_lists, name, 0, own);
+    return *own;
+}
+
+/* A key of IKEv1: by address, or by name. */
+static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike_psk *out)
+{
+    *out = (struct ike_psk){.id = id, .line = line_of(m, k->span), .local = key_of(m, &k->key, k->span)};
     out->remote = out->local;
     if (k->kind.v == KEY_HOSTNAME) {
         out->who.id_type = IKE_ID_FQDN;
@@ -232,20 +250,20 @@ static void v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigne
         total += lists[i]->n;
     struct ike_psk *v = arena_array(m->a, total + 1, sizeof *v);
     for (unsigned i = 0; i < n_lists; i++)
-        PTRLIST_FOR (struct psk, k, lists[i]) {
-            if (v1_key(m, k, &v[*n]))
-                (*n)++;
-        }
+        for (uint32_t k = 0, before = numbered(m, lists[i]); k < lists[i]->n; k++)
+            *n += v1_key(m, lists[i]->v[k], before + k + 1, &v[*n]);
     *out = v;
 }
 
 static void v2_keys(struct maker *m, const struct ikev2_keyring *k, struct ike_profile *x)
 {
     struct ike_psk *v = arena_array(m->a, (k ? k->peers.n : 0) + 1, sizeof *v);
+    uint32_t before = k ? numbered(m, &k->peers) : 0;
     for (uint32_t i = 0; k && i < k->peers.n; i++) {
         const struct ikev2_peer *p = k->peers.v[i];
         struct ike_psk *e = &v[x->n_keys];
-        *e = (struct ike_psk){.line = line_of(m, p->span),
+        *e = (struct ike_psk){.id = before + i + 1,
+                              .line = line_of(m, p->span),
                               .local = key_of(m, &p->local_key, p->span),
                               .remote = key_of(m, &p->remote_key, p->span)};
         if (p->address.a.family != FAMILY_NONE) {
@@ -673,6 +691,7 @@ static void aggressive_peers(struct maker *m, struct ike_policy *p)
                 (const uint8_t *)arena_strndup(m->a, (const char *)a.b, a.family == FAMILY_V6 ? 16 : 4),
                 a.family == FAMILY_V6 ? 16 : 4};
         }
+        y->key.id = ++m->n_key_ids;
         y->key.line = line_of(m, x->span);
         y->key.local = y->key.remote = key_of(m, &x->password, x->span);
         p->n_aggressive++;
@@ -736,5 +755,6 @@ const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_pl
     profiles(&m, p);
     entries(&m, p);
     only_used_versions(p);
+    p->n_key_ids = m.n_key_ids;
     return p;
 }

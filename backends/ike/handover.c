@@ -159,6 +159,7 @@ static void psk(struct codec *c, void *p)
 {
     struct ike_psk *k = p;
     match(c, &k->who);
+    LINE(c, k->id);
     LINE(c, k->line);
     bytes(c, &k->local);
     bytes(c, &k->remote);
@@ -410,6 +411,7 @@ static void policy(struct codec *c, struct ike_policy *p)
     ARRAY(c, p->keys, p->n_keys, psk);
     ARRAY(c, p->entries, p->n_entries, entry);
     ARRAY(c, p->aggressive, p->n_aggressive, aggressive);
+    NUM(c, p->n_key_ids);
     NUM(c, p->aggressive_disabled);
     NUM(c, p->v1_fragmentation);
     NUM(c, p->v2_fragmentation);
@@ -490,11 +492,73 @@ static const uint32_t *same(struct arena *a, const void *from, size_t n, const v
     return out;
 }
 
+/* All keys of a policy by number; a number that no list has is NULL. */
+static const struct ike_psk **keys_by_number(struct arena *a, const struct ike_policy *p)
+{
+    const struct ike_psk **v = arena_array(a, p->n_key_ids + 1u, sizeof *v);
+#define NUMBERED(k)                                                                                                    \
+    do {                                                                                                               \
+        if ((k)->id <= p->n_key_ids)                                                                                   \
+            v[(k)->id] = (k);                                                                                          \
+    } while (0)
+    for (unsigned i = 0; i < p->n_keys; i++)
+        NUMBERED(&p->keys[i]);
+    for (unsigned i = 0; i < p->n_profiles; i++)
+        for (unsigned k = 0; k < p->profiles[i].n_keys; k++)
+            NUMBERED(&p->profiles[i].keys[k]);
+    for (unsigned i = 0; i < p->n_aggressive; i++)
+        NUMBERED(&p->aggressive[i].key);
+#undef NUMBERED
+    return v;
+}
+
+static struct digest key_digest(struct arena *a, const struct ike_psk *k, uint32_t id)
+{
+    struct buf b = {0};
+    struct codec c = {.out = &b, .by_value = true};
+    psk(&c, (void *)(uintptr_t)k);
+    struct digest d = {(uint8_t *)arena_strndup(a, b.p ? b.p : "", b.len), b.len, id};
+    buf_free(&b);
+    return d;
+}
+
+/* By number: the number of the same key there, 0: there is none. */
+static const uint32_t *same_keys(struct arena *a, const struct ike_policy *from, const struct ike_policy *to)
+{
+    uint32_t *out = arena_array(a, from->n_key_ids + 1u, sizeof *out), n = 0;
+    const struct ike_psk **mine = keys_by_number(a, from), **theirs = keys_by_number(a, to);
+    struct digest *d = arena_array(a, to->n_key_ids + 1u, sizeof *d);
+    for (uint32_t i = 1; i <= to->n_key_ids; i++)
+        if (theirs[i])
+            d[n++] = key_digest(a, theirs[i], i);
+    qsort(d, n, sizeof *d, by_bytes);
+    for (uint32_t i = 1; i <= from->n_key_ids; i++) {
+        if (!mine[i])
+            continue;
+        const struct digest key = key_digest(a, mine[i], i), *found = bsearch(&key, d, n, sizeof *d, by_bytes);
+        out[i] = found ? found->at : 0;
+    }
+    return out;
+}
+
+static bool same_first_credential(struct arena *a, const struct ike_policy *from, const struct ike_policy *to)
+{
+    unsigned n = from->n_credentials ? 1 : 0, m = to->n_credentials ? 1 : 0;
+    if (n != m)
+        return false;
+    return n == 0 || same(a, from->credentials, 1, to->credentials, 1, sizeof *from->credentials, credential)[0] == 0;
+}
+
 void ike_policy_compare(struct arena *a, const struct ike_policy *from, const struct ike_policy *to,
                         struct ike_moves *out)
 {
     *out = (struct ike_moves){
-        from, to, same(a, from->entries, from->n_entries, to->entries, to->n_entries, sizeof *from->entries, entry),
-        same(a, from->profiles, from->n_profiles, to->profiles, to->n_profiles, sizeof *from->profiles, profile),
-        same(a, from->v1, from->n_v1, to->v1, to->n_v1, sizeof *from->v1, v1_policy)};
+        .from = from,
+        .to = to,
+        .entry = same(a, from->entries, from->n_entries, to->entries, to->n_entries, sizeof *from->entries, entry),
+        .profile =
+            same(a, from->profiles, from->n_profiles, to->profiles, to->n_profiles, sizeof *from->profiles, profile),
+        .v1 = same(a, from->v1, from->n_v1, to->v1, to->n_v1, sizeof *from->v1, v1_policy),
+        .key = same_keys(a, from, to),
+        .same_credential = same_first_credential(a, from, to)};
 }

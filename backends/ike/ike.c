@@ -62,8 +62,9 @@ struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host
     ike->by_spi = calloc(ike->hash_size, sizeof *ike->by_spi);
     ike->by_peer = calloc(ike->hash_size, sizeof *ike->by_peer);
     ike->by_addr = calloc(ike->hash_size, sizeof *ike->by_addr);
+    ike->by_identity = calloc(ike->hash_size, sizeof *ike->by_identity);
     ike->crypto = ike_crypto_new();
-    if (ike->by_spi && ike->by_peer && ike->by_addr && ike->crypto && index_lines(ike)) {
+    if (ike->by_spi && ike->by_peer && ike->by_addr && ike->by_identity && ike->crypto && index_lines(ike)) {
         host->random(host->ctx, ike->hash_seed, sizeof ike->hash_seed);
         host->random(host->ctx, ike->cookie_secret, sizeof ike->cookie_secret);
         fetch_ciphers(ike);
@@ -85,6 +86,8 @@ void ike_free(struct ike *ike)
     free(ike->by_spi);
     free(ike->by_peer);
     free(ike->by_addr);
+    free(ike->by_identity);
+    free(ike->reqids_used);
     free(ike->entry_peers);
     free(ike->heap);
     free(ike->reqids);
@@ -232,7 +235,7 @@ void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const 
         c = ike_child_by_spi(sa, spi, true);
     for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, dst, sa));)
         c = ike_child_by_spi(sa, spi, false);
-    if (!c)
+    if (!c || (c->held_policy && !hard)) /* what a reload has dropped is not rekeyed */
         return;
     *(hard ? &c->expire_at : &c->rekey_at) = ike->now;
     ike_timer_update(ike, c->sa);
@@ -250,7 +253,7 @@ unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, ui
                 (peer && !addr_eq(&sa->remote.addr, peer)))
                 continue;
             n++;
-            if (sa->state < IKE_ESTABLISHED) {
+            if (sa->state < IKE_ESTABLISHED || sa->state == IKE_ORPHANED) { /* there is nobody to tell */
                 ike_sa_free(ike, sa);
                 continue;
             }
@@ -317,6 +320,14 @@ bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct
             ike_timer_update(ike, sa);
         }
     return true;
+}
+
+bool ike_policy_in_use(const struct ike *ike, const struct ike_policy *p)
+{
+    const struct ike_old_policy *o = ike->old_policies;
+    while (o && o->policy != p)
+        o = o->next;
+    return o != NULL;
 }
 
 void ike_each(struct ike *ike, void (*f)(void *ctx, const struct ike_sa *sa), void *ctx)

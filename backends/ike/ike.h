@@ -37,9 +37,11 @@ unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, ui
 /* Ends one child, or all of a peer or an entry (zero or NULL: any). Returns how many. */
 unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr *peer, const struct ike_entry *entry,
                             uint32_t spi);
-/* Another policy holds from now on. SAs of entries that are the same live on; the old policy must stay until those that
- * end have told their peers (two minutes). False: out of memory, nothing is changed. */
-bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct ike_reload *out);
+/* Another policy holds from now on. SAs of entries that are the same live on; the old policy must stay as long as
+ * ike_policy_in_use() says so: those that end have to tell their peers. False: out of memory, nothing is changed. */
+bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct ike_reload *out) MUST_CHECK;
+/* Does anything still point into a policy that ike_reload() replaced? It is told by host.policy_unused when not. */
+bool ike_policy_in_use(const struct ike *ike, const struct ike_policy *p) MUST_CHECK;
 /* Calls f for every IKE SA. */
 void ike_each(struct ike *ike, void (*f)(void *ctx, const struct ike_sa *sa), void *ctx);
 

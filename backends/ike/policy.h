@@ -81,6 +81,7 @@ struct ike_cert_map {
 /* A pre-shared key. `local` is what we prove ourselves with, `remote` what the peer must know. */
 struct ike_psk {
     struct ike_match who;
+    uint32_t id; /* from 1 on; one line of the configuration has the same in every list that it is in */
     uint32_t line;
     struct ike_bytes local, remote;
 };
@@ -191,6 +192,7 @@ struct ike_policy {
     unsigned n_profiles;
     const struct ike_psk *keys; /* `crypto isakmp key` and keyrings without a profile */
     unsigned n_keys;
+    uint32_t n_key_ids;        /* the highest `id` of a key */
     struct ike_entry *entries; /* static ones before dynamic ones, by sequence */
     unsigned n_entries;
     const struct ike_credential *credentials; /* trustpoints; the first holds where a profile names none */

@@ -30,6 +30,9 @@ static void fly(struct sim *s, const struct ike_end *from, const struct ike_end 
         s->air = realloc(s->air, s->cap_air * sizeof *s->air);
     }
     struct packet_in_flight f = {s->now + 1 + sim_random(s, s->delay_ms), *from, *to, malloc(n), n};
+    for (unsigned i = 0; i < s->n_nodes; i++)
+        if (s->nodes[i].nat && addr_eq(&s->nodes[i].end.addr, &from->addr))
+            f.from = (struct ike_end){s->nodes[i].outside, s->nodes[i].outside_port[from->port == IKE_PORT_NATT]};
     memcpy(f.p, p, n);
     s->air[s->n_air++] = f;
 }
@@ -38,6 +41,10 @@ static void send_(void *ctx, const struct ike_end *local, const struct ike_end *
 {
     struct sim_node *node = ctx;
     struct sim *s = node->sim;
+    /* an unspecified source: the kernel takes its own */
+    const struct ike_end own = {node->end.addr, local->port};
+    if (local->addr.family == FAMILY_NONE)
+        local = &own;
     unsigned copies = sim_random(s, 1000) < s->dup ? 2 : 1;
     for (unsigned i = 0; i < copies; i++)
         if (sim_random(s, 1000) >= s->loss)
@@ -73,6 +80,8 @@ static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
     for (unsigned i = 0; i < n->n; i++)
         if (n->sas[i].spi_in == c->spi_in)
             have = &n->sas[i];
+    if (n->refuse_all || (n->refuse_out && which & IKE_SA_OUT))
+        return false;
     if (which == IKE_SA_OUT) {
         if (!have || have->sends)
             n->sim->broken = "an SA sends that does not receive, or twice";
@@ -80,7 +89,8 @@ static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
             have->sends = true;
         return have != NULL;
     }
-    struct sim_sa x = {.spi_in = c->spi_in, .spi_out = c->spi_out, .sends = which & IKE_SA_OUT};
+    struct sim_sa x = {
+        .spi_in = c->spi_in, .spi_out = c->spi_out, .to = c->in.remote.addr, .sends = which & IKE_SA_OUT};
     digest(x.in, k->encr_in, sizeof k->encr_in, k->integ_in, sizeof k->integ_in, k->ah_in, sizeof k->ah_in);
     digest(x.out, k->encr_out, sizeof k->encr_out, k->integ_out, sizeof k->integ_out, k->ah_out, sizeof k->ah_out);
     if (!key_is_new(n->sim, x.out)) /* each key has one sender */
@@ -102,10 +112,44 @@ static void sa_delete(void *ctx, const struct ike_child *c)
     struct sim_node *n = ctx;
     for (unsigned i = 0; i < n->n; i++)
         if (n->sas[i].spi_in == c->spi_in && n->sas[i].spi_out == c->spi_out) {
+            n->stale += !addr_eq(&n->sas[i].to, &c->in.remote.addr);
             n->sas[i] = n->sas[--n->n];
             return;
         }
     n->sim->broken = "an SA is deleted that the kernel does not have";
+}
+
+/* As the kernel: one policy for a selector, whoever has it; and the same request number keeps its own. */
+static bool policy_add(void *ctx, const struct ike_child *c, bool update)
+{
+    (void)update;
+    struct sim_node *n = ctx;
+    for (unsigned i = 0; i < n->n_policies; i++) {
+        struct sim_peer_policy *p = &n->policies[i];
+        if (!ike_ts_equal(&p->local, &c->ts_local) || !ike_ts_equal(&p->remote, &c->ts_remote))
+            continue;
+        if (p->reqid != c->reqid)
+            return false;
+        p->to = c->in.remote.addr;
+        return true;
+    }
+    if (n->n_policies == n->cap_policies) {
+        n->cap_policies = n->cap_policies ? 2 * n->cap_policies : 16;
+        n->policies = realloc(n->policies, n->cap_policies * sizeof *n->policies);
+    }
+    n->policies[n->n_policies++] = (struct sim_peer_policy){c->reqid, c->ts_local, c->ts_remote, c->in.remote.addr};
+    return true;
+}
+
+static void policy_delete(void *ctx, const struct ike_child *c)
+{
+    struct sim_node *n = ctx;
+    for (unsigned i = 0; i < n->n_policies; i++)
+        if (n->policies[i].reqid == c->reqid) {
+            n->policies[i] = n->policies[--n->n_policies];
+            return;
+        }
+    n->sim->broken = "a policy is deleted that the kernel does not have";
 }
 
 static void event(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa, const struct ike_child *c,
@@ -141,8 +185,14 @@ void sim_init(struct sim *s, uint64_t seed, unsigned nodes)
 void sim_node_start(struct sim *s, unsigned i, const struct ike_policy *p, const char *addr)
 {
     struct sim_node *n = &s->nodes[i];
-    const struct ike_host host = {
-        .ctx = n, .random = random_bytes, .send = send_, .sa_add = sa_add, .sa_delete = sa_delete, .event = event};
+    const struct ike_host host = {.ctx = n,
+                                  .random = random_bytes,
+                                  .send = send_,
+                                  .sa_add = sa_add,
+                                  .sa_delete = sa_delete,
+                                  .event = event,
+                                  .policy_add = policy_add,
+                                  .policy_delete = policy_delete};
     n->sim = s;
     n->end.port = IKE_PORT;
     addr_parse((struct str){addr, (uint32_t)strlen(addr)}, &n->end.addr);
@@ -155,6 +205,8 @@ void sim_node_stop(struct sim *s, unsigned i)
     s->nodes[i].ike = NULL;
     if (s->nodes[i].n)
         s->broken = "SAs are left in the kernel";
+    if (s->nodes[i].n_policies)
+        s->broken = "policies are left in the kernel";
 }
 
 void sim_end(struct sim *s)
@@ -164,6 +216,7 @@ void sim_end(struct sim *s)
         if (s->nodes[i].ike)
             sim_node_stop(s, i);
         free(s->nodes[i].sas);
+        free(s->nodes[i].policies);
     }
     for (unsigned i = 0; i < s->n_air; i++)
         free(s->air[i].p);
@@ -180,9 +233,27 @@ static void deliver(struct sim *s, struct packet_in_flight *f)
 {
     if (s->meddle && !s->meddle(s, f))
         return;
-    for (unsigned i = 0; i < s->n_nodes; i++)
-        if (s->nodes[i].ike && !s->nodes[i].deaf && addr_eq(&s->nodes[i].end.addr, &f->to.addr))
-            ike_input(s->nodes[i].ike, s->now, &f->to, &f->from, f->p, f->n);
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        const struct sim_node *n = &s->nodes[i];
+        struct ike_end to = f->to;
+        bool here = !n->nat && addr_eq(&n->end.addr, &f->to.addr);
+        for (unsigned k = 0; k < 2 && n->nat; k++)
+            if (addr_eq(&n->outside, &f->to.addr) && n->outside_port[k] == f->to.port) {
+                to = (struct ike_end){n->end.addr, k ? IKE_PORT_NATT : IKE_PORT};
+                here = true;
+            }
+        if (here && n->ike && !n->deaf)
+            ike_input(n->ike, s->now, &to, &f->from, f->p, f->n);
+    }
+}
+
+void sim_node_nat(struct sim *s, unsigned i, const char *outside, uint16_t port)
+{
+    struct sim_node *n = &s->nodes[i];
+    n->nat = true;
+    addr_parse((struct str){outside, (uint32_t)strlen(outside)}, &n->outside);
+    n->outside_port[0] = port;
+    n->outside_port[1] = (uint16_t)(port + 1);
 }
 
 void sim_run(struct sim *s, uint64_t ms)
@@ -230,6 +301,17 @@ static void collect(void *ctx, const struct ike_sa *sa)
         g->v[g->n++] = sa;
 }
 
+void sim_print(void *ctx, const struct ike_sa *sa)
+{
+    const struct sim_node *n = ctx;
+    printf("node %u: SA %016llx %s%s\n", (unsigned)(n - n->sim->nodes), (unsigned long long)sa->own_spi,
+           ike_state_name(sa->state), sa->initiator ? ", initiator" : "");
+    for (const struct ike_child *c = sa->children; c; c = c->next)
+        printf("    child 0x%08x in, 0x%08x out, state %u%s, rekeying at %llu, ends at %llu\n", c->spi_in, c->spi_out,
+               c->state, c->held_policy ? ", dropped by a reload" : "", (unsigned long long)c->rekey_at / 1000,
+               (unsigned long long)c->expire_at / 1000);
+}
+
 unsigned sim_count(const struct sim_node *n, enum ike_state st)
 {
     struct gather g = {.n = 0};
@@ -248,62 +330,89 @@ static const struct sim_sa *find(const struct sim_node *n, uint32_t in, uint32_t
     return NULL;
 }
 
+static const struct ike_child *other_end(const struct gather *y, const struct ike_child *c)
+{
+    for (unsigned k = 0; k < y->n; k++)
+        for (const struct ike_child *d = y->v[k]->children; d; d = d->next)
+            if (d->spi_in == c->spi_out && d->spi_out == c->spi_in)
+                return d;
+    return NULL;
+}
+
+/* One child against its other end, wherever that hangs: IKEv1's live on without their ISAKMP SA. */
+static const char *child_agrees(const struct sim_node *na, const struct sim_node *nb, const struct ike_child *c,
+                                const struct ike_child *d)
+{
+    if (!d)
+        return "a child SA is known to one end only";
+    if (c->state != CHILD_UP || d->state != CHILD_UP)
+        return "a child SA is stuck";
+    const struct sim_sa *k = find(na, c->spi_in, c->spi_out), *l = find(nb, d->spi_in, d->spi_out);
+    if (!k || !l)
+        return "a child SA is not in the kernel";
+    if (!k->sends || !l->sends)
+        return "a child SA does not send";
+    if (memcmp(k->in, l->out, 32) != 0 || memcmp(k->out, l->in, 32) != 0)
+        return "the ends of a child SA have different keys";
+    if (!ike_ts_equal(&c->ts_local, &d->ts_remote) || !ike_ts_equal(&c->ts_remote, &d->ts_local))
+        return "the ends of a child SA have different selectors";
+    if (c->transport != d->transport || c->esn != d->esn)
+        return "the ends of a child SA have different modes";
+    return NULL;
+}
+
+static const char *sa_agrees(const struct ike_sa *p, const struct ike_sa *q)
+{
+    if (!q)
+        return "an IKE SA is known to one end only";
+    if (p->state != IKE_ESTABLISHED || q->state != IKE_ESTABLISHED)
+        return "an IKE SA is stuck";
+    if (p->initiator == q->initiator)
+        return "the ends do not agree on who the initiator was";
+    if (p->keys && memcmp(p->keys->d, q->keys->d, ike_hash_len(p->suite.prf)) != 0)
+        return "the ends have different keys";
+    if (p->current || q->current || p->request || q->request)
+        return "an exchange is stuck";
+    return NULL;
+}
+
+static unsigned count_live(const struct gather *g, unsigned *children)
+{
+    unsigned n = 0;
+    *children = 0;
+    for (unsigned i = 0; i < g->n; i++) {
+        n += g->v[i]->state != IKE_ORPHANED;
+        for (const struct ike_child *c = g->v[i]->children; c; c = c->next)
+            ++*children;
+    }
+    return n;
+}
+
 const char *sim_agree(struct sim *s, unsigned a, unsigned b)
 {
     struct gather x = {.n = 0}, y = {.n = 0};
     struct sim_node *na = &s->nodes[a], *nb = &s->nodes[b];
+    unsigned mine, theirs;
     ike_each(na->ike, collect, &x);
     ike_each(nb->ike, collect, &y);
     if (s->broken)
         return s->broken;
-    if (x.n != y.n)
+    if (count_live(&x, &mine) != count_live(&y, &theirs))
         return "the ends have different numbers of IKE SAs";
     for (unsigned i = 0; i < x.n; i++) {
         const struct ike_sa *p = x.v[i], *q = NULL;
         for (unsigned k = 0; k < y.n; k++)
             if (y.v[k]->spi_i == p->spi_i && y.v[k]->spi_r == p->spi_r)
                 q = y.v[k];
-        if (!q)
-            return "an IKE SA is known to one end only";
-        if (p->state != IKE_ESTABLISHED || q->state != IKE_ESTABLISHED)
-            return "an IKE SA is stuck";
-        if (p->initiator == q->initiator)
-            return "the ends do not agree on who the initiator was";
-        if (p->keys && memcmp(p->keys->d, q->keys->d, ike_hash_len(p->suite.prf)) != 0)
-            return "the ends have different keys";
-        if (p->current || q->current || p->request || q->request)
-            return "an exchange is stuck";
-        unsigned n = 0, m = 0;
-        for (const struct ike_child *c = p->children; c; c = c->next, n++) {
-            const struct ike_child *d = q->children;
-            while (d && (d->spi_in != c->spi_out || d->spi_out != c->spi_in))
-                d = d->next;
-            if (!d)
-                return "a child SA is known to one end only";
-            if (c->state != CHILD_UP || d->state != CHILD_UP)
-                return "a child SA is stuck";
-            const struct sim_sa *k = find(na, c->spi_in, c->spi_out), *l = find(nb, d->spi_in, d->spi_out);
-            if (!k || !l)
-                return "a child SA is not in the kernel";
-            if (!k->sends || !l->sends)
-                return "a child SA does not send";
-            if (memcmp(k->in, l->out, 32) != 0 || memcmp(k->out, l->in, 32) != 0)
-                return "the ends of a child SA have different keys";
-            if (!ike_ts_equal(&c->ts_local, &d->ts_remote) || !ike_ts_equal(&c->ts_remote, &d->ts_local))
-                return "the ends of a child SA have different selectors";
-            if (c->transport != d->transport || c->esn != d->esn)
-                return "the ends of a child SA have different modes";
-        }
-        for (const struct ike_child *d = q->children; d; d = d->next)
-            m++;
-        if (n != m)
-            return "the ends have different numbers of child SAs";
+        const char *bad = p->state == IKE_ORPHANED ? NULL : sa_agrees(p, q);
+        for (const struct ike_child *c = p->children; c && !bad; c = c->next)
+            bad = child_agrees(na, nb, c, other_end(&y, c));
+        if (bad)
+            return bad;
     }
-    unsigned in_engine = 0;
-    for (unsigned i = 0; i < x.n; i++)
-        for (const struct ike_child *c = x.v[i]->children; c; c = c->next)
-            in_engine++;
-    return in_engine == na->n && na->n == nb->n ? NULL : "the kernel has SAs that the engine has not";
+    if (mine != theirs)
+        return "the ends have different numbers of child SAs";
+    return mine == na->n && na->n == nb->n ? NULL : "the kernel has SAs that the engine has not";
 }
 
 /* ---- policies ---- */
@@ -342,6 +451,7 @@ static void sim_half(struct sim_policy *x, const char *own, const char *peer)
     addr_parse((struct str){peer, (uint32_t)strlen(peer)}, &x->peer[0].addr);
     x->match = (struct ike_match){.addr = x->peer[0].addr, .plen = x->peer[0].addr.family == FAMILY_V6 ? 128 : 32};
     x->psk[0].who = x->match;
+    x->psk[0].id = x->p.n_key_ids = 1;
 }
 
 static void net(struct ip_addr *lo, struct ip_addr *hi, unsigned a, unsigned b)
@@ -454,7 +564,8 @@ void sim_reload(struct sim *s, struct sim_node *n, bool same)
         to->p.aggressive = to->aggressive;
     if (!same)
         to->entry.lifetime_s++;
-    const struct ike_moves m = {&from->p, &to->p, entry, profile, v1};
+    uint32_t key[] = {0, 1};
+    const struct ike_moves m = {&from->p, &to->p, entry, profile, v1, key, true};
     if (!ike_reload(n->ike, s->now, &m, &r))
         abort();
 }

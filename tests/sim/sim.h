@@ -16,17 +16,34 @@ struct sim;
 /* An SA pair as the model of the kernel has it. */
 struct sim_sa {
     uint32_t spi_in, spi_out;
+    struct ip_addr to; /* the peer's address it was made with */
     bool sends;
     uint8_t in[32], out[32]; /* digests of the keys */
+};
+
+/* Policies of a peer of a dynamic entry, as the model of the kernel has them. */
+struct sim_peer_policy {
+    uint32_t reqid;
+    struct ike_ts local, remote;
+    struct ip_addr to; /* the tunnel's other end */
 };
 
 struct sim_node {
     struct sim *sim;
     struct ike *ike;
     struct ike_end end;
+    /* behind a NAT: how others see it; ports of its 500 and its 4500 */
+    bool nat;
+    struct ip_addr outside;
+    uint16_t outside_port[2];
+    struct sim_peer_policy *policies;
+    unsigned n_policies, cap_policies;
+    bool refuse_out; /* the kernel takes no outbound SA */
+    bool refuse_all; /* nor any other */
     struct sim_sa *sas;
     unsigned n, cap;
-    bool deaf; /* gets nothing: the peer has died */
+    unsigned stale; /* SAs deleted by another address than they were made with */
+    bool deaf;      /* gets nothing: the peer has died */
     unsigned ups, downs, child_ups, child_downs, rekeys, refused;
     char last[512]; /* last refusal */
 };
@@ -47,7 +64,7 @@ struct sim {
     unsigned n_air, cap_air;
     bool verbose;
     struct sim_policy *reloaded; /* policies that took the place of others */
-    unsigned char *seen; /* digests of every key ever used */
+    unsigned char *seen;         /* digests of every key ever used */
     unsigned n_seen, cap_seen;
     const char *broken;
     /* NULL, or changes a datagram on its way; false: it is swallowed */
@@ -58,12 +75,16 @@ struct sim {
 void sim_init(struct sim *s, uint64_t seed, unsigned nodes);
 void sim_node_start(struct sim *s, unsigned i, const struct ike_policy *p, const char *addr);
 void sim_node_stop(struct sim *s, unsigned i);
+/* From now on others see it at `outside`, its 500 as `port`, its 4500 as `port` + 1. */
+void sim_node_nat(struct sim *s, unsigned i, const char *outside, uint16_t port);
 void sim_end(struct sim *s);
 uint32_t sim_random(struct sim *s, uint32_t below);
 /* Runs until `ms` have passed. */
 void sim_run(struct sim *s, uint64_t ms);
 /* NULL if both ends agree about everything, else what they do not. */
 const char *sim_agree(struct sim *s, unsigned a, unsigned b);
+/* For ike_each(): prints an SA with its children. */
+void sim_print(void *ctx, const struct ike_sa *sa);
 unsigned sim_count(const struct sim_node *n, enum ike_state st);
 
 /* Two routers' policies that mirror each other, out of random choices. */
@@ -84,8 +105,8 @@ struct sim_policy {
     struct ike_aggressive_peer aggressive[1];
     struct sim_policy *next;
 };
-/* Another policy takes the place of the node's, which was made by sim_pair(): the same one, or with another lifetime and
- * thus an entry that is not the same. */
+/* Another policy takes the place of the node's, which was made by sim_pair(): the same one, or with another lifetime
+ * and thus an entry that is not the same. */
 void sim_reload(struct sim *s, struct sim_node *n, bool same);
 void sim_pair(struct sim *s, struct sim_policy *a, struct sim_policy *b, unsigned version);
 

@@ -77,6 +77,8 @@ static const char *one(uint64_t seed, unsigned version, bool verbose, unsigned c
     sim_run(&s, 200000);
     for (int i = 0; i < 400 && (bad = sim_agree(&s, 0, 1)) && !s.broken; i++)
         sim_run(&s, 3100);
+    for (unsigned n = 0; verbose && bad && n < 2; n++)
+        ike_each(s.nodes[n].ike, sim_print, &s.nodes[n]);
     counts[0] += s.nodes[0].ups + s.nodes[1].ups;
     counts[1] += s.nodes[0].child_ups + s.nodes[1].child_ups;
     counts[2] += s.nodes[0].rekeys + s.nodes[1].rekeys;

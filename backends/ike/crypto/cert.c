@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "backends/ike/message/wire.h"
-#include "compiler/base/str.h"
 
 struct ike_cert {
     X509 *x;
-    EVP_PKEY *key; /* X509_get0_pubkey */
+    EVP_PKEY *key;          /* X509_get0_pubkey */
+    STACK_OF(X509) * chain; /* from it to the trust anchor */
 };
 
 enum ike_key_kind ike_key_kind(const void *p)
@@ -75,83 +75,6 @@ bool ike_cert_subject(struct ike_iov der, uint8_t *out, size_t room, size_t *n)
     return ok;
 }
 
-/* ---- fields ---- */
-
-void ike_cert_normalize(char *text)
-{
-    char *to = text;
-    for (const char *p = text; *p; p++) {
-        const char *next = p;
-        while (*next == ' ')
-            next++;
-        bool edge = to == text || to[-1] == '=' || to[-1] == ',' || *next == '=' || *next == ',' || *next == '\0';
-        if (*p == ' ' && (edge || to[-1] == ' '))
-            continue;
-        *to++ = str_lower(*p);
-    }
-    *to = '\0';
-}
-
-static bool put_name(BIO *b, const X509_NAME *name, bool turned)
-{
-    unsigned long how = XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_FN_SN | ASN1_STRFLGS_UTF8_CONVERT | ASN1_STRFLGS_ESC_CTRL;
-    return X509_NAME_print_ex(b, name, 0, how | (turned ? XN_FLAG_DN_REV : 0)) >= 0;
-}
-
-static void put_alternatives(BIO *b, X509 *x)
-{
-    GENERAL_NAMES *v = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(v); i++) {
-        GENERAL_NAME *n = sk_GENERAL_NAME_value(v, i);
-        if (i)
-            BIO_puts(b, ",");
-        if (n->type == GEN_DNS || n->type == GEN_EMAIL || n->type == GEN_URI)
-            BIO_write(b, ASN1_STRING_get0_data(n->d.ia5), ASN1_STRING_length(n->d.ia5));
-        else
-            GENERAL_NAME_print(b, n);
-    }
-    GENERAL_NAMES_free(v);
-}
-
-static void put_unstructured(BIO *b, const X509_NAME *name)
-{
-    int at = X509_NAME_get_index_by_NID(name, NID_pkcs9_unstructuredName, -1);
-    const ASN1_STRING *s = at < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-    if (s)
-        BIO_write(b, ASN1_STRING_get0_data(s), ASN1_STRING_length(s));
-}
-
-bool ike_cert_field(struct ike_iov der, enum ike_cert_field f, bool turned, char *out, size_t room)
-{
-    X509 *x = decode(der);
-    BIO *b = BIO_new(BIO_s_mem());
-    bool ok = x && b;
-    if (ok && (f == IKE_CERT_SUBJECT || f == IKE_CERT_NAME))
-        ok = put_name(b, X509_get_subject_name(x), turned);
-    if (ok && f == IKE_CERT_ISSUER)
-        ok = put_name(b, X509_get_issuer_name(x), turned);
-    if (ok && f == IKE_CERT_NAME)
-        BIO_puts(b, ",");
-    if (ok && (f == IKE_CERT_ALT_NAME || f == IKE_CERT_NAME))
-        put_alternatives(b, x);
-    if (ok && f == IKE_CERT_UNSTRUCTURED)
-        put_unstructured(b, X509_get_subject_name(x));
-    if (ok && f == IKE_CERT_SERIAL)
-        i2a_ASN1_INTEGER(b, X509_get0_serialNumber(x));
-    char *p = NULL;
-    long n = ok ? BIO_get_mem_data(b, &p) : 0;
-    ok = ok && n >= 0 && (size_t)n < room && (n == 0 || !memchr(p, '\0', (size_t)n));
-    if (ok) {
-        memcpy(out, p, (size_t)n);
-        out[n] = '\0';
-        ike_cert_normalize(out);
-    }
-    BIO_free(b);
-    X509_free(x);
-    ERR_clear_error();
-    return ok;
-}
-
 /* ---- the peer's ---- */
 
 void ike_cert_free(struct ike_cert *c)
@@ -159,35 +82,114 @@ void ike_cert_free(struct ike_cert *c)
     if (!c)
         return;
     X509_free(c->x);
+    sk_X509_pop_free(c->chain, X509_free);
     OPENSSL_free(c);
 }
 
-static bool verify_chain(X509_STORE *store, X509 *x, STACK_OF(X509) * rest, int64_t now_s, char why[static 160])
+/* The chain up to a trust anchor, NULL if there is none. */
+static STACK_OF(X509) *
+    verify_chain(X509_STORE *store, X509 *x, STACK_OF(X509) * rest, int64_t now_s, char why[static 160])
 {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    bool ok = ctx && X509_STORE_CTX_init(ctx, store, x, rest) == 1;
-    if (ok) {
+    STACK_OF(X509) *chain = NULL;
+    if (ctx && X509_STORE_CTX_init(ctx, store, x, rest) == 1) {
         X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(ctx);
         X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN | (now_s ? 0 : X509_V_FLAG_NO_CHECK_TIME));
         X509_VERIFY_PARAM_set_depth(p, 8);
         if (now_s)
             X509_VERIFY_PARAM_set_time(p, (time_t)now_s);
-        ok = X509_verify_cert(ctx) == 1;
-        if (!ok)
+        if (X509_verify_cert(ctx) == 1)
+            chain = X509_STORE_CTX_get1_chain(ctx);
+        else
             snprintf(why, 160, "its certificate is refused: %s",
                      X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
     } else {
         snprintf(why, 160, "its certificate cannot be checked");
     }
     X509_STORE_CTX_free(ctx);
-    return ok;
+    return chain;
 }
 
-const char *ike_cert_check(void *store, const struct ike_iov *certs, unsigned n, int64_t now_s, struct ike_cert **out,
-                           char why[static 160])
+/* ---- what is too weak to prove anybody ---- */
+
+static bool digest_allowed(int nid, enum ike_weak_hash weak)
+{
+    if (nid == NID_md5)
+        return weak == IKE_WEAK_MD5;
+    if (nid == NID_sha1)
+        return weak != IKE_WEAK_NONE;
+    return true;
+}
+
+/* NULL if key and signature of one certificate are strong enough. A trust anchor's own signature proves nothing and is
+ * not looked at. */
+static const char *weakness(X509 *x, bool is_anchor, enum ike_weak_hash weak)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(x);
+    int digest = NID_undef, bits = key ? EVP_PKEY_get_bits(key) : 0;
+    bool rsa = key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+    int least = rsa ? 2048 : 224;
+    if (rsa && weak != IKE_WEAK_NONE) /* who asks for SHA-1 has routers of that age */
+        least = 1024;
+    if (bits < least)
+        return "has a key that is too short";
+    if (is_anchor)
+        return NULL;
+    if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || !digest_allowed(digest, weak))
+        return "is signed with a hash that the policy does not name";
+    return NULL;
+}
+
+/* RFC 4945 §5.1.3.12: without the extension it is for everything; else one of these must be there. */
+static bool usage_fits(X509 *x)
+{
+    static const char *const good[] = {"2.5.29.37.0",        /* anyExtendedKeyUsage */
+                                       "1.3.6.1.5.5.7.3.17", /* id-kp-ipsecIKE */
+                                       "1.3.6.1.5.5.8.2.2",  /* iKEIntermediate */
+                                       "1.3.6.1.5.5.7.3.5",  /* ipsecEndSystem, ipsecTunnel, ipsecUser: obsolete */
+                                       "1.3.6.1.5.5.7.3.6",  "1.3.6.1.5.5.7.3.7"};
+    int where = -1;
+    EXTENDED_KEY_USAGE *u = X509_get_ext_d2i(x, NID_ext_key_usage, &where, NULL);
+    if (!u)
+        return where == -1; /* -2: it stands there twice; another number: it cannot be read */
+    bool fits = false;
+    for (int i = 0; i < sk_ASN1_OBJECT_num(u) && !fits; i++) {
+        char oid[64];
+        OBJ_obj2txt(oid, sizeof oid, sk_ASN1_OBJECT_value(u, i), 1);
+        for (size_t k = 0; k < sizeof good / sizeof *good; k++)
+            fits |= strcmp(oid, good[k]) == 0;
+    }
+    EXTENDED_KEY_USAGE_free(u);
+    return fits;
+}
+
+/* NULL if the checked chain may prove a peer, else the reason, which may be written into `why`. */
+static const char *chain_fits(X509 *x, STACK_OF(X509) * chain, enum ike_weak_hash weak, char why[static 160])
+{
+    uint32_t usage = X509_get_key_usage(x); /* all ones where the extension is missing */
+    int n = sk_X509_num(chain);
+    if (!(usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)))
+        return "its certificate may not sign (key usage)";
+    if (!usage_fits(x))
+        return "its certificate is not for IKE (extended key usage)";
+    if (ike_key_kind(X509_get0_pubkey(x)) == IKE_KEY_OTHER)
+        return "its certificate has a key of a kind that is not supported";
+    for (int i = 0; i < n; i++) {
+        const char *bad = weakness(sk_X509_value(chain, i), i > 0 && i + 1 == n, weak);
+        if (!bad)
+            continue;
+        snprintf(why, 160, "its certificate is refused: %s %s", i ? "a CA certificate" : "it", bad);
+        return why;
+    }
+    return NULL;
+}
+
+const char *ike_cert_check(void *store, const struct ike_iov *certs, unsigned n, int64_t now_s, enum ike_weak_hash weak,
+                           struct ike_cert **out, char why[static 160])
 {
     X509 *x = n ? decode(certs[0]) : NULL;
-    STACK_OF(X509) *rest = sk_X509_new_null();
+    STACK_OF(X509) *rest = sk_X509_new_null(), *chain = NULL;
+    const char *bad = why;
     snprintf(why, 160, "%s", n ? "its certificate is malformed" : "it sends no certificate");
     *out = NULL;
     for (unsigned i = 1; i < n && rest; i++) {
@@ -195,26 +197,57 @@ const char *ike_cert_check(void *store, const struct ike_iov *certs, unsigned n,
         if (more && !sk_X509_push(rest, more))
             X509_free(more);
     }
-    if (x && rest && store && verify_chain(store, x, rest, now_s, why)) {
-        struct ike_cert *c = OPENSSL_zalloc(sizeof *c);
-        uint32_t usage = X509_get_key_usage(x); /* all ones where the extension is missing */
-        if (!(usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)))
-            snprintf(why, 160, "its certificate may not sign (key usage)");
-        else if (c && ((c->key = X509_get0_pubkey(x))) && ike_key_kind(c->key) != IKE_KEY_OTHER)
-            *out = c;
-        else
-            snprintf(why, 160, "its certificate has a key of a kind that is not spoken");
-        if (*out) {
-            c->x = x;
-            x = NULL;
-        } else {
-            OPENSSL_free(c);
-        }
+    if (x && rest && store)
+        chain = verify_chain(store, x, rest, now_s, why);
+    if (chain)
+        bad = chain_fits(x, chain, weak, why);
+    struct ike_cert *c = bad ? NULL : OPENSSL_zalloc(sizeof *c);
+    if (c) {
+        *c = (struct ike_cert){x, X509_get0_pubkey(x), chain};
+        *out = c;
+        x = NULL;
+        chain = NULL;
+    } else if (!bad) {
+        bad = "out of memory";
     }
     X509_free(x);
+    sk_X509_pop_free(chain, X509_free);
     sk_X509_pop_free(rest, X509_free);
     ERR_clear_error();
-    return *out ? NULL : why;
+    return bad;
+}
+
+bool ike_cert_anchor(const struct ike_cert *c, uint8_t out[static IKE_ANCHOR_LEN])
+{
+    unsigned n = IKE_ANCHOR_LEN;
+    X509 *anchor = sk_X509_value(c->chain, sk_X509_num(c->chain) - 1);
+    return anchor && X509_digest(anchor, EVP_sha256(), out, &n) == 1 && n == IKE_ANCHOR_LEN;
+}
+
+bool ike_store_has(void *store, const uint8_t anchor[static IKE_ANCHOR_LEN])
+{
+    STACK_OF(X509) *all = store ? X509_STORE_get1_all_certs(store) : NULL;
+    bool found = false;
+    for (int i = 0; i < sk_X509_num(all) && !found; i++) {
+        uint8_t d[IKE_ANCHOR_LEN];
+        unsigned n = sizeof d;
+        found = X509_digest(sk_X509_value(all, i), EVP_sha256(), d, &n) == 1 && memcmp(d, anchor, sizeof d) == 0;
+    }
+    sk_X509_pop_free(all, X509_free);
+    return found;
+}
+
+int64_t ike_cert_ends_s(const struct ike_cert *c)
+{
+    int64_t first = INT64_MAX;
+    for (int i = 0; i < sk_X509_num(c->chain); i++) {
+        struct tm t;
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(c->chain, i)), &t) != 1)
+            return 0;
+        int64_t end = (int64_t)timegm(&t);
+        first = end < first ? end : first;
+    }
+    return first;
 }
 
 static bool same_name(const ASN1_STRING *s, const uint8_t *p, size_t n)
@@ -260,20 +293,74 @@ static bool alternative(X509 *x, int type, const uint8_t *p, size_t n)
     return found;
 }
 
+static bool has_alternatives(X509 *x)
+{
+    return X509_get_ext_by_NID(x, NID_subject_alt_name, -1) >= 0;
+}
+
+/* A certificate of nothing but that name, so that libcrypto can hold it against name constraints. */
+static X509 *bare_name(const uint8_t *p, size_t n)
+{
+    X509 *x = X509_new();
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    GENERAL_NAME *g = GENERAL_NAME_new();
+    ASN1_IA5STRING *s = ASN1_IA5STRING_new();
+    bool ok = x && names && g && s && n < 1024 && ASN1_STRING_set(s, p, (int)n) == 1;
+    if (ok) {
+        GENERAL_NAME_set0_value(g, GEN_DNS, s);
+        s = NULL;
+        ok = sk_GENERAL_NAME_push(names, g) > 0;
+        g = ok ? NULL : g;
+    }
+    ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1;
+    /* constraints look at what this has cached; that it is no whole certificate does not matter for it */
+    if (ok)
+        X509_check_purpose(x, -1, 0);
+    ASN1_IA5STRING_free(s);
+    GENERAL_NAME_free(g);
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+    if (ok)
+        return x;
+    X509_free(x);
+    return NULL;
+}
+
+/* Names that stand in the subject are not all looked at by libcrypto: each CA's constraints hold for them too
+ * (RFC 5280 §4.2.1.10). */
+static bool constraints_allow(const struct ike_cert *c, const uint8_t *p, size_t n)
+{
+    X509 *x = bare_name(p, n);
+    bool ok = x != NULL;
+    for (int i = 1; ok && i < sk_X509_num(c->chain); i++) {
+        int where = -1;
+        NAME_CONSTRAINTS *nc = X509_get_ext_d2i(sk_X509_value(c->chain, i), NID_name_constraints, &where, NULL);
+        ok = nc ? NAME_CONSTRAINTS_check(x, nc) == X509_V_OK : where == -1;
+        NAME_CONSTRAINTS_free(nc);
+    }
+    X509_free(x);
+    return ok;
+}
+
+/* RFC 4945 §3.1.2 and §5.1.2: alternative names come first; the subject is asked only where there are none at all. What
+ * older routers write their name into is the common name or unstructuredName. */
 bool ike_cert_names(const struct ike_cert *c, uint8_t id_type, const uint8_t *p, size_t n)
 {
     switch (id_type) {
     case IKE_ID_FQDN:
-        return alternative(c->x, GEN_DNS, p, n) || subject_has(c->x, NID_commonName, p, n) ||
-               subject_has(c->x, NID_pkcs9_unstructuredName, p, n);
-    case IKE_ID_USER_FQDN:
-        return alternative(c->x, GEN_EMAIL, p, n) || subject_has(c->x, NID_pkcs9_emailAddress, p, n);
+        if (has_alternatives(c->x))
+            return alternative(c->x, GEN_DNS, p, n);
+        return (subject_has(c->x, NID_commonName, p, n) || subject_has(c->x, NID_pkcs9_unstructuredName, p, n)) &&
+               constraints_allow(c, p, n);
+    case IKE_ID_USER_FQDN: /* libcrypto holds emailAddress of the subject against constraints itself */
+        if (has_alternatives(c->x))
+            return alternative(c->x, GEN_EMAIL, p, n);
+        return subject_has(c->x, NID_pkcs9_emailAddress, p, n);
     case IKE_ID_IPV4:
     case IKE_ID_IPV6:
         return alternative(c->x, GEN_IPADD, p, n);
     case IKE_ID_DN: {
         const unsigned char *q = p;
-        X509_NAME *name = n < 65536 ? d2i_X509_NAME(NULL, &q, (long)n) : NULL;
+        X509_NAME *name = n && n < 65536 ? d2i_X509_NAME(NULL, &q, (long)n) : NULL;
         bool same = name && q == p + n && X509_NAME_cmp(name, X509_get_subject_name(c->x)) == 0;
         X509_NAME_free(name);
         return same;
@@ -288,23 +375,39 @@ enum ike_key_kind ike_cert_key_kind(const struct ike_cert *c)
     return ike_key_kind(c->key);
 }
 
-const char *ike_cert_text(const struct ike_cert *c, char out[static 160])
-{
-    BIO *b = BIO_new(BIO_s_mem());
-    out[0] = '\0';
-    if (b && X509_NAME_print_ex(b, X509_get_subject_name(c->x), 0, XN_FLAG_RFC2253) >= 0) {
-        int n = BIO_read(b, out, 159);
-        out[n > 0 ? n : 0] = '\0';
-    }
-    BIO_free(b);
-    return out;
-}
-
 /* ---- signatures ---- */
 
 static const EVP_MD *md_of(enum ike_key_kind k)
 {
-    return k == IKE_KEY_ECDSA_384 ? EVP_sha384() : k == IKE_KEY_ECDSA_521 ? EVP_sha512() : EVP_sha256();
+    if (k == IKE_KEY_ECDSA_384)
+        return EVP_sha384();
+    return k == IKE_KEY_ECDSA_521 ? EVP_sha512() : EVP_sha256();
+}
+
+/* Hashes of SIGNATURE_HASH_ALGORITHMS (IANA), with what RFC 7427 appendix A calls their signatures; strongest last. */
+static const struct signature_hash {
+    unsigned number;
+    const EVP_MD *(*md)(void);
+    int nid;
+    uint8_t rsa_oid, ecdsa_oid; /* last byte of the object identifier */
+} signature_hashes[] = {{2, EVP_sha256, NID_sha256, 0x0b, 0x02},
+                        {3, EVP_sha384, NID_sha384, 0x0c, 0x03},
+                        {4, EVP_sha512, NID_sha512, 0x0d, 0x04}};
+
+/* RFC 7427 §4: the signer "MUST" use a hash that the other end has announced. The curve's own where it may be, else
+ * any; RSA takes the first. NULL: none is common. */
+static const struct signature_hash *hash_for(enum ike_key_kind k, uint16_t peer_hashes)
+{
+    const struct signature_hash *found = NULL;
+    for (size_t i = 0; i < sizeof signature_hashes / sizeof *signature_hashes; i++) {
+        const struct signature_hash *h = &signature_hashes[i];
+        if (!(peer_hashes >> h->number & 1))
+            continue;
+        if (h->md() == md_of(k))
+            return h;
+        found = found ? found : h;
+    }
+    return found;
 }
 
 static bool feed(EVP_MD_CTX *ctx, bool sign, const struct ike_iov *v, unsigned n)
@@ -386,44 +489,71 @@ static const uint8_t rsa_sha256[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0
                                      0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00};
 static const uint8_t ecdsa_sha2[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 
-size_t ike2_sign(void *p, bool hashes, const struct ike_iov *v, unsigned n, uint8_t out[static IKE_SIGNATURE_MAX])
+static size_t sign_digital(EVP_PKEY *key, uint16_t peer_hashes, const struct ike_iov *v, unsigned n, uint8_t *out)
+{
+    enum ike_key_kind k = ike_key_kind(key);
+    const struct signature_hash *h = hash_for(k, peer_hashes);
+    bool rsa = k == IKE_KEY_RSA;
+    const uint8_t *alg = rsa ? rsa_sha256 : ecdsa_sha2;
+    size_t m = rsa ? sizeof rsa_sha256 : sizeof ecdsa_sha2;
+    if (!h)
+        return 0;
+    out[0] = AUTH2_DIGITAL_SIGNATURE;
+    out[4] = (uint8_t)m;
+    memcpy(out + 5, alg, m);
+    if (rsa)
+        out[5 + m - 3] = h->rsa_oid; /* before the NULL parameters */
+    else
+        out[5 + m - 1] = h->ecdsa_oid;
+    size_t head = 5 + m;
+    size_t len = sign(key, h->md(), v, n, out + head, IKE_SIGNATURE_MAX - head);
+    return len ? head + len : 0;
+}
+
+static const EVP_MD *md_of_policy(enum algo_id hash)
+{
+    switch (hash) {
+    case ALGO_INTEG_MD5: /* RFC 7296 knows no MD5 there; SHA-1 is what its time had */
+    case ALGO_INTEG_SHA1:
+        return EVP_sha1();
+    case ALGO_INTEG_SHA384:
+        return EVP_sha384();
+    case ALGO_INTEG_SHA512:
+        return EVP_sha512();
+    default:
+        return EVP_sha256();
+    }
+}
+
+size_t ike2_sign(void *p, uint16_t peer_hashes, enum algo_id policy_hash, const struct ike_iov *v, unsigned n,
+                 uint8_t out[static IKE_SIGNATURE_MAX])
 {
     EVP_PKEY *key = p;
     enum ike_key_kind k = ike_key_kind(key);
     uint8_t der[256];
-    size_t head = 4, len;
+    size_t len;
     memset(out, 0, 4); /* method and three reserved bytes */
     if (k == IKE_KEY_OTHER)
         return 0;
-    if (hashes) {
-        const uint8_t *alg = k == IKE_KEY_RSA ? rsa_sha256 : ecdsa_sha2;
-        size_t m = k == IKE_KEY_RSA ? sizeof rsa_sha256 : sizeof ecdsa_sha2;
-        out[0] = AUTH2_DIGITAL_SIGNATURE;
-        out[4] = (uint8_t)m;
-        memcpy(out + 5, alg, m);
-        if (k != IKE_KEY_RSA)
-            out[5 + m - 1] = (uint8_t)(2 + (k - IKE_KEY_ECDSA_256));
-        head = 5 + m;
-        len = sign(key, md_of(k), v, n, out + head, IKE_SIGNATURE_MAX - head);
-        return len ? head + len : 0;
-    }
-    if (k == IKE_KEY_RSA) { /* §2.15: SHA-1 where nothing else is agreed on */
+    if (peer_hashes)
+        return sign_digital(key, peer_hashes, v, n, out);
+    if (k == IKE_KEY_RSA) { /* §2.15: the hash is named inside the signature; SHA-1 only where the policy has it */
         out[0] = AUTH2_RSA;
-        len = sign(key, EVP_sha1(), v, n, out + head, IKE_SIGNATURE_MAX - head);
-        return len ? head + len : 0;
+        len = sign(key, md_of_policy(policy_hash), v, n, out + 4, IKE_SIGNATURE_MAX - 4);
+        return len ? 4 + len : 0;
     }
     out[0] = (uint8_t)(AUTH2_ECDSA_256 + (k - IKE_KEY_ECDSA_256));
     len = sign(key, md_of(k), v, n, der, sizeof der);
-    len = len ? to_raw(k, der, len, out + head) : 0;
-    return len ? head + len : 0;
+    len = len ? to_raw(k, der, len, out + 4) : 0;
+    return len ? 4 + len : 0;
 }
 
 static const EVP_MD *sha2_of(int nid)
 {
-    return nid == NID_sha256   ? EVP_sha256()
-           : nid == NID_sha384 ? EVP_sha384()
-           : nid == NID_sha512 ? EVP_sha512()
-                               : NULL;
+    for (size_t i = 0; i < sizeof signature_hashes / sizeof *signature_hashes; i++)
+        if (signature_hashes[i].nid == nid)
+            return signature_hashes[i].md();
+    return NULL;
 }
 
 /* RSASSA-PSS: hash and salt length of its parameters; NULL for what is not SHA-2. */
@@ -472,15 +602,20 @@ static bool digital_signature(const struct ike_cert *c, const uint8_t *sig, size
     return fits && verify(c->key, md, salt, v, n, sig + 1 + m, len - 1 - m);
 }
 
-bool ike2_verify(const struct ike_cert *c, uint8_t method, const uint8_t *sig, size_t len, const struct ike_iov *v,
-                 unsigned n)
+bool ike2_verify(const struct ike_cert *c, uint8_t method, bool announced, enum ike_weak_hash weak, const uint8_t *sig,
+                 size_t len, const struct ike_iov *v, unsigned n, bool *by_weak)
 {
     enum ike_key_kind k = ike_key_kind(c->key);
+    *by_weak = false;
     if (method == AUTH2_DIGITAL_SIGNATURE)
-        return digital_signature(c, sig, len, v, n);
-    if (method == AUTH2_RSA && k == IKE_KEY_RSA) /* the hash is said inside the signature only */
-        return verify(c->key, EVP_sha1(), -1, v, n, sig, len) || verify(c->key, EVP_sha256(), -1, v, n, sig, len) ||
-               verify(c->key, EVP_sha384(), -1, v, n, sig, len) || verify(c->key, EVP_sha512(), -1, v, n, sig, len);
+        return announced && digital_signature(c, sig, len, v, n);
+    if (method == AUTH2_RSA && k == IKE_KEY_RSA) { /* the hash is said inside the signature only */
+        for (size_t i = 0; i < sizeof signature_hashes / sizeof *signature_hashes; i++)
+            if (verify(c->key, signature_hashes[i].md(), -1, v, n, sig, len))
+                return true;
+        *by_weak = weak != IKE_WEAK_NONE && verify(c->key, EVP_sha1(), -1, v, n, sig, len);
+        return *by_weak;
+    }
     if (k >= IKE_KEY_ECDSA_256 && method == AUTH2_ECDSA_256 + (k - IKE_KEY_ECDSA_256))
         return verify_raw(c->key, k, v, n, sig, len);
     return false;

@@ -8,6 +8,7 @@
 #define IOSCC_IKE_CERT_H
 
 #include "backends/ike/crypto/crypto.h"
+#include "compiler/base/must.h"
 
 #define IKE_SIGNATURE_MAX 1100 /* RSA of 8192 bits, with the algorithm before it */
 
@@ -18,8 +19,9 @@ enum ike_key_kind ike_key_kind(const void *key);
 bool ike_ca_hash(struct ike_iov der, uint8_t out[static 20]);
 bool ike_cert_subject(struct ike_iov der, uint8_t *out, size_t room, size_t *n);
 
-/* What a certificate map looks at. Text without blanks around `=` and `,`, names as "cn=r1,o=example" in small letters.
- */
+/* ---- cert_map.c: certificate maps ---- */
+
+/* What a rule looks at. */
 enum ike_cert_field {
     IKE_CERT_SUBJECT,
     IKE_CERT_ISSUER,
@@ -28,33 +30,48 @@ enum ike_cert_field {
     IKE_CERT_SERIAL,
     IKE_CERT_NAME /* subject or alternative name */
 };
-/* The field of a certificate, checked or not; `turned`: a name from its other end. Empty if it has none, false if it is
- * malformed or longer than `room`. */
-bool ike_cert_field(struct ike_iov der, enum ike_cert_field f, bool turned, char *out, size_t room);
-/* The same for what was written in the configuration. */
+enum ike_cert_test { IKE_CERT_CONTAINS, IKE_CERT_EQUALS };
+/* Does a certificate's field pass? Names are compared attribute by attribute ("cn=r1,o=example", from either end), so
+ * that one attribute whose value looks like two is one. `value` is normalized. *malformed: it cannot be told. */
+bool ike_cert_field_is(struct ike_iov der, enum ike_cert_field f, enum ike_cert_test test, const char *value,
+                       bool *malformed) MUST_CHECK;
+/* The same on the field as text, where such a value counts as two: for rules that must not hold (`nc`, `ne`). */
+bool ike_cert_text_is(struct ike_iov der, enum ike_cert_field f, enum ike_cert_test test, const char *value,
+                      bool *malformed) MUST_CHECK;
+/* In place: small letters, no blanks around `=` and `,`. */
 void ike_cert_normalize(char *text);
 
 /* A peer's certificate that was checked up to a CA. */
 struct ike_cert;
 void ike_cert_free(struct ike_cert *c);
+/* Hashes that only count in signatures where the policy in force names them: then routers of that age are meant. */
+enum ike_weak_hash { IKE_WEAK_NONE, IKE_WEAK_SHA1, IKE_WEAK_MD5 /* and SHA-1 */ };
 /* `certs`: as they came, the peer's own first. `now_s`: seconds since 1970, 0: validity times are not looked at. NULL
- * if it is good (then *out is the caller's), else the reason in words; it points into `why`. */
-const char *ike_cert_check(void *store, const struct ike_iov *certs, unsigned n, int64_t now_s, struct ike_cert **out,
-                           char why[static 160]);
-/* Does it name this identity: subject, alternative names, or as FQDN its common name? */
+ * if it is good (then *out is the caller's), else the reason in words, perhaps in `why`. Keys of the chain have 2048
+ * bits (RSA) or 224 (curves) at least, key usage and extended key usage allow IKE (RFC 4945 §5.1.3). */
+const char *ike_cert_check(void *store, const struct ike_iov *certs, unsigned n, int64_t now_s, enum ike_weak_hash weak,
+                           struct ike_cert **out, char why[static 160]) MUST_CHECK;
+/* SHA-256 of the trust anchor that the chain ended in. */
+#define IKE_ANCHOR_LEN 32
+bool ike_cert_anchor(const struct ike_cert *c, uint8_t out[static IKE_ANCHOR_LEN]) MUST_CHECK;
+bool ike_store_has(void *store, const uint8_t anchor[static IKE_ANCHOR_LEN]) MUST_CHECK;
+/* When the first of its chain ends, in seconds since 1970; 0: it cannot be read. */
+int64_t ike_cert_ends_s(const struct ike_cert *c);
+/* Does it name this identity (RFC 4945 §3.1): alternative names first, the subject only where there are none? */
 bool ike_cert_names(const struct ike_cert *c, uint8_t id_type, const uint8_t *p, size_t n);
 enum ike_key_kind ike_cert_key_kind(const struct ike_cert *c);
-/* "CN=r1,O=Example" */
-const char *ike_cert_text(const struct ike_cert *c, char out[static 160]);
 
-/* The body of an AUTH payload from its method byte on, over the octets of §2.15. `hashes`: the peer takes digital
- * signatures of RFC 7427. Returns its length, 0 on failure. */
-size_t ike2_sign(void *key, bool hashes, const struct ike_iov *v, unsigned n, uint8_t out[static IKE_SIGNATURE_MAX]);
-/* False also for SHA-1 in digital signatures (RFC 8247 §3.2). */
-bool ike2_verify(const struct ike_cert *c, uint8_t method, const uint8_t *sig, size_t len, const struct ike_iov *v,
-                 unsigned n);
+/* The body of an AUTH payload from its method byte on, over the octets of §2.15. `peer_hashes`: bit n is hash n of the
+ * peer's SIGNATURE_HASH_ALGORITHMS, 0: it does not take digital signatures (RFC 7427); then RSA signs with
+ * `policy_hash`. Returns its length, 0 on failure. */
+size_t ike2_sign(void *key, uint16_t peer_hashes, enum algo_id policy_hash, const struct ike_iov *v, unsigned n,
+                 uint8_t out[static IKE_SIGNATURE_MAX]) MUST_CHECK;
+/* `announced`: the peer may use digital signatures; they are never over SHA-1 (RFC 8247 §3.2). *by_weak: it is good,
+ * but over a hash of `weak`, which is to be logged. */
+bool ike2_verify(const struct ike_cert *c, uint8_t method, bool announced, enum ike_weak_hash weak, const uint8_t *sig,
+                 size_t len, const struct ike_iov *v, unsigned n, bool *by_weak) MUST_CHECK;
 /* SIG payloads of IKEv1 over HASH_I or HASH_R. */
-size_t ike1_sign(void *key, const uint8_t *hash, size_t n, uint8_t out[static IKE_SIGNATURE_MAX]);
-bool ike1_verify(const struct ike_cert *c, const uint8_t *hash, size_t n, const uint8_t *sig, size_t len);
+size_t ike1_sign(void *key, const uint8_t *hash, size_t n, uint8_t out[static IKE_SIGNATURE_MAX]) MUST_CHECK;
+bool ike1_verify(const struct ike_cert *c, const uint8_t *hash, size_t n, const uint8_t *sig, size_t len) MUST_CHECK;
 
 #endif

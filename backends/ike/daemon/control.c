@@ -108,7 +108,7 @@ static void sa_json(void *ctx, const struct ike_sa *sa)
     json_object_set_new(o, "next_out", json_integer(sa->next_out));
     json_object_set_new(o, "next_in", json_integer(sa->next_in));
     json_object_set_new(o, "dpd_s", json_integer(sa->profile ? sa->profile->dpd_s : 0));
-    json_object_set_new(o, "fragmentation", json_boolean(sa->peer_fragments));
+    json_object_set_new(o, "fragmentation", json_boolean(sa->fragments));
     json_object_set_new(o, "profile", sa->profile ? json_string(sa->profile->name) : json_null());
     json_object_set_new(o, "nat",
                         json_string(sa->nat_local && sa->nat_remote ? "both"
@@ -151,6 +151,7 @@ static const struct {
     COUNTER(negotiations, "negotiations begun"),
     COUNTER(established, "IKE SAs established"),
     COUNTER(refused, "negotiations that failed"),
+    COUNTER(evicted, "half-open IKE SAs that made room for others"),
     COUNTER(dh, "Diffie-Hellman operations begun"),
 #undef COUNTER
 };
@@ -169,7 +170,7 @@ static char *metrics(struct daemon *d)
         const char *name, *help;
         uint64_t v;
     } gauges[] = {{"sas", "IKE SAs in any state", d->ike->n_sa},
-                  {"half_open", "half-open IKE SAs", d->ike->n_half_open},
+                  {"half_open", "half-open IKE SAs", ike_half_open_count(d->ike, 1) + ike_half_open_count(d->ike, 2)},
                   {"child_sas", "child SAs", d->ike->n_children}};
     for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
         buf_printf(&b, "# HELP ioscc_ike_%s %s\n# TYPE ioscc_ike_%s gauge\nioscc_ike_%s %llu\n", gauges[i].name,

@@ -212,7 +212,7 @@ static bool begin(struct daemon *d)
                                   .sa_delete = kernel_sa_delete,
                                   .policy_add = kernel_policy_add,
                                   .policy_delete = kernel_policy_delete,
-                                  .sa_move = kernel_sa_move,
+                                  .policy_unused = daemon_policy_unused,
                                   .traffic = kernel_traffic,
                                   .route = kernel_route,
                                   .event = event,
@@ -249,6 +249,9 @@ int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const
     d = (struct daemon){.policy = p, .options = *o, .config = config};
     prctl(PR_SET_DUMPABLE, 0); /* no core with keys in it */
     signal(SIGPIPE, SIG_IGN);
+    int r = sandbox_no_io_uring();
+    if (r < 0)
+        daemon_log(IKE_WARNING, "io_uring cannot be refused: %s", strerror(-r));
     kernel_sweep(&d);
     if (!split(&d) || !begin(&d)) {
         daemon_log(IKE_ERROR, "the IKE daemon cannot start");
@@ -257,7 +260,7 @@ int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const
     }
     kernel_static_routes(&d, p, true);
     /* sockets are bound and files are read: what is left to be changed in the kernel is asked for */
-    int r = sandbox_enter(SANDBOX_NETWORK);
+    r = sandbox_enter(SANDBOX_NETWORK);
     if (r < 0)
         daemon_log(IKE_WARNING, "privileges cannot be dropped: %s", strerror(-r));
     daemon_log(IKE_INFO, "IKE for %s: %u crypto map entries, ports 500 and 4500", config, p->n_entries);

@@ -36,12 +36,11 @@ struct daemon_route {
     unsigned users;
 };
 
-/* A policy that was handed over; freed when no SA can point to it any more. */
+/* A policy that was handed over; freed when no SA points into it any more (host.policy_unused). */
 struct daemon_policy {
     struct daemon_policy *next;
     struct arena arena;
     const struct ike_policy *policy;
-    uint64_t replaced_at; /* ms, 0: it holds */
 };
 
 struct daemon {
@@ -85,9 +84,8 @@ void kernel_close(struct daemon *d);
 bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
 void kernel_sa_delete(void *ctx, const struct ike_child *c);
 /* Policies of a peer of a dynamic entry; their index begins with 0x5d, which apply leaves alone. */
-bool kernel_policy_add(void *ctx, const struct ike_child *c);
+bool kernel_policy_add(void *ctx, const struct ike_child *c, bool update);
 void kernel_policy_delete(void *ctx, const struct ike_child *c);
-void kernel_sa_move(void *ctx, const struct ike_sa *sa);
 bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out);
 /* reverse-route: a route to the peer's network, kept as long as one child needs it. */
 void kernel_route(void *ctx, const struct ike_child *c, bool add);
@@ -101,6 +99,8 @@ void kernel_sweep(struct daemon *d);
  * sentence in *why: then nothing has changed. */
 const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_t n, const char **why);
 void daemon_policies_free(struct daemon *d);
+/* The engine is done with a replaced policy. */
+void daemon_policy_unused(void *ctx, const struct ike_policy *p);
 
 /* ---- control.c ---- */
 void control_path(const struct daemon *d, char *out, size_t n);

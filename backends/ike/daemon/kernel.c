@@ -175,8 +175,9 @@ static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike
     const struct ike_transform_set *t = c->set;
     bool bundle = t->ah.alg && (t->encr.alg || t->integ.alg);
     *s = (struct xfrm_sa){.reqid = c->reqid, .replay_window = c->entry->replay_window, .esn = c->esn, .outbound = out};
-    s->src = out ? c->sa->local.addr : c->sa->remote.addr;
-    s->dst = out ? c->sa->remote.addr : c->sa->local.addr;
+    const struct ike_path *path = out ? &c->out : &c->in; /* where it was made, wherever the peer is now */
+    s->src = out ? path->local.addr : path->remote.addr;
+    s->dst = out ? path->remote.addr : path->local.addr;
     s->proto = ah ? IPPROTO_AH : IPPROTO_ESP;
     s->spi = ah && bundle ? (out ? c->ah_spi_out : c->ah_spi_in) : out ? c->spi_out : c->spi_in;
     /* of a bundle in tunnel mode ESP makes the tunnel, AH stands around it (docs/mapping.md) */
@@ -191,8 +192,8 @@ static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike
     }
     s->hard_s = c->lifetime_s ? c->lifetime_s + 60 : 0; /* should the daemon not live to do it */
     if (c->sa->floated && (c->sa->nat_local || c->sa->nat_remote) && !ah) {
-        s->encap_sport = out ? c->sa->local.port : c->sa->remote.port;
-        s->encap_dport = out ? c->sa->remote.port : c->sa->local.port;
+        s->encap_sport = out ? path->local.port : path->remote.port;
+        s->encap_dport = out ? path->remote.port : path->local.port;
     }
     if (!k)
         return;
@@ -285,19 +286,6 @@ void kernel_sa_delete(void *ctx, const struct ike_child *c)
     netlink_batch_free(&b);
 }
 
-void kernel_sa_move(void *ctx, const struct ike_sa *sa)
-{
-    struct daemon *d = ctx;
-    char t[ADDR_TEXT_MAX];
-    (void)d;
-    /* the children are rekeyed: their successors have the new end */
-    for (struct ike_child *c = sa->children; c; c = c->next)
-        if (c->state == CHILD_UP)
-            c->rekey_at = 1;
-    daemon_log(IKE_NOTICE, "peer %s: its NAT mapping has changed, port %u now", addr_text(&sa->remote.addr, t),
-               sa->remote.port);
-}
-
 /* ---- policies of dynamic entries ---- */
 
 /* What drops a list's packets while nobody is there may have the very same selector, and the kernel takes two of those
@@ -338,17 +326,20 @@ static bool policy_of(struct xfrm_pol *p, const struct ike_child *c, enum xfrm_d
         t->reqid = c->reqid;
         t->mode = c->transport || p->ntmpl ? XFRM_MODE_IS_TRANSPORT : XFRM_MODE_IS_TUNNEL;
         if (t->mode == XFRM_MODE_IS_TUNNEL) {
-            t->src = out ? c->sa->local.addr : c->sa->remote.addr;
-            t->dst = out ? c->sa->remote.addr : c->sa->local.addr;
+            t->src = out ? c->in.local.addr : c->in.remote.addr;
+            t->dst = out ? c->in.remote.addr : c->in.local.addr;
         }
         p->ntmpl++;
     }
     return true;
 }
 
-/* All policies of a child, outbound one for each interface of the map. `remove`: they go. */
-static int policies(struct daemon *d, const struct ike_child *c, bool remove)
+enum policies_do { POLICIES_ADD, POLICIES_UPDATE, POLICIES_REMOVE };
+
+/* All policies of a child, outbound one for each interface of the map. */
+static int policies(struct daemon *d, const struct ike_child *c, enum policies_do what)
 {
+    bool remove = what == POLICIES_REMOVE;
     struct netlink_batch b = {0};
     struct xfrm_pol p;
     uint32_t failed;
@@ -361,7 +352,7 @@ static int policies(struct daemon *d, const struct ike_child *c, bool remove)
             /* by number: the number of the peer, then that of the interface */
             p.index = XFRM_INDEX_PEERS | (c->reqid & 0x3ffff) << 6 | i << 3 | (uint32_t)dir;
             ok = remove ? xfrm_put_policy_delete(&d->privileged.n, &b, &p)
-                        : xfrm_put_policy(&d->privileged.n, &b, &p, false);
+                        : xfrm_put_policy(&d->privileged.n, &b, &p, what == POLICIES_UPDATE);
         }
     }
     int r = ok ? privileged_send(&d->privileged, &b, remove, &failed) : -ERANGE;
@@ -369,15 +360,15 @@ static int policies(struct daemon *d, const struct ike_child *c, bool remove)
     return r;
 }
 
-bool kernel_policy_add(void *ctx, const struct ike_child *c)
+bool kernel_policy_add(void *ctx, const struct ike_child *c, bool update)
 {
     struct daemon *d = ctx;
     char a[128], e[128];
-    int r = d->options.discard_sas ? 0 : policies(d, c, false);
+    int r = d->options.discard_sas ? 0 : policies(d, c, update ? POLICIES_UPDATE : POLICIES_ADD);
     if (r == 0)
         return true;
-    if (r != -ERANGE && r != -EEXIST)
-        policies(d, c, true);
+    if (r != -ERANGE && r != -EEXIST && !update)
+        (void)!policies(d, c, POLICIES_REMOVE); /* what was added of them; the rest is not there */
     daemon_log(IKE_ERROR, "no policies for %s to %s: %s", ike_ts_text(&c->ts_local, a), ike_ts_text(&c->ts_remote, e),
                r == -ERANGE   ? "the kernel takes prefixes and single ports only"
                : r == -EEXIST ? "another peer has the same networks"
@@ -388,7 +379,7 @@ bool kernel_policy_add(void *ctx, const struct ike_child *c)
 void kernel_policy_delete(void *ctx, const struct ike_child *c)
 {
     struct daemon *d = ctx;
-    int r = d->options.discard_sas ? 0 : policies(d, c, true);
+    int r = d->options.discard_sas ? 0 : policies(d, c, POLICIES_REMOVE);
     if (r < 0)
         daemon_log(IKE_WARNING, "the policies of SA 0x%08x cannot be removed: %s", c->spi_in, strerror(-r));
 }
@@ -471,7 +462,7 @@ static void route_change(struct daemon *d, const struct ike_entry *e, const stru
 
 void kernel_route(void *ctx, const struct ike_child *c, bool add)
 {
-    route_change(ctx, c->entry, &c->ts_remote, &c->sa->remote.addr, add);
+    route_change(ctx, c->entry, &c->ts_remote, &c->in.remote.addr, add);
 }
 
 void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add)

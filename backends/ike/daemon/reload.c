@@ -6,8 +6,6 @@
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/handover.h"
 
-#define STILL_NEEDED_MS 300000 /* deletes of its SAs are given up long before */
-
 static void forget(struct daemon_policy *h)
 {
     ike_pki_free(h->policy);
@@ -15,17 +13,17 @@ static void forget(struct daemon_policy *h)
     free(h);
 }
 
-static void forget_old(struct daemon *d)
+void daemon_policy_unused(void *ctx, const struct ike_policy *p)
 {
-    uint64_t now = daemon_now(d);
-    for (struct daemon_policy **p = &d->handed, *h; (h = *p);) {
-        if (!h->replaced_at || now - h->replaced_at < STILL_NEEDED_MS) {
-            p = &h->next;
-            continue;
-        }
-        *p = h->next;
-        forget(h);
-    }
+    struct daemon *d = ctx;
+    struct daemon_policy **at = &d->handed;
+    while (*at && (*at)->policy != p)
+        at = &(*at)->next;
+    struct daemon_policy *h = *at;
+    if (!h || p == d->policy)
+        return;
+    *at = h->next;
+    forget(h);
 }
 
 void daemon_policies_free(struct daemon *d)
@@ -56,7 +54,6 @@ const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_
 {
     static struct ike_reload r;
     struct ike_moves m;
-    forget_old(d);
     struct daemon_policy *h = taken_over(p, n);
     *why = "the configuration was not handed over whole: is the daemon of the same version as the command?";
     if (!h)
@@ -69,11 +66,12 @@ const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_
     }
     kernel_static_routes(d, h->policy, true); /* first, so that a route that stays is never away */
     kernel_static_routes(d, d->policy, false);
-    if (d->handed)
-        d->handed->replaced_at = daemon_now(d);
+    const struct ike_policy *before = d->policy;
     h->next = d->handed;
     d->handed = h;
     d->policy = h->policy;
+    if (!ike_policy_in_use(d->ike, before))
+        daemon_policy_unused(d, before);
     daemon_log(IKE_INFO, "reloaded: %u IKE SAs with %u child SAs stay, %u and %u are ended", r.sas_kept,
                r.children_kept, r.sas_ended, r.children_ended);
     daemon_arm(d);

@@ -116,6 +116,18 @@ static int filter(enum sandbox s)
     return r;
 }
 
+int sandbox_no_io_uring(void)
+{
+    scmp_filter_ctx c = seccomp_init(SCMP_ACT_ALLOW);
+    if (!c)
+        return -ENOMEM;
+    int r = seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
+    if (r == 0)
+        r = seccomp_load(c); /* with no_new_privs, so that it needs no CAP_SYS_ADMIN */
+    seccomp_release(c);
+    return r;
+}
+
 static int capabilities(unsigned keep)
 {
     struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};

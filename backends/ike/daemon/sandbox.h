@@ -8,6 +8,11 @@ enum sandbox {
     SANDBOX_NETWORK,    /* nobody, no capability; datagrams, its channels, the control socket's connections, threads */
 };
 
+/* Before the loop is made, and for children too: no io_uring. libuv 1.45 and later puts its epoll_ctl calls into a ring
+ * that it makes in uv_loop_init, and aborts when the filter of sandbox_enter() refuses the ring later; without one it
+ * calls epoll_ctl. Returns 0 or a negative errno. */
+int sandbox_no_io_uring(void);
+
 /* For good: no_new_privs, capabilities, user, system calls. Returns 0 or a negative errno. Where the process has no
  * privileges to give up the rest is done all the same. */
 int sandbox_enter(enum sandbox s);

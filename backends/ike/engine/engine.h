@@ -7,10 +7,13 @@
 #ifndef IOSCC_IKE_ENGINE_H
 #define IOSCC_IKE_ENGINE_H
 
+#include <stdatomic.h>
+
 #include "backends/ike/crypto/cert.h"
 #include "backends/ike/crypto/crypto.h"
 #include "backends/ike/message/message.h"
 #include "backends/ike/policy.h"
+#include "compiler/base/must.h"
 
 struct ike;
 struct ike_sa;
@@ -51,11 +54,10 @@ struct ike_host {
     /* One or both directions. False: the kernel would not have it; the negotiation is then taken back. */
     bool (*sa_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
     void (*sa_delete)(void *ctx, const struct ike_child *c);
-    /* Policies for a peer of a dynamic entry: they come and go with its SAs. False: it cannot be had. */
-    bool (*policy_add)(void *ctx, const struct ike_child *c);
+    /* Policies for a peer of a dynamic entry: they come and go with its SAs. `update`: the child's request number has
+     * them already, and their tunnel is now that of this child. False: they cannot be had, nothing has changed. */
+    bool (*policy_add)(void *ctx, const struct ike_child *c, bool update);
     void (*policy_delete)(void *ctx, const struct ike_child *c);
-    /* The peer's address has changed under its SAs (NAT). */
-    void (*sa_move)(void *ctx, const struct ike_sa *sa);
     /* Packets so far through a child's SAs, in and out; false, or NULL: not known, then traffic proves nothing. */
     bool (*traffic)(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out);
     /* reverse-route: the way to the child's remote network. NULL: there are no routes. */
@@ -66,6 +68,8 @@ struct ike_host {
                   const char *text);
     /* Work for another thread: call ike_job_run() there, then ike_job_done() here. NULL: it is done at once. */
     void (*job)(void *ctx, struct ike_job *j);
+    /* No SA points into that policy any more, which ike_reload() replaced. NULL: nobody waits for it. */
+    void (*policy_unused)(void *ctx, const struct ike_policy *p);
 };
 
 /* ---- security associations ---- */
@@ -79,9 +83,9 @@ enum ike_state {
     IKE_MAIN_2,    /* v1: KE */
     IKE_MAIN_3,    /* v1: identities */
     IKE_AGGRESSIVE_1,
-    IKE_AGGRESSIVE_2,
     IKE_ESTABLISHED,
     IKE_REPLACED, /* rekeyed: the old one, until it is deleted */
+    IKE_ORPHANED, /* v1: the ISAKMP SA is gone, its IPsec SAs live on (RFC 2409 §5.5: phase 2 outlives phase 1) */
     IKE_DELETING,
     IKE_DEAD,
     IKE_STATES
@@ -96,9 +100,25 @@ enum child_state {
     CHILD_HALF /* v1, responder: receives already, the third message is still missing */
 };
 
+/* The ends of an SA as the kernel has it: it is deleted by these, wherever the peer is by then. */
+struct ike_path {
+    struct ike_end local, remote;
+};
+
+/* Policies of one peer of a dynamic entry, for all children that have their selectors one after the other. */
+struct ike_peer_policies {
+    uint32_t reqid;
+    unsigned users;       /* children */
+    bool installed;       /* in the kernel */
+    struct ike_path path; /* the tunnel that they name */
+};
+
 struct ike_child {
     struct ike_child *next;
     struct ike_sa *sa;
+    struct ike_path in, out;              /* where each of its SAs was made */
+    struct ike_peer_policies *policies;   /* of a dynamic entry, else NULL */
+    const struct ike_policy *held_policy; /* a replaced one that `entry` and `set` are of; NULL: the one in force */
     const struct ike_entry *entry;
     const struct ike_transform_set *set;
     uint32_t reqid, line; /* line of the configuration */
@@ -109,6 +129,7 @@ struct ike_child {
     uint16_t dh; /* enum algo_id: PFS group of its exchange */
     uint8_t state;
     bool transport, initiator, installed, esn;
+    bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
     uint64_t idle_at, used_at, packets;  /* when to look at its traffic; when it was seen to flow; so many then */
     uint32_t lifetime_s, lifetime_kb;    /* what holds (v1 negotiates it) */
@@ -147,12 +168,18 @@ struct ike_task {
 struct ike_sa {
     uint64_t id; /* never used twice */
     uint64_t spi_i, spi_r, own_spi;
-    struct ike_sa *hash_next, *peer_next, *addr_next;
+    struct ike_sa *hash_next, *peer_next, *addr_next, *identity_next;
+    struct ike_sa *half_next, *half_prev; /* of its budget, oldest first */
+    uint8_t half_open;                    /* enum ike_half_open */
+    bool known;                           /* its address was a configured peer's, or one with an SA, when it came */
     struct ike_end local, remote;
     uint8_t version, state; /* enum ike_state */
     bool initiator;         /* of this IKE SA (the original one, RFC 7296 §2.2) */
-    bool nat_local, nat_remote, floated, peer_fragments, busy, childless, initial_contact_seen;
-    bool psk_auth;                 /* how the peer proved itself, for show */
+    bool nat_local, nat_remote, floated, busy;
+    bool fragments;                /* both ends have announced them (RFC 7383 §2.3) */
+    bool psk_auth;                 /* how the peer proved itself */
+    uint32_t key_id;               /* ... and by which key, 0: by a certificate */
+    uint8_t *anchor;               /* SHA-256 of the trust anchor of that certificate, NULL: by a key */
     const struct ike_entry *entry; /* what it was made for; NULL on a responder until known */
     const struct ike_profile *profile;
     const struct ike_proposal *proposal; /* v2 */
@@ -162,6 +189,7 @@ struct ike_sa {
     uint8_t *peer_id; /* identity: type byte, value */
     uint16_t peer_id_len;
     struct ike_child *children;
+    uint32_t n_children;
 
     /* requests of ours (v2), message ids */
     uint32_t next_out, next_in;
@@ -172,22 +200,25 @@ struct ike_sa {
     void *exchange; /* what the exchange under way needs; freed by exchange_free */
     void (*exchange_free)(void *);
     struct ike_job *job;
-    uint8_t *incoming; /* a request of the peer's while a job is done for it (one malloc block) */
-    size_t incoming_len;
+    struct v2_pending *pending; /* v2: what was decided about a request of the peer's while its secret is computed */
 
     /* deadlines, ms; 0: none */
     uint64_t retransmit_at, rekey_at, expire_at, dpd_at, keepalive_at, half_open_until, last_in, up_at, resume_at;
-    uint64_t deadline;                /* the earliest, as in the heap */
+    uint64_t begun_at;      /* when its first message went or came */
+    uint64_t reauth_at;     /* when the peer must be authenticated anew: its AUTH_LIFETIME, or our certificate's end */
+    uint64_t proof_ends_at; /* when the certificate that proved the peer ends */
+    uint64_t deadline;      /* the earliest, as in the heap */
     uint64_t packets_in, packets_out; /* through its children, when dead peer detection last looked */
     uint32_t heap_at;                 /* place in the heap + 1; 0: none */
 
     /* IKE rekeying: the old one, our new one, the one the peer made at the same time */
     struct ike_sa *replaces, *replaced_by, *peers_sa;
-    struct ike_sa **held_by; /* still only part of its predecessor's exchange, which points to it from here */
+    uint64_t reauthenticates[2]; /* own SPI and id of the IKE SA whose peer it authenticates anew */
+    struct ike_sa **held_by;     /* still only part of its predecessor's exchange, which points to it from here */
     uint8_t *low_nonce;
     unsigned cookie_len;
     uint8_t cookie[64];
-    void *parts;      /* v2: fragments that are still incomplete */
+    void *parts[2];   /* v2: fragments of a request and of a response that are still incomplete */
     struct ike1 *v1;  /* phase 1 state of IKEv1 */
     unsigned peer_at; /* which of the entry's peers this one is */
     char why[160];    /* room for a reason */
@@ -195,7 +226,7 @@ struct ike_sa {
 
 struct ike_stats {
     uint64_t datagrams_in, datagrams_out, dropped, malformed, auth_failed, cookies_sent, retransmits, replays,
-        half_open, established, negotiations, refused, dh;
+        established, negotiations, refused, dh, evicted;
 };
 
 /* A version's handlers; given to the dispatcher by ike.c so that the services name no version. */
@@ -218,6 +249,8 @@ struct ike_version {
 struct ike_moves {
     const struct ike_policy *from, *to;
     const uint32_t *entry, *profile, *v1;
+    const uint32_t *key;  /* by number: the number of the same key there, 0: it is gone or another one */
+    bool same_credential; /* the first trustpoint, which holds where no profile names one, is the same */
 };
 struct ike_reload {
     unsigned sas_kept, sas_ended, children_kept, children_ended;
@@ -227,6 +260,21 @@ struct ike_reqid {
     uint32_t reqid;
     const struct ike_entry *entry;
     const struct ike_line *line;
+};
+
+/* IKE SAs that a stranger began and nobody has proved yet. Those of `early` have not shown that they receive at the
+ * address they claim; the others have (a cookie came back). */
+enum ike_half_open { IKE_HALF_NONE, IKE_HALF_EARLY, IKE_HALF_PROVED, IKE_HALF_KINDS };
+struct ike_half_list {
+    struct ike_sa *first, *last; /* oldest first */
+    uint32_t n;
+};
+
+/* A replaced policy, with how many children still point into it. */
+struct ike_old_policy {
+    struct ike_old_policy *next;
+    const struct ike_policy *policy;
+    uint32_t users;
 };
 
 struct ike_entry_peer {
@@ -240,10 +288,14 @@ struct ike {
     struct ike_crypto *crypto;
     const struct ike_version *version[3]; /* [1], [2] */
     uint64_t now, next_id;
-    uint32_t next_reqid; /* of dynamic entries */
-    /* hash tables of the same size: by own SPI, by the peer's SPI and address, by address alone */
-    struct ike_sa **by_spi, **by_peer, **by_addr;
-    uint32_t hash_size, n_sa, n_half_open, n_children;
+    uint32_t next_reqid;  /* of dynamic entries */
+    uint8_t *reqids_used; /* bits: numbers of dynamic entries' peers that are in use */
+    /* hash tables of the same size: by own SPI, by the peer's SPI and address, by address alone, by the peer's
+     * authenticated identity */
+    struct ike_sa **by_spi, **by_peer, **by_addr, **by_identity;
+    uint32_t hash_size, n_sa, n_children, n_established, n_jobs;
+    struct ike_half_list half_open[3][IKE_HALF_KINDS]; /* [version][kind] */
+    struct ike_old_policy *old_policies;
     struct ike_sa **heap;
     uint32_t heap_n, heap_cap;
     uint8_t cookie_secret[2][32];
@@ -275,6 +327,16 @@ struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_a
 void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);
 /* The SAs with that address, one after the other: the one behind `after`, NULL for the first. */
 struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote, const struct ike_sa *after);
+/* The peer is authenticated: from now on it is found by that identity. False: out of memory. */
+bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *id) MUST_CHECK;
+/* The other SAs of the same authenticated peer: version, identity and profile; one after the other, as above. What
+ * ends, inherits or takes the place of something asks this and never the address: others may be behind the same one. */
+struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after);
+/* The peer has restarted (INITIAL_CONTACT): the IKE SAs of the same two identities are forgotten, wherever they were,
+ * but not those made since this negotiation began (of two that cross, each end would drop the other's). */
+void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa);
+/* May we say INITIAL_CONTACT? No other SA with that address stands. */
+bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa);
 /* The peer is elsewhere now. */
 void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s);
@@ -287,24 +349,54 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel);
 struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound);
 /* Gives it to the kernel: both directions, or inbound only at first (`late`), so that a rekeying loses no packet: who
  * answers may receive before it answers, and sends when the other end shows that it can receive. */
-bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late);
-/* Now it sends. Does nothing if it does already. */
-bool ike_child_send(struct ike *ike, struct ike_child *c);
+bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late) MUST_CHECK;
+/* Now it sends. Does nothing if it does already. False: the kernel refuses; the child is of no use then. */
+bool ike_child_send(struct ike *ike, struct ike_child *c) MUST_CHECK;
 #define IKE_SEND_LATE_MS 1000
+/* RFC 4303 §2.1: SPIs of 0 to 255 are reserved; 0 is the non-ESP marker too (RFC 3948 §2.2). */
+#define IKE_SPI_MIN 256u
 uint32_t ike_spi_new(struct ike *ike);
 void ike_child_move(struct ike_child *c, struct ike_sa *to);
-/* The request number of a new child: its line's, that of the one whose place it takes, or a fresh one for a peer of a
- * dynamic entry. */
+/* The same peer's child with the same selectors under whichever of its SAs, which a new one takes the place of. */
+struct ike_child *ike_child_older(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
+                                  const struct ike_ts *local, const struct ike_ts *remote);
+/* Sets the request number of a new child, whose entry is known: its line's, that of the one whose place it takes, or a
+ * free one for a peer of a dynamic entry. False: there is none, or no memory. */
 #define IKE_REQID_DYNAMIC 0x5d000000u
-uint32_t ike_reqid_for(struct ike *ike, const struct ike_entry *e, const struct ike_line *l,
-                       const struct ike_child *old);
+#define IKE_REQID_DYNAMIC_MAX 0x3ffffu /* 18 bits: they are part of the policies' index */
+bool ike_child_number(struct ike *ike, struct ike_child *c, const struct ike_line *l,
+                      const struct ike_child *old) MUST_CHECK;
+/* The peer is elsewhere now (a NAT has changed its mapping): its children are made anew there. */
+void ike_peer_moved(struct ike *ike, struct ike_sa *sa);
+/* Children of one IKE SA that a peer can make us keep. */
+#define IKE_CHILDREN_MAX 256 /* and twice the lines of its entry */
+bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e);
 
 void ike_task_add(struct ike_sa *sa, struct ike_task t);
+/* Children have moved from one SA to the other: what is to be done about them goes with them. */
+void ike_tasks_follow(struct ike_sa *from, struct ike_sa *to);
 bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi);
 /* The request is answered; what the exchange has gathered stays. */
 void ike_request_end(struct ike_sa *sa);
 /* The exchange is over with all that belongs to it. */
 void ike_exchange_end(struct ike_sa *sa);
+
+/* ---- admission.c: what strangers may cost (RFC 7296 §2.6, RFC 8019 §4) ---- */
+
+#define IKE_HALF_OPEN_MAX 1000     /* of one version and kind, where the configuration says nothing */
+#define IKE_HALF_OPEN_PER_SOURCE 5 /* of one address and version */
+#define IKE_STRANGERS_JOBS 64      /* Diffie-Hellman computations that wait for strangers' sake; for known peers: */
+#define IKE_KNOWN_JOBS 512
+/* May a peer from there begin (or go on, `proved`)? Makes room where it must: the oldest stranger goes. */
+bool ike_half_open_admit(struct ike *ike, uint8_t version, enum ike_half_open kind, const struct ip_addr *local,
+                         const struct ip_addr *remote) MUST_CHECK;
+/* Counts the SA there from now on, and nowhere else. */
+void ike_half_open_set(struct ike *ike, struct ike_sa *sa, enum ike_half_open kind);
+uint32_t ike_half_open_count(const struct ike *ike, uint8_t version);
+/* Has it as many that have shown nothing yet as one source may have? Then it has to answer a cookie first. */
+bool ike_source_crowded(const struct ike *ike, uint8_t version, const struct ip_addr *remote);
+/* Is it the address of a configured peer, or of one that has an SA? */
+bool ike_address_known(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote);
 
 /* Starts an IKE SA with the peer the entry is at, or gives the task to one that stands. */
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t);
@@ -332,9 +424,13 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id);
 /* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
 bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der);
-/* The key for a peer: by identity where it is known, by address. The longest prefix wins. */
+/* The key for a peer: by identity where it is known, by address. The longest prefix wins. Who calls passes the name
+ * that the configuration has for the peer, never the identity that the peer claims: else whoever has any key of the
+ * keyring could answer in its place. */
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
                                    const struct ike_id *id);
+/* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */
+bool ike_called_name(const struct ike_sa *sa, struct ike_id *out);
 /* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
 const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
                                       const struct ike_entry *from);
@@ -346,6 +442,21 @@ const struct ike_credential *ike_credential_for(const struct ike *ike, const str
 bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k);
 void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst);
 bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen);
+
+/* ---- proof.c: what proves a peer by certificate ---- */
+
+/* A weak hash that the policy in force names counts in signatures too: such routers have nothing else. */
+enum ike_weak_hash ike_weak_hash_of(enum algo_id policy_hash);
+/* The peer's chain (its own first) against the trustpoint of the SA's profile, its name, its kind of key (`allowed`:
+ * enum ike_auth_bits). NULL if it is good; *out is the caller's in any case. Its signature is not looked at. */
+const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const struct ike_iov *certs, unsigned n,
+                                  const struct ike_id *id, unsigned allowed, struct ike_cert **out) MUST_CHECK;
+/* The SA remembers its trust anchor and when the chain ends. False: out of memory. */
+bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c) MUST_CHECK;
+/* An IKE SA's successor is proved as it was. */
+bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from) MUST_CHECK;
+/* Is what proved the peer still so in another policy: the same key, or the same trust anchor and trustpoint of ours? */
+bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct ike_profile *profile_there) MUST_CHECK;
 
 /* ---- natt.c ---- */
 
@@ -368,12 +479,14 @@ struct ike_job {
     uint8_t peer[IKE_DH_MAX], public_value[IKE_DH_MAX], shared[IKE_DH_MAX];
     size_t peer_len; /* 0: only a key is made */
     bool ok;
+    atomic_bool unwanted; /* its SA is gone: it need not be done any more */
     ike_job_fn *done;
 };
 /* On any thread; then, on the engine's own, ike_job_done(), which frees it. */
 void ike_job_run(struct ike_job *j);
 void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j);
-/* Hands a job out, or does it at once. The SA is busy until `done` has been called. */
+/* Hands a job out, or does it at once. The SA is busy until `done` has been called, which is always, with `ok` false
+ * where it could not be done at all. Takes `dh`. */
 void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struct ike_dh *dh, const uint8_t *peer,
                    size_t peer_len, ike_job_fn *done);
 

@@ -6,8 +6,8 @@
 
 void ike_job_run(struct ike_job *j)
 {
-    j->ok = true;
-    if (!j->dh) {
+    j->ok = !atomic_load(&j->unwanted);
+    if (j->ok && !j->dh) {
         j->dh = ike_dh_new(j->group);
         j->ok = j->dh && ike_dh_public(j->dh, j->public_value);
     }
@@ -26,6 +26,7 @@ void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
 {
     if (now > ike->now)
         ike->now = now;
+    ike->n_jobs--;
     struct ike_sa *sa = ike_by_spi(ike, j->sa_spi);
     if (sa && sa->id == j->sa_id && sa->job == j) {
         sa->job = NULL;
@@ -39,19 +40,26 @@ void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struc
                    size_t peer_len, ike_job_fn *done)
 {
     struct ike_job *j = calloc(1, sizeof *j);
-    if (!j || peer_len > sizeof j->peer) {
+    if (!j || peer_len > sizeof j->peer) { /* no group has values that long: the caller hears that it is refused */
+        struct ike_job none = {.group = group};
         ike_dh_free(dh);
         free(j);
+        done(ike, sa, &none);
         return;
     }
-    *j = (struct ike_job){
-        .sa_id = sa->id, .sa_spi = sa->own_spi, .group = group, .dh = dh, .peer_len = peer_len, .done = done};
+    j->sa_id = sa->id;
+    j->sa_spi = sa->own_spi;
+    j->group = group;
+    j->dh = dh;
+    j->peer_len = peer_len;
+    j->done = done;
     if (peer_len)
         memcpy(j->peer, peer, peer_len);
     ike->stats.dh++;
     if (ike->host.job) {
         sa->busy = true;
         sa->job = j;
+        ike->n_jobs++;
         ike->host.job(ike->host.ctx, j);
         return;
     }

@@ -15,15 +15,43 @@ bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned pl
     return true;
 }
 
-static bool same_text(const struct ike_bytes *want, const uint8_t *p, size_t n, bool domain)
+static bool same_text(const struct ike_bytes *want, const uint8_t *p, size_t n)
 {
-    if (domain ? n < want->n : n != want->n)
+    if (n != want->n)
         return false;
-    p += n - want->n;
     for (uint32_t i = 0; i < want->n; i++)
         if (str_lower((char)want->p[i]) != str_lower((char)p[i]))
             return false;
     return true;
+}
+
+static bool separates(uint8_t type, uint8_t c)
+{
+    return c == '.' || (c == '@' && type != IKE_ID_FQDN);
+}
+
+/* Is a name in a domain? What is compared are whole labels: `example.com` has r1.example.com and itself, not
+ * evilexample.com; of a mail address the domain begins behind `@` or a dot. A domain may be written with the separator
+ * before it. */
+static bool in_domain(const struct ike_bytes *domain, uint8_t type, const uint8_t *p, size_t n)
+{
+    struct ike_bytes d = *domain;
+    if (d.n && separates(type, d.p[0])) {
+        bool dot = d.p[0] == '.';
+        d.p++;
+        d.n--;
+        if (n == d.n && dot)
+            return false; /* `.example.com` has only what stands before the dot */
+    }
+    if (d.n == 0 || n < d.n || !same_text(&d, p + (n - d.n), d.n))
+        return false;
+    size_t before = n - d.n;
+    if (before == 0)
+        return type == IKE_ID_FQDN || type == IKE_ID_KEY_ID;
+    if (before < 2 || !separates(type, p[before - 1]))
+        return false;
+    /* `@example.com` means that very domain */
+    return domain->p[0] != '@' || p[before - 1] == '@';
 }
 
 bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id)
@@ -42,21 +70,25 @@ bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const stru
     }
     if (!id || (m->id_type && m->id_type != id->type) || id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6)
         return false;
-    return same_text(&m->value, id->p, id->n, m->domain);
+    return m->domain ? in_domain(&m->value, id->type, id->p, id->n) : same_text(&m->value, id->p, id->n);
 }
 
-/* A name may be written from either end: `eq` takes both, `ne` wants neither. */
+/* What must be there has to be there as attributes; what must not, not even as text. */
 static bool rule_holds(const struct ike_cert_rule *r, struct ike_iov der)
 {
-    bool found = false;
-    for (int turned = 0; turned < 2; turned++) {
-        char text[1024];
-        if (r->op == IKE_CERT_NEVER || !ike_cert_field(der, (enum ike_cert_field)r->field, turned, text, sizeof text))
-            return false;
-        found |=
-            r->op == IKE_CERT_CO || r->op == IKE_CERT_NC ? strstr(text, r->value) != NULL : strcmp(text, r->value) == 0;
-    }
-    return found == (r->op == IKE_CERT_CO || r->op == IKE_CERT_EQ);
+    enum ike_cert_field field = (enum ike_cert_field)r->field;
+    bool contains = r->op == IKE_CERT_CO || r->op == IKE_CERT_NC;
+    enum ike_cert_test test = contains ? IKE_CERT_CONTAINS : IKE_CERT_EQUALS;
+    bool malformed = true, found, in_text = false;
+    if (r->op == IKE_CERT_NEVER)
+        return false;
+    found = ike_cert_field_is(der, field, test, r->value, &malformed);
+    if (malformed)
+        return false;
+    if (r->op == IKE_CERT_CO || r->op == IKE_CERT_EQ)
+        return found;
+    in_text = ike_cert_text_is(der, field, test, r->value, &malformed);
+    return !malformed && !found && !in_text;
 }
 
 bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der)
@@ -91,6 +123,16 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
         if (v[i].who.any)
             best = &v[i];
     return best;
+}
+
+bool ike_called_name(const struct ike_sa *sa, struct ike_id *out)
+{
+    const struct ike_entry *e = sa->initiator ? sa->entry : NULL;
+    const char *host = e && sa->peer_at < e->n_peers ? e->peers[sa->peer_at].host : NULL;
+    if (!host || !*host)
+        return false;
+    *out = (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
+    return true;
 }
 
 /* ---- entries by peer ---- */

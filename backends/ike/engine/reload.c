@@ -77,9 +77,11 @@ static void move_tasks(const struct ike_moves *m, struct ike_sa *sa)
 static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
 {
     const struct ike_profile *profile = ike_move_profile(m, sa->profile);
-    if (sa->state != IKE_ESTABLISHED && sa->state != IKE_REPLACED)
+    if (sa->state != IKE_ESTABLISHED && sa->state != IKE_REPLACED && sa->state != IKE_ORPHANED)
         return false;
     if (sa->profile && !profile)
+        return false;
+    if (!ike_proof_holds(m, sa, profile))
         return false;
     size_t v1 = place(sa->policy, m->from->v1, sizeof *sa->policy, m->from->n_v1);
     if (sa->policy && (v1 == SIZE_MAX || m->v1[v1] == UINT32_MAX))
@@ -95,17 +97,44 @@ static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
     return true;
 }
 
-/* Children of entries that are gone or different are deleted; with the last of them the IKE SA, which nothing needs. */
-static void children(const struct ike_moves *m, struct ike_sa *sa, struct ike_reload *r)
+/* The policy stays until what points into it is gone. False: out of memory. */
+static bool hold_old(struct ike *ike, const struct ike_policy *p, struct ike_child *c)
+{
+    struct ike_old_policy *o = ike->old_policies;
+    if (c->held_policy) /* it was dropped by an earlier reload already */
+        return true;
+    while (o && o->policy != p)
+        o = o->next;
+    if (!o) {
+        o = calloc(1, sizeof *o);
+        if (!o)
+            return false;
+        o->policy = p;
+        o->next = ike->old_policies;
+        ike->old_policies = o;
+    }
+    o->users++;
+    c->held_policy = p;
+    return true;
+}
+
+/* Children of entries that are gone or different are deleted; with the last of them the IKE SA, which nothing needs.
+ * Where there is nobody to tell, or no memory to remember it by, they go at once. */
+static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, struct ike_reload *r)
 {
     unsigned kept = 0, ended = 0;
-    for (struct ike_child *c = sa->children; c; c = c->next) {
-        if (ike_move_child(m, c)) {
+    for (struct ike_child *c = sa->children, *next; c; c = next) {
+        next = c->next;
+        if (!c->held_policy && ike_move_child(m, c)) {
             kept++;
             continue;
         }
-        c->rekey_at = c->expire_at = c->idle_at = 0;
         ended++;
+        if (sa->state == IKE_ORPHANED || !hold_old(ike, m->from, c)) {
+            ike_child_free(ike, c, true);
+            continue;
+        }
+        c->rekey_at = c->expire_at = c->idle_at = 0;
         if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
             ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
     }
@@ -121,7 +150,7 @@ static void end(struct ike *ike, struct ike_sa *sa, struct ike_reload *r)
     r->sas_ended++;
     for (const struct ike_child *c = sa->children; c; c = c->next)
         r->children_ended++;
-    if (sa->state != IKE_ESTABLISHED || sa->busy) { /* a job finds that it is gone */
+    if (sa->state != IKE_ESTABLISHED || sa->busy) { /* orphans have nobody to tell; a job finds that it is gone */
         ike_sa_free(ike, sa);
         return;
     }
@@ -163,7 +192,9 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
         struct ike_sa *sa = ike_still(ike, v[i][0], v[i][1]);
         if (!sa)
             continue;
-        if (is_gone(sa)) {
+        if (is_gone(sa)) { /* its delete is on the way: what it carried need not wait for the answer */
+            while (sa->children)
+                ike_child_free(ike, sa->children, true);
             sa->entry = NULL;
             sa->profile = NULL;
             sa->policy = NULL;
@@ -177,7 +208,7 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
         }
         r->sas_kept++;
         move_tasks(m, sa);
-        children(m, sa, r);
+        children(ike, m, sa, r);
     }
     free(v);
 }

@@ -24,9 +24,40 @@ static uint32_t slot_of_peer(const struct ike *ike, uint64_t spi, const struct i
     return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
 }
 
+static uint32_t slot_of_identity(const struct ike *ike, uint8_t version, const uint8_t *id, size_t n)
+{
+    uint64_t h = 14695981039346656037u;
+    for (unsigned i = 0; i < 16; i++)
+        h = (h ^ ike->hash_seed[i]) * 1099511628211u;
+    h = (h ^ version) * 1099511628211u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ id[i]) * 1099511628211u;
+    return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
+}
+
 static uint64_t peer_spi_of(const struct ike_sa *sa)
 {
     return sa->initiator ? sa->spi_r : sa->spi_i;
+}
+
+static void link_identity(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->peer_id)
+        return;
+    struct ike_sa **s = &ike->by_identity[slot_of_identity(ike, sa->version, sa->peer_id, sa->peer_id_len)];
+    sa->identity_next = *s;
+    *s = sa;
+}
+
+static void unlink_identity(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->peer_id)
+        return;
+    struct ike_sa **s = &ike->by_identity[slot_of_identity(ike, sa->version, sa->peer_id, sa->peer_id_len)];
+    while (*s && *s != sa)
+        s = &(*s)->identity_next;
+    if (*s)
+        *s = sa->identity_next;
 }
 
 static void link_in(struct ike *ike, struct ike_sa *sa)
@@ -40,6 +71,7 @@ static void link_in(struct ike *ike, struct ike_sa *sa)
     s = &ike->by_addr[slot_of_peer(ike, 0, &sa->remote.addr)];
     sa->addr_next = *s;
     *s = sa;
+    link_identity(ike, sa);
 }
 
 static void unlink_addr(struct ike *ike, struct ike_sa *sa)
@@ -69,21 +101,25 @@ static void unlink_both(struct ike *ike, struct ike_sa *sa)
         *s = sa->hash_next;
     unlink_peer(ike, sa);
     unlink_addr(ike, sa);
+    unlink_identity(ike, sa);
 }
 
 static void grow(struct ike *ike)
 {
     uint32_t old = ike->hash_size;
     struct ike_sa **a = calloc(2u * old, sizeof *a), **b = calloc(2u * old, sizeof *b),
-                  **c = calloc(2u * old, sizeof *c), **was = ike->by_spi;
-    if (!a || !b || !c) { /* it works on with longer chains */
+                  **c = calloc(2u * old, sizeof *c), **d = calloc(2u * old, sizeof *d), **was = ike->by_spi;
+    if (!a || !b || !c || !d) { /* it works on with longer chains */
         free(a);
         free(b);
         free(c);
+        free(d);
         return;
     }
     free(ike->by_peer);
     free(ike->by_addr);
+    free(ike->by_identity);
+    ike->by_identity = d;
     ike->by_spi = a;
     ike->by_peer = b;
     ike->by_addr = c;
@@ -108,6 +144,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
     sa->local = *local;
     sa->remote = *remote;
     sa->response_id = UINT32_MAX;
+    sa->begun_at = ike->now;
     do
         ike->host.random(ike->host.ctx, &sa->own_spi, sizeof sa->own_spi);
     while (!sa->own_spi || ike_by_spi(ike, sa->own_spi));
@@ -119,25 +156,20 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
     return sa;
 }
 
-static bool half_open(enum ike_state s)
-{
-    return s == IKE_INIT_DONE || s == IKE_MAIN_1 || s == IKE_MAIN_2 || s == IKE_AGGRESSIVE_1;
-}
-
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s)
 {
-    if (!sa->initiator) {
-        ike->n_half_open -= half_open(sa->state);
-        ike->n_half_open += half_open(s);
-    }
+    ike->n_established -= sa->state == IKE_ESTABLISHED;
+    ike->n_established += s == IKE_ESTABLISHED;
+    if (s >= IKE_ESTABLISHED)
+        ike_half_open_set(ike, sa, IKE_HALF_NONE);
     sa->state = (uint8_t)s;
 }
 
 const char *ike_state_name(enum ike_state s)
 {
-    static const char *const names[IKE_STATES] = {
-        "NEW",          "INIT_SENT",    "INIT_DONE",   "AUTH_SENT", "MAIN_1",   "MAIN_2", "MAIN_3",
-        "AGGRESSIVE_1", "AGGRESSIVE_2", "ESTABLISHED", "REPLACED",  "DELETING", "DEAD"};
+    static const char *const names[IKE_STATES] = {"NEW",      "INIT_SENT", "INIT_DONE",    "AUTH_SENT",   "MAIN_1",
+                                                  "MAIN_2",   "MAIN_3",    "AGGRESSIVE_1", "ESTABLISHED", "REPLACED",
+                                                  "ORPHANED", "DELETING",  "DEAD"};
     return names[s];
 }
 
@@ -163,6 +195,8 @@ void ike_exchange_end(struct ike_sa *sa)
 void ike_sa_free(struct ike *ike, struct ike_sa *sa)
 {
     ike_state_set(ike, sa, IKE_DEAD);
+    if (sa->job)
+        atomic_store(&sa->job->unwanted, true);
     ike_timer_remove(ike, sa);
     unlink_both(ike, sa);
     if (sa->held_by)
@@ -189,8 +223,8 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
     if (sa->replaces && sa->replaces->replaced_by == sa)
         sa->replaces->replaced_by = NULL;
     free(sa->low_nonce);
-    free(sa->incoming);
     free(sa->response);
+    free(sa->anchor);
     free(sa->peer_id);
     ike->n_sa--;
     free(sa);
@@ -235,6 +269,59 @@ struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote
     return sa;
 }
 
+bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *id)
+{
+    uint8_t *b = malloc(id->n + 1u);
+    if (!b)
+        return false;
+    unlink_identity(ike, sa);
+    free(sa->peer_id);
+    b[0] = id->type;
+    memcpy(b + 1, id->p, id->n);
+    sa->peer_id = b;
+    sa->peer_id_len = (uint16_t)(id->n + 1);
+    link_identity(ike, sa);
+    return true;
+}
+
+static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
+{
+    bool same_name = a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
+                     memcmp(a->peer_id, b->peer_id, a->peer_id_len) == 0;
+    return same_name && a->version == b->version && a->profile == b->profile;
+}
+
+struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after)
+{
+    if (!sa->peer_id)
+        return NULL;
+    struct ike_sa *o = after ? after->identity_next
+                             : ike->by_identity[slot_of_identity(ike, sa->version, sa->peer_id, sa->peer_id_len)];
+    while (o && (o == sa || o->state < IKE_ESTABLISHED || !same_peer(o, sa)))
+        o = o->identity_next;
+    return o;
+}
+
+void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
+{
+    for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
+        next = ike_of_same_peer(ike, sa, o);
+        if (o->held_by || o->up_at >= sa->begun_at || !addr_eq(&o->local.addr, &sa->local.addr))
+            continue;
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "peer restarted (INITIAL_CONTACT), deleting its old SAs");
+        ike_sa_free(ike, o);
+        next = ike_of_same_peer(ike, sa, NULL); /* others may have gone with it */
+    }
+}
+
+bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa)
+{
+    for (const struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));)
+        if (o != sa && o->version == sa->version && o->state >= IKE_ESTABLISHED)
+            return false;
+    return true;
+}
+
 void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
 {
     unlink_both(ike, sa);
@@ -246,148 +333,11 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
                           const struct ike_profile *profile)
 {
     for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (sa->version == version && !sa->held_by && sa->state != IKE_REPLACED && sa->state != IKE_DELETING &&
-            sa->state != IKE_DEAD && (sa->initiator || sa->state == IKE_ESTABLISHED) &&
-            (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) &&
-            (!profile || !sa->profile || sa->profile == profile))
+        if (sa->version == version && !sa->held_by && sa->state <= IKE_ESTABLISHED && !sa->reauthenticates[0] &&
+            (sa->initiator || sa->state == IKE_ESTABLISHED) &&
+            (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) && (!profile || sa->profile == profile))
             return sa;
     return NULL;
-}
-
-/* ---- children ---- */
-
-struct ike_child *ike_child_new(struct ike_sa *sa)
-{
-    struct ike_child *c = calloc(1, sizeof *c);
-    if (!c)
-        return NULL;
-    c->sa = sa;
-    c->next = sa->children;
-    sa->children = c;
-    return c;
-}
-
-static void child_unlink(struct ike_child *c)
-{
-    struct ike_child **p = &c->sa->children;
-    while (*p != c)
-        p = &(*p)->next;
-    *p = c->next;
-    for (struct ike_child *o = c->sa->children; o; o = o->next) {
-        if (o->peers_child == c)
-            o->peers_child = NULL;
-        if (o->successor_of == c) {
-            o->successor_of = NULL;
-            free(o->low_nonce);
-            o->low_nonce = NULL;
-        }
-    }
-}
-
-uint32_t ike_reqid_for(struct ike *ike, const struct ike_entry *e, const struct ike_line *l,
-                       const struct ike_child *old)
-{
-    if (old)
-        return old->reqid;
-    if (!e->dynamic)
-        return l->reqid;
-    ike->next_reqid = (ike->next_reqid + 1) & 0xffffff;
-    return IKE_REQID_DYNAMIC | ike->next_reqid;
-}
-
-/* Is it the only one of a peer of a dynamic entry that needs the policies? */
-static bool owns_policies(struct ike *ike, const struct ike_child *c)
-{
-    if (!c->entry->dynamic || !ike->host.policy_add)
-        return false;
-    for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, &c->sa->remote.addr, sa));)
-        for (const struct ike_child *o = sa->children; o; o = o->next)
-            if (o != c && o->installed && o->reqid == c->reqid)
-                return false;
-    return true;
-}
-
-bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late)
-{
-    if (late && (c->waiting = malloc(sizeof *c->waiting)))
-        *c->waiting = *k;
-    unsigned which = c->waiting ? IKE_SA_IN : IKE_SA_IN | IKE_SA_OUT;
-    if (!ike->host.sa_add(ike->host.ctx, c, k, which))
-        return false;
-    if (owns_policies(ike, c) && !ike->host.policy_add(ike->host.ctx, c)) {
-        ike->host.sa_delete(ike->host.ctx, c);
-        return false;
-    }
-    c->installed = true;
-    ike->n_children++;
-    if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
-        ike->host.route(ike->host.ctx, c, true);
-    ike_idle_start(ike, c);
-    return true;
-}
-
-static void forget_keys(struct ike_child *c)
-{
-    if (c->waiting)
-        ike_wipe(c->waiting, sizeof *c->waiting);
-    free(c->waiting);
-    c->waiting = NULL;
-    c->send_at = 0;
-}
-
-bool ike_child_send(struct ike *ike, struct ike_child *c)
-{
-    bool ok = !c->waiting || ike->host.sa_add(ike->host.ctx, c, c->waiting, IKE_SA_OUT);
-    forget_keys(c);
-    return ok;
-}
-
-void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
-{
-    bool last = c->installed && owns_policies(ike, c);
-    child_unlink(c);
-    if (c->installed) {
-        if (last && in_kernel)
-            ike->host.policy_delete(ike->host.ctx, c);
-        ike->n_children--;
-        if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
-            ike->host.route(ike->host.ctx, c, false);
-        if (in_kernel)
-            ike->host.sa_delete(ike->host.ctx, c);
-    }
-    forget_keys(c);
-    free(c->low_nonce);
-    free(c);
-}
-
-void ike_child_move(struct ike_child *c, struct ike_sa *to)
-{
-    struct ike_child **p = &c->sa->children;
-    while (*p != c)
-        p = &(*p)->next;
-    *p = c->next;
-    c->sa = to;
-    c->next = to->children;
-    to->children = c;
-}
-
-struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound)
-{
-    for (struct ike_child *c = sa->children; c; c = c->next)
-        if ((inbound ? c->spi_in : c->spi_out) == spi || (inbound ? c->ah_spi_in : c->ah_spi_out) == spi)
-            return c;
-    return NULL;
-}
-
-/* RFC 4303 §2.1: 0 to 255 are reserved. Two of one host never meet within 2^32 in practice; the kernel refuses the
- * second, and the negotiation is then taken back. */
-uint32_t ike_spi_new(struct ike *ike)
-{
-    uint32_t v;
-    do
-        ike->host.random(ike->host.ctx, &v, sizeof v);
-    while (v < 256);
-    return v;
 }
 
 /* ---- tasks ---- */
@@ -402,6 +352,19 @@ void ike_task_add(struct ike_sa *sa, struct ike_task t)
     while (*p)
         p = &(*p)->next;
     *p = n;
+}
+
+void ike_tasks_follow(struct ike_sa *from, struct ike_sa *to)
+{
+    for (struct ike_task **p = &from->tasks, *t; (t = *p);) {
+        if (!t->spi || !ike_child_by_spi(to, t->spi, true)) {
+            p = &t->next;
+            continue;
+        }
+        *p = t->next;
+        ike_task_add(to, *t);
+        free(t);
+    }
 }
 
 bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi)

@@ -39,14 +39,14 @@ static void send_first(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     size_t at = ike_pl_begin(&c, PL1_SA);
     v1_offer(&w, ike, sa);
     ike_pl_end(&c, at);
-    v1_keep(&v->sa_i, &v->sa_i_len, w.p + at + 4, w.n - at - 4);
+    bool kept = v1_keep(&v->sa_i, &v->sa_i_len, w.p + at + 4, w.n - at - 4);
     ike_pl_bytes(&c, PL1_KE, v->ke_i, ike_dh_len(j->group));
     ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
     at = v1_id_write(ike, sa, &c);
-    v1_keep(&v->id_i, &v->id_i_len, w.p + at, w.n - at);
+    kept = kept && v1_keep(&v->id_i, &v->id_i_len, w.p + at, w.n - at);
     v1_vendor_ids(ike, &c);
     ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
-    if (!v1_finish(ike, sa, &w, false))
+    if (!kept || !v1_finish(ike, sa, &w, false))
         v1_give_up(ike, sa);
 }
 
@@ -70,7 +70,7 @@ static void back(struct ike *ike, struct ike_sa *sa, struct ike_job *j, const ch
     j->dh = NULL;
     ike_peer_spi_known(ike, sa, 0);
     memset(sa->v1->last_in, 0, sizeof sa->v1->last_in);
-    v1_not_proved(ike, sa, why);
+    (void)!v1_not_proved(ike, sa, why);
     if (sa->request_tries < IKE_RETRANSMIT_TRIES)
         sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
     ike_timer_update(ike, sa);
@@ -103,7 +103,6 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     struct ike1 *v = sa->v1;
     struct ike_header h;
     struct ike_message m = {0};
-    struct ike_id id;
     uint8_t inner;
     struct rd r = rd_of(v->answer, v->answer_len);
     bool whole = ike_header_read(&r, &h);
@@ -111,11 +110,11 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     whole = whole && ike_chain_read(&r, h.next, &m, &inner);
     const struct ike_payload *idr = whole ? ike_find(&m, PL1_ID, 0) : NULL;
     bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk && idr && ike_id_read(idr, &id) ? v1_key_for(ike, sa, &id) : NULL;
+    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL; /* who calls knows whom */
     const char *bad = !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
                       : psk && !k ? "there is no pre-shared key for the peer"
                                   : NULL;
-    if (!bad && !v1_keys(ike, sa, j->shared, k ? &k->local : NULL))
+    if (!bad && !v1_keys(ike, sa, j->shared, k))
         bad = "keys cannot be made";
     if (!bad)
         bad = v1_check_peer(ike, sa, idr, &m);
@@ -137,14 +136,14 @@ void v1_aggressive_2(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     if (!pl || !m->h.spi_r || !v->dh)
         return;
     if (!v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why)) {
-        v1_not_proved(ike, sa, "the peer chose what was not offered");
+        (void)!v1_not_proved(ike, sa, "the peer chose what was not offered");
         return;
     }
     /* what it is about is read again when the secret is there */
     if (!v1_take_ke(sa, m, false) || !v1_keep(&v->answer, &v->answer_len, m->whole, m->whole_len))
         return;
     ike_peer_spi_known(ike, sa, m->h.spi_r);
-    v1_vendors_read(sa, m);
+    v1_vendors_read(ike, sa, m);
     sa->retransmit_at = 0;
     struct ike_dh *dh = v->dh;
     v->dh = NULL;
@@ -163,7 +162,7 @@ static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job
     struct wr w;
     struct ike_chain c;
     if (!j->ok || (psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
+        !v1_keys(ike, sa, j->shared, k)) {
         v1_refuse(ike, sa,
                   !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
                   : psk && !k ? "there is no pre-shared key for the peer's identity"
@@ -184,7 +183,8 @@ static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job
     v1_nat_write(ike, sa, &c);
     v1_vendor_ids(ike, &c);
     ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
-    v1_finish(ike, sa, &w, false);
+    if (!v1_finish(ike, sa, &w, false))
+        v1_give_up(ike, sa);
 }
 
 void v1_aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -196,13 +196,15 @@ void v1_aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     if (!found || !v1_take_ke(sa, m, true)) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: aggressive mode refused: %s",
                 addr_text(&sa->remote.addr, t), why);
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
         ike_sa_free(ike, sa);
         return;
     }
-    v1_keep(&v->sa_i, &v->sa_i_len, pl->p, pl->n);
-    v1_keep(&v->id_i, &v->id_i_len, id->p, id->n);
-    v1_vendors_read(sa, m);
+    if (!v1_keep(&v->sa_i, &v->sa_i_len, pl->p, pl->n) || !v1_keep(&v->id_i, &v->id_i_len, id->p, id->n)) {
+        ike_sa_free(ike, sa);
+        return;
+    }
+    v1_vendors_read(ike, sa, m);
     v->nr_len = NONCE1_LEN;
     ike->host.random(ike->host.ctx, v->nr, v->nr_len);
     ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), aggressive_secret);
@@ -217,7 +219,7 @@ bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_messag
         return v1_not_proved(ike, sa, bad);
     v1_nat_read(ike, sa, m);
     if (v1_initial_contact(m))
-        v1_drop_others(ike, sa);
+        ike_peer_restarted(ike, sa);
     free(v->out); /* nothing answers the third message */
     v->out = NULL;
     v->out_len = 0;

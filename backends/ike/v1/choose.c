@@ -107,8 +107,8 @@ bool v1_choose(const struct ike *ike, const struct ike_payload *pl, struct ike_s
                uint8_t *proposal, char why[static 256])
 {
     snprintf(why, 256,
-             "there is no isakmp policy that can be spoken (rsa-sig and ecdsa-sig need a trustpoint with "
-             "certificate and key, rsa-encr is not spoken)");
+             "there is no usable isakmp policy (rsa-sig and ecdsa-sig need a trustpoint with certificate and key, "
+             "rsa-encr is not supported)");
     for (unsigned i = 0; i < ike->policy->n_v1; i++) {
         const struct ike_v1_policy *pol = &ike->policy->v1[i];
         const struct ike1_transform own = of_policy(ike, sa, pol, 1);
@@ -233,7 +233,7 @@ static const struct ike1_transform *part_fits(const struct ike1_proposal *own, c
             snprintf(why, 256, "PFS: group %u here (map %s entry %u, line %u), group %u there", w->group, e->map,
                      e->seq, e->line, t->group);
         } else if (t->encap != w->encap && !(s->transport && !s->require && t->encap == (w->encap == 2 ? 1 : 3)) &&
-                   !(w->encap <= 2 ? t->encap == w->encap + 2 : t->encap == w->encap - 2)) {
+                   !(w->encap > 2 && t->encap == w->encap - 2)) { /* older peers name the plain mode behind NAT too */
             snprintf(why, 256, "mode: %s here (%s, line %u), %s there", w->encap % 2 ? "tunnel" : "transport", s->name,
                      s->line, t->encap % 2 ? "tunnel" : "transport");
         } else if (t->unknown) {
@@ -262,6 +262,14 @@ static void lifetimes(struct v1_quick *q, const struct ike1_transform *t, bool o
         q->life_kb = t->life_kb;
 }
 
+static enum algo_id group_of(uint16_t number)
+{
+    for (enum algo_id a = ALGO_NONE; a < ALGO_COUNT; a++)
+        if (algo_get(a)->kind == ALGO_DH && algo_get(a)->ike_v1 == number && ike_dh_len(a))
+            return a;
+    return ALGO_NONE;
+}
+
 static bool set_fits(const struct ike_sa *sa, const struct ike_payload *pl, struct v1_quick *q,
                      const struct ike_transform_set *s, bool ours, char *why)
 {
@@ -287,17 +295,22 @@ static bool set_fits(const struct ike_sa *sa, const struct ike_payload *pl, stru
                         from[i] = &group[k];
                         t[i] = part_fits(&own[i], from[i], s, q->entry, !ours && !q->entry->pfs, why);
                     }
-            if (t[0] && (n == 1 || t[1])) {
+            enum algo_id dh = !ours && t[0] ? group_of(t[0]->group) : ALGO_NONE;
+            bool unknown_group = !ours && t[0] && t[0]->group && !dh;
+            if (unknown_group) /* echoed without a value the peer would believe in PFS that there is not */
+                snprintf(why, 256, "PFS: group %u, which the peer insists on, is not supported", t[0]->group);
+            if (t[0] && (n == 1 || t[1]) && !unknown_group) {
                 bool bundle = n == 2;
                 q->set = s;
                 q->transport = t[0]->encap % 2 == 0;
                 q->spi_out = spi_of(from[bundle ? 1 : 0]);
                 q->ah_out = bundle ? spi_of(from[0]) : 0;
-                if (!ours && t[0]->group)
-                    q->group = 0;
-                for (enum algo_id a = ALGO_NONE; !ours && t[0]->group && a < ALGO_COUNT; a++)
-                    if (algo_get(a)->kind == ALGO_DH && algo_get(a)->ike_v1 == t[0]->group)
-                        q->group = (uint16_t)a;
+                if (!ours && dh)
+                    q->group = (uint16_t)dh;
+                if (q->spi_out < IKE_SPI_MIN || (bundle && q->ah_out < IKE_SPI_MIN)) {
+                    snprintf(why, 256, "the peer's SPI is reserved (RFC 4303 section 2.1)");
+                    return false;
+                }
                 lifetimes(q, t[n - 1], ours);
                 if (!ours) { /* the answer repeats what was chosen, with our SPIs */
                     struct wr w = wr_to(q->chosen, sizeof q->chosen);

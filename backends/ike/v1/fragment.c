@@ -104,13 +104,14 @@ void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n)
     const struct ike_policy *pol = ike->policy;
     size_t mtu = pol->fragment_mtu > 200 ? pol->fragment_mtu : 576,
            room = mtu - IP_UDP - IKE_HEADER_LEN - FRAGMENT_HEAD - (sa->local.port == IKE_PORT_NATT ? 4 : 0);
-    if (!pol->v1_fragmentation || !sa->peer_fragments || n <= mtu - IP_UDP || n > room * FRAGMENTS_MAX) {
+    if (!sa->fragments || n <= mtu - IP_UDP || n > room * FRAGMENTS_MAX) {
         ike_send_raw(ike, sa, p, n);
         return;
     }
     struct rd r = rd_of(p, n);
     struct ike_header h;
-    ike_header_read(&r, &h);
+    if (!ike_header_read(&r, &h))
+        return;
     uint8_t id = ++sa->v1->fragment_id, out[1600];
     unsigned number = 1;
     for (size_t at = 0; at < n; at += room, number++) {

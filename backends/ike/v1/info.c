@@ -7,8 +7,8 @@
 struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *best = NULL;
-    for (struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));)
-        if (o != sa && o->version == 1 && o->state == IKE_ESTABLISHED && addr_eq(&o->local.addr, &sa->local.addr) &&
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
+        if (o->state == IKE_ESTABLISHED && addr_eq(&o->local.addr, &sa->local.addr) &&
             (!best || o->up_at > best->up_at))
             best = o;
     return best;
@@ -23,7 +23,43 @@ void v1_hand_over(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
         if (c->state != CHILD_HALF) /* its quick mode is still with the old one */
             ike_child_move(c, to);
     }
+    ike_tasks_follow(from, to);
+    to->resume_at = ike->now; /* the next tick works them off */
     ike_timer_update(ike, to);
+}
+
+void v1_orphan(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike1 *v = sa->v1;
+    for (struct ike_child *c = sa->children, *next; c; c = next) {
+        next = c->next;
+        bool going = c->held_policy || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in);
+        if (c->state == CHILD_HALF || going) /* its peer can be told no more */
+            ike_child_free(ike, c, true);
+    }
+    if (!sa->children) {
+        ike_sa_free(ike, sa);
+        return;
+    }
+    while (v->quicks)
+        v1_quick_free(sa, v->quicks);
+    v1_phase1_free(sa);
+    ike_wipe(v->skeyid, sizeof v->skeyid);
+    ike_wipe(v->d, sizeof v->d);
+    ike_wipe(v->a, sizeof v->a);
+    ike_wipe(v->e, sizeof v->e);
+    ike_wipe(v->key, sizeof v->key);
+    free(v->out);
+    v->out = NULL;
+    v->out_len = 0;
+    for (struct ike_task *t = sa->tasks, *next; t; t = next) {
+        next = t->next;
+        free(t);
+    }
+    sa->tasks = NULL;
+    sa->rekey_at = sa->expire_at = sa->dpd_at = sa->keepalive_at = sa->retransmit_at = sa->resume_at = 0;
+    ike_state_set(ike, sa, IKE_ORPHANED);
+    ike_timer_update(ike, sa);
 }
 
 static void info_begin(struct ike *ike, const struct ike_sa *sa, uint32_t *mid, struct wr *w, struct ike_chain *c,
@@ -60,8 +96,7 @@ static void info_send(struct ike *ike, struct ike_sa *sa, uint32_t mid, struct w
         if (w->bad || !info_hash(ike, sa, mid, w->p + rest, w->n - rest, h))
             return;
         memcpy(w->p + IKE_HEADER_LEN + 4, h, len);
-        v1_iv(ike, sa, mid, iv);
-        if (!v1_encrypt(ike, sa, w, iv))
+        if (!v1_iv(ike, sa, mid, iv) || !v1_encrypt(ike, sa, w, iv))
             return;
     }
     ike_header_finish(w, 0);
@@ -71,14 +106,16 @@ static void info_send(struct ike *ike, struct ike_sa *sa, uint32_t mid, struct w
 
 #define CLEAR_INFOS_PER_SECOND 5
 
-void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint16_t type, const void *data, size_t n)
+void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t about, uint16_t type, const void *data,
+               size_t n)
 {
-    static const uint8_t no_spi[4];
-    uint8_t spi[16];
+    uint8_t cookies[16], spi[4];
     uint32_t mid;
-    struct wr w, s = wr_to(spi, 16);
+    struct wr w, s = wr_to(cookies, 16), a = wr_to(spi, 4);
     struct ike_chain c;
     bool encrypted = sa->state >= IKE_ESTABLISHED;
+    if (sa->state == IKE_ORPHANED)
+        return;
     /* what answers strangers is bounded: it would be an amplifier */
     if (!encrypted && ike->clear_infos_second == ike->now / 1000 && ++ike->clear_infos > CLEAR_INFOS_PER_SECOND)
         return;
@@ -88,11 +125,12 @@ void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint16_t ty
     }
     wr_u64(&s, sa->spi_i);
     wr_u64(&s, sa->spi_r);
+    wr_u32(&a, about);
     info_begin(ike, sa, &mid, &w, &c, encrypted);
     if (protocol == IKE1_PROTO_ISAKMP)
-        ike1_notify_write(&c, protocol, spi, 16, type, data, n);
+        ike1_notify_write(&c, protocol, cookies, 16, type, data, n);
     else
-        ike1_notify_write(&c, protocol, no_spi, 4, type, data, n);
+        ike1_notify_write(&c, protocol, spi, 4, type, data, n);
     info_send(ike, sa, mid, &w, encrypted);
 }
 
@@ -116,7 +154,7 @@ void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
 {
     bool esp = c->set->encr.alg || c->set->integ.alg, ah = c->set->ah.alg;
     uint8_t spi[4];
-    if (sa->state < IKE_ESTABLISHED)
+    if (sa->state < IKE_ESTABLISHED || sa->state == IKE_ORPHANED)
         return;
     for (int k = 0; k < 2; k++) {
         struct wr s = wr_to(spi, 4);
@@ -125,6 +163,15 @@ void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
         wr_u32(&s, k && esp ? c->ah_spi_in : c->spi_in);
         v1_delete(ike, sa, k ? IKE_PROTO_AH : IKE_PROTO_ESP, spi, 4, 1);
     }
+}
+
+void v1_delete_self(struct ike *ike, struct ike_sa *sa)
+{
+    uint8_t spi[16];
+    struct wr s = wr_to(spi, 16);
+    wr_u64(&s, sa->spi_i);
+    wr_u64(&s, sa->spi_r);
+    v1_delete(ike, sa, IKE1_PROTO_ISAKMP, spi, 16, 1);
 }
 
 /* ---- what comes in ---- */
@@ -143,11 +190,10 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         uint32_t spi = rd_u32(&r);
         struct ike_sa *at = sa;
         struct ike_child *c = ike_child_by_spi(sa, spi, false);
-        for (struct ike_sa *o = NULL; !c && (o = ike_with_addr(ike, &sa->remote.addr, o));)
-            if (o->version == 1) { /* it may hang on another SA with the same peer */
-                at = o;
-                c = ike_child_by_spi(o, spi, false);
-            }
+        for (struct ike_sa *o = NULL; !c && (o = ike_of_same_peer(ike, sa, o));) {
+            at = o; /* it may hang on another SA with the same peer, not on one of its neighbours' */
+            c = ike_child_by_spi(o, spi, false);
+        }
         if (!c)
             continue;
         if (c->state == CHILD_UP)
@@ -172,29 +218,59 @@ static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
     ike_child_free(ike, c, true);
 }
 
-static void notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
+/* RFC 3706 §5.4: the numbers of R-U-THERE rise; the same once more is a retransmission. */
+static bool asks_anew(struct ike1 *v, uint32_t seq)
+{
+    if (v->dpd_seq_in_known && seq < v->dpd_seq_in)
+        return false;
+    v->dpd_seq_in_known = true;
+    v->dpd_seq_in = seq;
+    return true;
+}
+
+/* The quick mode that a refusal names by the SPI we offered; without one, none is meant: its own time ends it. */
+static void quick_refused(struct ike_sa *sa, const struct ike_notify *n)
+{
+    struct rd r = rd_of(n->spi, n->spi_len);
+    uint32_t spi = rd_u32(&r);
+    if (r.bad || n->spi_len != 4 || !spi)
+        return;
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
+        if (q->initiator && q->nr_len == 0 && !q->computing && (q->spi_in == spi || q->ah_in == spi)) {
+            v1_quick_free(sa, q);
+            return;
+        }
+}
+
+/* True if it shows that the peer lives: what is known to be new, that is. */
+static bool notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
 {
     struct rd r = rd_of(n->data, n->n);
     uint32_t seq = rd_u32(&r);
     if (n->type == N1_R_U_THERE && !r.bad) {
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_R_U_THERE_ACK, n->data, 4);
-    } else if (n->type == N1_R_U_THERE_ACK && !r.bad) {
-        if (seq == sa->v1->dpd_seq)
+        if (!asks_anew(sa->v1, seq)) {
+            ike->stats.replays++;
+            return false;
+        }
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, n->data, 4);
+        return true;
+    }
+    if (n->type == N1_R_U_THERE_ACK && !r.bad) {
+        bool asked = sa->v1->dpd_missed && seq == sa->v1->dpd_seq;
+        if (asked)
             sa->v1->dpd_missed = 0;
-    } else if (n->type == N1_INVALID_SPI && sa->state == IKE_ESTABLISHED) {
+        return asked;
+    }
+    if (n->type == N1_INVALID_SPI && sa->state == IKE_ESTABLISHED) {
         lost(ike, sa, n);
     } else if (n->type < 16384) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike1_notify_name(n->type),
                 n->type == N1_NO_PROPOSAL_CHOSEN       ? ": none of the entry's transform sets suits it"
                 : n->type == N1_INVALID_ID_INFORMATION ? ": its access list has no such line"
                                                        : "");
-        /* a quick mode of ours that it is the answer to */
-        for (struct v1_quick *q = sa->v1->quicks, *next; q; q = next) {
-            next = q->next;
-            if (q->initiator && q->nr_len == 0 && !q->copy)
-                v1_quick_free(sa, q);
-        }
+        quick_refused(sa, n);
     }
+    return false;
 }
 
 void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
@@ -207,16 +283,15 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
         struct rd c = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
         struct ike_notify no;
         if (ike_chain_read(&c, h.next, &m, &inner) && m.n && m.v[0].type == PL1_NOTIFY &&
-            ike1_notify_read(&m.v[0], &no) && sa->state < IKE_ESTABLISHED && sa->v1->infos++ < 3)
-            ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "somebody answers %s%s", ike1_notify_name(no.type),
+            ike1_notify_read(&m.v[0], &no) && sa->state < IKE_ESTABLISHED && sa->v1->complaints++ < 3)
+            ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "unauthenticated answer %s%s", ike1_notify_name(no.type),
                     no.type == N1_NO_PROPOSAL_CHOSEN ? ": the peer has none of our isakmp policies" : "");
         return;
     }
-    if (sa->state < IKE_ESTABLISHED || sa->busy) {
+    if (sa->state < IKE_ESTABLISHED || sa->state == IKE_ORPHANED || sa->busy || !v1_iv(ike, sa, h.id, iv)) {
         ike->stats.dropped++;
         return;
     }
-    v1_iv(ike, sa, h.id, iv);
     size_t len = v1_decrypt(ike, sa, p, n, iv);
     struct rd r = rd_of(ike->plain, len);
     if (!len || !ike_chain_read(&r, h.next, &m, &inner) || m.n == 0 || m.v[0].type != PL1_HASH ||
@@ -229,13 +304,16 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
         ike->stats.auth_failed++;
         return;
     }
+    if (!v1_info_mid_take(sa, h.id)) {
+        ike->stats.replays++;
+        return;
+    }
     bool gone = false;
-    sa->last_in = ike->now;
     for (unsigned i = 1; i < m.n; i++) {
         struct ike_notify no;
         struct ike_delete d;
         if (m.v[i].type == PL1_NOTIFY && ike1_notify_read(&m.v[i], &no))
-            notified(ike, sa, &no);
+            sa->last_in = notified(ike, sa, &no) ? ike->now : sa->last_in;
         else if (m.v[i].type == PL1_DELETE && ike1_delete_read(&m.v[i], &d))
             deleted(ike, sa, &d, &gone);
     }
@@ -247,7 +325,7 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
     if (sa->state != IKE_REPLACED)
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
     v1_hand_over(ike, sa, heir);
-    ike_sa_free(ike, sa);
+    v1_orphan(ike, sa); /* IPsec SAs outlive it: `clear crypto isakmp` at the peer sends just that */
 }
 
 /* ---- time ---- */
@@ -261,7 +339,6 @@ static void dead(struct ike *ike, struct ike_sa *sa)
     ike_sa_free(ike, sa);
 }
 
-#define AGGRESSIVE_AGAIN 3
 #define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
 #define DPD_MISSES 5         /* IOS gives up after five */
 
@@ -289,9 +366,24 @@ static bool liveness(struct ike *ike, struct ike_sa *sa)
     if (sa->v1->dpd_missed == 1)
         sa->v1->dpd_seq++;
     wr_u32(&w, sa->v1->dpd_seq);
-    v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_R_U_THERE, data, 4);
+    v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
     sa->dpd_at = ike->now + (retry ? retry : 2000);
     return true;
+}
+
+/* There is no ISAKMP SA to rekey it by: a new one is begun, with the same selectors. */
+static void orphan_again(struct ike *ike, const struct ike_child *c)
+{
+    struct ike_task t = {.kind = TASK_CHILD, .entry = c->entry, .narrow = true};
+    t.flow_src = c->ts_local;
+    t.flow_dst = c->ts_remote;
+    for (unsigned i = 0; i < c->entry->n_lines; i++)
+        if (c->entry->lines[i].reqid == c->reqid)
+            t.line = &c->entry->lines[i];
+    if (!ike_start(ike, c->entry, t))
+        ike_log(ike, EV_MESSAGE, IKE_NOTICE, c->sa, c,
+                "map %s entry %u line %u: the IPsec SA ends with its lifetime: its peer must call", c->entry->map,
+                c->entry->seq, c->line);
 }
 
 static void children_tick(struct ike *ike, struct ike_sa *sa)
@@ -308,7 +400,10 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
             ike_child_free(ike, c, true);
         } else if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
-            if (c->state == CHILD_UP && !c->entry->responder_only && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
+            bool ours = c->state == CHILD_UP && (!c->entry->responder_only || c->moved);
+            if (ours && sa->state == IKE_ORPHANED)
+                orphan_again(ike, c);
+            else if (ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
                 ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
         }
     }
@@ -341,12 +436,6 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
 {
     if (sa->state < IKE_ESTABLISHED) {
         if (sa->retransmit_at && sa->retransmit_at <= ike->now) {
-            /* a responder's answer may go to somebody who never asked: a few times only */
-            if (!sa->initiator && sa->request_tries >= AGGRESSIVE_AGAIN) {
-                sa->retransmit_at = 0;
-                ike_timer_update(ike, sa);
-                return;
-            }
             if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
                         ike_state_name(sa->state));
@@ -364,6 +453,14 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
         ike_timer_update(ike, sa);
         return;
     }
+    if (sa->state == IKE_ORPHANED) {
+        children_tick(ike, sa);
+        if (sa->children)
+            ike_timer_update(ike, sa);
+        else
+            ike_sa_free(ike, sa);
+        return;
+    }
     if (sa->rekey_at && sa->rekey_at <= ike->now)
         phase1_again(ike, sa);
     bool over = sa->expire_at && sa->expire_at <= ike->now;
@@ -375,12 +472,20 @@ void v1_tick(struct ike *ike, struct ike_sa *sa)
     }
     if (over) {
         struct ike_sa *heir = v1_other(ike, sa);
+        bool proof_over = sa->proof_ends_at && sa->proof_ends_at <= ike->now;
         sa->expire_at = ike->now + 60000;
         v1_hand_over(ike, sa, heir);
         if (sa->state != IKE_REPLACED)
-            ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the ISAKMP SA's lifetime is over");
-        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
-        v1_next(ike, sa);
+            ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "%s",
+                    proof_over ? "the certificate that proved the peer has expired"
+                               : "the ISAKMP SA's lifetime is over");
+        if (proof_over || !sa->children || sa->busy) {
+            ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+            v1_next(ike, sa);
+            return;
+        }
+        v1_delete_self(ike, sa);
+        v1_orphan(ike, sa);
         return;
     }
     if (sa->keepalive_at && sa->keepalive_at <= ike->now) {

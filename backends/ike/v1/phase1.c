@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Phase 1, RFC 2409 §5: what both modes share, and main mode, here with pre-shared keys:
- *
- *   HDR, SA               -->
- *                         <--  HDR, SA
- *   HDR, KE, Ni, NAT-D    -->
- *                         <--  HDR, KE, Nr, NAT-D
- *   HDR*, IDii, HASH_I    -->
- *                         <--  HDR*, IDir, HASH_R
+ * Phase 1, RFC 2409 §5: what main and aggressive mode share. Identities, proofs, who the peer is, and what follows when
+ * it has proved itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,9 +65,9 @@ bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted)
         return false;
     v->out_len = (uint32_t)n;
     sa->request_tries = 0;
-    /* of main mode the initiator sees to it that all arrives; of aggressive mode each end for its own message */
-    bool again = sa->initiator || sa->state == IKE_AGGRESSIVE_1;
-    sa->retransmit_at = again ? ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2) : 0;
+    /* the initiator sees to it that all arrives; who answers says it again only when asked again, or it would send a
+     * stranger's victim more than the stranger sent */
+    sa->retransmit_at = sa->initiator ? ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2) : 0;
     ike_timer_update(ike, sa);
     v1_send(ike, sa, v->out, v->out_len);
     return true;
@@ -87,12 +81,13 @@ void v1_vendor_ids(const struct ike *ike, struct ike_chain *c)
     ike_pl_bytes(c, PL1_VENDOR, vid_dpd, sizeof vid_dpd);
 }
 
-void v1_vendors_read(struct ike_sa *sa, const struct ike_message *m)
+void v1_vendors_read(const struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     for (unsigned i = 0; i < m->n; i++) {
         if (m->v[i].type != PL1_VENDOR || m->v[i].n < 16)
             continue;
-        sa->peer_fragments |= memcmp(m->v[i].p, vid_fragmentation, 16) == 0; /* with or without the modes */
+        if (memcmp(m->v[i].p, vid_fragmentation, 16) == 0) /* with or without the modes */
+            sa->fragments = ike->policy->v1_fragmentation;
         if (m->v[i].n != 16)
             continue;
         sa->v1->peer_natt |= memcmp(m->v[i].p, vid_natt, 16) == 0;
@@ -222,7 +217,9 @@ void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, str
         wr_bytes(c->w, cr->chain[i].p, cr->chain[i].n);
         ike_pl_end(c, cert);
     }
-    ike_pl_bytes(c, PL1_SIG, sig, ike1_sign(cr->key, h, ike_hash_len(proof_hash(sa)), sig));
+    size_t n = ike1_sign(cr->key, h, ike_hash_len(proof_hash(sa)), sig);
+    c->w->bad |= n == 0;
+    ike_pl_bytes(c, PL1_SIG, sig, n);
 }
 
 void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
@@ -233,14 +230,20 @@ void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
 
 /* ---- ends ---- */
 
+/* Who calls knows whom, by address or by the name that the configuration has; only who is called in aggressive mode
+ * goes by the identity that the peer claims. */
 const struct ike_psk *v1_key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id)
 {
     const struct ike_profile *p = sa->profile && sa->profile->version == 1 ? sa->profile : NULL;
     const struct ike_aggressive_peer *a = sa->v1->aggressive_peer;
+    struct ike_id called;
     if (a && a->key.local.n)
         return &a->key;
-    const struct ike_psk *k = p ? ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, id) : NULL;
-    return k ? k : ike_psk_find(ike->policy->keys, ike->policy->n_keys, &sa->remote.addr, id);
+    if (sa->initiator)
+        id = ike_called_name(sa, &called) ? &called : NULL;
+    if (p) /* the keyring of the profile, and no other */
+        return ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, id);
+    return ike_psk_find(ike->policy->keys, ike->policy->n_keys, &sa->remote.addr, id);
 }
 
 void v1_give_up(struct ike *ike, struct ike_sa *sa)
@@ -270,41 +273,21 @@ void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike->stats.auth_failed++;
-    if (sa->v1->infos++ < 3)
+    if (sa->v1->complaints++ < 3)
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
     return false;
 }
 
-static void keep_id(struct ike_sa *sa, const struct ike_id *id)
+/* IPsec SAs of the same peer whose ISAKMP SA has ended before this one came. */
+static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
 {
-    free(sa->peer_id);
-    sa->peer_id = malloc(id->n + 1u);
-    if (!sa->peer_id)
-        return;
-    sa->peer_id[0] = id->type;
-    memcpy(sa->peer_id + 1, id->p, id->n);
-    sa->peer_id_len = (uint16_t)(id->n + 1);
-}
-
-static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
-{
-    return a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
-           memcmp(a->peer_id, b->peer_id, a->peer_id_len) == 0;
-}
-
-/* What the peer restarted with forgets all that was before (RFC 2407 §4.6.3.3): SAs of the same identity, as others may
- * be behind the same NAT. Not what was made while this negotiation went on: of two that cross, each end would drop the
- * other's. */
-void v1_drop_others(struct ike *ike, const struct ike_sa *sa)
-{
-    uint64_t begun = sa->half_open_until - IKE_HALF_OPEN_MS;
-    for (struct ike_sa *o = ike_with_addr(ike, &sa->remote.addr, NULL), *next; o; o = next) {
-        next = ike_with_addr(ike, &sa->remote.addr, o);
-        if (o == sa || o->version != 1 || o->state < IKE_ESTABLISHED || o->up_at >= begun || !same_peer(o, sa))
+    for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
+        next = ike_of_same_peer(ike, sa, o);
+        if (o->state != IKE_ORPHANED || !addr_eq(&o->local.addr, &sa->local.addr))
             continue;
-        ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL-CONTACT)");
+        v1_hand_over(ike, o, sa);
         ike_sa_free(ike, o);
-        next = ike_with_addr(ike, &sa->remote.addr, NULL); /* others may have gone with it */
+        next = ike_of_same_peer(ike, sa, NULL);
     }
 }
 
@@ -317,11 +300,14 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
     uint32_t dpd = sa->profile && sa->profile->dpd_s ? sa->profile->dpd_s : ike->policy->v1_keepalive_s;
     ike_state_set(ike, sa, IKE_ESTABLISHED);
     sa->half_open_until = sa->retransmit_at = 0;
-    sa->psk_auth = !v1_by_signature(sa);
     sa->up_at = sa->last_in = ike->now;
     /* the responder only if the initiator has not done it */
     sa->rekey_at = ike->now + (sa->initiator ? ike_jitter(ike, ms / 10 * 9, 1) : ms / 100 * 95);
     sa->expire_at = ike->now + ms;
+    if (sa->proof_ends_at && sa->proof_ends_at < sa->expire_at) { /* the certificate ends first */
+        sa->expire_at = sa->proof_ends_at;
+        sa->rekey_at = ike->now + (sa->proof_ends_at - ike->now) / 10 * 9;
+    }
     sa->dpd_at = dpd && sa->v1->peer_dpd ? ike->now + 1000u * (uint64_t)dpd : 0;
     sa->keepalive_at =
         sa->nat_local && ike->policy->nat_keepalive_s ? ike->now + 1000u * ike->policy->nat_keepalive_s : 0;
@@ -338,8 +324,9 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
             : sa->nat_local                 ? ", behind NAT"
             : sa->nat_remote                ? ", peer behind NAT"
                                             : "");
+    take_in_orphans(ike, sa);
     struct ike_sa *old = sa->replaces; /* what it was made to take the place of */
-    if (old) {
+    if (old && old->state == IKE_ESTABLISHED) {
         v1_hand_over(ike, old, sa);
         sa->replaces = NULL;
         old->replaced_by = NULL;
@@ -356,8 +343,8 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
 static const char *check_signature(struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
                                    const struct ike_id *id, const uint8_t *hash)
 {
-    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
     const struct ike_payload *sig = ike_find(m, PL1_SIG, 0);
+    unsigned allowed = sa->policy->auth == ALGO_AUTH_ECDSA_SIG ? IKE_MAY_ECDSA : IKE_MAY_RSA;
     struct ike_iov certs[8];
     struct ike_cert *c;
     unsigned n = 0;
@@ -366,14 +353,14 @@ static const char *check_signature(struct ike *ike, struct ike_sa *sa, const str
     for (unsigned i = 0; i < m->n && n < 8; i++)
         if (m->v[i].type == PL1_CERT && m->v[i].n > 1 && m->v[i].p[0] == CERT_X509)
             certs[n++] = (struct ike_iov){m->v[i].p + 1, m->v[i].n - 1u};
-    const char *bad = ike_cert_check(cr ? cr->store : NULL, certs, n,
-                                     ike->host.wall_s ? ike->host.wall_s(ike->host.ctx) : 0, &c, sa->why);
-    if (bad)
-        return bad;
-    if (!ike_cert_names(c, id->type, id->p, id->n))
-        bad = "its certificate does not name its identity";
-    else if (!ike1_verify(c, hash, ike_hash_len(proof_hash(sa)), sig->p, sig->n))
+    const char *bad = ike_certificate_check(ike, sa, certs, n, id, allowed, &c);
+    if (!bad && !ike1_verify(c, hash, ike_hash_len(proof_hash(sa)), sig->p, sig->n))
         bad = "its signature is wrong";
+    if (!bad && !ike_proof_keep(ike, sa, c))
+        bad = "out of memory";
+    if (!bad && ike_weak_hash_of(proof_hash(sa)) != IKE_WEAK_NONE)
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer signs over %s, as isakmp policy %u (line %u) says",
+                algo_get(proof_hash(sa))->name, sa->policy->number, sa->policy->line);
     ike_cert_free(c);
     return bad;
 }
@@ -390,85 +377,68 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
            ike_match_certificate(p, (struct ike_iov){cert->p + 1, cert->n - 1u});
 }
 
+static const struct ike_profile *profile_of_peer(const struct ike *ike, const struct ike_sa *sa,
+                                                 const struct ike_id *id, const struct ike_message *m)
+{
+    for (unsigned i = 0; i < ike->policy->n_profiles; i++)
+        if (profile_fits(&ike->policy->profiles[i], sa, id, m))
+            return &ike->policy->profiles[i];
+    return NULL;
+}
+
+/* IOS: "Key not found in keyrings of profile, aborting exchange". */
+static bool key_of_profile(const struct ike_profile *p, uint32_t key_id)
+{
+    for (unsigned i = 0; i < p->n_keys; i++)
+        if (p->keys[i].id == key_id)
+            return true;
+    return false;
+}
+
+/* The proof itself: a hash by the key, or a signature by a certificate that the SA's profile trusts. */
+static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id,
+                               const uint8_t *want)
+{
+    const struct ike_payload *hash = ike_find(m, PL1_HASH, 0);
+    size_t len = ike_hash_len(sa->suite.prf);
+    if (v1_by_signature(sa))
+        return check_signature(ike, sa, m, id, want);
+    if (!hash || hash->n != len || !ike_equal(want, hash->p, len))
+        return hash ? "its pre-shared key is another one than ours" : "the peer's hash is missing";
+    bool aggressive_password = sa->v1->aggressive_peer && sa->v1->aggressive_peer->key.id == sa->v1->key_id;
+    if (sa->profile && !aggressive_password && !key_of_profile(sa->profile, sa->v1->key_id))
+        return "its key is of another keyring than those of the profile that its identity selects";
+    sa->psk_auth = true;
+    sa->key_id = sa->v1->key_id;
+    return NULL;
+}
+
 /* Identity and proof of the peer. NULL if they are good. */
 const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
                           const struct ike_message *m)
 {
+    const struct ike_profile *before = sa->profile;
     struct ike_id id;
     uint8_t h[IKE_HASH_MAX];
     char text[IKE_ID_TEXT_MAX];
-    const struct ike_payload *hash = ike_find(m, PL1_HASH, 0);
-    size_t len = ike_hash_len(sa->suite.prf);
     if (!idp || !ike_id_read(idp, &id) || !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
         return "the peer's identity is missing";
-    if (v1_by_signature(sa)) {
-        const char *bad = check_signature(ike, sa, m, &id, h);
-        if (bad)
-            return bad;
-    } else if (!hash || hash->n != len || !ike_equal(h, hash->p, len)) {
-        return hash ? "its pre-shared key is another one than ours" : "the peer's hash is missing";
-    }
-    const struct ike_profile *found = NULL;
-    for (unsigned i = 0; i < ike->policy->n_profiles && !found; i++)
-        if (profile_fits(&ike->policy->profiles[i], sa, &id, m))
-            found = &ike->policy->profiles[i];
-    if (sa->initiator && sa->profile && (sa->profile->n_remote || sa->profile->n_cert_maps) &&
-        !profile_fits(sa->profile, sa, &id, m)) {
+    if (sa->initiator && sa->profile && !profile_fits(sa->profile, sa, &id, m)) {
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "identity %s is not that of isakmp profile %s (line %u)",
                 ike_id_text(&id, text), sa->profile->name, sa->profile->line);
         return "the profile expects another identity";
     }
-    if (!sa->initiator)
-        sa->profile = found;
-    keep_id(sa, &id);
-    return NULL;
+    if (!sa->initiator) /* what proves the peer must be of the profile that its identity selects */
+        sa->profile = profile_of_peer(ike, sa, &id, m);
+    const char *bad = check_proof(ike, sa, m, &id, h);
+    if (!bad && !ike_identity_set(ike, sa, &id))
+        bad = "out of memory";
+    if (bad)
+        sa->profile = before;
+    return bad;
 }
 
-/* ---- main mode, initiator ---- */
-
-void v1_start(struct ike *ike, struct ike_sa *sa)
-{
-    struct wr w;
-    struct ike_chain c;
-    sa->v1 = calloc(1, sizeof *sa->v1);
-    if (!sa->v1 || ike->policy->n_v1 == 0) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "there is no isakmp policy");
-        ike_sa_free(ike, sa);
-        return;
-    }
-    ike->stats.negotiations++;
-    if (v1_aggressive_wanted(ike, sa)) {
-        v1_aggressive_start(ike, sa);
-        return;
-    }
-    v1_begin(ike, sa, &w, &c, X1_MAIN);
-    size_t at = ike_pl_begin(&c, PL1_SA);
-    v1_offer(&w, ike, sa);
-    ike_pl_end(&c, at);
-    v1_keep(&sa->v1->sa_i, &sa->v1->sa_i_len, w.p + at + 4, w.n - at - 4);
-    v1_vendor_ids(ike, &c);
-    ike_state_set(ike, sa, IKE_MAIN_1);
-    if (!v1_finish(ike, sa, &w, false))
-        v1_give_up(ike, sa);
-}
-
-static void send_ke(struct ike *ike, struct ike_sa *sa)
-{
-    struct ike1 *v = sa->v1;
-    struct wr w;
-    struct ike_chain c;
-    size_t ke = ike_dh_len(sa->suite.dh);
-    v1_begin(ike, sa, &w, &c, X1_MAIN);
-    ike_pl_bytes(&c, PL1_KE, sa->initiator ? v->ke_i : v->ke_r, ke);
-    if (sa->initiator)
-        ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
-    else
-        ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
-    v1_certreq_write(ike, sa, &c);
-    v1_nat_write(ike, sa, &c);
-    ike_state_set(ike, sa, IKE_MAIN_2);
-    v1_finish(ike, sa, &w, false);
-}
+/* ---- what both modes do with messages ---- */
 
 bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
@@ -482,64 +452,15 @@ bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     return true;
 }
 
-static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
-{
-    if (v1_own_half(ike, sa, j))
-        send_ke(ike, sa);
-    else
-        v1_give_up(ike, sa);
-}
-
-static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
-    char why[256];
-    if (!pl || !m->h.spi_r)
-        return;
-    if (!v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", why);
-        return;
-    }
-    ike_peer_spi_known(ike, sa, m->h.spi_r);
-    v1_vendors_read(sa, m);
-    sa->retransmit_at = 0;
-    ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
-}
-
 void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
 {
     uint8_t spi[16];
     struct wr s = wr_to(spi, 16);
-    if (v1_other(ike, sa))
+    if (!ike_is_first_contact(ike, sa))
         return;
     wr_u64(&s, sa->spi_i);
     wr_u64(&s, sa->spi_r);
     ike1_notify_write(c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);
-}
-
-static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
-{
-    bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
-    struct wr w;
-    struct ike_chain c;
-    if (!j->ok || (psk && !k) || !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
-        v1_refuse(ike, sa,
-                  !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-                  : psk && !k ? "there is no pre-shared key for the peer"
-                              : "keys cannot be made");
-        return;
-    }
-    if (sa->nat_local || sa->nat_remote) {
-        sa->floated = true;
-        sa->local.port = sa->remote.port = IKE_PORT_NATT;
-    }
-    v1_begin(ike, sa, &w, &c, X1_MAIN);
-    v1_id_proof_write(ike, sa, &c);
-    v1_initial_contact_write(ike, sa, &c);
-    ike_state_set(ike, sa, IKE_MAIN_3);
-    if (!v1_finish(ike, sa, &w, true))
-        v1_give_up(ike, sa);
 }
 
 bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators)
@@ -554,86 +475,6 @@ bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators)
     return true;
 }
 
-static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    struct ike1 *v = sa->v1;
-    if (!v->dh || !v1_take_ke(sa, m, false))
-        return;
-    v1_nat_read(ike, sa, m);
-    sa->retransmit_at = 0;
-    struct ike_dh *dh = v->dh;
-    v->dh = NULL;
-    ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
-}
-
-static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
-    if (bad)
-        return v1_not_proved(ike, sa, bad);
-    sa->retransmit_at = 0;
-    v1_established(ike, sa);
-    v1_next(ike, sa);
-    return true;
-}
-
-/* ---- main mode, responder ---- */
-
-static void main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
-    struct wr w;
-    struct ike_chain c;
-    char why[256], t[ADDR_TEXT_MAX];
-    if (!pl || !v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: main mode refused: %s",
-                addr_text(&sa->remote.addr, t), pl ? why : "no proposals");
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
-        ike_sa_free(ike, sa);
-        return;
-    }
-    v1_keep(&sa->v1->sa_i, &sa->v1->sa_i_len, pl->p, pl->n);
-    v1_vendors_read(sa, m);
-    const struct ike1_proposal p = {
-        .number = sa->v1->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {sa->v1->chosen}};
-    v1_begin(ike, sa, &w, &c, X1_MAIN);
-    size_t at = ike_pl_begin(&c, PL1_SA);
-    ike1_sa_head(&w);
-    ike1_proposal_write(&w, &p, true, false);
-    ike_pl_end(&c, at);
-    v1_vendor_ids(ike, &c);
-    ike_state_set(ike, sa, IKE_MAIN_1);
-    v1_finish(ike, sa, &w, false);
-}
-
-static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
-{
-    struct ike1 *v = sa->v1;
-    bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
-    if (!j->ok || (psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, k ? &k->local : NULL)) {
-        v1_refuse(ike, sa,
-                  !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-                  : psk && !k ? "there is no pre-shared key for the peer's address"
-                              : "keys cannot be made");
-        return;
-    }
-    send_ke(ike, sa);
-}
-
-static void main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    struct ike1 *v = sa->v1;
-    if (!v1_take_ke(sa, m, true))
-        return;
-    v1_vendors_read(sa, m);
-    v1_nat_read(ike, sa, m);
-    v->nr_len = NONCE1_LEN;
-    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
-    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
-}
-
 bool v1_initial_contact(const struct ike_message *m)
 {
     for (unsigned i = 0; i < m->n; i++) {
@@ -642,113 +483,4 @@ bool v1_initial_contact(const struct ike_message *m)
             return true;
     }
     return false;
-}
-
-static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    struct wr w;
-    struct ike_chain c;
-    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
-    if (bad)
-        return v1_not_proved(ike, sa, bad);
-    if (v1_initial_contact(m))
-        v1_drop_others(ike, sa);
-    v1_begin(ike, sa, &w, &c, X1_MAIN);
-    v1_id_proof_write(ike, sa, &c);
-    if (v1_finish(ike, sa, &w, true))
-        v1_established(ike, sa);
-    return true;
-}
-
-/* ---- which message this is ---- */
-
-/* `prove`: the message that proves who the peer is; false if it does not, then it might as well be forged. */
-static const struct {
-    uint8_t exchange, state;
-    bool initiator, encrypted;
-    void (*run)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-    bool (*prove)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-} rows[] = {
-    {X1_MAIN, IKE_NEW, false, false, main_1, NULL},
-    {X1_MAIN, IKE_MAIN_1, true, false, main_2, NULL},
-    {X1_MAIN, IKE_MAIN_1, false, false, main_3, NULL},
-    {X1_MAIN, IKE_MAIN_2, true, false, main_4, NULL},
-    {X1_MAIN, IKE_MAIN_2, false, true, NULL, main_5},
-    {X1_MAIN, IKE_MAIN_3, true, true, NULL, main_6},
-    {X1_AGGRESSIVE, IKE_NEW, false, false, v1_aggressive_1, NULL},
-    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, true, false, v1_aggressive_2, NULL},
-    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, NULL, v1_aggressive_3},
-};
-
-void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-             const uint8_t *p, size_t n, struct ike_header h)
-{
-    struct ike1 *v = sa->v1;
-    uint8_t digest[32], iv[16], inner;
-    struct ike_message m = {.h = h, .whole = p, .whole_len = n};
-    struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
-    if (sa->busy || h.id != 0 || !v1_digest(ike, p, n, digest))
-        return;
-    if (ike_equal(digest, v->last_in, 32)) {
-        /* sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the
-         * last message is the initiator's, which nothing answers. */
-        if (v->out && (!sa->initiator || h.exchange == X1_AGGRESSIVE) && sa->state != IKE_REPLACED)
-            v1_send(ike, sa, v->out, v->out_len);
-        return;
-    }
-    size_t row = 0;
-    while (row < sizeof rows / sizeof *rows &&
-           (rows[row].exchange != h.exchange || rows[row].state != sa->state || rows[row].initiator != sa->initiator))
-        row++;
-    if (row == sizeof rows / sizeof *rows) {
-        ike->stats.dropped++;
-        return;
-    }
-    bool encrypted = h.flags & IKE1_ENCRYPTED;
-    if (rows[row].encrypted != encrypted && !(h.exchange == X1_AGGRESSIVE && !encrypted)) {
-        ike->stats.dropped++;
-        return;
-    }
-    memcpy(iv, v->iv, 16);
-    if (encrypted) {
-        size_t len = v1_decrypt(ike, sa, p, n, iv);
-        r = rd_of(ike->plain, len);
-        if (len == 0)
-            return;
-    }
-    if (!ike_chain_read(&r, h.next, &m, &inner)) {
-        ike->stats.malformed++;
-        if (encrypted) /* the one reason in practice */
-            v1_not_proved(ike, sa,
-                          v1_by_signature(sa)
-                              ? "the message that should prove it cannot be read"
-                              : "the message that should prove it cannot be read: its pre-shared key is "
-                                "another one than ours");
-        return;
-    }
-    const struct ike_end was_local = sa->local, was_remote = sa->remote;
-    uint64_t id = sa->id, spi = sa->own_spi;
-    uint8_t was_iv[16];
-    memcpy(was_iv, v->iv, 16);
-    if (encrypted)
-        memcpy(v->iv, iv, 16);
-    sa->local = *local;
-    sa->remote.port = remote->port;
-    if (rows[row].prove) {
-        if (!rows[row].prove(ike, sa, &m)) { /* as if it had not come */
-            memcpy(v->iv, was_iv, 16);
-            sa->local = was_local;
-            sa->remote = was_remote;
-            return;
-        }
-        if (ike_still(ike, spi, id)) {
-            memcpy(v->last_in, digest, 32);
-            sa->floated |= local->port == IKE_PORT_NATT;
-        }
-        return;
-    }
-    memcpy(v->last_in, digest, 32);
-    sa->last_in = ike->now;
-    sa->floated |= local->port == IKE_PORT_NATT;
-    rows[row].run(ike, sa, &m);
 }

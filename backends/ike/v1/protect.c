@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Keys, hashes and encryption of IKEv1, RFC 2409 §5 and appendix B. */
+#include <stdlib.h>
+
 #include "backends/ike/v1/v1.h"
 
 size_t v1_block(const struct ike_sa *sa)
@@ -49,13 +51,65 @@ size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, si
     return len;
 }
 
-void v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16])
+bool v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16])
 {
     uint8_t h[IKE_HASH_MAX] = {0}, m[4];
     struct wr w = wr_to(m, 4);
     wr_u32(&w, mid);
-    ike_hash(ike->crypto, sa->suite.prf, (struct ike_iov[]){{sa->v1->iv, v1_block(sa)}, {m, 4}}, 2, h);
+    bool ok = ike_hash(ike->crypto, sa->suite.prf, (struct ike_iov[]){{sa->v1->iv, v1_block(sa)}, {m, 4}}, 2, h);
     memcpy(iv, h, 16);
+    return ok;
+}
+
+/* ---- message ids ---- */
+
+static uint32_t *mid_slot(const struct v1_mids *m, uint32_t mid)
+{
+    uint32_t at = mid & (m->cap - 1); /* who sends them chooses them at random, or harms itself */
+    while (m->v[at] && m->v[at] != mid)
+        at = (at + 1) & (m->cap - 1);
+    return &m->v[at];
+}
+
+static bool mids_grow(struct v1_mids *m)
+{
+    struct v1_mids more = {.cap = m->cap ? 2 * m->cap : 16};
+    more.v = calloc(more.cap, sizeof *more.v);
+    if (!more.v)
+        return false;
+    for (uint32_t i = 0; i < m->cap; i++)
+        if (m->v[i])
+            *mid_slot(&more, m->v[i]) = m->v[i];
+    more.n = m->n;
+    free(m->v);
+    *m = more;
+    return true;
+}
+
+/* A peer that wants more ids than any use has in an SA's life gets a new ISAKMP SA. */
+#define MIDS_MAX (1u << 20)
+
+bool v1_mid_take(struct ike_sa *sa, uint32_t mid)
+{
+    struct v1_mids *m = &sa->v1->mids;
+    if (m->n * 2 >= m->cap && (m->n >= MIDS_MAX || !mids_grow(m)))
+        return false;
+    uint32_t *slot = mid_slot(m, mid);
+    if (*slot)
+        return false;
+    *slot = mid;
+    m->n++;
+    return true;
+}
+
+bool v1_info_mid_take(struct ike_sa *sa, uint32_t mid)
+{
+    struct ike1 *v = sa->v1;
+    for (unsigned i = 0; i < V1_INFO_MIDS; i++)
+        if (v->info_mids[i] == mid)
+            return false;
+    v->info_mids[v->info_at++ % V1_INFO_MIDS] = mid;
+    return true;
 }
 
 /* Appendix B: SKEYID_e, or if it is too short, prf(SKEYID_e, 0) | prf(SKEYID_e, K1) | … */
@@ -78,7 +132,7 @@ static bool cipher_key(struct ike *ike, struct ike_sa *sa)
     return true;
 }
 
-bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_bytes *psk)
+bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_psk *psk)
 {
     struct ike1 *v = sa->v1;
     enum algo_id prf = sa->suite.prf;
@@ -94,7 +148,7 @@ bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const st
     memcpy(nonces + v->ni_len, v->nr, v->nr_len);
     size_t both = (size_t)v->ni_len + v->nr_len;
     bool ok =
-        (psk ? ike_prf(ike->crypto, prf, psk->p, psk->n, &(struct ike_iov){nonces, both}, 1, v->skeyid)
+        (psk ? ike_prf(ike->crypto, prf, psk->local.p, psk->local.n, &(struct ike_iov){nonces, both}, 1, v->skeyid)
              : ike_prf(ike->crypto, prf, nonces, both, &g, 1, v->skeyid)) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){g, c, {&numbers[0], 1}}, 3, v->d) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){{v->d, len}, g, c, {&numbers[1], 1}}, 4, v->a) &&
@@ -102,5 +156,6 @@ bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const st
         cipher_key(ike, sa) && ike_hash(ike->crypto, prf, (struct ike_iov[]){{v->ke_i, ke}, {v->ke_r, ke}}, 2, h);
     if (ok)
         memcpy(v->iv, h, 16);
+    v->key_id = psk ? psk->id : 0;
     return ok;
 }

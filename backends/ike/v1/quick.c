@@ -24,7 +24,6 @@ void v1_quick_free(struct ike_sa *sa, struct v1_quick *q)
     if (q->shared)
         ike_wipe(q->shared, q->shared_len);
     free(q->shared);
-    free(q->copy);
     free(q->out);
     ike_wipe(q, sizeof *q);
     free(q);
@@ -39,8 +38,10 @@ static struct v1_quick *quick_new(struct ike *ike, struct ike_sa *sa, uint32_t m
     q->initiator = initiator;
     q->next = sa->v1->quicks;
     sa->v1->quicks = q;
-    v1_iv(ike, sa, mid, q->iv);
-    return q;
+    if (v1_iv(ike, sa, mid, q->iv) && v1_mid_take(sa, mid))
+        return q;
+    v1_quick_free(sa, q);
+    return NULL;
 }
 
 /* The earliest of all retransmissions. */
@@ -48,7 +49,7 @@ static void arm(struct ike *ike, struct ike_sa *sa)
 {
     sa->resume_at = 0;
     for (struct v1_quick *q = sa->v1->quicks; q; q = q->next) {
-        if (!q->again_at && !q->copy)
+        if (!q->again_at && !q->computing)
             q->again_at = ike->now + 40000; /* kept while the peer may still ask for it again */
         if (q->again_at && (!sa->resume_at || q->again_at < sa->resume_at))
             sa->resume_at = q->again_at;
@@ -197,15 +198,11 @@ static bool keys(struct ike *ike, const struct ike_sa *sa, const struct v1_quick
                          keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_out : q->spi_out, k->ah_out, h, none, 0)));
 }
 
-/* The one it takes the place of: by the same selectors, whoever began it, under whichever ISAKMP SA with the peer. */
+/* The one it takes the place of: by the same selectors, whoever began it, under whichever ISAKMP SA of the same
+ * authenticated peer; of others behind its address never. */
 static struct ike_child *older(struct ike *ike, const struct ike_sa *sa, const struct ike_child *c)
 {
-    for (struct ike_sa *s = NULL; (s = ike_with_addr(ike, &sa->remote.addr, s));)
-        for (struct ike_child *o = s->version == 1 ? s->children : NULL; o; o = o->next)
-            if (o != c && o->state == CHILD_UP && o->entry == c->entry && ike_ts_equal(&o->ts_local, &c->ts_local) &&
-                ike_ts_equal(&o->ts_remote, &c->ts_remote))
-                return o;
-    return NULL;
+    return ike_child_older(ike, sa, c->entry, &c->ts_local, &c->ts_remote);
 }
 
 /* The SAs of a quick mode: a responder's (`late`) receive as soon as it has chosen, and send when the third message has
@@ -228,16 +225,16 @@ static struct ike_child *make_child(struct ike *ike, struct ike_sa *sa, const st
     c->ts_local = q->local;
     c->ts_remote = q->remote;
     c->dh = q->group;
-    c->reqid = ike_reqid_for(ike, q->entry, q->line, older(ike, sa, c));
+    bool numbered = ike_child_number(ike, c, q->line, older(ike, sa, c));
     c->transport = q->transport;
     c->initiator = q->initiator;
     c->lifetime_s = q->life_s;
     c->lifetime_kb = q->life_kb;
-    bool ok = keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
+    bool ok = numbered && keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
     ike_wipe(&k, sizeof k);
     if (ok)
         return c;
-    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel does not take the SAs");
+    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel rejected the SAs");
     ike_child_free(ike, c, false);
     return NULL;
 }
@@ -246,7 +243,11 @@ static void child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
 {
     char a[128], b[128];
     struct ike_child *old = older(ike, sa, c);
-    ike_child_send(ike, c);
+    if (!ike_child_send(ike, c)) { /* it could only receive: the peer is told, and the old one stays */
+        v1_delete_child(ike, sa, c);
+        ike_child_free(ike, c, true);
+        return;
+    }
     c->state = CHILD_UP;
     c->up_at = ike->now;
     if (c->lifetime_s) {
@@ -295,12 +296,14 @@ static struct v1_quick *by_mid(struct ike_sa *sa, uint32_t mid)
     return NULL;
 }
 
-/* The quick mode that a job was for: jobs are one at a time, `copy` marks it. */
-static struct v1_quick *interrupted(struct ike_sa *sa)
+/* The quick mode that the SA's job was for: there is one at a time. */
+static struct v1_quick *computed(struct ike_sa *sa)
 {
     for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
-        if (q->copy)
+        if (q->computing) {
+            q->computing = false;
             return q;
+        }
     return NULL;
 }
 
@@ -318,11 +321,9 @@ static void send_first(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, c
 
 static void first_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    struct v1_quick *q = interrupted(sa);
+    struct v1_quick *q = computed(sa);
     if (!q)
         return;
-    free(q->copy);
-    q->copy = NULL;
     if (!j->ok) {
         v1_quick_free(sa, q);
         return;
@@ -338,7 +339,7 @@ static void start(struct ike *ike, struct ike_sa *sa, const struct ike_task *t)
     uint32_t mid;
     do
         ike->host.random(ike->host.ctx, &mid, sizeof mid);
-    while (!mid || by_mid(sa, mid));
+    while (!mid);
     const struct ike_child *c = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
     struct v1_quick *q = quick_new(ike, sa, mid, true);
     if (!q || (t->kind == TASK_REKEY_CHILD && !c)) {
@@ -372,9 +373,8 @@ static void start(struct ike *ike, struct ike_sa *sa, const struct ike_task *t)
         send_first(ike, sa, q, NULL);
         return;
     }
-    q->copy = malloc(1); /* marks it */
-    if (q->copy)
-        ike_job_start(ike, sa, (enum algo_id)q->group, NULL, NULL, 0, first_key);
+    q->computing = true;
+    ike_job_start(ike, sa, (enum algo_id)q->group, NULL, NULL, 0, first_key);
 }
 
 void v1_next(struct ike *ike, struct ike_sa *sa)
@@ -384,14 +384,10 @@ void v1_next(struct ike *ike, struct ike_sa *sa)
         struct ike_task *t = sa->tasks;
         sa->tasks = t->next;
         if (t->kind == TASK_DELETE_IKE) { /* nobody answers: said, and over */
-            uint8_t spi[16];
-            struct wr s = wr_to(spi, 16);
-            wr_u64(&s, sa->spi_i);
-            wr_u64(&s, sa->spi_r);
             free(t);
             for (struct ike_child *c = sa->children; c; c = c->next)
                 v1_delete_child(ike, sa, c);
-            v1_delete(ike, sa, IKE1_PROTO_ISAKMP, spi, 16, 1);
+            v1_delete_self(ike, sa);
             if (sa->state != IKE_REPLACED)
                 ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "ISAKMP SA deleted");
             ike_sa_free(ike, sa);
@@ -428,11 +424,9 @@ static void third(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 
 static void answer_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    struct v1_quick *q = interrupted(sa);
+    struct v1_quick *q = computed(sa);
     if (!q)
         return;
-    free(q->copy);
-    q->copy = NULL;
     q->shared_len = ike_dh_shared_len(j->group);
     q->shared = j->ok ? malloc(q->shared_len) : NULL;
     if (!q->shared) {
@@ -501,11 +495,10 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
         return;
     }
     q->again_at = 0;
-    q->copy = malloc(1);
+    q->computing = true;
     struct ike_dh *dh = q->dh;
     q->dh = NULL;
-    if (q->copy)
-        ike_job_start(ike, sa, (enum algo_id)q->group, dh, ke->p, ke->n, answer_secret);
+    ike_job_start(ike, sa, (enum algo_id)q->group, dh, ke->p, ke->n, answer_secret);
 }
 
 /* ---- responder ---- */
@@ -530,7 +523,8 @@ static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
             if (same)
                 return true;
         }
-        if (!within && e->dynamic && e->n_lines == 0) {
+        bool one_family = q->local.family == q->remote.family;
+        if (!within && e->dynamic && e->n_lines == 0 && one_family) {
             q->entry = e;
             q->line = NULL;
             return true;
@@ -556,11 +550,9 @@ static void send_second(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, 
 
 static void request_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    struct v1_quick *q = interrupted(sa);
+    struct v1_quick *q = computed(sa);
     if (!q)
         return;
-    free(q->copy);
-    q->copy = NULL;
     q->shared_len = ike_dh_shared_len(j->group);
     q->shared = j->ok ? malloc(q->shared_len) : NULL;
     if (!q->shared) {
@@ -596,9 +588,14 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
             .family = sa->remote.addr.family, .port_hi = 65535, .lo = sa->remote.addr, .hi = sa->remote.addr};
     }
     *error = N1_INVALID_ID_INFORMATION;
-    if (!find_line(ike, sa, q)) {
+    if (!sap || !find_line(ike, sa, q)) {
         snprintf(why, 256, "no access list line of an entry with this peer fits: the peer wants %s to %s",
                  ike_ts_text(&q->remote, a), ike_ts_text(&q->local, b));
+        return false;
+    }
+    *error = N1_NO_PROPOSAL_CHOSEN;
+    if (ike_children_full(sa, q->entry)) {
+        snprintf(why, 256, "the peer has %u IPsec SAs already", sa->n_children);
         return false;
     }
     q->transport = is_host(&q->local, &sa->local.addr) && is_host(&q->remote, &sa->remote.addr);
@@ -606,7 +603,6 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
     q->life_kb = q->entry->lifetime_kb;
     q->group = q->entry->pfs;
     new_spis(ike, q);
-    *error = N1_NO_PROPOSAL_CHOSEN;
     if (!v1_quick_choose(sa, sap, q, false, why))
         return false;
     if (q->group && (!ke || ke->n != ike_dh_len((enum algo_id)q->group))) {
@@ -621,10 +617,23 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
         send_second(ike, sa, q, NULL);
         return true;
     }
-    q->copy = malloc(1);
-    if (q->copy)
-        ike_job_start(ike, sa, (enum algo_id)q->group, NULL, ke->p, ke->n, request_secret);
+    q->computing = true;
+    ike_job_start(ike, sa, (enum algo_id)q->group, NULL, ke->p, ke->n, request_secret);
     return true;
+}
+
+/* What a refusal is about: the peer finds its quick mode by the SPI it offered. */
+static uint32_t offered_spi(const struct ike_message *m, uint8_t *protocol)
+{
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    struct rd r = rd_of(pl ? pl->p : NULL, pl ? pl->n : 0);
+    struct ike1_proposal p;
+    *protocol = IKE_PROTO_ESP;
+    if (!pl || !ike1_sa_begin(&r) || !ike1_proposal_read(&r, &p, true) || p.spi_len != 4)
+        return 0;
+    *protocol = p.protocol;
+    struct rd spi = rd_of(p.spi, 4);
+    return rd_u32(&spi);
 }
 
 /* ---- which message this is ---- */
@@ -647,8 +656,8 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
     bool fresh = !q;
     if (q)
         memcpy(iv, q->iv, 16);
-    else
-        v1_iv(ike, sa, h.id, iv);
+    else if (!v1_iv(ike, sa, h.id, iv))
+        return;
     size_t len = v1_decrypt(ike, sa, p, n, iv);
     struct ike_message m = {.h = h};
     struct rd r = rd_of(ike->plain, len);
@@ -669,19 +678,23 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
         return;
     }
     const uint64_t id = sa->id, spi = sa->own_spi;
-    sa->last_in = ike->now;
-    if (fresh && !(q = quick_new(ike, sa, h.id, false)))
+    if (fresh && !(q = quick_new(ike, sa, h.id, false))) { /* its id was used before */
+        ike->stats.replays++;
         return;
+    }
+    sa->last_in = ike->now;
     memcpy(q->iv, iv, 16);
     memcpy(q->in_digest, digest, 32);
     if (fresh) {
         char why[256];
         uint16_t error;
+        uint8_t protocol;
+        uint32_t refused_spi = offered_spi(&m, &protocol);
         if (!requested(ike, sa, q, &m, why, &error)) {
             ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "quick mode refused (%s): %s", ike1_notify_name(error),
                     why);
             v1_quick_free(sa, q);
-            v1_notify(ike, sa, IKE_PROTO_ESP, error, NULL, 0);
+            v1_notify(ike, sa, protocol, refused_spi, error, NULL, 0);
         }
     } else if (q->waits_for_last) {
         struct ike_child *c = half_of(sa, q);
@@ -701,7 +714,7 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct v1_quick *q = sa->v1->quicks, *next; q; q = next) {
         next = q->next;
-        if (q->copy)
+        if (q->computing)
             continue;
         if (!q->again_at || q->again_at > ike->now)
             continue;

@@ -4,18 +4,26 @@
 
 #include "backends/ike/v1/v1.h"
 
-/* Half-open SAs from which on strangers are no longer heard: IKEv1 has no cookies that cost nothing. */
-#define HALF_OPEN_MAX 1000
+/* Is it the very message that the SA was made by? */
+static bool v1_is_first(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n)
+{
+    uint8_t digest[32];
+    bool early = sa->state == IKE_MAIN_1 || sa->state == IKE_AGGRESSIVE_1 || sa->state == IKE_NEW;
+    return early && sa->v1 && v1_digest(ike, p, n, digest) && ike_equal(digest, sa->v1->last_in, 32);
+}
 
 static void first(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h)
 {
     struct ike_sa *sa = ike_by_peer(ike, h.spi_i, &remote->addr);
-    if (sa && sa->version == 1 && !sa->initiator) { /* the first message again */
-        v1_main(ike, sa, local, remote, p, n, h);
+    if (sa && sa->version == 1 && !sa->initiator) {
+        /* RFC 2408 §2.5.3: only the first message may lack our cookie, and only that one again is answered */
+        if (v1_is_first(ike, sa, p, n))
+            v1_main(ike, sa, local, remote, p, n, h);
+        else
+            ike->stats.dropped++;
         return;
     }
-    unsigned limit = ike->policy->max_in_negotiation ? ike->policy->max_in_negotiation : HALF_OPEN_MAX;
     bool aggressive = h.exchange == X1_AGGRESSIVE;
     char t[ADDR_TEXT_MAX];
     if (aggressive && ike->policy->aggressive_disabled && ike->policy->n_v1) {
@@ -26,7 +34,7 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
         return;
     }
     if (!h.spi_i || h.id || (h.flags & IKE1_ENCRYPTED) || (!aggressive && h.exchange != X1_MAIN) ||
-        ike->policy->n_v1 == 0 || ike->n_half_open >= limit) {
+        ike->policy->n_v1 == 0 || !ike_half_open_admit(ike, 1, IKE_HALF_EARLY, &local->addr, &remote->addr)) {
         ike->stats.dropped++;
         return;
     }
@@ -40,6 +48,8 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
     }
     ike->stats.negotiations++;
     ike_peer_spi_known(ike, sa, h.spi_i);
+    sa->known = ike_address_known(ike, &local->addr, &remote->addr);
+    ike_half_open_set(ike, sa, IKE_HALF_EARLY);
     sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
     ike_timer_update(ike, sa);
     uint64_t id = sa->id, spi = sa->own_spi;
@@ -47,6 +57,14 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
     sa = ike_still(ike, spi, id);
     if (sa && sa->state == IKE_NEW && !sa->busy)
         ike_sa_free(ike, sa);
+}
+
+/* Two answers to one request, with two cookies: one of them is not the peer's, and nothing tells which. */
+static bool v1_is_other_answer(const struct ike_sa *sa, const struct ike_header *h)
+{
+    bool waits = sa->state == IKE_MAIN_2 || sa->state == IKE_MAIN_3;
+    return sa->version == 1 && sa->initiator && waits && h->exchange == X1_MAIN && !(h->flags & IKE1_ENCRYPTED) &&
+           h->next == PL1_SA && h->id == 0 && h->spi_i == sa->spi_i && h->spi_r && h->spi_r != sa->spi_r;
 }
 
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
@@ -63,7 +81,12 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
     bool known = sa && sa->version == 1 && sa->spi_i == h.spi_i &&
                  (sa->spi_r == h.spi_r ||
                   (sa->initiator && (sa->state == IKE_MAIN_1 || (sa->state == IKE_AGGRESSIVE_1 && !sa->spi_r))));
-    if (!known || !addr_eq(&sa->remote.addr, &remote->addr)) {
+    bool same_source = sa && addr_eq(&sa->remote.addr, &remote->addr);
+    if (!known && same_source && v1_is_other_answer(sa, &h)) {
+        v1_begin_again(ike, sa);
+        return;
+    }
+    if (!known || !same_source) {
         ike->stats.dropped++;
         return;
     }
@@ -80,6 +103,13 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         }
         p = whole.p;
         n = whole.n;
+    }
+    /* The initiator goes on, so its last message of aggressive mode was lost: it sends that again when it gets ours
+     * again. Nobody who has not got our cookie can ask for this. */
+    bool went_on = !sa->initiator && sa->state == IKE_AGGRESSIVE_1 && !sa->busy && sa->v1->out;
+    if (went_on && (h.exchange == X1_QUICK || h.exchange == X1_INFO) && (h.flags & IKE1_ENCRYPTED)) {
+        v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
+        return;
     }
     switch (h.exchange) {
     case X1_MAIN:
@@ -107,29 +137,16 @@ static void gone(struct ike *ike, struct ike_sa *sa)
     v1_phase1_free(sa);
     v1_fragments_free(sa->v1->fragments);
     free(sa->v1->out);
+    free(sa->v1->mids.v);
     ike_wipe(sa->v1, sizeof *sa->v1);
     free(sa->v1);
     sa->v1 = NULL;
-}
-
-/* What proved the peer, where no profile says it: the same key as before? */
-static bool same_key(const struct ike_sa *sa, const struct ike_moves *m)
-{
-    struct ike_id id = {0};
-    if (sa->peer_id)
-        id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};
-    const struct ike_psk *a = ike_psk_find(m->from->keys, m->from->n_keys, &sa->remote.addr, sa->peer_id ? &id : NULL),
-                         *b = ike_psk_find(m->to->keys, m->to->n_keys, &sa->remote.addr, sa->peer_id ? &id : NULL);
-    return !sa->psk_auth || (!a && !b) ||
-           (a && b && a->local.n == b->local.n && ike_equal(a->local.p, b->local.p, a->local.n));
 }
 
 static bool move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
 {
     (void)ike;
     struct ike1 *v = sa->v1;
-    if (!same_key(sa, m))
-        return false;
     v->aggressive_peer = NULL;
     v->only_like = NULL;
     for (struct v1_quick *q = v->quicks, *next; q; q = next) {

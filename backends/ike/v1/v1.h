@@ -22,8 +22,7 @@ struct v1_quick {
     uint16_t group;
     uint8_t *shared; /* g(qm)^xy */
     size_t shared_len;
-    uint8_t *copy; /* what a job interrupted */
-    size_t copy_len;
+    bool computing;       /* it waits for the SA's job */
     struct ike_task task; /* an initiator's */
     uint32_t spi_in, spi_out, ah_in, ah_out;
     const struct ike_entry *entry;
@@ -34,14 +33,14 @@ struct v1_quick {
     uint32_t life_s, life_kb;
     uint8_t chosen[256]; /* body of the SA payload that answers */
     uint16_t chosen_len;
-    struct ike_child *old; /* what it takes the place of; looked up again by spi */
-    uint32_t old_spi;
     uint8_t *out; /* our last message */
     uint32_t out_len;
     uint8_t in_digest[32]; /* of the last message that was worked off */
     unsigned tries;
     uint64_t again_at;
 };
+
+#define V1_INFO_MIDS 64
 
 /* What stays of phase 1. */
 struct ike1 {
@@ -50,9 +49,20 @@ struct ike1 {
     uint8_t iv[16];           /* phase 1: the next; afterwards the last block of phase 1 */
     struct v1_quick *quicks;
     bool peer_dpd, peer_natt;
-    uint32_t dpd_seq;
+    uint32_t dpd_seq; /* of our R-U-THERE */
     unsigned dpd_missed;
-    uint32_t infos_second, infos; /* answers to what is not authentic are few */
+    uint32_t dpd_seq_in; /* the highest of the peer's; RFC 3706 §5.4: they rise */
+    bool dpd_seq_in_known;
+    /* Message ids are used once (RFC 2409 §5.5): those of quick modes for the SA's life, of informational ones the last
+     */
+    struct v1_mids {
+        uint32_t *v; /* open addressing, 0: free */
+        uint32_t n, cap;
+    } mids;
+    uint32_t info_mids[V1_INFO_MIDS];
+    unsigned info_at;
+    uint32_t complaints; /* about what is not authentic: a few only */
+    unsigned again;      /* how often it was begun anew because another answer came */
     /* phase 1 only; freed when it is over */
     uint8_t *sa_i; /* body of the initiator's SA payload */
     size_t sa_i_len;
@@ -72,6 +82,7 @@ struct ike1 {
     const struct ike_v1_policy *only_like;             /* the offer is of its group and method */
     uint8_t *answer;                                   /* the peer's message, until the secret is there */
     size_t answer_len;
+    uint32_t key_id;                /* of the pre-shared key that SKEYID was made with, 0: signatures */
     struct v1_fragments *fragments; /* of a message that is still incomplete */
     uint8_t fragment_id;            /* of the last we have sent */
 };
@@ -79,36 +90,43 @@ struct ike1 {
 /* ---- protect.c ---- */
 
 /* HASH payloads, §5.5 and §5.7: prf(SKEYID_a, pieces). */
-bool v1_hash(struct ike *ike, const struct ike_sa *sa, const struct ike_iov *v, unsigned n, uint8_t *out);
+bool v1_hash(struct ike *ike, const struct ike_sa *sa, const struct ike_iov *v, unsigned n, uint8_t *out) MUST_CHECK;
 #ifdef IOSCC_FUZZ /* tests/fuzz/fuzz_ike.c damages what is about to be encrypted */
 void ike_fuzz_plain(uint8_t *p, size_t *n, size_t room);
 #endif
 /* Encrypts a chain that begins behind the header in w; `iv` becomes the last block. */
-bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16]);
+bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16]) MUST_CHECK;
 /* Decrypts into ike->plain; `iv` becomes the last block. Returns the length, 0 if it is not whole blocks. */
 size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t iv[static 16]);
 /* First IV of a message id. */
-void v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16]);
+bool v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16]) MUST_CHECK;
 size_t v1_block(const struct ike_sa *sa);
 /* SKEYID and what comes of it, from a pre-shared key (§5.4); NULL: with signatures (§5.1). */
-bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_bytes *psk);
-bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]);
+bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_psk *psk) MUST_CHECK;
+bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]) MUST_CHECK;
+/* A message id is new to the SA, and known from now on. False: it was used before, or there is no memory. */
+bool v1_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
+bool v1_info_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
 
-/* ---- phase1.c ---- */
+/* ---- main.c ---- */
 void v1_start(struct ike *ike, struct ike_sa *sa);
 void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
              const uint8_t *p, size_t n, struct ike_header h);
+/* Another answer than the one that is followed: one of them was forged. From the beginning, with another cookie. */
+void v1_begin_again(struct ike *ike, struct ike_sa *sa);
+
+/* ---- phase1.c ---- */
 void v1_phase1_free(struct ike_sa *sa);
 void v1_give_up(struct ike *ike, struct ike_sa *sa);
 
 /* What main and aggressive mode share. */
 void v1_begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange);
 /* Closes, encrypts if asked to, keeps a copy for retransmission and sends. */
-bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted);
+bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted) MUST_CHECK;
 /* A copy in place of what *to was. */
-bool v1_keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n);
+bool v1_keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n) MUST_CHECK;
 void v1_vendor_ids(const struct ike *ike, struct ike_chain *c);
-void v1_vendors_read(struct ike_sa *sa, const struct ike_message *m);
+void v1_vendors_read(const struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_nat_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
 void v1_nat_read(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 bool v1_by_signature(const struct ike_sa *sa);
@@ -121,17 +139,16 @@ void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
 const struct ike_psk *v1_key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id);
 void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why);
 /* Said a few times only, returns false. Nothing ends by it: the real message may still come. */
-bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why);
-void v1_drop_others(struct ike *ike, const struct ike_sa *sa);
+bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why) MUST_CHECK;
 void v1_established(struct ike *ike, struct ike_sa *sa);
 const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
                           const struct ike_message *m);
 /* Says that there is no other SA with the peer, if so. */
 void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
 /* An initiator's key, from the job that has made it, and nonce. */
-bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j);
+bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j) MUST_CHECK;
 /* KE and nonce of the peer's. */
-bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators);
+bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators) MUST_CHECK;
 bool v1_initial_contact(const struct ike_message *m);
 
 /* ---- aggressive.c ---- */
@@ -168,12 +185,19 @@ void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
 /* ---- info.c ---- */
 void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
-void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint16_t type, const void *data, size_t n);
+/* `spi`: of what it is about, of protocols other than ISAKMP. */
+void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t spi, uint16_t type, const void *data,
+               size_t n);
 void v1_delete(struct ike *ike, struct ike_sa *sa, uint8_t protocol, const void *spis, size_t spi_len, unsigned n);
+/* The ISAKMP SA itself; nobody answers. */
+void v1_delete_self(struct ike *ike, struct ike_sa *sa);
 void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
 void v1_tick(struct ike *ike, struct ike_sa *sa);
-/* Another SA with the same peer that lives on; NULL. */
+/* Another SA with the same authenticated peer that lives on; NULL. */
 struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa);
+/* The ISAKMP SA is gone; its IPsec SAs live on until their own end, or until the peer is back. Frees it if there are
+ * none. */
+void v1_orphan(struct ike *ike, struct ike_sa *sa);
 /* IPsec SAs live on under another ISAKMP SA with the same peer; `to` NULL: nothing happens. */
 void v1_hand_over(struct ike *ike, struct ike_sa *from, struct ike_sa *to);
 

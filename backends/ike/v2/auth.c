@@ -5,9 +5,13 @@
  *   HDR, SK {IDi, [CERT,] [CERTREQ,] [IDr,] AUTH, SAi2, TSi, TSr}  -->
  *                                   <--  HDR, SK {IDr, [CERT,] AUTH, SAr2, TSi, TSr}
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backends/ike/v2/v2.h"
+
+/* A peer that wants to be called again every second is called this often. */
+#define IKE_AUTH_LIFETIME_MIN_S 60
 
 #define BY_CERTIFICATE (IKE_MAY_RSA | IKE_MAY_ECDSA)
 #define CERT_X509 4 /* §3.6: X.509 certificate, signature */
@@ -88,9 +92,24 @@ static bool write_signature(struct ike *ike, struct ike_sa *sa, const struct v2_
         ike_pl_end(c, at);
     }
     *why = "it cannot be signed";
-    size_t n = signed_octets(ike, sa, x, sa->initiator, id, mac, v) ? ike2_sign(cr->key, x->peer_hashes, v, 3, sig) : 0;
+    size_t n = 0;
+    if (signed_octets(ike, sa, x, sa->initiator, id, mac, v))
+        n = ike2_sign(cr->key, x->peer_hashes, sa->suite.prf, v, 3, sig);
     ike_pl_bytes(c, PL2_AUTH, sig, n);
     return n != 0;
+}
+
+/* The key for the peer. Who calls knows whom: by the address, or the name that the configuration has for it. Only who
+ * is called goes by the identity that the peer claims (IOS: "the identity is available for key lookup on the IKEv2
+ * responder only"). */
+static const struct ike_psk *key_for(const struct ike_sa *sa, const struct ike_id *claimed)
+{
+    const struct ike_profile *p = sa->profile;
+    struct ike_id called;
+    bool named = ike_called_name(sa, &called);
+    if (sa->initiator)
+        claimed = named ? &called : NULL;
+    return ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, claimed);
 }
 
 /* IDi or IDr and AUTH of ours. */
@@ -105,7 +124,7 @@ static bool write_auth(struct ike *ike, struct ike_sa *sa, struct v2_initial *x,
         write_cert_request(c, ike_credential_for(ike, sa->profile));
     if (!(sa->profile->auth_local & IKE_MAY_PSK))
         return write_signature(ike, sa, x, c, &id, why);
-    const struct ike_psk *k = ike_psk_find(sa->profile->keys, sa->profile->n_keys, &sa->remote.addr, peer);
+    const struct ike_psk *k = key_for(sa, peer);
     if (!k || k->local.n == 0 || !psk_auth(ike, sa, x, sa->initiator, &id, k->local, mac))
         return false;
     size_t at = ike_pl_begin(c, PL2_AUTH);
@@ -119,28 +138,26 @@ static const char *check_signature(struct ike *ike, struct ike_sa *sa, const str
                                    const struct ike_message *m, const struct ike_id *id, uint8_t method,
                                    const struct rd *sig)
 {
-    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
     struct ike_iov certs[8], v[3];
     uint8_t mac[IKE_HASH_MAX];
     unsigned n = 0;
     struct ike_cert *c;
+    bool by_weak;
     if (!(sa->profile->auth_remote & BY_CERTIFICATE))
         return "it authenticates itself by certificate, which the profile does not allow";
-    if (!cr || !cr->store)
-        return "no trustpoint has a CA certificate to check its own with";
     for (unsigned i = 0; i < m->n && n < 8; i++)
         if (m->v[i].type == PL2_CERT && m->v[i].n > 1 && m->v[i].p[0] == CERT_X509)
             certs[n++] = (struct ike_iov){m->v[i].p + 1, m->v[i].n - 1u};
-    const char *bad =
-        ike_cert_check(cr->store, certs, n, ike->host.wall_s ? ike->host.wall_s(ike->host.ctx) : 0, &c, sa->why);
-    if (bad)
-        return bad;
-    if (!ike_cert_names(c, id->type, id->p, id->n))
-        bad = "its certificate does not name this identity";
-    else if (!ike_key_allowed(sa->profile->auth_remote, ike_cert_key_kind(c)))
-        bad = "its certificate has a key of another kind than the profile allows";
-    else if (!signed_octets(ike, sa, x, !sa->initiator, id, mac, v) || !ike2_verify(c, method, sig->p, sig->n, v, 3))
-        bad = "its signature is wrong";
+    const char *bad = ike_certificate_check(ike, sa, certs, n, id, sa->profile->auth_remote, &c);
+    if (!bad && !signed_octets(ike, sa, x, !sa->initiator, id, mac, v))
+        bad = "its signature cannot be checked";
+    if (!bad &&
+        !ike2_verify(c, method, x->peer_hashes != 0, ike_weak_hash_of(sa->suite.prf), sig->p, sig->n, v, 3, &by_weak))
+        bad = "its signature is wrong, or over a hash that the policy does not name";
+    if (!bad && by_weak)
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer signs with SHA-1, as the policy says");
+    if (!bad && !ike_proof_keep(ike, sa, c))
+        bad = "out of memory";
     ike_cert_free(c);
     return bad;
 }
@@ -159,7 +176,7 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return check_signature(ike, sa, x, m, id, method, &r);
     if (!(sa->profile->auth_remote & IKE_MAY_PSK))
         return "it authenticates itself by pre-shared key, which the profile does not allow";
-    const struct ike_psk *k = ike_psk_find(sa->profile->keys, sa->profile->n_keys, &sa->remote.addr, id);
+    const struct ike_psk *k = key_for(sa, id);
     if (!k || k->remote.n == 0)
         return "there is no pre-shared key for it in the profile's keyring";
     if (!psk_auth(ike, sa, x, !sa->initiator, id, k->remote, mac))
@@ -167,17 +184,8 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
     if (r.n != ike_hash_len(sa->suite.prf) || !ike_equal(r.p, mac, r.n))
         return "its pre-shared key is another one than ours";
     sa->psk_auth = true;
+    sa->key_id = k->id;
     return NULL;
-}
-
-static void keep_id(struct ike_sa *sa, const struct ike_id *id)
-{
-    sa->peer_id = malloc(id->n + 1u);
-    if (!sa->peer_id)
-        return;
-    sa->peer_id[0] = id->type;
-    memcpy(sa->peer_id + 1, id->p, id->n);
-    sa->peer_id_len = (uint16_t)(id->n + 1);
 }
 
 static bool identity_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id)
@@ -206,29 +214,6 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
 }
 
 /* ---- established ---- */
-
-/* IKE SAs of the same identity are what a peer that restarted has forgotten (§2.4). */
-static void drop_others(struct ike *ike, const struct ike_sa *sa)
-{
-    for (struct ike_sa *o = ike_with_addr(ike, &sa->remote.addr, NULL), *next; o; o = next) {
-        next = ike_with_addr(ike, &sa->remote.addr, o);
-        if (o == sa || o->held_by || o->version != 2 || o->peer_id_len != sa->peer_id_len ||
-            o->state < IKE_ESTABLISHED || !o->peer_id || !sa->peer_id ||
-            memcmp(o->peer_id, sa->peer_id, sa->peer_id_len) != 0)
-            continue;
-        ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "the peer has begun anew (INITIAL_CONTACT)");
-        ike_sa_free(ike, o);
-        next = ike_with_addr(ike, &sa->remote.addr, NULL); /* others may have gone with it */
-    }
-}
-
-static bool is_only_one(const struct ike *ike, const struct ike_sa *sa)
-{
-    for (const struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));)
-        if (o != sa && o->state >= IKE_ESTABLISHED)
-            return false;
-    return true;
-}
 
 void v2_established(struct ike *ike, struct ike_sa *sa)
 {
@@ -273,7 +258,7 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa)
                 sa->profile->line);
         return;
     }
-    if (is_only_one(ike, sa))
+    if (ike_is_first_contact(ike, sa))
         ike2_notify_write(&o.c, 0, NULL, 0, N2_INITIAL_CONTACT, NULL, 0);
     struct ike_task *t = sa->tasks;
     if (t && t->kind == TASK_CHILD) {
@@ -293,12 +278,37 @@ static void log_refusal(struct ike *ike, struct ike_sa *sa, const struct ike_mes
         struct ike_notify n;
         if (m->v[i].type == PL2_NOTIFY && ike2_notify_read(&m->v[i], &n) && n.type < 16384)
             ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike2_notify_name(n.type),
-                    n.type == N2_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it"
-                    : n.type == N2_TS_UNACCEPTABLE  ? ": its access list has no such line"
-                    : n.type == N2_AUTHENTICATION_FAILED
-                        ? ": key, identity or profile do not agree; the reason stands in its own log"
-                        : "");
+                    n.type == N2_NO_PROPOSAL_CHOSEN      ? ": none of the entry's transform sets suits it"
+                    : n.type == N2_TS_UNACCEPTABLE       ? ": its access list has no such line"
+                    : n.type == N2_AUTHENTICATION_FAILED ? ": key, identity or profile do not agree; see the peer's log"
+                                                         : "");
     }
+}
+
+/* RFC 4478: so long the proof of the initiator holds, in seconds; it authenticates itself anew before. */
+static void write_auth_lifetime(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
+{
+    uint8_t data[4];
+    struct wr w = wr_to(data, 4);
+    if (!sa->proof_ends_at || sa->proof_ends_at <= ike->now)
+        return;
+    uint64_t left_s = (sa->proof_ends_at - ike->now) / 1000;
+    wr_u32(&w, left_s > UINT32_MAX ? UINT32_MAX : (uint32_t)left_s);
+    ike2_notify_write(c, 0, NULL, 0, N2_AUTH_LIFETIME, data, 4);
+}
+
+static void read_auth_lifetime(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike_notify n;
+    if (!ike2_notify_find(m, N2_AUTH_LIFETIME, &n))
+        return;
+    struct rd r = rd_of(n.data, n.n);
+    uint32_t seconds = rd_u32(&r);
+    if (r.bad || r.n)
+        return;
+    if (seconds < IKE_AUTH_LIFETIME_MIN_S)
+        seconds = IKE_AUTH_LIFETIME_MIN_S;
+    sa->reauth_at = ike->now + ike_jitter(ike, 1000u * (uint64_t)seconds / 10 * 9, 1);
 }
 
 void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -317,9 +327,11 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
         return;
     }
     char text[IKE_ID_TEXT_MAX];
-    bool expected = (sa->profile->n_remote == 0 && sa->profile->n_cert_maps == 0) ||
-                    identity_fits(sa->profile, sa, &id) || certificate_fits(sa->profile, m);
+    /* a profile that matches nothing takes nobody */
+    bool expected = identity_fits(sa->profile, sa, &id) || certificate_fits(sa->profile, m);
     const char *bad = expected ? check_auth(ike, sa, x, m, &id) : "the profile expects another identity";
+    if (!bad && !ike_identity_set(ike, sa, &id))
+        bad = "out of memory";
     if (bad) {
         ike->stats.auth_failed++;
         /* it has an SA now: tell it (§2.21.2) */
@@ -328,11 +340,11 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
         struct v2_out o;
         v2_begin(ike, &o);
         ike2_notify_write(&o.c, 0, NULL, 0, N2_AUTHENTICATION_FAILED, NULL, 0);
-        v2_request(ike, sa, X2_INFORMATIONAL, &o);
+        (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o); /* the SA ends, whether the peer hears of it or not */
         v2_give_up(ike, sa, bad);
         return;
     }
-    keep_id(sa, &id);
+    read_auth_lifetime(ike, sa, m);
     struct ike_task *t = sa->current;
     sa->current = NULL;
     struct v2_child_try try;
@@ -394,23 +406,30 @@ void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
         refuse(ike, sa, m);
         return;
     }
-    keep_id(sa, &id);
+    if (!ike_identity_set(ike, sa, &id)) {
+        refuse(ike, sa, m);
+        return;
+    }
     if (ike2_notify_find(m, N2_INITIAL_CONTACT, &n))
-        drop_others(ike, sa);
+        ike_peer_restarted(ike, sa);
     struct v2_child_try try;
-    char why[256];
+    char why[256] = "";
     bool wants_child = ike_find(m, PL2_SA, 0) != NULL;
     uint16_t error = wants_child ? v2_child_accept(ike, sa, m, false, NULL, &try, why) : 0;
     struct ike_child *c = NULL;
     if (wants_child && !error) {
         c = v2_child_install(ike, sa, &try, (struct ike_iov){x->ni, x->ni_len}, (struct ike_iov){x->nr, x->nr_len},
                              (struct ike_iov){NULL, 0});
-        error = c ? 0 : N2_NO_PROPOSAL_CHOSEN;
+        if (!c) {
+            error = N2_NO_PROPOSAL_CHOSEN;
+            snprintf(why, sizeof why, "the kernel rejected the SAs or their policies");
+        }
     }
     if (error)
         ike2_notify_write(&o.c, 0, NULL, 0, error, NULL, 0);
     else if (wants_child)
         v2_child_ts_write(&o, &try);
+    write_auth_lifetime(ike, sa, &o.c);
     if (!v2_respond(ike, sa, X2_AUTH, m->h.id, &o)) {
         ike_sa_free(ike, sa);
         return;

@@ -54,6 +54,8 @@ void v2_child_ts_write(struct v2_out *o, const struct v2_child_try *t)
     /* a responder writes: the initiator's selector is our remote one */
     ike2_ts_write(&o->c, PL2_TSI, t->initiator ? &t->local : &t->remote, 1);
     ike2_ts_write(&o->c, PL2_TSR, t->initiator ? &t->remote : &t->local, 1);
+    if (t->more)
+        ike2_notify_write(&o->c, 0, NULL, 0, N2_ADDITIONAL_TS_POSSIBLE, NULL, 0);
 }
 
 static uint32_t spi_of(const struct ike2_proposal *p)
@@ -105,15 +107,32 @@ static bool exact(const struct offer *o, const struct ike_ts *src, const struct 
     return false;
 }
 
+/* Without a list it is what the peer proposes: its first pair, of one family, for the kernel knows no other. */
+static unsigned as_proposed(const struct offer *o, struct v2_child_try *out)
+{
+    for (unsigned i = 0; i < o->ni; i++)
+        for (unsigned r = 0; r < o->nr; r++) {
+            if (o->i[i].family != o->r[r].family)
+                continue;
+            out->line = NULL;
+            out->local = o->r[r];
+            out->remote = o->i[i];
+            out->more = o->ni > 1 || o->nr > 1;
+            return EXACT;
+        }
+    return 0;
+}
+
 static unsigned best_line(const struct ike_entry *e, const struct offer *o, struct v2_child_try *out)
 {
-    unsigned best = 0;
+    unsigned best = 0, fitting = 0;
     for (unsigned k = 0; k < e->n_lines && best < EXACT; k++) {
         struct ike_ts src, dst, l, r;
         ike_line_ts(&e->lines[k], &src, &dst);
         unsigned now = fit(o, &src, &dst, &l, &r);
         if (now >= WHOLE && exact(o, &src, &dst))
             now = EXACT;
+        fitting += now > 0;
         if (now > best) {
             best = now;
             out->line = &e->lines[k];
@@ -121,13 +140,50 @@ static unsigned best_line(const struct ike_entry *e, const struct offer *o, stru
             out->remote = r;
         }
     }
-    if (e->n_lines == 0 && e->dynamic && o->ni && o->nr) { /* what the peer proposes */
-        out->line = NULL;
-        out->local = o->r[0];
-        out->remote = o->i[0];
-        best = EXACT;
-    }
+    out->more = best && best < EXACT && fitting > 1;
+    if (e->n_lines == 0 && e->dynamic)
+        best = as_proposed(o, out);
     return best;
+}
+
+/* A successor has the selectors of what it takes the place of (RFC 7296 §2.9.2): its request number means its line. */
+static bool as_before(const struct offer *o, const struct ike_child *old, struct v2_child_try *out)
+{
+    for (unsigned i = 0; i < o->ni; i++)
+        for (unsigned r = 0; r < o->nr; r++) {
+            if (!ike_ts_subset(&old->ts_local, &o->r[r]) || !ike_ts_subset(&old->ts_remote, &o->i[i]))
+                continue;
+            out->entry = old->entry;
+            out->line = NULL;
+            out->local = old->ts_local;
+            out->remote = old->ts_remote;
+            return true;
+        }
+    return false;
+}
+
+static bool find_entry(struct ike *ike, const struct ike_sa *sa, const struct offer *o, struct v2_child_try *out,
+                       bool *other_profile)
+{
+    unsigned best = 0;
+    *other_profile = false;
+    for (const struct ike_entry *e = NULL;
+         best < EXACT && (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
+        struct v2_child_try try = {.initiator = false};
+        if (e->version != 2)
+            continue; /* an entry without an IKEv2 profile is for IKEv1 only */
+        if (e->profile != sa->profile) {
+            *other_profile = true;
+            continue;
+        }
+        unsigned now = best_line(e, o, &try);
+        if (now > best) {
+            best = now;
+            *out = try;
+            out->entry = e;
+        }
+    }
+    return best != 0;
 }
 
 uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, bool pfs,
@@ -142,32 +198,21 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
         snprintf(why, 256, "the request lacks traffic selectors, or they are malformed");
         return N2_INVALID_SYNTAX;
     }
-    unsigned best = 0;
-    struct v2_child_try try = {.initiator = false};
     bool other_profile = false;
-    for (const struct ike_entry *e = NULL;
-         best < EXACT && (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
-        if (e->version != 2)
-            continue; /* an entry without an IKEv2 profile is for IKEv1 only */
-        if (e->profile && sa->profile && e->profile != sa->profile) {
-            other_profile = true;
-            continue;
-        }
-        if (rekeyed && rekeyed->entry != e)
-            continue;
-        unsigned now = best_line(e, &o, &try);
-        if (now > best) {
-            best = now;
-            *out = try;
-            out->entry = e;
-        }
-    }
-    if (best == 0) {
-        snprintf(why, 256, "%s: the peer wants %s to %s",
-                 other_profile ? "the entry that would fit has another IKEv2 profile"
-                               : "no access list line of an entry with this peer fits",
-                 o.ni ? ike_ts_text(&o.i[0], a) : "nothing", o.nr ? ike_ts_text(&o.r[0], b) : "nothing");
+    bool found = rekeyed ? as_before(&o, rekeyed, out) : find_entry(ike, sa, &o, out, &other_profile);
+    if (!found) {
+        const char *what = "no access list line of an entry with this peer fits";
+        if (rekeyed)
+            what = "a rekeyed SA keeps its selectors";
+        else if (other_profile)
+            what = "the entry that would fit has another IKEv2 profile";
+        snprintf(why, 256, "%s: the peer wants %s to %s", what, o.ni ? ike_ts_text(&o.i[0], a) : "nothing",
+                 o.nr ? ike_ts_text(&o.r[0], b) : "nothing");
         return N2_TS_UNACCEPTABLE;
+    }
+    if (ike_children_full(sa, out->entry)) {
+        snprintf(why, 256, "the peer has %u child SAs already", sa->n_children);
+        return N2_NO_ADDITIONAL_SAS;
     }
     v2_choose_child(out->entry, sap, pfs, &out->choice);
     if (!out->choice.found) {
@@ -183,6 +228,10 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
         return N2_NO_PROPOSAL_CHOSEN;
     }
     out->spi_out = spi_of(&out->choice.chosen);
+    if (out->spi_out < IKE_SPI_MIN) {
+        snprintf(why, 256, "the peer's SPI %u is reserved (RFC 4303 section 2.1)", out->spi_out);
+        return N2_NO_PROPOSAL_CHOSEN;
+    }
     out->spi_in = ike_spi_new(ike);
     return 0;
 }
@@ -234,6 +283,10 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
         return N2_NO_PROPOSAL_CHOSEN;
     }
     out->spi_out = spi_of(&out->choice.chosen);
+    if (out->spi_out < IKE_SPI_MIN || out->spi_out == out->spi_in) {
+        snprintf(why, 256, "the peer's SPI %u is reserved, or our own", out->spi_out);
+        return N2_NO_PROPOSAL_CHOSEN;
+    }
     return 0;
 }
 
@@ -293,7 +346,12 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
     const struct ike_entry *e = t->entry;
     c->entry = e;
     c->set = t->choice.set;
-    c->reqid = ike_reqid_for(ike, e, t->line, t->old);
+    /* where a peer asks anew for what it has (it authenticates itself anew, or has lost its state) the newer child
+     * takes over: both share their policies */
+    const struct ike_child *before = t->old;
+    if (!before && e->dynamic)
+        before = ike_child_older(ike, sa, e, &t->local, &t->remote);
+    bool numbered = ike_child_number(ike, c, t->line, before);
     c->line = t->line ? t->line->line : e->line;
     c->one_of_many = e->per_host || (t->line && t->line->one_of_many);
     if (t->old) { /* line and request number stay */
@@ -320,11 +378,11 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
     }
     c->low_nonce = v2_low_nonce(ni, nr);
     bool late = t->old && !t->initiator; /* RFC 7296 §2.8: the old one carries until the peer shows that it has it */
-    bool ok = derive(ike, sa, t, ni, nr, shared, &k) && ike_child_install(ike, c, &k, late);
+    bool ok = numbered && derive(ike, sa, t, ni, nr, shared, &k) && ike_child_install(ike, c, &k, late);
     c->send_at = c->waiting ? ike->now + IKE_SEND_LATE_MS : 0;
     ike_wipe(&k, sizeof k);
     if (!ok) {
-        ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel does not take the SAs");
+        ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel rejected the SAs");
         ike_child_free(ike, c, false);
         return NULL;
     }

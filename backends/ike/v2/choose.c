@@ -100,6 +100,49 @@ static const struct ike2_transform *offered(const struct ike2_proposal *p, uint8
     return NULL;
 }
 
+/* Which types of transforms a protocol has (§3.3.3), as bits. */
+static unsigned types_of(uint8_t protocol)
+{
+    switch (protocol) {
+    case IKE_PROTO_IKE:
+        return 1u << TT_ENCR | 1u << TT_PRF | 1u << TT_INTEG | 1u << TT_DH;
+    case IKE_PROTO_ESP:
+        return 1u << TT_ENCR | 1u << TT_INTEG | 1u << TT_DH | 1u << TT_ESN;
+    case IKE_PROTO_AH:
+        return 1u << TT_INTEG | 1u << TT_DH | 1u << TT_ESN;
+    default:
+        return 0;
+    }
+}
+
+/* §3.3.6: a proposal with a type of transform that is not understood is unacceptable as a whole, unless that type may
+ * be left out: an additional key exchange (RFC 9370, types 6 to 12) of which NONE is offered. */
+#define TT_ADDKE1 6
+#define TT_ADDKE7 12
+static bool may_leave_out(const struct ike2_proposal *p, uint8_t type)
+{
+    if (type < TT_ADDKE1 || type > TT_ADDKE7)
+        return false;
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->v[i].type == type && p->v[i].id == 0)
+            return true;
+    return false;
+}
+
+static bool understood(const struct ike2_proposal *p, char *why)
+{
+    unsigned known = types_of(p->protocol);
+    for (unsigned i = 0; i < p->n; i++) {
+        uint8_t type = p->v[i].type;
+        if ((type < 32 && known >> type & 1) || may_leave_out(p, type))
+            continue;
+        snprintf(why, 256, "the peer insists on a transform of type %u, which is not supported%s", type,
+                 type >= TT_ADDKE1 && type <= TT_ADDKE7 ? " (an additional key exchange, RFC 9370)" : "");
+        return false;
+    }
+    return true;
+}
+
 static bool has_type(const struct ike2_proposal *p, uint8_t type)
 {
     for (unsigned i = 0; i < p->n; i++)
@@ -209,7 +252,7 @@ void v2_choose_ike(const struct ike_v2_policy *p, const struct ike_payload *sa, 
         struct rd r = rd_of(sa->p, sa->n);
         struct ike2_proposal offer_;
         while (!out->found && ike2_proposal_read(&r, &offer_)) {
-            if (offer_.protocol != IKE_PROTO_IKE || offer_.spi_len != spi_len)
+            if (offer_.protocol != IKE_PROTO_IKE || offer_.spi_len != spi_len || !understood(&offer_, out->why))
                 continue;
             out->found = ike_pair(p->proposals[i], &offer_, out);
         }
@@ -272,6 +315,13 @@ static bool child_pair(const struct ike_transform_set *s, const struct ike_entry
     for (unsigned i = 0; pfs && dh == ALGO_NONE && i < p->n; i++)
         if (p->v[i].type == TT_DH && p->v[i].id) /* R-PFS-1: who does not ask for PFS takes what the peer offers */
             dh = (uint16_t)v2_group(p->v[i].id);
+    if (pfs && dh == ALGO_NONE && has_type(p, TT_DH) && !offered(p, TT_DH, 0, 0)) {
+        /* without it the peer would believe in secrecy that it does not get (§2.7: one transform of each type) */
+        char there[96];
+        list_offer(there, sizeof there, p, TT_DH);
+        snprintf(out->why, sizeof out->why, "PFS: the peer insists on %s, which is not supported", there);
+        return false;
+    }
     if (!sayable(s)) {
         snprintf(out->why, sizeof out->why, "transform set %s (line %u) has AH and ESP, which IKEv2 cannot negotiate",
                  s->name, s->line);
@@ -306,8 +356,7 @@ static bool child_pair(const struct ike_transform_set *s, const struct ike_entry
         return false;
     }
     /* the peer insists on something that this set lacks */
-    if (has_type(p, TT_INTEG) && s->integ.alg == ALGO_NONE && s->ah.alg == ALGO_NONE &&
-        !algo_get((enum algo_id)s->encr.alg)->is_aead && !offered(p, TT_INTEG, 0, 0)) {
+    if (has_type(p, TT_INTEG) && s->integ.alg == ALGO_NONE && s->ah.alg == ALGO_NONE && !offered(p, TT_INTEG, 0, 0)) {
         snprintf(out->why, sizeof out->why, "authentication: none here (transform set %s, line %u)", s->name, s->line);
         return false;
     }
@@ -327,7 +376,7 @@ void v2_choose_child(const struct ike_entry *e, const struct ike_payload *sa, bo
         struct rd r = rd_of(sa->p, sa->n);
         struct ike2_proposal p;
         while (!out->found && ike2_proposal_read(&r, &p))
-            if (p.spi_len == 4)
+            if (p.spi_len == 4 && understood(&p, out->why))
                 out->found = child_pair(e->sets[i], e, pfs, &p, out);
         if (r.bad) {
             out->found = false;

@@ -22,8 +22,11 @@ struct create {
     struct ike_sa *fresh; /* the IKE SA's successor */
     uint32_t fresh_spi;   /* of the new child */
     struct ike_child as;  /* what it takes the place of, as it was: the peer may have deleted it meanwhile */
-    uint8_t *copy;        /* the answer, while the shared secret is made */
-    size_t copy_len;
+    /* what the answer chose, while the shared secret is computed */
+    struct v2_child_try child;
+    struct v2_choice ike_choice;
+    uint8_t nr[NONCE_MAX];
+    uint16_t nr_len;
     struct ike *ike;
 };
 
@@ -33,40 +36,25 @@ static void create_free(void *p)
     ike_dh_free(x->dh);
     if (x->fresh)
         ike_sa_free(x->ike, x->fresh);
-    free(x->copy);
     ike_wipe(x, sizeof *x);
     free(x);
 }
 
-/* A message kept as header and chain in one block. */
-static bool keep(uint8_t **to, size_t *len, const struct ike_message *m)
+static bool nonce_fits(const struct ike_payload *nonce)
 {
-    size_t n = 0;
-    for (unsigned i = 0; i < m->n; i++)
-        n += m->v[i].n + 4u;
-    uint8_t *b = malloc(n + IKE_HEADER_LEN);
-    free(*to);
-    *to = b;
-    *len = n + IKE_HEADER_LEN;
-    if (!b)
-        return false;
-    struct wr w = wr_to(b, *len);
-    struct ike_header h = m->h;
-    h.next = PL_NONE;
-    ike_header_write(&w, &h);
-    struct ike_chain c = {&w, 16};
-    for (unsigned i = 0; i < m->n; i++)
-        ike_pl_bytes(&c, m->v[i].type, m->v[i].p, m->v[i].n);
-    ike_header_finish(&w, 0);
-    return !w.bad;
+    return nonce && nonce->n >= 16 && nonce->n <= NONCE_MAX;
 }
 
-static bool again(const uint8_t *p, size_t n, struct ike_message *m)
+/* A public value of that group and of its length. */
+static const uint8_t *public_value_of(const struct ike_message *m, enum algo_id group)
 {
-    struct rd r = rd_of(p, n);
-    uint8_t inner;
-    *m = (struct ike_message){.n = 0};
-    return ike_header_read(&r, &m->h) && ike_chain_read(&r, m->h.next, m, &inner);
+    const struct ike_payload *ke = ike_find(m, PL2_KE, 0);
+    const uint8_t *value;
+    uint16_t number;
+    size_t len;
+    if (!ke || !ike2_ke_read(ke, &number, &value, &len))
+        return NULL;
+    return number == algo_get(group)->ikev2 && len == ike_dh_len(group) ? value : NULL;
 }
 
 /* ---- initiator ---- */
@@ -170,32 +158,41 @@ static void retry(struct ike *ike, struct ike_sa *sa)
         ike_task_add(sa, t);
 }
 
-static void child_finished(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, struct ike_iov shared)
+/* No child came of it: what was to be rekeyed stays until its time is over. */
+static void child_refused(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    const struct ike_task *t = sa->current;
+    struct ike_child *old = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, old, "map %s entry %u: no %schild SA: %s", t->entry->map, t->entry->seq,
+            old ? "new " : "", why);
+    if (old && old->state == CHILD_REKEYING)
+        old->state = CHILD_UP;
+    ike_exchange_end(sa);
+}
+
+/* Both have rekeyed the same child: the one of the lowest nonce goes, and who made it deletes it (§2.8.1). */
+static void settle_collision(struct ike_sa *sa, struct ike_child *c, struct ike_child *old)
+{
+    struct ike_child *other = old->peers_child;
+    bool lost = other && c->low_nonce && other->low_nonce && memcmp(c->low_nonce, other->low_nonce, NONCE_MAX) < 0;
+    struct ike_child *out = lost ? c : old;
+    old->rekey_at = 0;
+    old->state = CHILD_REPLACED;
+    out->state = CHILD_DELETING;
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = out->spi_in});
+}
+
+static void child_finished(struct ike *ike, struct ike_sa *sa, struct ike_iov shared)
 {
     struct create *x = sa->exchange;
     const struct ike_task t = *sa->current;
-    const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0);
-    struct ike_task with_spi = t;
-    struct v2_child_try try;
-    char why[256];
-    with_spi.spi = x->fresh_spi;
-    uint16_t error = v2_child_answer(ike, sa, m, &with_spi, true, &try, why);
+    struct v2_child_try try = x->child;
     struct ike_child *old = t.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t.spi, true) : NULL;
-    if (!error && (!nonce || nonce->n < 16 || nonce->n > NONCE_MAX || try.choice.dh != x->group)) {
-        error = N2_NO_PROPOSAL_CHOSEN;
-        snprintf(why, sizeof why, "the peer chose another group than was offered");
-    }
-    if (error) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, old, "map %s entry %u: no %schild SA: %s", t.entry->map, t.entry->seq,
-                old ? "new " : "", why);
-        if (old && old->state == CHILD_REKEYING)
-            old->state = CHILD_UP; /* until its time is over */
-        ike_exchange_end(sa);
-        return;
-    }
-    try.old = old ? old : t.kind == TASK_REKEY_CHILD ? &x->as : NULL;
-    struct ike_child *c = v2_child_install(ike, sa, &try, (struct ike_iov){x->nonce, sizeof x->nonce},
-                                           (struct ike_iov){nonce->p, nonce->n}, shared);
+    try.old = old;
+    if (!old && t.kind == TASK_REKEY_CHILD)
+        try.old = &x->as;
+    const struct ike_iov ni = {x->nonce, sizeof x->nonce}, nr = {x->nr, x->nr_len};
+    struct ike_child *c = v2_child_install(ike, sa, &try, ni, nr, shared);
     if (c && !old)
         c->successor_of = NULL;
     ike_exchange_end(sa);
@@ -204,20 +201,8 @@ static void child_finished(struct ike *ike, struct ike_sa *sa, const struct ike_
         return;
     }
     v2_child_up(ike, c, old != NULL);
-    if (!old)
-        return;
-    struct ike_child *other = old->peers_child;
-    if (other && c->low_nonce && other->low_nonce && memcmp(c->low_nonce, other->low_nonce, NONCE_MAX) < 0) {
-        /* both rekeyed: the one with the lowest nonce goes, and who made it deletes it (§2.8.1) */
-        c->state = CHILD_DELETING;
-        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
-        old->state = CHILD_REPLACED;
-        old->rekey_at = 0;
-        return;
-    }
-    old->state = CHILD_DELETING;
-    old->rekey_at = 0;
-    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = old->spi_in});
+    if (old)
+        settle_collision(sa, c, old);
 }
 
 /* Everything that lives on goes over to the successor. */
@@ -241,7 +226,8 @@ static void inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
     ike_timer_update(ike, fresh);
 }
 
-static void successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
+/* False: out of memory; the successor is then of nobody. */
+MUST_CHECK static bool successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
 {
     fresh->entry = old->entry;
     fresh->profile = old->profile;
@@ -250,13 +236,12 @@ static void successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fre
     fresh->nat_local = old->nat_local;
     fresh->nat_remote = old->nat_remote;
     fresh->floated = old->floated;
-    fresh->peer_fragments = old->peer_fragments;
-    fresh->psk_auth = old->psk_auth;
-    if (old->peer_id && (fresh->peer_id = malloc(old->peer_id_len))) {
-        memcpy(fresh->peer_id, old->peer_id, old->peer_id_len);
-        fresh->peer_id_len = old->peer_id_len;
-    }
+    fresh->fragments = old->fragments;
+    const struct ike_id id = {old->peer_id[0], (uint16_t)(old->peer_id_len - 1), old->peer_id + 1};
+    if (!ike_identity_set(ike, fresh, &id) || !ike_proof_inherit(fresh, old))
+        return false;
     v2_established(ike, fresh);
+    return true;
 }
 
 static uint64_t spi64(const struct ike2_proposal *p)
@@ -265,39 +250,55 @@ static uint64_t spi64(const struct ike2_proposal *p)
     return rd_u64(&r);
 }
 
-static void ike_finished(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const uint8_t *shared)
+static void ike_refused(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the IKE SA cannot be rekeyed: %s", why);
+    ike_exchange_end(sa);
+}
+
+/* Our successor, with its keys; it is no part of the exchange any more. NULL: it cannot be made. */
+static struct ike_sa *own_successor(struct ike *ike, struct ike_sa *sa, const uint8_t *shared)
 {
     struct create *x = sa->exchange;
     struct ike_sa *fresh = x->fresh;
-    const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *nonce = ike_find(m, PL2_NONCE, 0);
-    struct v2_choice choice;
-    const struct ike_iov ni = {x->nonce, sizeof x->nonce};
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 8, &choice);
-    if (!choice.found || choice.suite.dh != (enum algo_id)x->group || !spi64(&choice.chosen) || nonce->n < 16 ||
-        nonce->n > NONCE_MAX || !(fresh->keys = calloc(1, sizeof *fresh->keys))) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the IKE SA cannot be rekeyed: %s", choice.why);
-        ike_exchange_end(sa);
-        return;
-    }
-    const struct ike_iov nr = {nonce->p, nonce->n};
+    const struct ike_iov ni = {x->nonce, sizeof x->nonce}, nr = {x->nr, x->nr_len};
+    fresh->keys = calloc(1, sizeof *fresh->keys);
     fresh->held_by = NULL;
     x->fresh = NULL;
-    ike_peer_spi_known(ike, fresh, spi64(&choice.chosen));
-    fresh->suite = choice.suite;
-    bool ok = ike2_keys(ike->crypto, &fresh->suite, shared, ike_dh_shared_len(fresh->suite.dh), ni, nr, fresh->spi_i,
-                        fresh->spi_r, sa->keys->d, sa->suite.prf, fresh->keys);
-    uint8_t *low = v2_low_nonce(ni, nr);
-    struct ike_sa *other = sa->peers_sa;
+    ike_peer_spi_known(ike, fresh, spi64(&x->ike_choice.chosen));
+    fresh->suite = x->ike_choice.suite;
+    if (fresh->keys && ike2_keys(ike->crypto, &fresh->suite, shared, ike_dh_shared_len(fresh->suite.dh), ni, nr,
+                                 fresh->spi_i, fresh->spi_r, sa->keys->d, sa->suite.prf, fresh->keys))
+        return fresh;
+    ike_sa_free(ike, fresh);
+    return NULL;
+}
+
+/* True: the peer's successor of the same IKE SA holds, as ours has the lowest nonce (§2.8.2). */
+static bool lost_to_peers(const struct ike_sa *sa, const struct create *x)
+{
+    const struct ike_sa *other = sa->peers_sa;
+    uint8_t *low = v2_low_nonce((struct ike_iov){x->nonce, sizeof x->nonce}, (struct ike_iov){x->nr, x->nr_len});
     bool lost = other && low && other->low_nonce && memcmp(low, other->low_nonce, NONCE_MAX) < 0;
     free(low);
-    ike_exchange_end(sa);
-    if (!ok) {
+    return lost;
+}
+
+static void ike_finished(struct ike *ike, struct ike_sa *sa, const uint8_t *shared)
+{
+    bool lost = lost_to_peers(sa, sa->exchange);
+    struct ike_sa *other = sa->peers_sa, *fresh = own_successor(ike, sa, shared);
+    if (fresh && !successor_of(ike, sa, fresh)) {
         ike_sa_free(ike, fresh);
+        fresh = NULL;
+    }
+    if (!fresh) {
+        ike_refused(ike, sa, "out of memory");
         return;
     }
-    successor_of(ike, sa, fresh);
+    ike_exchange_end(sa);
     inherit(ike, sa, lost ? other : fresh);
-    if (lost) { /* the peer deletes the old one, we ours (§2.8.2) */
+    if (lost) { /* the peer deletes the old one, we ours */
         ike_task_add(fresh, (struct ike_task){.kind = TASK_DELETE_IKE});
         v2_next(ike, fresh);
         v2_next(ike, other);
@@ -316,22 +317,16 @@ static void ike_finished(struct ike *ike, struct ike_sa *sa, const struct ike_me
 
 static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    struct create *x = sa->exchange;
-    struct ike_message m;
-    if (!x || !x->copy || !again(x->copy, x->copy_len, &m))
-        return;
-    if (!j->ok) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer's Diffie-Hellman value is refused (RFC 6989)");
-        ike_exchange_end(sa);
-        return;
-    }
-    uint8_t *copy = x->copy; /* the message lies in it until we are done */
-    x->copy = NULL;
-    if (sa->current->kind == TASK_REKEY_IKE)
-        ike_finished(ike, sa, &m, j->shared);
+    static const char bad_value[] = "the peer's Diffie-Hellman value is refused (RFC 6989)";
+    bool is_ike = sa->current->kind == TASK_REKEY_IKE;
+    if (!j->ok && is_ike)
+        ike_refused(ike, sa, bad_value);
+    else if (!j->ok)
+        child_refused(ike, sa, bad_value);
+    else if (is_ike)
+        ike_finished(ike, sa, j->shared);
     else
-        child_finished(ike, sa, &m, (struct ike_iov){j->shared, ike_dh_shared_len(j->group)});
-    free(copy);
+        child_finished(ike, sa, (struct ike_iov){j->shared, ike_dh_shared_len(j->group)});
     v2_next(ike, sa);
 }
 
@@ -379,6 +374,31 @@ static bool refused(struct ike *ike, struct ike_sa *sa, const struct ike_message
     return false;
 }
 
+/* NULL if the answer is one to what was asked; it is kept then. */
+static const char *ike_answer(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct create *x = sa->exchange;
+    const struct ike_payload *sap = ike_find(m, PL2_SA, 0);
+    if (!sap)
+        return "the answer has no proposal";
+    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 8, &x->ike_choice);
+    if (!x->ike_choice.found)
+        return x->ike_choice.why;
+    if (x->ike_choice.suite.dh != (enum algo_id)x->group || !spi64(&x->ike_choice.chosen))
+        return "the peer chose another group than was offered, or no SPI";
+    return NULL;
+}
+
+static const char *child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, char why[static 256])
+{
+    struct create *x = sa->exchange;
+    struct ike_task with_spi = *sa->current;
+    with_spi.spi = x->fresh_spi;
+    if (v2_child_answer(ike, sa, m, &with_spi, true, &x->child, why))
+        return why;
+    return x->child.choice.dh == x->group ? NULL : "the peer chose another group than was offered";
+}
+
 void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct create *x = sa->exchange;
@@ -391,79 +411,92 @@ void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_mes
         return;
     }
     bool is_ike = sa->current->kind == TASK_REKEY_IKE;
-    const struct ike_payload *ke = ike_find(m, PL2_KE, 0);
-    uint16_t group;
-    const uint8_t *value;
-    size_t len;
-    if (x->group == ALGO_NONE || (!is_ike && !ike_find(m, PL2_SA, 0))) {
-        child_finished(ike, sa, m, (struct ike_iov){NULL, 0});
+    const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0);
+    const uint8_t *value = x->group == ALGO_NONE ? NULL : public_value_of(m, (enum algo_id)x->group);
+    char why[256];
+    const char *bad = is_ike ? ike_answer(ike, sa, m) : child_answer(ike, sa, m, why);
+    if (!bad && !nonce_fits(nonce))
+        bad = "the answer's nonce is missing or of the wrong length";
+    if (!bad && x->group != ALGO_NONE && !value)
+        bad = "the answer lacks the Diffie-Hellman value, or it has the wrong length";
+    if (bad) {
+        if (is_ike)
+            ike_refused(ike, sa, bad);
+        else
+            child_refused(ike, sa, bad);
         v2_next(ike, sa);
         return;
     }
-    if (!ke || !ike2_ke_read(ke, &group, &value, &len) || group != algo_get((enum algo_id)x->group)->ikev2 ||
-        !ike_find(m, PL2_SA, 0) || !ike_find(m, PL2_NONCE, 0) || !keep(&x->copy, &x->copy_len, m)) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer's answer lacks the Diffie-Hellman value");
-        struct ike_child *c = is_ike ? NULL : ike_child_by_spi(sa, sa->current->spi, true);
-        if (c && c->state == CHILD_REKEYING)
-            c->state = CHILD_UP;
-        ike_exchange_end(sa);
+    memcpy(x->nr, nonce->p, nonce->n);
+    x->nr_len = nonce->n;
+    if (!value) {
+        child_finished(ike, sa, (struct ike_iov){NULL, 0});
         v2_next(ike, sa);
         return;
     }
     struct ike_dh *dh = x->dh;
     x->dh = NULL;
-    ike_job_start(ike, sa, (enum algo_id)x->group, dh, value, len, initiator_has_secret);
+    ike_job_start(ike, sa, (enum algo_id)x->group, dh, value, ike_dh_len((enum algo_id)x->group), initiator_has_secret);
 }
 
 /* ---- responder ---- */
 
-static void say(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, uint16_t type)
+static void pending_end(struct ike_sa *sa)
 {
-    v2_respond_notify(ike, sa, X2_CREATE_CHILD, m->h.id, type, NULL, 0);
+    if (sa->pending)
+        ike_wipe(sa->pending, sizeof *sa->pending);
+    free(sa->pending);
+    sa->pending = NULL;
 }
 
-/* The second half of a request that needs a shared secret; `j` NULL: it needs none. */
-static void child_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, struct ike_child *old,
-                          const struct ike_job *j, ike_job_fn *when_done)
+/* Answers with the error that ends a request. */
+static void answer_error(struct ike *ike, struct ike_sa *sa, uint32_t id, uint16_t type)
 {
-    const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0), *ke = ike_find(m, PL2_KE, 0);
-    struct v2_child_try try;
-    char why[256];
-    uint16_t error = v2_child_accept(ike, sa, m, true, old, &try, why), group = 0;
-    const uint8_t *value = NULL;
-    size_t len = 0;
-    if (error) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "child SA refused (%s): %s", ike2_notify_name(error), why);
-        say(ike, sa, m, error);
-        return;
-    }
-    if (try.choice.dh != ALGO_NONE && !j) {
-        const uint8_t want[2] = {0, (uint8_t)algo_get((enum algo_id)try.choice.dh)->ikev2};
-        if (!ke || !ike2_ke_read(ke, &group, &value, &len) || group != want[1]) {
-            v2_respond_notify(ike, sa, X2_CREATE_CHILD, m->h.id, N2_INVALID_KE_PAYLOAD, want, 2);
-            return;
-        }
-        if (keep(&sa->incoming, &sa->incoming_len, m))
-            ike_job_start(ike, sa, (enum algo_id)try.choice.dh, NULL, value, len, when_done);
+    v2_respond_notify(ike, sa, X2_CREATE_CHILD, id, type, NULL, 0);
+}
+
+static void answer_not_found(struct ike *ike, struct ike_sa *sa, uint32_t id, uint8_t protocol, uint32_t spi)
+{
+    uint8_t b[4];
+    struct wr w = wr_to(b, 4);
+    struct v2_out o;
+    wr_u32(&w, spi);
+    v2_begin(ike, &o);
+    ike2_notify_write(&o.c, protocol, b, 4, N2_CHILD_SA_NOT_FOUND, NULL, 0);
+    (void)!v2_respond(ike, sa, X2_CREATE_CHILD, id, &o); /* the peer asks again */
+}
+
+static uint8_t protocol_of(const struct ike_transform_set *s)
+{
+    return s->ah.alg != ALGO_NONE ? IKE_PROTO_AH : IKE_PROTO_ESP;
+}
+
+/* The child as decided, and the answer. `j` NULL: there is no shared secret. */
+static void child_make(struct ike *ike, struct ike_sa *sa, const struct v2_pending *p, const struct ike_job *j)
+{
+    struct v2_child_try try = p->child;
+    struct ike_child *old = p->old_spi ? ike_child_by_spi(sa, p->old_spi, false) : NULL;
+    if (p->old_spi && !old) {
+        answer_not_found(ike, sa, p->id, protocol_of(try.choice.set), p->old_spi);
         return;
     }
     uint8_t nr[NONCE_LEN];
     ike->host.random(ike->host.ctx, nr, sizeof nr);
-    const struct ike_iov shared = {j ? j->shared : NULL, j ? ike_dh_shared_len(j->group) : 0};
+    struct ike_iov shared = {NULL, 0};
+    if (j)
+        shared = (struct ike_iov){j->shared, ike_dh_shared_len(j->group)};
     try.old = old;
-    struct ike_child *c =
-        v2_child_install(ike, sa, &try, (struct ike_iov){nonce->p, nonce->n}, (struct ike_iov){nr, sizeof nr}, shared);
+    const struct ike_iov ni = {p->ni, p->ni_len}, nr_v = {nr, sizeof nr};
+    struct ike_child *c = v2_child_install(ike, sa, &try, ni, nr_v, shared);
     if (!c) {
-        say(ike, sa, m, N2_NO_PROPOSAL_CHOSEN);
+        answer_error(ike, sa, p->id, N2_NO_PROPOSAL_CHOSEN);
         return;
     }
-    if (old) {
-        if (old->state == CHILD_REKEYING) {
-            old->peers_child = c; /* our own request is on its way: decided when it is answered */
-        } else {
-            old->state = CHILD_REPLACED;
-            old->rekey_at = 0;
-        }
+    if (old && old->state == CHILD_REKEYING) {
+        old->peers_child = c; /* our own request is on its way: decided when it is answered */
+    } else if (old) {
+        old->state = CHILD_REPLACED;
+        old->rekey_at = 0;
     }
     struct v2_out o;
     v2_begin(ike, &o);
@@ -471,7 +504,10 @@ static void child_request(struct ike *ike, struct ike_sa *sa, const struct ike_m
     ike_pl_bytes(&o.c, PL2_NONCE, nr, sizeof nr);
     if (j)
         ike2_ke_write(&o.c, algo_get(j->group)->ikev2, j->public_value, ike_dh_len(j->group));
-    v2_respond(ike, sa, X2_CREATE_CHILD, m->h.id, &o);
+    if (!v2_respond(ike, sa, X2_CREATE_CHILD, p->id, &o)) {
+        ike_child_free(ike, c, true);
+        return;
+    }
     v2_child_up(ike, c, old != NULL);
 }
 
@@ -490,63 +526,97 @@ static bool rekeyed_child(struct ike_sa *sa, const struct ike_message *m, struct
 
 static void responder_child_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    struct ike_message m;
-    struct ike_child *old;
-    uint32_t spi;
-    if (!sa->incoming || !again(sa->incoming, sa->incoming_len, &m))
-        return;
-    if (!j->ok) {
-        say(ike, sa, &m, N2_INVALID_SYNTAX);
-    } else {
-        bool rekey = rekeyed_child(sa, &m, &old, &spi);
-        if (rekey && !old)
-            say(ike, sa, &m, N2_CHILD_SA_NOT_FOUND);
-        else
-            child_request(ike, sa, &m, old, j, NULL);
-    }
-    free(sa->incoming);
-    sa->incoming = NULL;
+    struct v2_pending *p = sa->pending;
+    if (!j->ok)
+        answer_error(ike, sa, p->id, N2_INVALID_SYNTAX);
+    else if (p->is_dropped)
+        answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
+    else
+        child_make(ike, sa, p, j);
+    pending_end(sa);
     v2_next(ike, sa);
 }
 
-static void responder_ike_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+/* Decides, once; computes the secret where one is asked for. */
+static void child_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_child *old)
 {
-    struct ike_message m;
-    struct v2_choice choice;
-    uint8_t nr[NONCE_LEN];
-    if (!sa->incoming || !again(sa->incoming, sa->incoming_len, &m))
-        return;
-    const struct ike_payload *nonce = ike_find(&m, PL2_NONCE, 0);
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), ike_find(&m, PL2_SA, 0), 8, &choice);
-    struct ike_sa *fresh = j->ok ? ike_sa_new(ike, 2, false, &sa->local, &sa->remote) : NULL;
-    if (fresh)
-        fresh->keys = calloc(1, sizeof *fresh->keys);
-    if (!fresh || !fresh->keys) {
-        if (fresh)
-            ike_sa_free(ike, fresh);
-        say(ike, sa, &m, j->ok ? N2_TEMPORARY_FAILURE : N2_INVALID_SYNTAX);
+    const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0);
+    struct v2_pending *p = calloc(1, sizeof *p);
+    char why[256];
+    if (!p) {
+        answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;
     }
-    const struct ike_iov ni = {nonce->p, nonce->n}, nr_v = {nr, sizeof nr};
+    sa->pending = p;
+    p->id = m->h.id;
+    p->old_spi = old ? old->spi_out : 0;
+    p->ni_len = nonce->n;
+    memcpy(p->ni, nonce->p, nonce->n);
+    uint16_t error = v2_child_accept(ike, sa, m, true, old, &p->child, why);
+    enum algo_id group = (enum algo_id)p->child.choice.dh;
+    if (error) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "child SA refused (%s): %s", ike2_notify_name(error), why);
+        answer_error(ike, sa, p->id, error);
+    } else if (group == ALGO_NONE) {
+        child_make(ike, sa, p, NULL);
+    } else {
+        const uint8_t *value = public_value_of(m, group), want[2] = {0, (uint8_t)algo_get(group)->ikev2};
+        if (value) {
+            ike_job_start(ike, sa, group, NULL, value, ike_dh_len(group), responder_child_secret);
+            return;
+        }
+        v2_respond_notify(ike, sa, X2_CREATE_CHILD, p->id, N2_INVALID_KE_PAYLOAD, want, 2);
+    }
+    pending_end(sa);
+}
+
+/* The peer's successor of the IKE SA, with its keys; NULL: out of memory. */
+static struct ike_sa *peers_successor(struct ike *ike, struct ike_sa *sa, const struct v2_pending *p,
+                                      const struct ike_job *j, struct ike_iov nr)
+{
+    struct ike_sa *fresh = ike_sa_new(ike, 2, false, &sa->local, &sa->remote);
+    const struct ike_iov ni = {p->ni, p->ni_len};
+    if (!fresh)
+        return NULL;
+    fresh->keys = calloc(1, sizeof *fresh->keys);
+    ike_peer_spi_known(ike, fresh, spi64(&p->ike.chosen));
+    fresh->suite = p->ike.suite;
+    fresh->low_nonce = v2_low_nonce(ni, nr);
+    if (fresh->keys && ike2_keys(ike->crypto, &fresh->suite, j->shared, ike_dh_shared_len(j->group), ni, nr,
+                                 fresh->spi_i, fresh->spi_r, sa->keys->d, sa->suite.prf, fresh->keys))
+        return fresh;
+    ike_sa_free(ike, fresh);
+    return NULL;
+}
+
+static void ike_make(struct ike *ike, struct ike_sa *sa, const struct v2_pending *p, const struct ike_job *j)
+{
+    uint8_t nr[NONCE_LEN];
     ike->host.random(ike->host.ctx, nr, sizeof nr);
-    ike_peer_spi_known(ike, fresh, spi64(&choice.chosen));
-    fresh->suite = choice.suite;
-    ike2_keys(ike->crypto, &fresh->suite, j->shared, ike_dh_shared_len(j->group), ni, nr_v, fresh->spi_i, fresh->spi_r,
-              sa->keys->d, sa->suite.prf, fresh->keys);
-    fresh->low_nonce = v2_low_nonce(ni, nr_v);
+    struct ike_sa *fresh = peers_successor(ike, sa, p, j, (struct ike_iov){nr, sizeof nr});
+    if (!fresh) {
+        answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
+        return;
+    }
+    struct ike2_proposal chosen = p->ike.chosen;
     struct v2_out o;
     v2_begin(ike, &o);
-    struct wr s = wr_to(choice.chosen.spi, 8);
+    struct wr s = wr_to(chosen.spi, 8);
     wr_u64(&s, fresh->own_spi);
     size_t at = ike_pl_begin(&o.c, PL2_SA);
-    ike2_proposal_write(&o.w, &choice.chosen, true);
+    ike2_proposal_write(&o.w, &chosen, true);
     ike_pl_end(&o.c, at);
     ike_pl_bytes(&o.c, PL2_NONCE, nr, sizeof nr);
     ike2_ke_write(&o.c, algo_get(j->group)->ikev2, j->public_value, ike_dh_len(j->group));
-    v2_respond(ike, sa, X2_CREATE_CHILD, m.h.id, &o);
-    free(sa->incoming);
-    sa->incoming = NULL;
-    successor_of(ike, sa, fresh);
+    if (!successor_of(ike, sa, fresh)) {
+        ike_sa_free(ike, fresh);
+        answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
+        return;
+    }
+    if (!v2_respond(ike, sa, X2_CREATE_CHILD, p->id, &o)) {
+        ike_sa_free(ike, fresh);
+        return;
+    }
     if (sa->current && sa->current->kind == TASK_REKEY_IKE) {
         sa->peers_sa = fresh; /* ours is on its way too */
         fresh->replaces = sa;
@@ -556,47 +626,63 @@ static void responder_ike_secret(struct ike *ike, struct ike_sa *sa, struct ike_
     v2_next(ike, fresh);
 }
 
+static void responder_ike_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct v2_pending *p = sa->pending;
+    if (!j->ok)
+        answer_error(ike, sa, p->id, N2_INVALID_SYNTAX);
+    else if (p->is_dropped)
+        answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
+    else
+        ike_make(ike, sa, p, j);
+    pending_end(sa);
+    v2_next(ike, sa);
+}
+
 static void ike_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const struct ike_payload *ke = ike_find(m, PL2_KE, 0), *nonce = ike_find(m, PL2_NONCE, 0);
-    struct v2_choice choice;
-    uint16_t group;
-    const uint8_t *value;
-    size_t len;
+    const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0);
     bool making_child = sa->current && (sa->current->kind == TASK_CHILD || sa->current->kind == TASK_REKEY_CHILD ||
                                         sa->current->kind == TASK_DELETE_CHILD);
-    if (making_child || sa->peers_sa) {
-        say(ike, sa, m, N2_TEMPORARY_FAILURE);
+    struct v2_pending *p = making_child || sa->peers_sa ? NULL : calloc(1, sizeof *p);
+    if (!p) {
+        answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;
     }
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), ike_find(m, PL2_SA, 0), 8, &choice);
-    if (!choice.found || !spi64(&choice.chosen) || nonce->n < 16 || nonce->n > NONCE_MAX) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer's rekeying of the IKE SA is refused: %s", choice.why);
-        say(ike, sa, m, N2_NO_PROPOSAL_CHOSEN);
-        return;
+    sa->pending = p;
+    p->id = m->h.id;
+    p->is_ike = true;
+    p->ni_len = nonce->n;
+    memcpy(p->ni, nonce->p, nonce->n);
+    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), ike_find(m, PL2_SA, 0), 8, &p->ike);
+    enum algo_id group = p->ike.suite.dh;
+    if (!p->ike.found || !spi64(&p->ike.chosen)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer's rekeying of the IKE SA is refused: %s", p->ike.why);
+        answer_error(ike, sa, p->id, N2_NO_PROPOSAL_CHOSEN);
+    } else {
+        const uint8_t *value = public_value_of(m, group), want[2] = {0, (uint8_t)algo_get(group)->ikev2};
+        if (value) {
+            ike_job_start(ike, sa, group, NULL, value, ike_dh_len(group), responder_ike_secret);
+            return;
+        }
+        v2_respond_notify(ike, sa, X2_CREATE_CHILD, p->id, N2_INVALID_KE_PAYLOAD, want, 2);
     }
-    const uint8_t want[2] = {0, (uint8_t)algo_get(choice.suite.dh)->ikev2};
-    if (!ke || !ike2_ke_read(ke, &group, &value, &len) || group != want[1]) {
-        v2_respond_notify(ike, sa, X2_CREATE_CHILD, m->h.id, N2_INVALID_KE_PAYLOAD, want, 2);
-        return;
-    }
-    if (keep(&sa->incoming, &sa->incoming_len, m))
-        ike_job_start(ike, sa, choice.suite.dh, NULL, value, len, responder_ike_secret);
+    pending_end(sa);
 }
 
 void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *nonce = ike_find(m, PL2_NONCE, 0);
+    const struct ike_payload *sap = ike_find(m, PL2_SA, 0);
     struct rd r = rd_of(sap->p, sap->n);
     struct ike2_proposal p;
     struct ike_child *old;
     uint32_t spi = 0;
-    if (!ike2_proposal_read(&r, &p) || nonce->n < 16 || nonce->n > NONCE_MAX) {
-        say(ike, sa, m, N2_INVALID_SYNTAX);
+    if (!ike2_proposal_read(&r, &p) || !nonce_fits(ike_find(m, PL2_NONCE, 0))) {
+        answer_error(ike, sa, m->h.id, N2_INVALID_SYNTAX);
         return;
     }
     if (sa->state != IKE_ESTABLISHED || ike_has_task(sa, TASK_DELETE_IKE, 0)) { /* §2.25.2 */
-        say(ike, sa, m, N2_TEMPORARY_FAILURE);
+        answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;
     }
     if (p.protocol == IKE_PROTO_IKE) {
@@ -604,26 +690,34 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
         return;
     }
     if ((sa->current && sa->current->kind == TASK_REKEY_IKE) || sa->peers_sa) {
-        say(ike, sa, m, N2_TEMPORARY_FAILURE);
+        answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;
     }
-    if (rekeyed_child(sa, m, &old, &spi)) {
-        uint8_t b[4];
-        struct wr w = wr_to(b, 4);
-        wr_u32(&w, spi);
-        if (!old) {
-            struct v2_out o;
-            v2_begin(ike, &o);
-            ike2_notify_write(&o.c, p.protocol, b, 4, N2_CHILD_SA_NOT_FOUND, NULL, 0);
-            v2_respond(ike, sa, X2_CREATE_CHILD, m->h.id, &o);
-            return;
-        }
-        if (old->state == CHILD_DELETING || old->state == CHILD_REPLACED || old->peers_child) { /* §2.25.1 */
-            say(ike, sa, m, N2_TEMPORARY_FAILURE);
-            return;
-        }
+    bool rekey = rekeyed_child(sa, m, &old, &spi);
+    if (rekey && !old) {
+        answer_not_found(ike, sa, m->h.id, p.protocol, spi);
+        return;
     }
-    child_request(ike, sa, m, old, NULL, responder_child_secret);
+    bool busy = old && (old->state == CHILD_DELETING || old->state == CHILD_REPLACED || old->peers_child);
+    if (busy) { /* §2.25.1 */
+        answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
+        return;
+    }
+    child_request(ike, sa, m, old);
+}
+
+/* What was decided about a child, in another policy. */
+static bool try_move(const struct ike_moves *m, struct v2_child_try *t)
+{
+    const struct ike_entry *to = ike_move_entry(m, t->entry);
+    if (!t->entry)
+        return true;
+    if (!to)
+        return false;
+    t->line = ike_move_line(t->entry, to, t->line);
+    t->choice.set = ike_move_set(t->entry, to, t->choice.set);
+    t->entry = to;
+    return t->choice.set != NULL;
 }
 
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
@@ -635,5 +729,12 @@ bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *
         x->fresh->entry = ike_move_entry(m, x->fresh->entry);
         x->fresh->proposal = NULL;
     }
-    return !x || !x->as.entry || ike_move_child(m, &x->as);
+    if (sa->pending && !try_move(m, &sa->pending->child))
+        sa->pending->is_dropped = true;
+    if (sa->pending) /* nobody asks for the proposal once the choice is made */
+        sa->pending->ike.ours = NULL;
+    if (!x)
+        return true;
+    x->ike_choice.ours = NULL;
+    return (!x->as.entry || ike_move_child(m, &x->as)) && try_move(m, &x->child);
 }

@@ -50,6 +50,24 @@ void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
 
 /* ---- requests of the peer's ---- */
 
+/* Who cannot send is of no use: it is deleted, and the peer hears of it. */
+static void child_send(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    if (ike_child_send(ike, c))
+        return;
+    c->rekey_at = 0;
+    c->state = CHILD_DELETING;
+    if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+}
+
+static void successors_send(struct ike *ike, struct ike_sa *sa, const struct ike_child *old)
+{
+    for (struct ike_child *o = sa->children; o; o = o->next)
+        if (o->successor_of == old)
+            child_send(ike, sa, o);
+}
+
 /* Our ends of what the peer deletes, for the answer. */
 static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, uint32_t *ours,
                                 unsigned max)
@@ -64,9 +82,7 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
                      sa->current->spi == c->spi_in;
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
-        for (struct ike_child *o = sa->children; o; o = o->next)
-            if (o->successor_of == c)
-                ike_child_send(ike, o);
+        successors_send(ike, sa, c);
         bool replaced = c->state == CHILD_REPLACED || c->state == CHILD_DELETING;
         if (!replaced)
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
@@ -115,7 +131,7 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
         if (n)
             ike2_delete_write(&o.c, d.protocol, ours, n);
     }
-    v2_respond(ike, sa, X2_INFORMATIONAL, m->h.id, &o);
+    (void)!v2_respond(ike, sa, X2_INFORMATIONAL, m->h.id, &o); /* unheard, the peer asks again */
     if (!gone) {
         ike_timer_update(ike, sa);
         v2_next(ike, sa);
@@ -127,12 +143,16 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     if (sa->peers_sa && sa->current && sa->current->kind == TASK_REKEY_IKE) {
         while (sa->children)
             ike_child_move(sa->children, sa->peers_sa);
+        ike_tasks_follow(sa, sa->peers_sa);
+        sa->peers_sa->resume_at = ike->now;
         ike_timer_update(ike, sa->peers_sa);
     }
     ike_sa_free(ike, sa);
 }
 
 /* ---- what is next ---- */
+
+static void reauthenticated(struct ike *ike, struct ike_sa *sa);
 
 static bool still_needed(struct ike_sa *sa, const struct ike_task *t)
 {
@@ -179,12 +199,15 @@ void v2_next(struct ike *ike, struct ike_sa *sa)
             v2_info_start(ike, sa);
     }
     ike_timer_update(ike, sa);
+    bool idle = !sa->busy && !sa->current && !sa->tasks;
+    if (sa->reauthenticates[0] && sa->state == IKE_ESTABLISHED && idle)
+        reauthenticated(ike, sa);
 }
 
 void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     const struct ike_entry *e = sa->entry;
-    bool ours = sa->initiator && e && sa->state < IKE_ESTABLISHED;
+    bool ours = sa->initiator && e && sa->state < IKE_ESTABLISHED && !sa->reauthenticates[0];
     struct ike_task *t = sa->current ? sa->current : sa->tasks;
     struct ike_task task = t ? *t : (struct ike_task){.kind = TASK_NONE};
     unsigned at = sa->peer_at;
@@ -227,6 +250,8 @@ static bool retransmit(struct ike *ike, struct ike_sa *sa)
         return false;
     }
     ike->stats.retransmits++;
+    if (sa->state == IKE_AUTH_SENT && sa->request_tries > 1 && v2_other_answer(ike, sa))
+        return true;
     /* a question whether the peer lives is repeated as the configuration says: dpd SECONDS RETRY */
     bool dpd = sa->current && sa->current->kind == TASK_DPD && sa->profile && sa->profile->dpd_retry_s;
     uint64_t wait = dpd ? 1000u * (uint64_t)sa->profile->dpd_retry_s : (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
@@ -240,7 +265,7 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
         if (c->send_at && c->send_at <= ike->now)
-            ike_child_send(ike, c);
+            child_send(ike, sa, c);
         bool idle = c->state == CHILD_UP && ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
@@ -258,7 +283,8 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
                 ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
         } else if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
-            if (c->state == CHILD_UP && !c->entry->responder_only && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
+            bool ours = !c->entry->responder_only || c->moved;
+            if (c->state == CHILD_UP && ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
                 ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
         }
     }
@@ -279,6 +305,66 @@ static void liveness(struct ike *ike, struct ike_sa *sa)
     sa->dpd_at = ike->now + (quiet >= period ? period : period - quiet);
 }
 
+static void end_for(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    if (sa->state != IKE_ESTABLISHED || ike_has_task(sa, TASK_DELETE_IKE, 0))
+        return;
+    ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "%s", why);
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+}
+
+/* ---- make before break: RFC 4478, RFC 7296 §2.8.3 ---- */
+
+#define REAUTH_AGAIN_MS 60000
+
+static struct ike_sa *predecessor(struct ike *ike, const struct ike_sa *sa)
+{
+    return sa->reauthenticates[0] ? ike_still(ike, sa->reauthenticates[0], sa->reauthenticates[1]) : NULL;
+}
+
+/* Another IKE SA with all of the children, from the beginning; the old one goes when they stand. */
+void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_end local = sa->local, remote = sa->remote;
+    if (!sa->nat_local && !sa->nat_remote)
+        local.port = remote.port = IKE_PORT;
+    struct ike_sa *fresh = sa->entry ? ike_sa_new(ike, 2, true, &local, &remote) : NULL;
+    sa->reauth_at = ike->now + REAUTH_AGAIN_MS; /* if nothing comes of it */
+    if (!fresh)
+        return;
+    fresh->entry = sa->entry;
+    fresh->profile = sa->entry->profile;
+    fresh->peer_at = sa->peer_at;
+    fresh->reauthenticates[0] = sa->own_spi;
+    fresh->reauthenticates[1] = sa->id;
+    for (const struct ike_child *c = sa->children; c; c = c->next) {
+        if (c->state != CHILD_UP && c->state != CHILD_REKEYING)
+            continue;
+        struct ike_task t = {.kind = TASK_CHILD, .entry = c->entry, .narrow = true};
+        t.flow_src = c->ts_local;
+        t.flow_dst = c->ts_remote;
+        for (unsigned i = 0; i < c->entry->n_lines; i++)
+            if (c->entry->lines[i].reqid == c->reqid)
+                t.line = &c->entry->lines[i];
+        ike_task_add(fresh, t);
+    }
+    ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "authenticating the peer anew");
+    ike_timer_update(ike, fresh);
+    v2_start(ike, fresh);
+}
+
+/* Everything has been asked for again: the old one goes. */
+static void reauthenticated(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa *old = predecessor(ike, sa);
+    sa->reauthenticates[0] = 0;
+    if (!old || ike_has_task(old, TASK_DELETE_IKE, 0))
+        return;
+    old->reauth_at = 0;
+    ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_IKE});
+    v2_next(ike, old);
+}
+
 void v2_tick(struct ike *ike, struct ike_sa *sa)
 {
     if (!retransmit(ike, sa))
@@ -288,18 +374,22 @@ void v2_tick(struct ike *ike, struct ike_sa *sa)
         ike_sa_free(ike, sa);
         return;
     }
-    if (sa->half_open_until && sa->half_open_until <= ike->now)
-        sa->half_open_until = 0; /* an initiator's retransmissions end it */
     if (sa->expire_at && sa->expire_at <= ike->now) {
         sa->expire_at = ike->now + 120000;
         if (sa->state == IKE_REPLACED && !sa->request) {
             ike_sa_free(ike, sa);
             return;
         }
-        if (sa->state == IKE_ESTABLISHED && !ike_has_task(sa, TASK_DELETE_IKE, 0)) {
-            ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the IKE SA's lifetime is over");
-            ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
-        }
+        end_for(ike, sa, "the IKE SA's lifetime is over");
+    }
+    if (sa->proof_ends_at && sa->proof_ends_at <= ike->now) {
+        sa->proof_ends_at = 0;
+        end_for(ike, sa, "the certificate that proved the peer has expired");
+    }
+    if (sa->reauth_at && sa->reauth_at <= ike->now) {
+        sa->reauth_at = 0;
+        if (sa->state == IKE_ESTABLISHED)
+            v2_reauthenticate(ike, sa);
     }
     if (sa->rekey_at && sa->rekey_at <= ike->now) {
         sa->rekey_at = 0;

@@ -17,7 +17,8 @@ static void initial_free(void *p)
     ike_dh_free(x->dh);
     free(x->i_msg);
     free(x->r_msg);
-    free(x->auth_copy);
+    for (unsigned i = 0; i < x->n_others; i++)
+        free(x->others[i].p);
     ike_wipe(x, sizeof *x);
     free(x);
 }
@@ -74,12 +75,20 @@ static void nat_look(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     sa->nat_local = any_dst && !dst_fits;
 }
 
-static void look_at_notifies(struct ike_sa *sa, const struct ike_message *m, struct v2_initial *x)
+static void look_at_notifies(const struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
+                             struct v2_initial *x)
 {
     struct ike_notify n;
-    sa->peer_fragments |= ike2_notify_find(m, N2_IKEV2_FRAGMENTATION_SUPPORTED, &n);
-    x->peer_hashes |= ike2_notify_find(m, N2_SIGNATURE_HASH_ALGORITHMS, &n);
-    sa->childless |= ike2_notify_find(m, N2_CHILDLESS_IKEV2_SUPPORTED, &n);
+    sa->fragments = ike->policy->v2_fragmentation && ike2_notify_find(m, N2_IKEV2_FRAGMENTATION_SUPPORTED, &n);
+    x->peer_hashes = 0;
+    if (!ike2_notify_find(m, N2_SIGNATURE_HASH_ALGORITHMS, &n))
+        return;
+    struct rd r = rd_of(n.data, n.n);
+    while (r.n >= 2) {
+        uint16_t hash = rd_u16(&r);
+        if (hash < 16)
+            x->peer_hashes = (uint16_t)(x->peer_hashes | 1u << hash);
+    }
 }
 
 /* What both sides say of themselves. Hash algorithms: SHA2-256, 384, 512 (RFC 7427 §4). */
@@ -156,7 +165,6 @@ void v2_start(struct ike *ike, struct ike_sa *sa)
     x->ni_len = NONCE_LEN;
     ike->host.random(ike->host.ctx, x->ni, x->ni_len);
     x->group = p->proposals[0]->dh.v[0].alg;
-    sa->half_open_until = 0;
     ike_job_start(ike, sa, (enum algo_id)x->group, NULL, NULL, 0, key_made);
 }
 
@@ -189,7 +197,7 @@ static bool once_more(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, 
         if (g == ALGO_NONE || g == (enum algo_id)x->group || ++x->tries > 4 ||
             !offered_group(v2_policy_for(ike, &sa->local.addr), g))
             return true;
-        ike_request_end(sa);
+        sa->retransmit_at = 0;
         ike_dh_free(x->dh);
         x->dh = NULL;
         x->group = (uint16_t)g;
@@ -201,27 +209,41 @@ static bool once_more(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, 
 
 static bool make_keys(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, const uint8_t *shared)
 {
-    sa->keys = calloc(1, sizeof *sa->keys);
+    if (!sa->keys)
+        sa->keys = calloc(1, sizeof *sa->keys);
     return sa->keys && ike2_keys(ike->crypto, &sa->suite, shared, ike_dh_shared_len(sa->suite.dh),
                                  (struct ike_iov){x->ni, x->ni_len}, (struct ike_iov){x->nr, x->nr_len}, sa->spi_i,
                                  sa->spi_r, NULL, ALGO_NONE, sa->keys);
 }
 
+/* The answer was not the peer's, or of no use: on with the request as if it had not come. */
+static void answer_was_nothing(struct ike *ike, struct ike_sa *sa)
+{
+    const struct v2_initial *x = sa->exchange;
+    if (!v2_keep(&sa->request, &sa->request_len, x->i_msg, x->i_len)) {
+        v2_give_up(ike, sa, "out of memory");
+        return;
+    }
+    ike_peer_spi_known(ike, sa, 0);
+    ike_state_set(ike, sa, IKE_INIT_SENT);
+    sa->next_out = 0;
+    sa->nat_local = sa->nat_remote = sa->floated = false;
+    sa->local.port = sa->remote.port = IKE_PORT;
+    uint64_t wait = (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
+    sa->retransmit_at = ike->now + ike_jitter(ike, wait, 2);
+    ike_timer_update(ike, sa);
+}
+
 static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct v2_initial *x = sa->exchange;
-    if (!j->ok && ++x->tries <= 4) { /* nobody has proved that the peer sent it: asked once more, with another key */
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
-                "a Diffie-Hellman value is refused (RFC 6989): IKE_SA_INIT is begun anew");
-        ike_peer_spi_known(ike, sa, 0);
-        sa->next_out = 0;
-        sa->half_open_until = 0;
-        sa->nat_local = sa->nat_remote = false;
-        ike_job_start(ike, sa, (enum algo_id)x->group, NULL, NULL, 0, key_made);
-        return;
-    }
+    x->dh = j->dh; /* another answer may have to be followed */
+    j->dh = NULL;
     if (!j->ok || !make_keys(ike, sa, x, j->shared)) {
-        v2_fail(ike, sa, "the peer's Diffie-Hellman value is refused (RFC 6989)");
+        ike->stats.malformed++;
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "a Diffie-Hellman value is refused (RFC 6989): the answer to IKE_SA_INIT is ignored");
+        answer_was_nothing(ike, sa);
         return;
     }
     if (sa->nat_local || sa->nat_remote) { /* §2.23: from now on by port 4500 */
@@ -231,18 +253,10 @@ static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_
     v2_auth_start(ike, sa);
 }
 
-void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m)
+/* An answer of the right form is followed until the peer proves itself, or does not. False: it is of no use. */
+static bool follow_answer(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m)
 {
     struct v2_initial *x = sa->exchange;
-    struct ike_notify no;
-    if (sa->state != IKE_INIT_SENT || !x || sa->busy || !x->dh || once_more(ike, sa, x, m))
-        return;
-    if (ike2_notify_find(m, N2_NO_PROPOSAL_CHOSEN, &no)) {
-        /* anyone could have sent it: it ends nothing before the retransmissions do, but it is worth saying */
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
-                "the peer answers NO_PROPOSAL_CHOSEN: it has none of our IKEv2 proposals");
-        return;
-    }
     const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *ke = ike_find(m, PL2_KE, 0),
                              *nonce = ike_find(m, PL2_NONCE, 0);
     uint16_t group;
@@ -250,29 +264,101 @@ void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size
     size_t value_len;
     if (!sap || !ke || !nonce || !m->h.spi_r || nonce->n < 16 || nonce->n > NONCE_MAX ||
         !ike2_ke_read(ke, &group, &value, &value_len))
-        return;
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 0, &x->choice);
-    if (!x->choice.found || x->choice.suite.dh != (enum algo_id)x->group ||
-        group != algo_get((enum algo_id)x->group)->ikev2) {
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", x->choice.why);
-        return;
+        return false;
+    enum algo_id own = (enum algo_id)x->group;
+    struct v2_choice choice;
+    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 0, &choice);
+    if (!choice.found || choice.suite.dh != own || group != algo_get(own)->ikev2 || value_len != ike_dh_len(own)) {
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", choice.why);
+        return false;
     }
-    ike_request_end(sa);
     if (!keep_message(&x->r_msg, &x->r_len, p, n))
-        return;
+        return false;
+    x->choice = choice;
+    sa->retransmit_at = 0; /* the request is kept until the peer has proved itself */
     ike_peer_spi_known(ike, sa, m->h.spi_r);
     sa->suite = x->choice.suite;
     sa->proposal = x->choice.ours;
     memcpy(x->nr, nonce->p, nonce->n);
     x->nr_len = nonce->n;
     nat_look(ike, sa, m);
-    look_at_notifies(sa, m, x);
+    sa->nat_local |= x->local_unknown;
+    look_at_notifies(ike, sa, m, x);
     sa->next_out = 1;
-    sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
     ike_timer_update(ike, sa);
     struct ike_dh *dh = x->dh;
     x->dh = NULL;
-    ike_job_start(ike, sa, (enum algo_id)x->group, dh, value, value_len, initiator_has_secret);
+    ike_job_start(ike, sa, own, dh, value, value_len, initiator_has_secret);
+    return true;
+}
+
+#define ANSWERS_FOLLOWED_MAX 8
+
+/* One more answer while another one is followed. */
+static void keep_answer(struct v2_initial *x, const uint8_t *p, size_t n)
+{
+    bool known = x->r_len == n && x->r_msg && memcmp(x->r_msg, p, n) == 0;
+    for (unsigned i = 0; i < x->n_others; i++)
+        known |= x->others[i].n == n && memcmp(x->others[i].p, p, n) == 0;
+    if (known || x->n_others == V2_ANSWERS_MAX)
+        return;
+    uint8_t *copy = malloc(n);
+    if (!copy)
+        return;
+    memcpy(copy, p, n);
+    x->others[x->n_others++] = (struct v2_answer){copy, n};
+}
+
+bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    if (!x || sa->busy || !x->dh || !x->n_others || ++x->tries > ANSWERS_FOLLOWED_MAX)
+        return false;
+    struct v2_answer next = x->others[0];
+    memmove(x->others, x->others + 1, sizeof *x->others * --x->n_others);
+    x->others[x->n_others++] = (struct v2_answer){x->r_msg, x->r_len}; /* it may have been the right one */
+    x->r_msg = NULL;
+    struct ike_message m = {0};
+    struct rd r = rd_of(next.p, next.n);
+    uint8_t inner;
+    if (sa->current) { /* the child that went with IKE_AUTH */
+        sa->current->next = sa->tasks;
+        sa->tasks = sa->current;
+        sa->current = NULL;
+    }
+    ike_state_set(ike, sa, IKE_INIT_SENT);
+    bool good = ike_header_read(&r, &m.h) && ike_chain_read(&r, m.h.next, &m, &inner) && !inner;
+    bool followed = good && follow_answer(ike, sa, next.p, next.n, &m);
+    if (!followed)
+        ike_state_set(ike, sa, IKE_AUTH_SENT);
+    free(next.p);
+    return followed;
+}
+
+void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const uint8_t *p, size_t n,
+                      const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    struct ike_notify no;
+    bool waits = x && sa->state == IKE_INIT_SENT && !sa->busy && x->dh;
+    if (x && !waits && (sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT) && ike_find(m, PL2_KE, 0) &&
+        ike2_check(m) == NULL) {
+        keep_answer(x, p, n);
+        return;
+    }
+    if (!waits || once_more(ike, sa, x, m))
+        return;
+    if (ike2_notify_find(m, N2_NO_PROPOSAL_CHOSEN, &no)) {
+        /* anyone could have sent it: it ends nothing before the retransmissions do, but it is worth saying */
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "the peer answers NO_PROPOSAL_CHOSEN: it has none of our IKEv2 proposals");
+        return;
+    }
+    if (sa->local.addr.family == FAMILY_NONE) {
+        sa->local.addr = local->addr;
+        x->local_unknown = true;
+    }
+    (void)!follow_answer(ike, sa, p, n, m); /* what is of no use might as well not have come */
 }
 
 /* ---- responder ---- */
@@ -351,21 +437,19 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         return;
     }
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
-    unsigned limit = ike->policy->max_in_negotiation ? ike->policy->max_in_negotiation : 1000;
-    if (ike->n_half_open >= cookie_threshold(ike)) {
-        uint8_t cookie[64];
-        bool good = ike2_notify_find(m, N2_COOKIE, &no) &&
-                    ike_cookie_good(ike, m->h.spi_i, &remote->addr, nonce_v, no.data, no.n);
-        if (!good) {
-            size_t len = ike_cookie_make(ike, m->h.spi_i, &remote->addr, nonce_v, cookie);
-            ike->stats.cookies_sent++;
-            v2_refuse(ike, local, remote, &m->h, N2_COOKIE, cookie, len);
-            return;
-        }
-    }
-    if (ike->policy->n_v2 == 0 || ike->n_half_open >= limit ||
-        (ike->policy->max_sa && ike->n_sa >= ike->policy->max_sa)) {
+    if (ike->policy->n_v2 == 0) {
         ike->stats.dropped++;
+        return;
+    }
+    enum ike_half_open kind = IKE_HALF_EARLY;
+    if (ike2_notify_find(m, N2_COOKIE, &no) && ike_cookie_good(ike, m->h.spi_i, &remote->addr, nonce_v, no.data, no.n))
+        kind = IKE_HALF_PROVED;
+    bool crowded = ike_half_open_count(ike, 2) >= cookie_threshold(ike) || ike_source_crowded(ike, 2, &remote->addr);
+    if (crowded && kind == IKE_HALF_EARLY) {
+        uint8_t cookie[64];
+        size_t len = ike_cookie_make(ike, m->h.spi_i, &remote->addr, nonce_v, cookie);
+        ike->stats.cookies_sent++;
+        v2_refuse(ike, local, remote, &m->h, N2_COOKIE, cookie, len);
         return;
     }
     struct v2_choice choice;
@@ -382,6 +466,14 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         v2_refuse(ike, local, remote, &m->h, N2_INVALID_KE_PAYLOAD, want, 2);
         return;
     }
+    if (value_len != ike_dh_len(choice.suite.dh)) {
+        ike->stats.malformed++;
+        return;
+    }
+    if (!ike_half_open_admit(ike, 2, kind, &local->addr, &remote->addr)) {
+        ike->stats.dropped++;
+        return;
+    }
     sa = ike_sa_new(ike, 2, false, local, remote);
     struct v2_initial *x = sa ? initial_of(sa) : NULL;
     if (!x || !keep_message(&x->i_msg, &x->i_len, p, n)) {
@@ -391,6 +483,8 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
     }
     ike->stats.negotiations++;
     ike_peer_spi_known(ike, sa, m->h.spi_i);
+    sa->known = ike_address_known(ike, &local->addr, &remote->addr);
+    ike_half_open_set(ike, sa, kind);
     ike_state_set(ike, sa, IKE_INIT_DONE);
     sa->suite = choice.suite;
     sa->proposal = choice.ours;
@@ -401,7 +495,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
     x->nr_len = NONCE_LEN;
     ike->host.random(ike->host.ctx, x->nr, x->nr_len);
     nat_look(ike, sa, m);
-    look_at_notifies(sa, m, x);
+    look_at_notifies(ike, sa, m, x);
     sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
     ike_timer_update(ike, sa);
     ike_job_start(ike, sa, sa->suite.dh, NULL, value, value_len, responder_has_secret);

@@ -11,8 +11,9 @@ void v2_begin(struct ike *ike, struct v2_out *o)
     wr_u8(&o->w, PL_NONE);
 }
 
-/* Fragments being put together, hung on the SA's exchange. */
+/* Fragments being put together, hung on the SA: so many, and so many bytes of them, before anybody is authenticated. */
 #define FRAGMENTS_MAX 64
+#define WHOLE_MAX 65536
 
 struct keys {
     const uint8_t *e, *a;
@@ -23,12 +24,8 @@ static struct keys keys_of(const struct ike_sa *sa, bool sending)
     return i ? (struct keys){sa->keys->ei, sa->keys->ai} : (struct keys){sa->keys->er, sa->keys->ar};
 }
 
-/*
- * One datagram: header, [SK or SKF header], IV, ciphertext, ICV.
- * `next` is the type of the first payload inside; frag 0: not fragmented.
- */
-static bool seal(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_header *h, uint8_t next,
-                 const uint8_t *in, size_t n, unsigned frag, unsigned total)
+bool v2_seal(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_header *h, uint8_t next,
+             const uint8_t *in, size_t n, unsigned frag, unsigned total)
 {
     const struct algo *a = algo_get(sa->suite.encr);
     size_t block = a->is_aead ? 4 : a->block / 8u, iv_len = ike_iv_len(sa->suite.encr);
@@ -122,13 +119,13 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct ike_header h, struct
     size_t n = o->w.n - 1, chunk = chunk_of(ike, sa);
     unsigned total = 1;
     struct wr w = wr_to(ike->out, sizeof ike->out);
-    if (sa->peer_fragments && n > chunk + 128)
+    if (sa->fragments && n > chunk + 128)
         total = (unsigned)((n + chunk - 1) / chunk);
     for (unsigned i = 0; i < total; i++) {
         size_t from = i * chunk, len = total == 1 ? n : n - from < chunk ? n - from : chunk, at = w.n;
         wr_u16(&w, 0);
         /* only the first fragment names the first payload (RFC 7383 §2.5) */
-        if (!seal(ike, sa, &w, &h, i ? PL_NONE : ike->inner[0], in + from, len, total > 1 ? i + 1 : 0, total))
+        if (!v2_seal(ike, sa, &w, &h, i ? PL_NONE : ike->inner[0], in + from, len, total > 1 ? i + 1 : 0, total))
             return false;
         wr_patch16(&w, at, w.n - at - 2);
     }
@@ -172,7 +169,7 @@ void v2_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uin
     struct v2_out o;
     v2_begin(ike, &o);
     ike2_notify_write(&o.c, 0, NULL, 0, type, data, n);
-    v2_respond(ike, sa, exchange, id, &o);
+    (void)!v2_respond(ike, sa, exchange, id, &o); /* unheard, the peer asks again */
 }
 
 /* ---- opening ---- */
@@ -181,6 +178,7 @@ void v2_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uin
 struct parts {
     uint32_t id;
     unsigned total, have;
+    size_t bytes;
     uint8_t first;
     struct {
         uint8_t *p;
@@ -188,99 +186,133 @@ struct parts {
     } v[FRAGMENTS_MAX];
 };
 
-static void parts_free(struct ike_sa *sa)
+static void parts_free(void **at)
 {
-    struct parts *x = sa->parts;
+    struct parts *x = *at;
     for (unsigned i = 0; x && i < FRAGMENTS_MAX; i++)
         free(x->v[i].p);
     free(x);
-    sa->parts = NULL;
+    *at = NULL;
 }
 
-/* Takes one decrypted fragment in ike->plain. Returns the length of the whole and what it begins with when it was the
- * last one missing, else 0. */
-static size_t assemble(struct ike *ike, struct ike_sa *sa, uint32_t id, unsigned number, unsigned total, uint8_t next,
-                       size_t n, uint8_t *first)
+/* Takes one decrypted fragment in ike->plain, *n bytes of it. When it was the last one missing the whole is there. */
+static enum v2_opened assemble(struct ike *ike, void **parts, uint32_t id, unsigned number, unsigned total,
+                               uint8_t next, size_t *n, uint8_t *first)
 {
-    struct parts *x = sa->parts;
+    struct parts *x = *parts;
     if (number == 0 || number > total || total > FRAGMENTS_MAX)
-        return 0;
+        return V2_INCOMPLETE;
     if (x && (x->id != id || total > x->total)) { /* another message, or the same in smaller pieces (RFC 7383 §2.6) */
-        parts_free(sa);
+        parts_free(parts);
         x = NULL;
     }
     if (!x) {
-        x = sa->parts = calloc(1, sizeof *x);
+        x = *parts = calloc(1, sizeof *x);
         if (!x)
-            return 0;
+            return V2_INCOMPLETE;
         x->id = id;
         x->total = total;
     }
-    if (total != x->total || x->v[number - 1].p)
-        return 0;
-    uint8_t *copy = malloc(n ? n : 1);
+    if (total != x->total || x->v[number - 1].p || x->bytes + *n > WHOLE_MAX)
+        return V2_INCOMPLETE;
+    uint8_t *copy = malloc(*n ? *n : 1);
     if (!copy)
-        return 0;
-    memcpy(copy, ike->plain, n);
+        return V2_INCOMPLETE;
+    memcpy(copy, ike->plain, *n);
     x->v[number - 1].p = copy;
-    x->v[number - 1].n = n;
+    x->v[number - 1].n = *n;
+    x->bytes += *n;
     if (number == 1)
         x->first = next;
     if (++x->have < total)
-        return 0;
+        return V2_INCOMPLETE;
     struct wr w = wr_to(ike->plain, sizeof ike->plain);
     for (unsigned i = 0; i < total; i++)
         wr_bytes(&w, x->v[i].p, x->v[i].n);
     *first = x->first;
-    parts_free(sa);
-    return w.bad ? 0 : w.n;
+    *n = w.n;
+    parts_free(parts);
+    return w.bad ? V2_MALFORMED : V2_WHOLE;
+}
+
+size_t v2_parts_bytes(const struct ike_sa *sa)
+{
+    const struct parts *q = sa->parts[0], *a = sa->parts[1];
+    return (q ? q->bytes : 0) + (a ? a->bytes : 0);
 }
 
 void v2_parts_free(struct ike_sa *sa)
 {
-    parts_free(sa);
+    parts_free(&sa->parts[0]);
+    parts_free(&sa->parts[1]);
 }
 
-size_t v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t *first, bool *authentic)
-{
-    struct ike_message m = {0};
-    struct rd r = rd_of(p, n);
+/* The encrypted payload of a datagram, taken apart. */
+struct sealed {
+    const struct ike_payload *payload;
+    unsigned number, total; /* 0: not fragmented */
+    const uint8_t *iv, *text;
+    size_t text_len; /* without the ICV */
     uint8_t inner;
-    *authentic = false;
-    if (!ike_header_read(&r, &m.h) || !ike_chain_read(&r, m.h.next, &m, &inner) || m.n == 0)
-        return 0;
-    const struct ike_payload *sk = &m.v[m.n - 1];
-    bool fragment = sk->type == PL2_SKF;
-    if (sk->type != PL2_SK && !fragment)
-        return 0;
+};
+
+static bool sealed_read(const struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_message *m, struct sealed *out)
+{
+    struct rd r = rd_of(p, n);
+    if (!ike_header_read(&r, &m->h) || !ike_chain_read(&r, m->h.next, m, &out->inner) || m->n == 0)
+        return false;
+    out->payload = &m->v[m->n - 1];
+    bool fragment = out->payload->type == PL2_SKF;
+    if (out->payload->type != PL2_SK && !fragment)
+        return false;
     const struct algo *a = algo_get(sa->suite.encr);
     size_t iv_len = ike_iv_len(sa->suite.encr), icv = ike_icv_len(sa->suite.encr, sa->suite.integ);
-    struct rd b = rd_of(sk->p, sk->n);
-    unsigned number = fragment ? rd_u16(&b) : 0, total = fragment ? rd_u16(&b) : 0;
-    const uint8_t *iv = rd_bytes(&b, iv_len);
+    struct rd b = rd_of(out->payload->p, out->payload->n);
+    out->number = fragment ? rd_u16(&b) : 0;
+    out->total = fragment ? rd_u16(&b) : 0;
+    out->iv = rd_bytes(&b, iv_len);
     if (b.bad || b.n < icv + 1 || (!a->is_aead && (b.n - icv) % (a->block / 8u)))
-        return 0;
-    const uint8_t *text = b.p;
-    size_t len = b.n - icv;
+        return false;
+    out->text = b.p;
+    out->text_len = b.n - icv;
+    return true;
+}
+
+/* Checks first, then decrypts into ike->plain. */
+static bool authentic(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, const struct sealed *x)
+{
     struct keys k = keys_of(sa, false);
+    size_t icv = ike_icv_len(sa->suite.encr, sa->suite.integ);
     uint8_t mac[IKE_HASH_MAX];
-    memcpy(mac, text + len, icv);
-    if (a->is_aead) {
-        if (!ike_gcm(ike->crypto, sa->suite.encr_bits, k.e, iv, p, (size_t)(iv - p), text, len, ike->plain, mac, false))
-            return 0;
-    } else {
-        if (!ike_prf(ike->crypto, sa->suite.integ, k.a, ike_hash_len(sa->suite.integ),
-                     &(struct ike_iov){p, (size_t)(text + len - p)}, 1, mac) ||
-            !ike_equal(mac, text + len, icv) ||
-            !ike_cbc(ike->crypto, sa->suite.encr, sa->suite.encr_bits, k.e, iv, text, len, ike->plain, false))
-            return 0;
-    }
-    *authentic = true;
-    size_t pad = ike->plain[len - 1];
-    if (pad + 1 > len)
-        return 0;
-    len -= pad + 1;
-    /* only the first fragment says what is inside: until all are there this one stands for "nothing yet" */
-    *first = fragment ? PL2_SKF : inner;
-    return fragment ? assemble(ike, sa, m.h.id, number, total, inner, len, first) : len;
+    memcpy(mac, x->text + x->text_len, icv);
+    if (algo_get(sa->suite.encr)->is_aead)
+        return ike_gcm(ike->crypto, sa->suite.encr_bits, k.e, x->iv, p, (size_t)(x->iv - p), x->text, x->text_len,
+                       ike->plain, mac, false);
+    const struct ike_iov signed_part = {p, (size_t)(x->text + x->text_len - p)};
+    return ike_prf(ike->crypto, sa->suite.integ, k.a, ike_hash_len(sa->suite.integ), &signed_part, 1, mac) &&
+           ike_equal(mac, x->text + x->text_len, icv) &&
+           ike_cbc(ike->crypto, sa->suite.encr, sa->suite.encr_bits, k.e, x->iv, x->text, x->text_len, ike->plain,
+                   false);
+}
+
+enum v2_opened v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, bool again, uint8_t *first,
+                       size_t *len)
+{
+    struct ike_message m = {0};
+    struct sealed x = {0};
+    *first = PL_NONE;
+    *len = 0;
+    if (!sealed_read(sa, p, n, &m, &x) || !authentic(ike, sa, p, &x))
+        return V2_NOT_AUTHENTIC;
+    size_t pad = ike->plain[x.text_len - 1];
+    if (pad + 1 > x.text_len)
+        return V2_MALFORMED;
+    *len = x.text_len - pad - 1;
+    bool response = m.h.flags & IKE2_RESPONSE;
+    if (x.total && again) /* nothing is put together of what was answered already */
+        return V2_INCOMPLETE;
+    if (x.total)
+        return assemble(ike, &sa->parts[response], m.h.id, x.number, x.total, x.inner, len, first);
+    *first = x.inner;
+    return V2_WHOLE;
 }

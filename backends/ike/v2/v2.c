@@ -52,14 +52,20 @@ static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *loc
     sa->local = *local;
     ike_remote_set(ike, sa, remote);
     sa->floated |= local->port == IKE_PORT_NATT;
-    if (sa->state == IKE_ESTABLISHED && ike->host.sa_move)
-        ike->host.sa_move(ike->host.ctx, sa);
+    if (sa->state == IKE_ESTABLISHED)
+        ike_peer_moved(ike, sa);
+}
+
+/* Of a fragmented request only the first fragment is answered again (RFC 7383 §2.6.1). */
+static bool first_fragment(const uint8_t *p, size_t n)
+{
+    return n > IKE_HEADER_LEN + 6 && p[16] == PL2_SKF && p[IKE_HEADER_LEN + 4] == 0 && p[IKE_HEADER_LEN + 5] == 1;
 }
 
 static void protected_message(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
                               const struct ike_end *remote, const uint8_t *p, size_t n, struct ike_header h)
 {
-    bool response = h.flags & IKE2_RESPONSE, authentic;
+    bool response = h.flags & IKE2_RESPONSE;
     uint8_t first, inner, spi_flag = sa->initiator ? 0 : IKE2_INITIATOR;
     if (!sa->keys || sa->busy || (h.flags & IKE2_INITIATOR) != spi_flag) {
         ike->stats.dropped++; /* also what is reflected back to us */
@@ -71,22 +77,22 @@ static void protected_message(struct ike *ike, struct ike_sa *sa, const struct i
         ike->stats.replays++;
         return;
     }
-    size_t len = v2_open(ike, sa, p, n, &first, &authentic);
-    if (!authentic) {
+    size_t len;
+    enum v2_opened opened = v2_open(ike, sa, p, n, old, &first, &len);
+    if (opened == V2_NOT_AUTHENTIC) {
         ike->stats.auth_failed++;
         return;
     }
-    if (old) {
-        /* of a fragmented request only the first fragment is answered again (RFC 7383 §2.6.1) */
-        v2_parts_free(sa);
-        v2_resend(ike, sa, sa->response, sa->response_len);
+    if (old) { /* whole or a fragment (RFC 7383 §2.6.1) */
+        if (opened == V2_WHOLE || first_fragment(p, n))
+            v2_resend(ike, sa, sa->response, sa->response_len);
         return;
     }
-    if (len == 0 && first != PL_NONE)
-        return; /* a fragment, or nothing inside where something was announced */
+    if (opened == V2_INCOMPLETE)
+        return;
     struct ike_message m = {.h = h};
     struct rd r = rd_of(ike->plain, len);
-    bool good = ike_chain_read(&r, first, &m, &inner);
+    bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
     sa->last_in = ike->now;
     follow(ike, sa, local, remote);
     handler *run = handler_for(sa, &h);
@@ -140,7 +146,7 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         struct ike_sa *sa = ike_by_spi(ike, h.spi_i);
         if (sa && sa->version == 2 && sa->initiator && !(h.flags & IKE2_INITIATOR) && h.id == 0 &&
             addr_eq(&sa->remote.addr, &remote->addr))
-            v2_init_response(ike, sa, p, n, &m);
+            v2_init_response(ike, sa, local, p, n, &m);
         else
             ike->stats.dropped++;
         return;
@@ -157,6 +163,10 @@ static void gone(struct ike *ike, struct ike_sa *sa)
 {
     (void)ike;
     v2_parts_free(sa);
+    if (sa->pending)
+        ike_wipe(sa->pending, sizeof *sa->pending);
+    free(sa->pending);
+    sa->pending = NULL;
 }
 
 const struct ike_version ike_v2 = {

@@ -23,17 +23,26 @@ void ike_fuzz_plain(uint8_t *p, size_t *n, size_t room);
 #endif
 /* Encrypts (in fragments where the peer takes them and it is long), keeps it for retransmission, sends. False if it
  * does not fit. */
-bool v2_request(struct ike *ike, struct ike_sa *sa, uint8_t exchange, struct v2_out *o);
-bool v2_respond(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, struct v2_out *o);
+bool v2_request(struct ike *ike, struct ike_sa *sa, uint8_t exchange, struct v2_out *o) MUST_CHECK;
+bool v2_respond(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, struct v2_out *o) MUST_CHECK;
 /* A response of one notify. */
 void v2_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type,
                        const void *data, size_t n);
 void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n);
+/* One datagram of it: header, SK or SKF header, IV, ciphertext, ICV. `next`: the type of the first payload inside;
+ * `frag` 0: not fragmented. False if there is no room. */
+bool v2_seal(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_header *h, uint8_t next,
+             const uint8_t *in, size_t n, unsigned frag, unsigned total) MUST_CHECK;
 void v2_parts_free(struct ike_sa *sa);
-bool v2_keep(uint8_t **kept, uint32_t *kept_len, const uint8_t *p, size_t n);
-/* Checks and decrypts; a fragment that is not the last one missing gives 0 as well. Returns the length of the chain in
- * ike->plain, 0 if there is nothing (yet, or because it is not authentic); *first is the type of its first payload. */
-size_t v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t *first, bool *authentic);
+/* How much of incomplete messages is kept. */
+size_t v2_parts_bytes(const struct ike_sa *sa);
+bool v2_keep(uint8_t **kept, uint32_t *kept_len, const uint8_t *p, size_t n) MUST_CHECK;
+/* Checks and decrypts. V2_WHOLE: the chain is in ike->plain, *len bytes (0: an empty message), *first the type of its
+ * first payload. V2_INCOMPLETE: an authentic fragment, others are missing. V2_MALFORMED: authentic, but not IKE.
+ * `again`: a request that has been answered; its fragments are not put together. */
+enum v2_opened { V2_NOT_AUTHENTIC, V2_INCOMPLETE, V2_MALFORMED, V2_WHOLE };
+enum v2_opened v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, bool again, uint8_t *first,
+                       size_t *len) MUST_CHECK;
 
 /* ---- choose.c: proposals ---- */
 
@@ -59,6 +68,7 @@ enum algo_id v2_group(uint16_t number);
 
 /* ---- init.c, auth.c: the initial exchanges ---- */
 
+#define V2_ANSWERS_MAX 3
 struct v2_initial {
     uint8_t *i_msg, *r_msg; /* the two messages of IKE_SA_INIT, as sent */
     size_t i_len, r_len;
@@ -68,8 +78,15 @@ struct v2_initial {
     uint16_t group;
     unsigned tries; /* INVALID_KE_PAYLOAD and COOKIE answers */
     struct v2_choice choice;
-    bool peer_hashes;   /* RFC 7427: the peer takes digital signatures */
-    uint8_t *auth_copy; /* IKE_AUTH while a certificate is worked on */
+    uint16_t peer_hashes; /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
+    /* Other answers to our IKE_SA_INIT than the one that is followed: anybody may send one, and only IKE_AUTH tells
+     * which was the peer's (§2.4). */
+    struct v2_answer {
+        uint8_t *p;
+        size_t n;
+    } others[V2_ANSWERS_MAX];
+    unsigned n_others;
+    bool local_unknown; /* our own address was not known when the request went: as if we were behind NAT (§2.23) */
 };
 void v2_start(struct ike *ike, struct ike_sa *sa);
 /* Answers a request with a notify and keeps nothing. */
@@ -77,7 +94,10 @@ void v2_refuse(struct ike *ike, const struct ike_end *local, const struct ike_en
                uint16_t type, const void *data, size_t n);
 void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                      size_t n, const struct ike_message *m);
-void v2_init_response(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m);
+void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const uint8_t *p, size_t n,
+                      const struct ike_message *m);
+/* Nobody authentic answers IKE_AUTH: another answer to IKE_SA_INIT is followed, if one came. False: none did. */
+bool v2_other_answer(struct ike *ike, struct ike_sa *sa);
 void v2_auth_start(struct ike *ike, struct ike_sa *sa);
 void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -100,6 +120,20 @@ struct v2_child_try {
     bool transport, initiator;
     struct ike_ts local, remote;
     struct ike_child *old; /* whose place it takes */
+    bool more;             /* the peer may ask for other selectors in a child of their own */
+};
+
+/* A request of the peer's that waits for a shared secret. What was decided is kept, not the message: policies may be
+ * replaced meanwhile, and the child it is about may go. */
+struct v2_pending {
+    uint32_t id;
+    bool is_ike;      /* of the IKE SA, else of a child */
+    bool is_dropped;  /* another policy has no place for it */
+    uint32_t old_spi; /* of the child that it rekeys, the peer's; 0: it is a new one */
+    struct v2_child_try child;
+    struct v2_choice ike;
+    uint8_t ni[NONCE_MAX];
+    uint16_t ni_len;
 };
 /* Writes SA, [KE,] TSi and TSr of a request; the notify for transport mode comes first. */
 void v2_child_offer(struct ike *ike, struct ike_sa *sa, struct v2_out *o, const struct ike_task *t, uint32_t spi,
@@ -134,6 +168,8 @@ uint8_t *v2_low_nonce(struct ike_iov a, struct ike_iov b);
 void v2_info_start(struct ike *ike, struct ike_sa *sa);
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* Another IKE SA takes this one's place, its peer authenticated anew; both stand meanwhile. */
+void v2_reauthenticate(struct ike *ike, struct ike_sa *sa);
 void v2_tick(struct ike *ike, struct ike_sa *sa);
 void v2_next(struct ike *ike, struct ike_sa *sa);
 

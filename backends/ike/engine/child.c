@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Children: making, finding, giving to the kernel and taking back; the policies of peers of dynamic entries. */
+#include <stdlib.h>
+
+#include "backends/ike/engine/engine.h"
+
+struct ike_child *ike_child_new(struct ike_sa *sa)
+{
+    struct ike_child *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->sa = sa;
+    c->next = sa->children;
+    sa->children = c;
+    sa->n_children++;
+    return c;
+}
+
+static void unlink_child(struct ike_child *c)
+{
+    struct ike_child **p = &c->sa->children;
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    c->sa->n_children--;
+}
+
+static void child_forget(struct ike_child *c)
+{
+    unlink_child(c);
+    for (struct ike_child *o = c->sa->children; o; o = o->next) {
+        if (o->peers_child == c)
+            o->peers_child = NULL;
+        if (o->successor_of == c) {
+            o->successor_of = NULL;
+            free(o->low_nonce);
+            o->low_nonce = NULL;
+        }
+    }
+}
+
+void ike_child_move(struct ike_child *c, struct ike_sa *to)
+{
+    unlink_child(c);
+    c->sa = to;
+    c->next = to->children;
+    to->children = c;
+    to->n_children++;
+}
+
+struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next)
+        if ((inbound ? c->spi_in : c->spi_out) == spi || (inbound ? c->ah_spi_in : c->ah_spi_out) == spi)
+            return c;
+    return NULL;
+}
+
+static struct ike_child *older_under(struct ike_sa *sa, const struct ike_entry *e, const struct ike_ts *local,
+                                     const struct ike_ts *remote)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next)
+        if (c->installed && c->entry == e && (c->state == CHILD_UP || c->state == CHILD_REKEYING) &&
+            ike_ts_equal(&c->ts_local, local) && ike_ts_equal(&c->ts_remote, remote))
+            return c;
+    return NULL;
+}
+
+struct ike_child *ike_child_older(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
+                                  const struct ike_ts *local, const struct ike_ts *remote)
+{
+    struct ike_child *c = older_under((struct ike_sa *)(uintptr_t)sa, e, local, remote);
+    for (struct ike_sa *o = NULL; !c && (o = ike_of_same_peer(ike, sa, o));)
+        c = older_under(o, e, local, remote);
+    return c;
+}
+
+/* RFC 4303 §2.1. Two of one host never meet within 2^32 in practice; the kernel refuses the second, and the negotiation
+ * is then taken back. */
+uint32_t ike_spi_new(struct ike *ike)
+{
+    uint32_t v;
+    do
+        ike->host.random(ike->host.ctx, &v, sizeof v);
+    while (v < IKE_SPI_MIN);
+    return v;
+}
+
+/* What an entry can have at one time, its successors and what is being deleted with it. */
+bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e)
+{
+    uint32_t room = IKE_CHILDREN_MAX + 2 * e->n_lines;
+    if (e->per_host)
+        room += 2 * IKE_PER_HOST_MAX;
+    return sa->n_children >= room;
+}
+
+/* ---- request numbers of dynamic entries' peers ---- */
+
+#define NUMBERS (IKE_REQID_DYNAMIC_MAX + 1u)
+
+static uint32_t number_take(struct ike *ike)
+{
+    if (!ike->reqids_used && !(ike->reqids_used = calloc(NUMBERS / 8, 1)))
+        return 0;
+    for (uint32_t tries = 0; tries < NUMBERS; tries++) {
+        uint32_t n = ike->next_reqid = (ike->next_reqid + 1) % NUMBERS;
+        if (n == 0 || ike->reqids_used[n / 8] >> n % 8 & 1)
+            continue;
+        ike->reqids_used[n / 8] |= (uint8_t)(1u << n % 8);
+        return IKE_REQID_DYNAMIC | n;
+    }
+    return 0;
+}
+
+static void number_give_back(struct ike *ike, uint32_t reqid)
+{
+    uint32_t n = reqid & IKE_REQID_DYNAMIC_MAX;
+    ike->reqids_used[n / 8] &= (uint8_t) ~(1u << n % 8);
+}
+
+static struct ike_peer_policies *policies_new(struct ike *ike)
+{
+    struct ike_peer_policies *p = calloc(1, sizeof *p);
+    if (p && (p->reqid = number_take(ike)))
+        return p;
+    free(p);
+    return NULL;
+}
+
+bool ike_child_number(struct ike *ike, struct ike_child *c, const struct ike_line *l, const struct ike_child *old)
+{
+    if (!c->entry->dynamic) {
+        if (!old && !l)
+            return false;
+        c->reqid = old ? old->reqid : l->reqid;
+        return true;
+    }
+    c->policies = old && old->policies ? old->policies : policies_new(ike);
+    if (!c->policies)
+        return false;
+    c->policies->users++;
+    c->reqid = c->policies->reqid;
+    return true;
+}
+
+/* `c` is still whole: the kernel's policies are named by it. */
+static void policies_leave(struct ike *ike, struct ike_child *c, bool in_kernel)
+{
+    struct ike_peer_policies *p = c->policies;
+    c->policies = NULL;
+    if (!p || --p->users)
+        return;
+    if (p->installed && in_kernel && ike->host.policy_delete)
+        ike->host.policy_delete(ike->host.ctx, c);
+    number_give_back(ike, p->reqid);
+    free(p);
+}
+
+static bool same_path(const struct ike_path *a, const struct ike_path *b)
+{
+    return addr_eq(&a->local.addr, &b->local.addr) && addr_eq(&a->remote.addr, &b->remote.addr);
+}
+
+/* The policies are there, and name the tunnel that this child makes. */
+static bool policies_ready(struct ike *ike, struct ike_child *c)
+{
+    struct ike_peer_policies *p = c->policies;
+    if (!p || !ike->host.policy_add || (p->installed && same_path(&p->path, &c->in)))
+        return true;
+    if (!ike->host.policy_add(ike->host.ctx, c, p->installed))
+        return false;
+    p->installed = true;
+    p->path = c->in;
+    return true;
+}
+
+/* ---- the kernel ---- */
+
+bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late)
+{
+    c->in = c->out = (struct ike_path){c->sa->local, c->sa->remote};
+    /* where the peer is elsewhere now the old SA leads nowhere: there is nothing to wait for */
+    if (c->policies && c->policies->installed && !same_path(&c->policies->path, &c->in))
+        late = false;
+    if (late && (c->waiting = malloc(sizeof *c->waiting)))
+        *c->waiting = *k;
+    unsigned which = c->waiting ? IKE_SA_IN : IKE_SA_IN | IKE_SA_OUT;
+    if (!ike->host.sa_add(ike->host.ctx, c, k, which))
+        return false;
+    if (!policies_ready(ike, c)) {
+        ike->host.sa_delete(ike->host.ctx, c);
+        return false;
+    }
+    c->installed = true;
+    ike->n_children++;
+    if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
+        ike->host.route(ike->host.ctx, c, true);
+    ike_idle_start(ike, c);
+    return true;
+}
+
+static void forget_keys(struct ike_child *c)
+{
+    if (c->waiting)
+        ike_wipe(c->waiting, sizeof *c->waiting);
+    free(c->waiting);
+    c->waiting = NULL;
+    c->send_at = 0;
+}
+
+bool ike_child_send(struct ike *ike, struct ike_child *c)
+{
+    if (!c->waiting)
+        return true;
+    c->out = (struct ike_path){c->sa->local, c->sa->remote};
+    bool ok = ike->host.sa_add(ike->host.ctx, c, c->waiting, IKE_SA_OUT);
+    forget_keys(c);
+    if (!ok)
+        ike_log(ike, EV_CHILD_DOWN, IKE_ERROR, c->sa, c,
+                "map %s entry %u line %u: the kernel rejected the outbound SA 0x%08x: the pair is deleted",
+                c->entry->map, c->entry->seq, c->line, c->spi_out);
+    return ok;
+}
+
+/* RFC 7296 §2.23: the SAs are made anew where the peer is now; the policies follow with them. */
+void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next) {
+        if (c->state != CHILD_UP)
+            continue;
+        c->rekey_at = ike->now;
+        c->moved = true;
+    }
+    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "the peer's NAT mapping has changed, port %u now: rekeying",
+            sa->remote.port);
+    ike_timer_update(ike, sa);
+}
+
+/* ---- replaced policies ---- */
+
+static void old_policy_leave(struct ike *ike, const struct ike_policy *p)
+{
+    struct ike_old_policy **at = &ike->old_policies;
+    while (*at && (*at)->policy != p)
+        at = &(*at)->next;
+    struct ike_old_policy *o = *at;
+    if (!o || --o->users)
+        return;
+    *at = o->next;
+    free(o);
+    if (ike->host.policy_unused)
+        ike->host.policy_unused(ike->host.ctx, p);
+}
+
+void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
+{
+    child_forget(c);
+    policies_leave(ike, c, in_kernel);
+    if (c->installed) {
+        ike->n_children--;
+        if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
+            ike->host.route(ike->host.ctx, c, false);
+        if (in_kernel)
+            ike->host.sa_delete(ike->host.ctx, c);
+    }
+    if (c->held_policy)
+        old_policy_leave(ike, c->held_policy);
+    forget_keys(c);
+    free(c->low_nonce);
+    free(c);
+}

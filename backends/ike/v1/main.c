@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Main mode, RFC 2409 §5, here with pre-shared keys:
+ *
+ *   HDR, SA               -->
+ *                         <--  HDR, SA
+ *   HDR, KE, Ni, NAT-D    -->
+ *                         <--  HDR, KE, Nr, NAT-D
+ *   HDR*, IDii, HASH_I    -->
+ *                         <--  HDR*, IDir, HASH_R
+ */
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+#define BEGUN_AGAIN_MAX 4
+
+/* ---- main mode, initiator ---- */
+
+void v1_start(struct ike *ike, struct ike_sa *sa)
+{
+    struct wr w;
+    struct ike_chain c;
+    sa->v1 = calloc(1, sizeof *sa->v1);
+    if (!sa->v1 || ike->policy->n_v1 == 0) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "there is no isakmp policy");
+        ike_sa_free(ike, sa);
+        return;
+    }
+    ike->stats.negotiations++;
+    if (v1_aggressive_wanted(ike, sa)) {
+        v1_aggressive_start(ike, sa);
+        return;
+    }
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    v1_offer(&w, ike, sa);
+    ike_pl_end(&c, at);
+    bool kept = v1_keep(&sa->v1->sa_i, &sa->v1->sa_i_len, w.p + at + 4, w.n - at - 4);
+    v1_vendor_ids(ike, &c);
+    ike_state_set(ike, sa, IKE_MAIN_1);
+    if (!kept || !v1_finish(ike, sa, &w, false))
+        v1_give_up(ike, sa);
+}
+
+void v1_begin_again(struct ike *ike, struct ike_sa *sa)
+{
+    unsigned again = sa->v1->again + 1;
+    const struct ike_profile *profile = sa->entry ? sa->entry->profile : sa->profile;
+    if (sa->busy || again > BEGUN_AGAIN_MAX)
+        return;
+    ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+            "two different answers to main mode: one of them is forged, beginning anew");
+    struct ike_end local = sa->local, remote = sa->remote;
+    local.port = remote.port = IKE_PORT;
+    struct ike_sa *fresh = ike_sa_new(ike, 1, true, &local, &remote);
+    if (!fresh)
+        return;
+    fresh->entry = sa->entry;
+    fresh->profile = profile;
+    fresh->peer_at = sa->peer_at;
+    fresh->tasks = sa->tasks;
+    sa->tasks = NULL;
+    fresh->replaces = sa->replaces;
+    if (fresh->replaces)
+        fresh->replaces->replaced_by = fresh;
+    sa->replaces = NULL;
+    ike_sa_free(ike, sa);
+    ike_timer_update(ike, fresh);
+    uint64_t id = fresh->id, spi = fresh->own_spi;
+    v1_start(ike, fresh);
+    fresh = ike_still(ike, spi, id);
+    if (fresh && fresh->v1)
+        fresh->v1->again = again;
+}
+
+/* False: it could not be sent. */
+MUST_CHECK static bool send_ke(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike1 *v = sa->v1;
+    struct wr w;
+    struct ike_chain c;
+    size_t ke = ike_dh_len(sa->suite.dh);
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    ike_pl_bytes(&c, PL1_KE, sa->initiator ? v->ke_i : v->ke_r, ke);
+    if (sa->initiator)
+        ike_pl_bytes(&c, PL1_NONCE, v->ni, v->ni_len);
+    else
+        ike_pl_bytes(&c, PL1_NONCE, v->nr, v->nr_len);
+    v1_certreq_write(ike, sa, &c);
+    v1_nat_write(ike, sa, &c);
+    ike_state_set(ike, sa, IKE_MAIN_2);
+    return v1_finish(ike, sa, &w, false);
+}
+
+static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    if (!v1_own_half(ike, sa, j) || !send_ke(ike, sa))
+        v1_give_up(ike, sa);
+}
+
+static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    char why[256];
+    if (!pl || !m->h.spi_r)
+        return;
+    if (!v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", why);
+        return;
+    }
+    ike_peer_spi_known(ike, sa, m->h.spi_r);
+    v1_vendors_read(ike, sa, m);
+    sa->retransmit_at = 0;
+    ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
+}
+
+static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    bool psk = !v1_by_signature(sa);
+    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
+    struct wr w;
+    struct ike_chain c;
+    if (!j->ok) { /* nobody has proved that the peer sent it: as if it had not come */
+        sa->v1->dh = j->dh;
+        j->dh = NULL;
+        memset(sa->v1->last_in, 0, sizeof sa->v1->last_in);
+        (void)!v1_not_proved(ike, sa, "a Diffie-Hellman value is refused (RFC 6989): the message is ignored");
+        sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+        ike_timer_update(ike, sa);
+        return;
+    }
+    if ((psk && !k) || !v1_keys(ike, sa, j->shared, k)) {
+        v1_refuse(ike, sa, psk && !k ? "there is no pre-shared key for the peer" : "keys cannot be made");
+        return;
+    }
+    if (sa->nat_local || sa->nat_remote) {
+        sa->floated = true;
+        sa->local.port = sa->remote.port = IKE_PORT_NATT;
+    }
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    v1_id_proof_write(ike, sa, &c);
+    v1_initial_contact_write(ike, sa, &c);
+    ike_state_set(ike, sa, IKE_MAIN_3);
+    if (!v1_finish(ike, sa, &w, true))
+        v1_give_up(ike, sa);
+}
+
+static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    if (!v->dh || !v1_take_ke(sa, m, false))
+        return;
+    v1_nat_read(ike, sa, m);
+    sa->retransmit_at = 0;
+    struct ike_dh *dh = v->dh;
+    v->dh = NULL;
+    ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
+}
+
+static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
+    if (bad)
+        return v1_not_proved(ike, sa, bad);
+    sa->retransmit_at = 0;
+    v1_established(ike, sa);
+    v1_next(ike, sa);
+    return true;
+}
+
+/* ---- main mode, responder ---- */
+
+static void main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    struct wr w;
+    struct ike_chain c;
+    char why[256], t[ADDR_TEXT_MAX];
+    if (!pl || !v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "peer %s: main mode refused: %s",
+                addr_text(&sa->remote.addr, t), pl ? why : "no proposals");
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_NO_PROPOSAL_CHOSEN, NULL, 0);
+        ike_sa_free(ike, sa);
+        return;
+    }
+    if (!v1_keep(&sa->v1->sa_i, &sa->v1->sa_i_len, pl->p, pl->n)) {
+        ike_sa_free(ike, sa);
+        return;
+    }
+    v1_vendors_read(ike, sa, m);
+    const struct ike1_proposal p = {
+        .number = sa->v1->proposal_number, .protocol = IKE1_PROTO_ISAKMP, .n = 1, .v = {sa->v1->chosen}};
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    size_t at = ike_pl_begin(&c, PL1_SA);
+    ike1_sa_head(&w);
+    ike1_proposal_write(&w, &p, true, false);
+    ike_pl_end(&c, at);
+    v1_vendor_ids(ike, &c);
+    ike_state_set(ike, sa, IKE_MAIN_1);
+    if (!v1_finish(ike, sa, &w, false))
+        ike_sa_free(ike, sa);
+}
+
+static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    struct ike1 *v = sa->v1;
+    bool psk = !v1_by_signature(sa);
+    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
+    if (!j->ok) { /* as if the message had not come: it may have been forged */
+        ike_half_open_set(ike, sa, IKE_HALF_EARLY);
+        memset(v->last_in, 0, sizeof v->last_in);
+        (void)!v1_not_proved(ike, sa, "a Diffie-Hellman value is refused (RFC 6989): the message is ignored");
+        return;
+    }
+    if ((psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, k)) {
+        v1_refuse(ike, sa, psk && !k ? "there is no pre-shared key for the peer's address" : "keys cannot be made");
+        return;
+    }
+    if (!send_ke(ike, sa))
+        v1_give_up(ike, sa);
+}
+
+static void main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike1 *v = sa->v1;
+    /* our cookie has come back: the peer is where it says */
+    if (!ike_half_open_admit(ike, 1, IKE_HALF_PROVED, &sa->local.addr, &sa->remote.addr)) {
+        memset(v->last_in, 0, sizeof v->last_in); /* when it comes again there may be room */
+        ike->stats.dropped++;
+        return;
+    }
+    if (!v1_take_ke(sa, m, true))
+        return;
+    ike_half_open_set(ike, sa, IKE_HALF_PROVED);
+    v1_vendors_read(ike, sa, m);
+    v1_nat_read(ike, sa, m);
+    v->nr_len = NONCE1_LEN;
+    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
+    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
+}
+
+static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct wr w;
+    struct ike_chain c;
+    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
+    if (bad)
+        return v1_not_proved(ike, sa, bad);
+    if (v1_initial_contact(m))
+        ike_peer_restarted(ike, sa);
+    v1_begin(ike, sa, &w, &c, X1_MAIN);
+    v1_id_proof_write(ike, sa, &c);
+    if (v1_finish(ike, sa, &w, true))
+        v1_established(ike, sa);
+    return true;
+}
+
+/* ---- which message this is ---- */
+
+/* `prove`: the message that proves who the peer is; false if it does not, then it might as well be forged. */
+static const struct {
+    uint8_t exchange, state;
+    bool initiator, encrypted;
+    void (*run)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+    bool (*prove)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+} rows[] = {
+    {X1_MAIN, IKE_NEW, false, false, main_1, NULL},
+    {X1_MAIN, IKE_MAIN_1, true, false, main_2, NULL},
+    {X1_MAIN, IKE_MAIN_1, false, false, main_3, NULL},
+    {X1_MAIN, IKE_MAIN_2, true, false, main_4, NULL},
+    {X1_MAIN, IKE_MAIN_2, false, true, NULL, main_5},
+    {X1_MAIN, IKE_MAIN_3, true, true, NULL, main_6},
+    {X1_AGGRESSIVE, IKE_NEW, false, false, v1_aggressive_1, NULL},
+    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, true, false, v1_aggressive_2, NULL},
+    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, NULL, v1_aggressive_3},
+};
+
+void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+             const uint8_t *p, size_t n, struct ike_header h)
+{
+    struct ike1 *v = sa->v1;
+    uint8_t digest[32], iv[16], inner;
+    struct ike_message m = {.h = h, .whole = p, .whole_len = n};
+    struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+    if (sa->busy || h.id != 0 || !v1_digest(ike, p, n, digest))
+        return;
+    if (ike_equal(digest, v->last_in, 32)) {
+        /* sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the
+         * last message is the initiator's, which nothing answers. */
+        if (v->out && (!sa->initiator || h.exchange == X1_AGGRESSIVE) && sa->state != IKE_REPLACED)
+            v1_send(ike, sa, v->out, v->out_len);
+        return;
+    }
+    size_t row = 0;
+    while (row < sizeof rows / sizeof *rows &&
+           (rows[row].exchange != h.exchange || rows[row].state != sa->state || rows[row].initiator != sa->initiator))
+        row++;
+    if (row == sizeof rows / sizeof *rows) {
+        ike->stats.dropped++;
+        return;
+    }
+    bool encrypted = h.flags & IKE1_ENCRYPTED;
+    if (rows[row].encrypted != encrypted && !(h.exchange == X1_AGGRESSIVE && !encrypted)) {
+        ike->stats.dropped++;
+        return;
+    }
+    memcpy(iv, v->iv, 16);
+    if (encrypted) {
+        size_t len = v1_decrypt(ike, sa, p, n, iv);
+        r = rd_of(ike->plain, len);
+        if (len == 0)
+            return;
+    }
+    if (!ike_chain_read(&r, h.next, &m, &inner)) {
+        ike->stats.malformed++;
+        if (encrypted) /* the one reason in practice */
+            (void)!v1_not_proved(ike, sa,
+                                 v1_by_signature(sa)
+                                     ? "the message that should prove it cannot be read"
+                                     : "the message that should prove it cannot be read: its pre-shared key is "
+                                       "another one than ours");
+        return;
+    }
+    const struct ike_end was_local = sa->local, was_remote = sa->remote;
+    uint64_t id = sa->id, spi = sa->own_spi;
+    uint8_t was_iv[16];
+    memcpy(was_iv, v->iv, 16);
+    if (encrypted)
+        memcpy(v->iv, iv, 16);
+    sa->local = *local;
+    sa->remote.port = remote->port;
+    if (rows[row].prove) {
+        if (!rows[row].prove(ike, sa, &m)) { /* as if it had not come */
+            memcpy(v->iv, was_iv, 16);
+            sa->local = was_local;
+            sa->remote = was_remote;
+            return;
+        }
+        if (ike_still(ike, spi, id)) {
+            memcpy(v->last_in, digest, 32);
+            sa->floated |= local->port == IKE_PORT_NATT;
+        }
+        return;
+    }
+    memcpy(v->last_in, digest, 32);
+    sa->last_in = ike->now;
+    sa->floated |= local->port == IKE_PORT_NATT;
+    rows[row].run(ike, sa, &m);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/attack/lab.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+void router_init(struct router *r, unsigned version)
+{
+    memset(r, 0, sizeof *r);
+    r->proposal[0] = (struct ike_proposal){.name = "P",
+                                           .line = 1,
+                                           .encr = {{{ALGO_ENCR_AES_CBC, 128}}, 1},
+                                           .prf = {{{ALGO_INTEG_SHA256, 0}}, 1},
+                                           .integ = {{{ALGO_INTEG_SHA256, 0}}, 1},
+                                           .dh = {{{ALGO_DH_256_ECP, 0}}, 1}};
+    r->proposals[0] = r->proposal;
+    r->v2[0] = (struct ike_v2_policy){.name = "POL", .proposals = r->proposals, .n = 1};
+    r->v1[0] = (struct ike_v1_policy){.number = 10,
+                                      .line = 1,
+                                      .encr = {ALGO_ENCR_AES_CBC, 128},
+                                      .hash = ALGO_INTEG_SHA256,
+                                      .dh = ALGO_DH_256_ECP,
+                                      .auth = ALGO_AUTH_PSK,
+                                      .lifetime_s = 86400};
+    r->set[0] = (struct ike_transform_set){
+        .name = "T", .line = 2, .encr = {ALGO_ENCR_AES_CBC, 128}, .integ = {ALGO_INTEG_SHA256, 0}};
+    r->sets[0] = r->set;
+    r->p = (struct ike_policy){.v2 = r->v2,
+                               .n_v2 = version == 2,
+                               .v1 = r->v1,
+                               .n_v1 = version == 1,
+                               .profiles = r->profiles,
+                               .keys = r->keys,
+                               .entries = r->entries,
+                               .hostname = ""};
+    if (version == 3)
+        r->p.n_v1 = r->p.n_v2 = 1;
+}
+
+struct ip_addr address(const char *text)
+{
+    struct ip_addr a = {.family = FAMILY_NONE};
+    addr_parse((struct str){text, (uint32_t)strlen(text)}, &a);
+    return a;
+}
+
+static struct ike_bytes text_bytes(const char *s)
+{
+    return (struct ike_bytes){(const uint8_t *)s, (uint32_t)strlen(s)};
+}
+
+struct ike_psk *router_key(struct router *r, const char *addr, unsigned plen, const char *name, const char *secret)
+{
+    struct ike_psk *k = &r->keys[r->p.n_keys++];
+    r->p.n_key_ids = ++r->n_keys_made;
+    *k = (struct ike_psk){
+        .id = r->n_keys_made, .line = 100 + r->n_keys_made, .local = text_bytes(secret), .remote = text_bytes(secret)};
+    if (addr) {
+        k->who.addr = address(addr);
+        k->who.plen = (uint8_t)plen;
+    } else {
+        k->who.id_type = IKE_ID_FQDN;
+        k->who.value = text_bytes(name);
+    }
+    return k;
+}
+
+struct ike_profile *router_profile(struct router *r, unsigned version, const char *name, const char *id,
+                                   const char *match)
+{
+    struct ike_profile *p = &r->profiles[r->p.n_profiles++];
+    *p = (struct ike_profile){.name = name,
+                              .line = 200,
+                              .version = (uint8_t)version,
+                              .auth_local = IKE_MAY_PSK,
+                              .auth_remote = IKE_MAY_PSK,
+                              .lifetime_s = 86400};
+    p->remote = r->matches[p - r->profiles];
+    p->keys = r->profile_keys[p - r->profiles];
+    if (id) {
+        p->id_type = IKE_ID_FQDN;
+        p->id = text_bytes(id);
+    }
+    if (match)
+        profile_match(r, p, match, false);
+    return p;
+}
+
+void profile_match(struct router *r, struct ike_profile *p, const char *fqdn, bool domain)
+{
+    r->matches[p - r->profiles][p->n_remote++] =
+        (struct ike_match){.id_type = IKE_ID_FQDN, .domain = domain, .value = text_bytes(fqdn)};
+}
+
+void profile_match_address(struct router *r, struct ike_profile *p, const char *addr, unsigned plen)
+{
+    r->matches[p - r->profiles][p->n_remote++] = (struct ike_match){.addr = address(addr), .plen = (uint8_t)plen};
+}
+
+void profile_key(struct router *r, struct ike_profile *p, const struct ike_psk *k)
+{
+    r->profile_keys[p - r->profiles][p->n_keys++] = *k;
+}
+
+struct ike_entry *router_entry(struct router *r, unsigned version, const char *local, const char *peer,
+                               const struct ike_profile *p)
+{
+    unsigned at = r->p.n_entries++;
+    struct ike_entry *e = &r->entries[at];
+    *e = (struct ike_entry){.map = "M",
+                            .seq = 10 * (at + 1),
+                            .line = 300 + at,
+                            .dynamic = !peer,
+                            .version = (uint8_t)version,
+                            .local = address(local),
+                            .peers = &r->peers[at],
+                            .n_peers = peer != NULL,
+                            .sets = r->sets,
+                            .n_sets = 1,
+                            .lines = r->lines[at],
+                            .lifetime_s = 3600,
+                            .replay_window = 64,
+                            .profile = p};
+    if (peer)
+        r->peers[at].addr = address(peer);
+    return e;
+}
+
+static void network(struct ip_addr *lo, struct ip_addr *hi, int second, int third)
+{
+    *lo = (struct ip_addr){FAMILY_V4, {10, (uint8_t)second, third < 0 ? 0 : (uint8_t)third, 0}};
+    *hi = (struct ip_addr){FAMILY_V4, {10, (uint8_t)second, third < 0 ? 255 : (uint8_t)third, 255}};
+}
+
+void entry_line(struct router *r, struct ike_entry *e, uint32_t reqid, int a, int a3, int b, int b3)
+{
+    struct ike_line *l = &r->lines[e - r->entries][e->n_lines++];
+    *l = (struct ike_line){
+        .reqid = reqid, .line = 400 + e->n_lines, .sel = {.family = FAMILY_V4, .sport_hi = 65535, .dport_hi = 65535}};
+    network(&l->sel.src_lo, &l->sel.src_hi, a, a3);
+    network(&l->sel.dst_lo, &l->sel.dst_hi, b, b3);
+}
+
+/* ---- looking ---- */
+
+unsigned children_of(struct sim *s, unsigned node)
+{
+    return s->nodes[node].ike->n_children;
+}
+
+unsigned sas_of(struct sim *s, unsigned node, enum ike_state st)
+{
+    return sim_count(&s->nodes[node], st);
+}
+
+struct ike_sa *first_sa(struct sim *s, unsigned node)
+{
+    struct ike *k = s->nodes[node].ike;
+    struct ike_sa *best = NULL;
+    for (uint32_t i = 0; i < k->hash_size; i++)
+        for (struct ike_sa *sa = k->by_spi[i]; sa; sa = sa->hash_next)
+            if (!best || sa->id < best->id)
+                best = sa;
+    return best;
+}
+
+struct ike_child *first_child(struct sim *s, unsigned node)
+{
+    struct ike *k = s->nodes[node].ike;
+    for (uint32_t i = 0; i < k->hash_size; i++)
+        for (struct ike_sa *sa = k->by_spi[i]; sa; sa = sa->hash_next)
+            if (sa->children)
+                return sa->children;
+    return NULL;
+}
+
+const char *broken(const char *fmt, ...)
+{
+    static char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return text;
+}
+
+const char *over(struct sim *s, const char *bad)
+{
+    sim_end(s);
+    return bad ? bad : s->broken;
+}
+
+/* ---- on the wire ---- */
+
+static int node_at(const struct sim *s, const struct ip_addr *a)
+{
+    for (unsigned i = 0; i < s->n_nodes; i++)
+        if (addr_eq(&s->nodes[i].end.addr, a))
+            return (int)i;
+    return -1;
+}
+
+static bool listen_in(struct sim *s, struct packet_in_flight *f)
+{
+    struct tap *t = s->meddler;
+    (void)node_at;
+    t->seen++;
+    if (t->n < sizeof t->v / sizeof *t->v) {
+        struct packet_in_flight *k = &t->v[t->n++];
+        *k = *f;
+        k->p = malloc(f->n ? f->n : 1);
+        memcpy(k->p, f->p, f->n);
+    }
+    return !t->also || t->also(t, f);
+}
+
+void tap_open(struct tap *t, struct sim *s)
+{
+    *t = (struct tap){.s = s};
+    s->meddle = listen_in;
+    s->meddler = t;
+}
+
+void tap_close(struct tap *t)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        free(t->v[i].p);
+    t->n = 0;
+    t->s->meddle = NULL;
+}
+
+void inject(struct sim *s, const struct ike_end *from, const struct ike_end *to, const uint8_t *p, size_t n)
+{
+    for (unsigned i = 0; i < s->n_nodes; i++)
+        if (s->nodes[i].ike && addr_eq(&s->nodes[i].end.addr, &to->addr))
+            ike_input(s->nodes[i].ike, s->now, to, from, p, n);
+}
+
+void tap_replay(struct tap *t, unsigned i)
+{
+    inject(t->s, &t->v[i].from, &t->v[i].to, t->v[i].p, t->v[i].n);
+}
+
+/* ---- a pair ---- */
+
+void pair_open(struct pair *x, unsigned version, int lines)
+{
+    struct ike_profile *p = NULL, *q = NULL;
+    sim_init(&x->s, 1, 2);
+    x->s.delay_ms = 5;
+    router_init(&x->hub, version);
+    router_init(&x->branch, version);
+    struct ike_psk *k = router_key(&x->hub, BRANCH, 32, NULL, "secret");
+    struct ike_psk *l = router_key(&x->branch, HUB, 32, NULL, "secret");
+    if (version == 2) {
+        p = router_profile(&x->hub, 2, "P", NULL, NULL);
+        profile_match_address(&x->hub, p, BRANCH, 32);
+        profile_key(&x->hub, p, k);
+        q = router_profile(&x->branch, 2, "Q", NULL, NULL);
+        profile_match_address(&x->branch, q, HUB, 32);
+        profile_key(&x->branch, q, l);
+    }
+    struct ike_entry *e = router_entry(&x->hub, version, HUB, BRANCH, p);
+    struct ike_entry *f = router_entry(&x->branch, version, BRANCH, HUB, q);
+    for (int i = 0; i < lines; i++) {
+        entry_line(&x->hub, e, CHILD(i), 1, i, 2, i);
+        entry_line(&x->branch, f, CHILD(i), 2, i, 1, i);
+    }
+}
+
+void pair_start(struct pair *x)
+{
+    sim_node_start(&x->s, 0, &x->hub.p, HUB);
+    sim_node_start(&x->s, 1, &x->branch.p, BRANCH);
+    tap_open(&x->tap, &x->s);
+}
+
+const char *pair_over(struct pair *x, const char *bad)
+{
+    tap_close(&x->tap);
+    return over(&x->s, bad);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Runs the attacks on the engine: `held NAME` or `BROKEN NAME: what`, and the counts. Words: only attacks whose name
+ * begins with one of them. */
+#include <string.h>
+
+#include "tests/attack/lab.h"
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+    bool any = argc < 2;
+    for (int i = 1; i < argc; i++)
+        any |= strncmp(name, argv[i], strlen(argv[i])) == 0;
+    return any;
+}
+
+int main(int argc, char **argv)
+{
+    const struct attack *const all[] = {attacks_identity, attacks_answers, attacks_floods,
+                                        attacks_changes,  attacks_state,   attacks_certificates};
+    bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
+    unsigned held = 0, bad = 0;
+    for (unsigned k = 0; k < sizeof all / sizeof *all; k++)
+        for (const struct attack *a = all[k]; a->name; a++) {
+            if (list)
+                puts(a->name);
+            if (list || !wanted(a->name, argc, argv))
+                continue;
+            const char *why = a->run();
+            printf(why ? "BROKEN %s: %s\n" : "held %s\n", a->name, why);
+            fflush(stdout);
+            *(why ? &bad : &held) += 1;
+        }
+    if (!list)
+        printf("%u held, %u BROKEN\n", held, bad);
+    return bad != 0 || (!list && !held);
+}
