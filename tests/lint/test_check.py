@@ -367,7 +367,7 @@ def browser(ioscc, env):
         b.write('bad/z.cfg', open('testdata/fleet/hub/c.cfg').read().replace('hostname gre', 'hostname <script>alert(1)</script>').replace('203.0.113.9', '203.0.113.10').replace('198.51.100.2', '198.51.100.66'))
         page = b.write('fleet.html', b.run('fleet', '--to', 'html', *files, b.dir + '/bad').stdout)
         script = b.write('t.js', PAGE)
-        p = subprocess.run(['node', script, page, shutil.which('chromium')], capture_output=True, text=True, env=dict(os.environ, NODE_PATH=npm() + '/node_modules'), timeout=120)
+        p = subprocess.run(['node', script, page, shutil.which('chromium')], capture_output=True, text=True, env=dict(os.environ, NODE_PATH=npm() + '/node_modules'), timeout=600)
         assert p.returncode == 0, p.stderr[-1500:]
         out = json.loads(p.stdout)
         assert out['sum'].startswith('4 routers, 2 tunnels: 2 up.'), out

@@ -5,7 +5,7 @@ up or not, where it fails, and with which algorithms. The seed is printed when s
 
 ESP is strongSwan's own (kernel-libipsec), so no kernel support is needed. Left out because strongSwan means something
 else there: responders whose list is narrower than the proposal (IKEv2 narrows, IOS refuses), AH, transport mode."""
-import contextlib, json, os, random, re, shutil, subprocess, sys, tempfile, time
+import contextlib, json, os, random, re, shutil, socket, subprocess, sys, tempfile
 
 sys.path.insert(0, 'tests/netns')
 import lab
@@ -125,7 +125,8 @@ secrets { ike { secret = "%s" } }
 # ---- two daemons ----
 
 class Daemon:
-    def __init__(self, node, tmp, name):
+    def __init__(self, node, tmp, name, tries=20):
+        """`tries`: how often it asks again, twice a second, before it gives up"""
         self.tmp, self.name, self.sock = tmp, name, 'unix://%s/%s.vici' % (tmp, name)
         conf = '%s/%s.conf' % (tmp, name)
         open(conf, 'w').write('''charon {
@@ -135,7 +136,7 @@ class Daemon:
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   install_routes = no
   install_virtual_ip = no
-  retransmit_tries = 2
+  retransmit_tries = %d
   retransmit_timeout = 0.5
   retransmit_base = 1
   plugins { vici { socket = %s } }
@@ -143,14 +144,27 @@ class Daemon:
       default = 1
       flush_line = yes } }
 }
-''' % (self.sock, tmp, name))
+''' % (tries, self.sock, tmp, name))
         self.p = subprocess.Popen(['ip', 'netns', 'exec', node.name, 'unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /run && exec ' + CHARON],
                                   env=dict(os.environ, STRONGSWAN_CONF=conf), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
-            if os.path.exists('%s/%s.vici' % (tmp, name)):
-                return
-            time.sleep(0.1)
-        raise AssertionError('charon does not start: ' + open('%s/%s.log' % (tmp, name)).read()[-500:] if os.path.exists('%s/%s.log' % (tmp, name)) else 'charon does not start')
+        log = '%s/%s.log' % (tmp, name)
+        if not lab.wait_for('charon', self.answers, alive=lambda: self.p.poll() is None):
+            raise AssertionError('charon does not start: ' + (open(log).read()[-500:] if os.path.exists(log) else ''))
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex('%s/%s.vici' % (self.tmp, self.name)) == 0
+
+    @contextlib.contextmanager
+    def calling(self):
+        """it calls while something else is waited for: a call that is refused may not end by itself"""
+        p = subprocess.Popen(['swanctl', '--initiate', '--child', 'c', '--uri', self.sock], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env=dict(os.environ, STRONGSWAN_CONF='%s/%s.conf' % (self.tmp, self.name)))
+        try:
+            yield
+        finally:
+            p.terminate()
+            p.wait()
 
     def swanctl(self, *args):
         return subprocess.run(['swanctl', *args, '--uri', self.sock], capture_output=True, text=True, env=dict(os.environ, STRONGSWAN_CONF='%s/%s.conf' % (self.tmp, self.name)))
@@ -166,9 +180,10 @@ class Daemon:
     def stop(self):
         self.p.terminate()
         try:
-            self.p.wait(5)
+            self.p.wait(lab.BOUND)
         except subprocess.TimeoutExpired:
             self.p.kill()
+            self.p.wait()
 
 
 @contextlib.contextmanager
@@ -191,9 +206,9 @@ def daemons():
             shutil.rmtree(tmp)
 
 
-def call(a):
+def call(a, patience):
     """what the initiator says: (stage, IKE proposal, ESP proposal)"""
-    p = a.swanctl('--initiate', '--child', 'c', '--timeout', '6')
+    p = a.swanctl('--initiate', '--child', 'c', '--timeout', str(patience))
     sas = a.swanctl('--list-sas').stdout
     ike = re.search(r'^  ((?:AES|3DES)\S+)$', sas, re.M)
     child = re.search(r'INSTALLED, TUNNEL(?:-in-UDP)?, (?:ESP|ESPinUDP):(\S+)', sas)
@@ -252,7 +267,8 @@ def compare(ioscc, env):
                 want = predicted(tmp, x, y, ioscc, env)
                 a.load(x.swanctl(y))
                 b.load(y.swanctl(x))
-                got = call(a)
+                # IKEv1 may leave a caller without an answer, and how it fails there is not looked at
+                got = call(a, lab.BOUND if v2 or want['up'] else 6)
                 say = (stage(want), want['up'] and ike_words(want['ike'], v2), want['up'] and esp_words(want['ipsec'], v2))
                 seen[say[0]] = seen.get(say[0], 0) + 1
                 same = say[0] == got[0] and (not want['up'] or say == got)

@@ -3,12 +3,38 @@
 
 Nothing here speaks to the host's own network: every packet stays on links that the lab made. Needs root.
 """
-import contextlib, ctypes, ipaddress, os, select, socket, struct, subprocess, time
+import contextlib, ctypes, ipaddress, itertools, os, select, shutil, socket, struct, subprocess, tempfile, time
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
+SO_RCVBUFFORCE = 33  # more than the host's rmem_max
+BOUND = 120  # seconds that only a hang takes
 XFRM_MSG_ACQUIRE, NETLINK_XFRM, XFRMNLGRP_ACQUIRE = 0x17, 6, 1
+
+
+def wait_for(what, true, bound=BOUND, alive=lambda: True):
+    """polls until `true()` is; its value. None if `alive` says that it cannot come any more. `what` for a hang"""
+    end = time.monotonic() + bound
+    while True:
+        value = true()
+        if value:
+            return value
+        if not alive():
+            return None
+        assert time.monotonic() < end, 'in %d seconds not there: %s' % (bound, what() if callable(what) else what)
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def one_cpu():
+    """this thread stays on its processor: what it sends on one link arrives in that order, also when softirqs lag behind"""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def usable():
@@ -20,12 +46,11 @@ def usable():
 
 
 class Lab:
-    count = 0
+    count = itertools.count(1)  # tests run in threads
 
     def __init__(self):
-        Lab.count += 1
-        self.tag = 'ioscc%d-%d' % (os.getpid(), Lab.count)
-        self.nodes = []
+        self.tag = 'ioscc%d-%d' % (os.getpid(), next(Lab.count))
+        self.nodes, self.dirs = [], []
 
     def __enter__(self):
         return self
@@ -33,6 +58,13 @@ class Lab:
     def __exit__(self, *a):
         for n in self.nodes:
             subprocess.run(['ip', 'netns', 'del', n.name], capture_output=True)
+        for d in self.dirs:
+            shutil.rmtree(d, ignore_errors=True)
+
+    def directory(self):
+        """of this lab alone; goes with it"""
+        self.dirs.append(tempfile.mkdtemp(prefix='ioscc-test-'))
+        return self.dirs[-1]
 
     def node(self, name):
         n = Node('%s-%s' % (self.tag, name))
@@ -96,7 +128,7 @@ class Node:
         with self.inside():
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             s.bind((link, 0))
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         s.setblocking(False)
         return s
 
@@ -112,7 +144,7 @@ class Node:
         with self.inside():
             s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_XFRM)
             s.bind((0, 1 << (XFRMNLGRP_ACQUIRE - 1)))
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         s.setblocking(False)
         return s
 
@@ -187,7 +219,7 @@ def drain(s):
     return out
 
 
-def wait_for_frame(s, match, seconds=3.0):
+def wait_for_frame(s, match, seconds=BOUND):
     """all frames up to the one that matches"""
     seen, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
@@ -199,9 +231,9 @@ def wait_for_frame(s, match, seconds=3.0):
     raise RuntimeError('an expected frame did not arrive')
 
 
-def wait_for(s, match, seconds=3.0):
+def wait_for_packet(s, match):
     """the same for IP packets, as parse() gives them"""
-    return wait_for_frame(s, lambda f: parse(f) and match(parse(f)), seconds)
+    return wait_for_frame(s, lambda f: parse(f) and match(parse(f)))
 
 
 def arp_request(src_mac, src, dst):

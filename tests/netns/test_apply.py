@@ -2,8 +2,7 @@
 """How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
 import errno, os, random, re, signal, subprocess, sys, threading, time
 
-import lab
-from lab import Lab, drain, frame, ip_packet, mac, parse
+from lab import Lab, drain, frame, ip_packet, mac, parse, wait_for
 from test_policies import IOSCC, PAIR, Router, need
 
 
@@ -140,6 +139,33 @@ def no_esp():
         need('takes all of it' in p.stdout and held(r) == before, 'the dry run')
 
 
+def watchers(r):
+    """the processes that would take back what is not confirmed"""
+    found = []
+    for p in os.listdir('/proc'):
+        if p.isdigit():
+            try:
+                words = open('/proc/%s/cmdline' % p, 'rb').read().decode('utf-8', 'replace').split('\0')
+            except OSError:
+                continue
+            found += [p] if 'rollback' in words and os.path.join(r.dir, 'state') in words else []
+    return found
+
+
+def in_time(r, path, look):
+    """applies with --confirm, and looks while the time to confirm runs; with a longer one if the machine was too slow to look in time"""
+    for seconds in (2, 10, 90):
+        start = time.monotonic()
+        r.ioscc('apply', '--confirm', str(seconds), path)
+        try:
+            return look()
+        except AssertionError:
+            if time.monotonic() - start < seconds - 1:  # it counts whole seconds
+                raise
+            wait_for('it goes back', lambda: not watchers(r))
+    raise AssertionError('too slow to look within 90 seconds')
+
+
 def confirm():
     """--confirm goes back by itself; confirm keeps; the previous configuration comes back as it was"""
     with Lab() as l:
@@ -147,24 +173,22 @@ def confirm():
         a, b = write(r, 'a.cfg', many(3)), write(r, 'b.cfg', many(5))
         r.ioscc('apply', a)
         before = held(r)
-        r.ioscc('apply', '--confirm', '1', b)
-        need(held(r) != before, 'applied')
-        for _ in range(60):
-            time.sleep(0.1)
-            if held(r) == before and 'Waits' not in r.ioscc('status', ok=(0, 1)).stdout:
-                break
-        need(held(r) == before, 'did not go back')
+        in_time(r, b, lambda: need(held(r) != before, 'applied'))
+        wait_for('it goes back', lambda: held(r) == before and 'Waits' not in r.ioscc('status', ok=(0, 1)).stdout)
         need('a.cfg' in r.ioscc('status').stdout, 'status')
-        r.ioscc('apply', '--confirm', '2', b)
-        need('Waits' in r.ioscc('status').stdout, 'pending')
-        r.ioscc('confirm')
-        time.sleep(2.5)
+
+        def confirmed():
+            need('Waits' in r.ioscc('status').stdout, 'pending')
+            r.ioscc('confirm')
+        in_time(r, b, confirmed)
+        wait_for('the time to confirm is over', lambda: not watchers(r))
         need('b.cfg' in r.ioscc('status').stdout, 'confirmed and yet gone')
         r.ioscc('confirm', ok=(1,))
         r.ioscc('remove')
         need(not [x for x in held(r)[0] if x.strip()], 'removed')
         r.ioscc('apply', '--confirm', '1', a)  # from nothing, back to nothing
-        time.sleep(2.5)
+        wait_for('back to nothing', lambda: not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip())
+        wait_for('nobody waits any more', lambda: not watchers(r))
         need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'back to nothing')
 
 
@@ -180,7 +204,7 @@ def locked():
             need('another ioscc' in p.stderr, p.stderr)
             r.ioscc('status')
             threading.Timer(1, lambda: fcntl.flock(f, fcntl.LOCK_UN)).start()
-            r.ioscc('apply', '--wait', '10', PAIR)
+            r.ioscc('apply', '--wait', '120', PAIR)
         modes = {n: os.stat(os.path.join(r.dir, 'state', n)).st_mode & 0o777 for n in os.listdir(r.dir + '/state')}
         need(set(modes.values()) == {0o600} and os.stat(r.dir + '/state').st_mode & 0o777 == 0o700, modes)
 

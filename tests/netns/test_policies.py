@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What apply makes, judged by packets: a router node between an inside host and the outside, in namespaces."""
-import json, os, random, re, subprocess, tempfile, time
+import json, os, random, re, subprocess, time
 
 import lab
-from lab import Lab, drain, frame, ip_packet, mac, parse, sh, wait_for
+from lab import Lab, drain, frame, ip_packet, mac, one_cpu, parse, sh, wait_for, wait_for_packet
 
 IOSCC = os.environ.get('IOSCC', 'build/asan/ioscc')
 DECIDE = os.environ.get('IOSCC_DECIDE', 'build/asan/tests/netns/decide')
@@ -35,7 +35,7 @@ class Router:
         r.sysctl('net/ipv4/conf/all/accept_redirects', 0)
         self.inside, self.outside = self.h.wire('lan'), self.w.wire('wan')
         self.acq, self.flush = r.acquires(), r.sa_flusher()
-        self.dir = tempfile.mkdtemp(prefix='ioscc-test-')
+        self.dir = l.directory()
         self.neighbours = set()
 
     def ioscc(self, *args, ok=(0,), env=None):
@@ -77,10 +77,11 @@ class Router:
     def outcome_once(self, packets, inwards):
         send, see = (self.from_outside, self.inside) if inwards else (self.from_inside, self.outside)
         drain(see), drain(self.acq)
-        for i, p in enumerate(packets):
-            send(ip_packet(*p, ident=i + 1))
-            self.flush()
-        self.settle(inwards)
+        with one_cpu():
+            for i, p in enumerate(packets):
+                send(ip_packet(*p, ident=i + 1))
+                self.flush()
+            self.settle(inwards)
         seen = {parse(f)[5]: parse(f) for f in drain(see) if parse(f)}
         asked = dict(a for a in map(lab.parse_acquire, drain(self.acq)) if a)
         out = []
@@ -195,7 +196,7 @@ def one_pair():
         need(r.outcome([('10.1.5.5', '10.2.0.9', 17, 53, 1000), ('10.3.5.5', '10.2.0.9', 17, 53, 1000)], inwards=True) == ['drop', 'clear'], 'inbound')
         need(re.search('counter packets [1-9]', r.node.run('nft', 'list', 'set', 'inet', 'ioscc', 'in0_protect1').stdout), 'not counted')
         r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1000, 53, ident=77))  # not for the tunnel: NAT
-        seen = [parse(f) for f in wait_for(r.outside, lambda p: p[5] == 77)]
+        seen = [parse(f) for f in wait_for_packet(r.outside, lambda p: p[5] == 77)]
         need(seen[-1][0] == '198.51.100.2', seen[-1])
         r.ioscc('remove')
         need(r.outcome([('10.2.0.9', '10.1.5.5', 17, 1000, 53)]) == ['clear'], 'after remove')
@@ -209,8 +210,13 @@ def ipsec_input():
         for src in ('192.0.2.1', '192.0.2.66'):
             for proto, port in ((50, 0), (51, 0), (17, 500), (17, 4500)):
                 r.from_outside(ip_packet(src, '198.51.100.2', proto, port, port))
-        time.sleep(0.1)
-        rules = r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'input').stdout
+        rules = ''
+
+        def all_counted():
+            nonlocal rules
+            rules = r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'input').stdout
+            return sum(int(n) for n in re.findall(r'counter packets (\d+) bytes \d+ (?:accept comment "from peers"|drop comment "from strangers")', rules)) >= 8
+        wait_for(lambda: rules, all_counted)
         need(len(re.findall(r'counter packets 1 bytes \d+ accept comment "from peers"', rules)) == 4, rules)
         need(len(re.findall(r'counter packets 1 bytes \d+ drop comment "from strangers"', rules)) == 4, rules)
 
@@ -222,8 +228,9 @@ def live_show():
         need('nothing is applied' in r.ioscc('show', 'access-lists', ok=(2,)).stderr, 'before')
         r.ioscc('apply', WIDE)
         r.knows('10.2.0.9')
-        r.from_outside(*[ip_packet('203.0.113.77', '10.2.0.9', 6, 999, 22, ident=1, flags=0)] * 3)
-        r.settle(True)
+        with one_cpu():
+            r.from_outside(*[ip_packet('203.0.113.77', '10.2.0.9', 6, 999, 22, ident=1, flags=0)] * 3)
+            r.settle(True)
         text = r.ioscc('show', 'access-lists').stdout
         need(' deny tcp any any eq 22 telnet (3 matches)' in text, text)
         need('Crypto Map IPv4 "WIDE" 10 ipsec-isakmp' in r.ioscc('show', 'crypto', 'map').stdout, 'map')
@@ -244,7 +251,7 @@ def full_tunnel():
         r.knows('10.2.0.9')
         drain(r.inside)
         r.from_inside(ip_packet('10.2.0.9', '10.2.0.1', 1, 8, 0, ident=5))
-        seen = wait_for(r.inside, lambda p: p[0] == '10.2.0.1' and p[2] == 1)
+        seen = wait_for_packet(r.inside, lambda p: p[0] == '10.2.0.1' and p[2] == 1)
         need(parse(seen[-1])[3] == 0, 'no echo reply')
         need(r.outcome([('10.2.0.9', '203.0.113.1', 17, 1, 2)])[0][0] == 'protect', 'out')
         need(r.outcome([('203.0.113.1', '10.2.0.9', 17, 1, 2), ('10.2.0.77', '10.2.0.9', 17, 1, 2)], inwards=True) == ['drop', 'drop'], 'in')
@@ -262,7 +269,7 @@ def interface_binding():
         r.ioscc('apply', PAIR)
         wire = other.wire('wan2')
         r.from_inside(ip_packet('10.2.0.9', '10.1.9.9', 17, 1, 2, ident=9))
-        wait_for(wire, lambda p: p[5] == 9)
+        wait_for_packet(wire, lambda p: p[5] == 9)
         r.knows('10.2.0.9')
         need(r.outcome([('10.2.0.9', '10.1.8.8', 17, 1, 2)])[0][0] == 'protect', 'the bound interface')
 
@@ -277,9 +284,10 @@ def empty_list():
         p = r.ioscc('apply', path)
         need('is dropped, as on the router' in p.stderr or 'dropped' in p.stderr, p.stderr)
         r.knows('10.2.0.9')
-        r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1, 2, ident=3))
-        r.from_outside(ip_packet('203.0.113.7', '10.2.0.9', 17, 1, 2, ident=4))
-        wait_for(r.inside, lambda p: p[5] == 4)
+        with one_cpu():
+            r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1, 2, ident=3))
+            r.from_outside(ip_packet('203.0.113.7', '10.2.0.9', 17, 1, 2, ident=4))
+        wait_for_packet(r.inside, lambda p: p[5] == 4)
         need(not [f for f in drain(r.outside) if parse(f) and parse(f)[5] == 3], 'went out')
 
 

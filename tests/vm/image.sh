@@ -13,7 +13,7 @@ kernel() {
     [ -e "$out/kernel.stamp" ] && return
     pkg=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
     if [ -z "$pkg" ]; then
-        apt-get update -qq
+        for _ in $(seq 60); do apt-get update -qq && break; sleep 5; done # another clone may hold the lock
         pkg=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
     fi
     rm -rf "$out/kernel"

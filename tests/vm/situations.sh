@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What the situations of test_situations.py are written with. Runs in the guest; /test/cases names them one a line:
 # number, world, the files of the nodes. A situation is /test/NUMBER.do; it has failed if it said anything.
+. /test/words.sh
 said=/tmp/said
 say() { echo "$*" >> $said; }
 
@@ -20,9 +21,9 @@ host() { # name, router, router's address with length, own address with length
     case $3 in *:*) ip -n $1 -6 route add default via ${3%/*} ;; *) ip -n $1 route add default via ${3%/*} ;; esac; }
 masquerade() { ip netns exec $1 nft "add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; add rule ip n p oifname $2 masquerade"; }
 watch() { for n in "$@"; do
-    ip netns exec $n tcpdump -Z root --immediate-mode -U -n -Q out -i eth0 -w /tmp/$n.pcap 2> /tmp/$n.dump & echo $! >> /tmp/pids
+    capture /tmp/$n.pcap $n -Q out; echo $dump >> /tmp/pids
     watched="$watched $n"
-done; sleep 1; }
+done; }
 
 world() {
     watched=
@@ -72,59 +73,67 @@ world() {
 
 # ---- daemons ----
 
-until_there() { for k in $(seq 1 60); do [ -S $1 ] && return 0; sleep 0.25; done; say "$1 does not come: $(tail -3 $2 2>&1)"; }
+until_there() { await "$1: $(tail -3 $2 2>&1)" there $1 $3; [ -S $1 ] || say "$1 does not come: $(tail -3 $2 2>&1)"; }
+there() { [ -S $1 ] || ! kill -0 $2 2>/dev/null; } # the socket, or nobody who could make it
 ours() { # node, configuration, more options
     n=$1 f=$2; shift 2
     ip netns exec $n ioscc run --state-dir /run/$n --pki-dir /test -m Gi0/0=eth0 "$@" $f > /tmp/$n.log 2>&1 &
     echo $! > /tmp/$n.ours
-    until_there /run/$n/control.sock /tmp/$n.log; }
-swan() { # node, swanctl.conf, lines for charon { }
+    until_there /run/$n/control.sock /tmp/$n.log $!; }
+swan() { # node, swanctl.conf; /test/NUMBER.charon: lines for charon { }
+    more=; [ -e /test/$number.charon ] && more=$(cat /test/$number.charon)
     cat > /tmp/swan.$1 <<CONF
-charon { $3
+charon {
   load = random nonce openssl aes des sha1 sha2 md5 hmac gmp gcm kdf pem pkcs1 pkcs8 x509 pubkey constraints revocation socket-default kernel-netlink vici
   install_routes = no
-  retransmit_tries = 2
+  retransmit_tries = 7
   retransmit_timeout = 1.5
   plugins { vici { socket = unix:///tmp/vici.$1 } }
   filelog { log { path = /tmp/$1.log
       default = 1
-      flush_line = yes } } }
+      flush_line = yes } }
+$more }
 CONF
     d=/tmp/swanctl.$1; mkdir -p $d/x509 $d/x509ca $d/private
     cp /test/r2*.crt $d/x509/; cp /test/ca.crt $d/x509ca/; cp /test/r2*.key $d/private/
     ip netns exec $1 sh -c "mount -t tmpfs none /var/run; STRONGSWAN_CONF=/tmp/swan.$1 exec charon" > /tmp/charon.out 2>&1 &
     echo $! >> /tmp/pids
-    until_there /tmp/vici.$1 /tmp/charon.out
+    until_there /tmp/vici.$1 /tmp/charon.out $!
     cp $2 $d/swanctl.conf # it looks for the others beside it
-    sw $1 --load-all --noprompt --file $d/swanctl.conf > /tmp/load 2>&1
+    await "charon's answer" loads $1
     grep -q 'loaded connection' /tmp/load || say "swanctl: $(grep -v 'plugin' /tmp/load | grep -E "loading (conn|private|cert)|fail" | grep -v "opening dir" | head -3)"; }
+loads() { sw $1 --load-all --noprompt --file $d/swanctl.conf > /tmp/load 2>&1; ! grep -q 'connecting to .* failed' /tmp/load; }
 sw() { n=$1; shift; STRONGSWAN_CONF=/tmp/swan.$n swanctl "$@" --uri unix:///tmp/vici.$n; }
-call() { sw $1 --initiate --child ${2:-c} --timeout ${3:-8} > /tmp/call 2>&1; }
+call() { sw $1 --initiate --child ${2:-c} --timeout $BOUND > /tmp/call 2>&1; }
+calls() { call "$@" & echo $! >> /tmp/pids; } # who is refused may not be told
 libre() { # node, ipsec.conf; its secrets are FILE.secrets
     mkdir -p /tmp/pluto.$1; cp -r /var/lib/ipsec/nss /tmp/nss.$1
     ip netns exec $1 /usr/libexec/ipsec/pluto --nofork --stderrlog --config $2 --secretsfile $2.secrets --rundir /tmp/pluto.$1 --nssdir /tmp/nss.$1 --ipsecdir /etc/ipsec.d > /tmp/$1.log 2>&1 &
     echo $! >> /tmp/pids
-    until_there /tmp/pluto.$1/pluto.ctl /tmp/$1.log
+    until_there /tmp/pluto.$1/pluto.ctl /tmp/$1.log $!
     ip netns exec $1 /usr/libexec/ipsec/addconn --config $2 --ctlsocket /tmp/pluto.$1/pluto.ctl c > /tmp/load 2>&1 || say "addconn: $(grep -v "error reading" /tmp/load | tail -3)"
-    wh $1 --listen > /tmp/load 2>&1; sleep 0.5; }
-wh() { n=$1; shift; timeout 20 /bin/ip netns exec $n /usr/libexec/ipsec/whack --rundir /tmp/pluto.$n "$@"; }
+    wh $1 --listen > /tmp/load 2>&1; await "pluto at port 500" bound $1 udp 500; }
+wh() { n=$1; shift; timeout $BOUND /bin/ip netns exec $n /usr/libexec/ipsec/whack --rundir /tmp/pluto.$n "$@"; }
 iked() { # node, iked.conf
     mkdir -p /var/empty /run/iked /etc/iked/private /etc/iked/pubkeys/ipv4 /etc/iked/ca /etc/iked/certs /etc/iked/crls; chmod 600 $2
     cp /test/r2.key /etc/iked/private/local.key; cp /test/r2.pub /etc/iked/local.pub; chmod 600 /etc/iked/private/local.key
     ip netns exec $1 /usr/sbin/iked -d -v -f $2 > /tmp/$1.log 2>&1 &
-    echo $! >> /tmp/pids; sleep 15; }
+    echo $! >> /tmp/pids; await "iked at port 500" bound $1 udp 500; }
 
 # ---- what is looked at ----
 
-# an answer within so many tries
-up() { for k in $(seq 1 ${3:-15}); do ip netns exec $1 ping -c 1 -W 1 $2 > /tmp/out 2>&1 && return 0; done; say "no answer: $1 to $2"; return 1; }
+up() { answers $1 $2 || { say "no answer: $1 to $2"; return 1; }; }
 down() { ip netns exec $1 ping -c 2 -W 1 $2 > /tmp/out 2>&1 && say "an answer that should not come: $1 to $2"; }
-logged() { # node, expression, seconds
-    for k in $(seq 1 $((${3:-6} * 4))); do grep -qE "$2" /tmp/$1.log && return 0; sleep 0.25; done; say "$1 does not say: $2"; return 1; }
+logged() { # node, expression, how often
+    await "$1 says ${3:-1} times: $2" lines_are ${3:-1} /tmp/$1.log "$2"; }
+sas_are() { [ "$(sas $1)" = $2 ]; }
+routes() { ip -n $1 route | grep -q "$2"; }
+spis() { ip netns exec $1 ioscc show crypto ikev2 sa detailed --state-dir /run/$1 | grep -i spi; }
+other_spis() { s=$(spis $1) && [ -n "$s" ] && [ "$s" != "$2" ]; }
 unlogged() { grep -qE "$2" /tmp/$1.log && say "$1 says: $(grep -E "$2" /tmp/$1.log | tail -1)"; }
 sas() { ip -n $1 xfrm state | grep -c 'spi 0x[0-9]*[1-9a-f]'; } # what waits for an answer has none
 state_has() { ip -n $1 -s xfrm state | grep -q -- "$2" || say "no SA of $1 has: $2"; }
-wire_has() { sleep 0.5; tcpdump -Z root -n -r /tmp/$1.pcap "$2" 2>/dev/null | grep -q . || say "nothing on the wire of $1: $2"; }
+wire_has() { await "on the wire of $1: $2" holds /tmp/$1.pcap "$2"; }
 stop_ours() { p=$(cat /tmp/$1.ours); rm /tmp/$1.ours; kill $p; wait $p || say "ioscc in $1 ends with $?"; [ "$(sas $1)" = 0 ] || say "SAs are left in $1"; }
 kill_ours() { p=$(cat /tmp/$1.ours); rm /tmp/$1.ours; kill -9 $p; wait $p 2>/dev/null; rm -f /run/$1/control.sock; }
 json() { ip netns exec $1 ioscc show crypto ${2:-session} --state-dir /run/$1; }
@@ -133,15 +142,15 @@ json() { ip netns exec $1 ioscc show crypto ${2:-session} --state-dir /run/$1; }
 
 clean() {
     for f in /tmp/*.ours; do [ -e $f ] && stop_ours $(basename $f .ours); done
+    for n in $watched; do captured /tmp/$n.pcap $n; done
     [ -e /tmp/pids ] && kill $(cat /tmp/pids) 2>/dev/null
-    sleep 0.5
     pkill -x iked 2>/dev/null; pkill -x charon 2>/dev/null; pkill -x pluto 2>/dev/null
     for n in $watched; do
         c=$(tcpdump -Z root -n -r /tmp/$n.pcap "${open:-icmp or icmp6 and (ip6[40] == 128 or ip6[40] == 129)}" 2>/dev/null | grep -v -e ESP -e AH -e unreachable | wc -l)
         [ $c = 0 ] || say "$c packets in the clear from $n"
     done
     for n in $(ip netns list | sed 's/ .*//'); do ip netns del $n; done
-    rm -rf /tmp/pids /tmp/*.log /tmp/vici.* /tmp/swanctl.* /tmp/*.pcap /run/? /tmp/pluto.* /tmp/nss.*
+    rm -rf /tmp/pids /tmp/*.log /tmp/enough /tmp/lost /tmp/vici.* /tmp/swanctl.* /tmp/*.pcap /run/? /tmp/pluto.* /tmp/nss.*
     wait 2>/dev/null; }
 one() { # number, world, then node=kind
     number=$1 world=$2; shift 2

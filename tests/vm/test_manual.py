@@ -65,6 +65,7 @@ def config(name, case, n, v6):
 
 
 RUN = r'''
+. /test/words.sh
 fail=0
 say() { echo "$@"; fail=1; }
 for n in a b ha hb; do ip netns add $n; ip -n $n link set lo up; done
@@ -85,34 +86,34 @@ for n in a b; do
     sys $n ipv4/ip_forward 1; sys $n ipv6/conf/all/forwarding 1
     i=2
 done
-ip netns exec a tcpdump -Z root -U -n -i eth0 -Q out -w /tmp/a.pcap 2>/tmp/a.err &
-ip netns exec b tcpdump -Z root -U -n -i eth0 -Q out -w /tmp/b.pcap 2>/dev/null &
-sleep 1
+capture /tmp/a.pcap a -Q out; dumps=$dump
+capture /tmp/b.pcap b -Q out; dumps="$dumps $dump"
+seq_errors() { ip netns exec b sed -n 's/^XfrmInStateSeqError[ \t]*//p' /proc/net/xfrm_stat; }
+refused_are() { [ $(($(seq_errors) - tail)) -ge $1 ]; }
+ended() { ! kill -0 $1 2>/dev/null; }
 while read -r number family mode words; do
     for n in a b; do
         ip netns exec $n ioscc apply --state-dir /run/$n --interface-map Gi0/0=eth0 /test/$n$number.cfg > /tmp/out 2>&1 || { say "case $number ($words $mode $family): apply in $n"; cat /tmp/out; }
     done
     case "$family$mode" in
-    4tunnel) ok="ip netns exec ha ping -c 1 -W 3 10.2.0.9" ;;
-    6tunnel) ok="ip netns exec ha ping -6 -c 1 -W 3 2001:db8:20::9" ;;
-    4transport) ok="ip netns exec a ping -c 1 -W 3 192.0.2.2" ;;
-    6transport) ok="ip netns exec a ping -6 -c 1 -W 3 2001:db8::2" ;;
+    4tunnel) ok="ip netns exec ha ping -c 1 -W %s 10.2.0.9" ;;
+    6tunnel) ok="ip netns exec ha ping -6 -c 1 -W %s 2001:db8:20::9" ;;
+    4transport) ok="ip netns exec a ping -c 1 -W %s 192.0.2.2" ;;
+    6transport) ok="ip netns exec a ping -6 -c 1 -W %s 2001:db8::2" ;;
     esac
-    $ok > /tmp/out 2>&1 || $ok > /tmp/out 2>&1 || { say "case $number ($words $mode $family): no answer"; ip netns exec a ip -s xfrm state; ip netns exec a cat /proc/net/xfrm_stat | grep -v ' 0$'; echo b; ip netns exec b cat /proc/net/xfrm_stat | grep -v '	0$'; ip -n b xfrm policy; }
+    $(printf "$ok" 3) > /tmp/out 2>&1 || $(printf "$ok" $BOUND) > /tmp/out 2>&1 || { say "case $number ($words $mode $family): no answer"; ip netns exec a ip -s xfrm state; ip netns exec a cat /proc/net/xfrm_stat | grep -v ' 0$'; echo b; ip netns exec b cat /proc/net/xfrm_stat | grep -v '	0$'; ip -n b xfrm policy; }
     [ "$(ip -n a -s xfrm state | grep -c ' 0(bytes), 0(packets)')" = 0 ] || say "case $number ($words $mode $family): an SA carried nothing"
     for n in a b; do ip netns exec $n ioscc status --state-dir /run/$n > /tmp/out 2>&1 || { say "case $number: status"; cat /tmp/out; }; done
 done < /test/cases
 # what a wiretap sends again is dropped
-sleep 1
-tail=$(ip netns exec b sed -n 's/^XfrmInStateSeqError[ \t]*//p' /proc/net/xfrm_stat)
-ip netns exec a tcpdump -Z root -U -n -c 1 -i eth0 -Q out -w /tmp/one.pcap 'ip proto 50' 2>/dev/null &
-sleep 1
+tail=$(seq_errors)
+capture /tmp/one.pcap a -c 1 -Q out 'ip proto 50'
 for n in a b; do ip netns exec $n ioscc apply --state-dir /run/$n -m Gi0/0=eth0 /test/${n}0.cfg > /dev/null 2>&1; done
-ip netns exec ha ping -c 2 -W 3 10.2.0.9 > /dev/null 2>&1 || say "replay: no tunnel"
-sleep 1
+ip netns exec ha ping -c 2 -W $BOUND 10.2.0.9 > /dev/null 2>&1 || say "replay: no tunnel"
+await "a packet to send again" ended $dump
 ip netns exec a /test/resend /tmp/one.pcap eth0 3 || say "resend: $?"
-sleep 1
-now=$(ip netns exec b sed -n 's/^XfrmInStateSeqError[ \t]*//p' /proc/net/xfrm_stat)
+await "replayed packets are dropped" refused_are 3
+now=$(seq_errors)
 [ $((now - tail)) = 3 ] || say "replayed packets: $tail then $now errors"
 # what the router's commands print and do
 S="--state-dir /run/a"
@@ -123,25 +124,26 @@ grep -q 'local  ident (addr/mask/prot/port): (10.1.0.0/255.255.0.0/0/0)' /tmp/ou
 grep -q 'transform: esp-des esp-sha256-hmac ,' /tmp/out || say "show crypto ipsec sa: transform"
 in_a ioscc clear crypto sa counters $S || say "clear counters"
 in_a ioscc show crypto ipsec sa $S | grep -q '#pkts encaps: 0,' || say "counters are not cleared"
-ip netns exec ha ping -c 1 -W 3 10.2.0.9 > /dev/null 2>&1 || say "after clear counters: no tunnel"
+ip netns exec ha ping -c 1 -W $BOUND 10.2.0.9 > /dev/null 2>&1 || say "after clear counters: no tunnel"
 in_a ioscc show crypto ipsec sa $S | grep -q '#pkts encaps: 1,' || say "counters after clear"
 in_a ioscc show crypto ipsec sa peer 192.0.2.2 $S | grep -q 'pkts encaps' || say "peer"
 in_a ioscc show crypto ipsec sa peer 192.0.2.3 $S | grep -q 'pkts encaps' && say "another peer"
 for n in a b; do ip netns exec $n ioscc clear crypto sa --state-dir /run/$n | grep -q '2 SAs cleared, 2 of them manual and back' || say "clear crypto sa"; done
 [ "$(ip -n a -s xfrm state | grep -c ' 0(bytes), 0(packets)')" = 2 ] || say "clear crypto sa: they did not start anew"
-ip netns exec ha ping -c 1 -W 3 10.2.0.9 > /dev/null 2>&1 || say "after clear crypto sa: no tunnel"
+ip netns exec ha ping -c 1 -W $BOUND 10.2.0.9 > /dev/null 2>&1 || say "after clear crypto sa: no tunnel"
 for n in a b; do ip netns exec $n ioscc clear crypto sa map NONE --state-dir /run/$n | grep -q '^0 SAs' || say "clear map NONE"; done
 in_a ioscc clear crypto sa entry 192.0.2.2 esp 1001 $S | grep -q '^2 SAs' || say "clear entry"
 in_a ioscc status $S > /dev/null || say "status after clear"
 for n in a b; do ip netns exec $n ioscc remove --state-dir /run/$n > /dev/null || say "remove"; done
 [ -z "$(ip -n a xfrm state)$(ip -n a xfrm policy | grep -v socket)" ] || say "remove left something"
-kill %1 %2; sleep 1
+for n in a b; do captured /tmp/$n.pcap $n; done
+kill $dumps; wait $dumps
 for f in a b; do
     clear=$(tcpdump -Z root -n -r /tmp/$f.pcap 'icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))' 2>/dev/null | grep -v -e ESP -e AH | wc -l)
     ipsec=$(tcpdump -Z root -n -r /tmp/$f.pcap 'ip proto 50 or ip proto 51 or ip6 proto 50 or ip6 proto 51' 2>/dev/null | wc -l)
     [ $clear = 0 ] || { say "$clear cleartext packets left $f"; tcpdump -Z root -n -r /tmp/$f.pcap 'icmp or icmp6' 2>/dev/null | head -5; }
     [ $ipsec -ge 20 ] || say "only $ipsec IPsec packets left $f"
-    [ $ipsec -ge 20 ] || cat /tmp/a.err; echo "$f: $ipsec IPsec packets, $clear in the clear"
+    [ $ipsec -ge 20 ] || cat /tmp/a.pcap.err; echo "$f: $ipsec IPsec packets, $clear in the clear"
 done
 exit $fail
 '''
