@@ -25,6 +25,7 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"' -DIOSCC_DOCS_URI='"
 BASEFLAGS = -std=gnu11 $(WARN) -ffile-prefix-map=$(CURDIR)=.
 FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_mutant  = -O0
 LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
 LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lseccomp -lpthread
@@ -146,6 +147,12 @@ check-vm: ## the tests in a guest with real ESP (QEMU, no KVM needed)
 	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend
 	@python3 tests/run.py vm:
 
+attack: ## attacks on the engine and the daemon, and whether they find each finding opened again (tests/attack/mutants)
+	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory programs
+	@python3 tests/run.py attack:
+	@python3 tests/attack/mutants.py
+
 interop: ## the tests against other people's daemons, and docs/interop.md written from what they saw
 	@sh tests/packages.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(VM_PACKAGES)
 	@$(MAKE) --no-print-directory programs
@@ -180,5 +187,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
 
-.PHONY: all programs quickstart test check check-net check-vm interop unit-programs bench bench-ike fuzz fmt install clean help
+.PHONY: all programs quickstart test check check-net check-vm attack interop unit-programs bench bench-ike fuzz fmt install clean help
 .DELETE_ON_ERROR:

@@ -20,14 +20,14 @@ static size_t main_1(uint64_t cookie, uint8_t *out, size_t room, uint8_t exchang
         .v = {{.number = 1, .id = 1, .encr = 7, .bits = 128, .hash = 4, .auth = 1, .group = 19, .life_s = 86400}}};
     static const uint8_t id[4] = {198, 51, 100, 200};
     uint8_t value[IKE_DH_MAX];
-    (void)x;
     ike_header_write(&w, &h);
     size_t at = ike_pl_begin(&c, PL1_SA);
     ike1_sa_head(&w);
     ike1_proposal_write(&w, &p, true, false);
     ike_pl_end(&c, at);
     if (exchange == X1_AGGRESSIVE) {
-        memset(value, 7, 64);
+        if (!x->point_known || !memcpy(value, x->point, 64))
+            memset(value, 7, 64);
         ike_pl_bytes(&c, PL1_KE, value, 64);
         ike_pl_bytes(&c, PL1_NONCE, value, 20);
         const struct ike_id who = {IKE_ID_IPV4, 4, id};
@@ -69,8 +69,9 @@ static const char *spoofed_v1_flood_v1(void)
     uint8_t b[512];
     pair_open(&x, 1, 3);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
     for (unsigned k = 0; k < 40; k++) {
+        if (k == 20)
+            ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
         for (unsigned i = 0; i < 200; i++) {
             struct ike_end e = stranger(1000 * k + i);
             size_t n = main_1(0x1000 + 1000 * k + i, b, sizeof b, X1_MAIN, &x);
@@ -177,8 +178,11 @@ static const char *spoofed_own_address(void)
     pair_open(&x, 2, 3);
     pair_start(&x);
     uint8_t b[1024];
+    x.s.delay_ms = 200;
     ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
     bots.sent = 0;
+    while (!x.tap.n)
+        sim_run(&x.s, 1);
     for (unsigned k = 0; k < 300 && x.tap.n; k++) { /* the branch's own request with other SPIs */
         if (x.tap.v[0].n > sizeof b)
             break;
@@ -217,6 +221,9 @@ static const char *aggressive_flood(void)
     struct ike *hub = x.s.nodes[0].ike;
     queue.n = 0;
     hub->host.job = queue_job;
+    struct ike_dh *dh = ike_dh_new(ALGO_DH_256_ECP);
+    x.point_known = dh && ike_dh_public(dh, x.point);
+    ike_dh_free(dh);
     for (unsigned i = 0; i < 10000; i++) {
         struct ike_end e = stranger(i);
         size_t n = main_1(0x1000 + i, b, sizeof b, X1_AGGRESSIVE, &x);
@@ -344,26 +351,20 @@ static const char *fragments_without_bound(void)
 static const char *reflector(void)
 {
     struct pair x;
-    uint8_t b[1024], value[64];
+    uint8_t b[1024];
     pair_open(&x, 1, 3);
     pair_start(&x);
     struct ike_dh *dh = ike_dh_new(ALGO_DH_256_ECP);
-    if (!dh || !ike_dh_public(dh, value))
-        return pair_over(&x, "no key");
+    x.point_known = dh && ike_dh_public(dh, x.point);
     ike_dh_free(dh);
     size_t n = main_1(0x777, b, sizeof b, X1_AGGRESSIVE, &x);
-    for (size_t at = 0; at + 64 < n; at++)
-        if (b[at] == 7 && b[at + 63] == 7 && b[at + 1] == 7) {
-            memcpy(b + at, value, 64);
-            break;
-        }
     x.s.nodes[1].deaf = true;
     struct ike_end e = {address(BRANCH), IKE_PORT};
     uint64_t before = x.s.nodes[0].ike->stats.datagrams_out;
     inject(&x.s, &e, &x.s.nodes[0].end, b, n);
     sim_run(&x.s, 60000);
     uint64_t out = x.s.nodes[0].ike->stats.datagrams_out - before;
-    return pair_over(&x, out <= 1 ? NULL : broken("one datagram is answered by %u", (unsigned)out));
+    return pair_over(&x, out == 1 ? NULL : broken("one datagram is answered by %u", (unsigned)out));
 }
 
 const struct attack attacks_floods[] = {

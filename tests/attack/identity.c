@@ -120,13 +120,19 @@ static const char *answerer_chooses_key(unsigned version)
     router_init(&c, version);
     struct ike_profile *q = router_profile(&c, version, "Q", "c.example.com", NULL);
     profile_match(&c, q, "a.example.com", false);
-    profile_key(&c, q, router_key(&c, NULL, 0, "a.example.com", "key of c"));
+    /* C proves itself by its own key, and does not care how A proves itself */
+    struct ike_psk *own = router_key(&c, NULL, 0, "a.example.com", "key of c");
+    if (version == 2)
+        own->remote = (struct ike_bytes){(const uint8_t *)"key of b", 8};
+    profile_key(&c, q, own);
     entry_line(&c, router_entry(&c, version, BRANCH, HUB, q), CHILD(0), 2, -1, 1, -1);
     struct ike_aggressive_peer to_b = {.peer = address(BRANCH), .id_type = IKE_ID_FQDN, .id = {name_a, 13}};
     struct ike_aggressive_peer to_a = {.peer = address(HUB), .id_type = IKE_ID_FQDN, .id = {name_c, 13}};
     if (version == 1) {
         a.p.aggressive = &to_b, c.p.aggressive = &to_a;
         a.p.n_aggressive = c.p.n_aggressive = 1;
+        c.p.hostname = "c.example.com";
+        c.p.v1_id_hostname = true;
     }
     sim_node_start(&s, 0, &a.p, HUB);
     sim_node_start(&s, 1, &c.p, BRANCH);
@@ -420,20 +426,29 @@ static bool is_exchange(const struct packet_in_flight *f, uint8_t exchange, cons
     return f->p[17] == 0x10 && f->p[18] == exchange && addr_eq(&f->from.addr, &a);
 }
 
+static void ask_whether_alive(struct sim *s, uint32_t n)
+{
+    uint8_t number[4] = {0, 0, (uint8_t)(1 + (n >> 8)), (uint8_t)n};
+    struct ike_sa *sa = first_sa(s, 1);
+    if (sa)
+        v1_notify(s->nodes[1].ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, number, 4);
+}
+
 static const char *replayed_dpd(void)
 {
     struct sim s;
     struct router hub, peer;
     struct tap t;
     pair_v1(&s, &hub, &peer, 10);
+    peer.p.v1_keepalive_s = 0;
     ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
     sim_run(&s, 5000);
     tap_open(&t, &s);
-    sim_run(&s, 12000);
-    unsigned at = t.n;
-    for (unsigned i = 0; i < t.n; i++)
-        if (is_exchange(&t.v[i], X1_INFO, BRANCH))
-            at = i;
+    ask_whether_alive(&s, 0);
+    sim_run(&s, 1000);
+    unsigned at = 0;
+    while (at < t.n && !is_exchange(&t.v[at], X1_INFO, BRANCH))
+        at++;
     if (at == t.n) {
         tap_close(&t);
         return over(&s, "no R-U-THERE was seen");
@@ -448,7 +463,7 @@ static const char *replayed_dpd(void)
     }
     tap_close(&t);
     const char *bad = children_of(&s, 0) ? "a replayed message keeps a dead peer alive" : NULL;
-    if (!bad && sent > 1)
+    if (!bad && sent)
         bad = "replays are answered";
     return over(&s, bad);
 }
@@ -488,10 +503,9 @@ static const char *replayed_after_ring(void)
     ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
     sim_run(&s, 5000);
     tap_open(&t, &s);
-    struct ike_sa *sa = first_sa(&s, 1);
-    for (uint32_t i = 0; sa && i < 100; i++) {
-        uint8_t number[4] = {0, 0, 1, (uint8_t)i};
-        v1_notify(s.nodes[1].ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, number, 4);
+    struct ike_sa *sa;
+    for (uint32_t i = 0; i < 100; i++) {
+        ask_whether_alive(&s, i);
         sim_run(&s, 200);
     }
     unsigned at = 0;

@@ -246,6 +246,7 @@ void tap_replay(struct tap *t, unsigned i)
 void pair_open(struct pair *x, unsigned version, int lines)
 {
     struct ike_profile *p = NULL, *q = NULL;
+    x->point_known = false;
     sim_init(&x->s, 1, 2);
     x->s.delay_ms = 5;
     router_init(&x->hub, version);

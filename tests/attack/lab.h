@@ -84,6 +84,8 @@ struct pair {
     struct sim s;
     struct router hub, branch;
     struct tap tap;
+    bool point_known;
+    uint8_t point[64]; /* a public value of group 19 */
 };
 /* `lines`: of the access list, each with a network of its own; they may be changed before pair_start(). */
 void pair_open(struct pair *x, unsigned version, int lines);

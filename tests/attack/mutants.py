@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does each attack find what it is for? Every file of tests/attack/mutants opens a finding again: a patch whose head names the
+attack that must break (`attack: NAME`). The tree is built once without the patch, where all attacks must hold, and once with
+each. With arguments, only mutants whose name contains one of them. The tree itself is not touched."""
+import glob, os, re, shutil, subprocess, sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COPY = os.path.join(ROOT, 'build/mutants/src')
+PROGRAM = 'build/mutant/tests/attack/attack'
+
+
+def sh(*args, **how):
+    return subprocess.run(args, cwd=COPY, capture_output=True, text=True, **how)
+
+
+def build():
+    p = sh('make', '-j2', '--no-print-directory', 'VARIANT=mutant', PROGRAM)
+    return None if p.returncode == 0 else (p.stdout + p.stderr)[-2000:]
+
+
+def copy():
+    """sources as they stand; objects of the last time stay, make knows what is older"""
+    files = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', 'Makefile', 'compiler', 'grammar', 'lint', 'backends', 'docs/rules', 'tests/attack', 'tests/sim'],
+                           cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for f in files:
+        to = os.path.join(COPY, f)
+        if not os.path.exists(os.path.join(ROOT, f)):
+            continue
+        new = open(os.path.join(ROOT, f), 'rb').read()
+        if os.path.exists(to) and open(to, 'rb').read() == new:
+            continue
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        open(to, 'wb').write(new)
+    known = {os.path.join(COPY, f) for f in files}
+    for at, _, names in os.walk(COPY):
+        for n in names:
+            f = os.path.join(at, n)
+            if f.endswith(('.c', '.h')) and '/build/' not in f and f not in known:
+                os.remove(f)
+
+
+def mutant(path):
+    """None, or why the mutant says nothing"""
+    head = re.search(r'^attack: (.+)$', open(path).read(), re.M)
+    if not head:
+        return 'names no attack'
+    p = sh('patch', '-p1', '--no-backup-if-mismatch', '-i', path)
+    if p.returncode:
+        return 'does not apply: ' + p.stdout.strip()[-500:]
+    try:
+        bad = build()
+        if bad:
+            return 'does not build:\n' + bad
+        p = sh(PROGRAM, head[1], timeout=300)
+        broken = re.findall(r'^BROKEN (.*)$', p.stdout, re.M)
+        crashed = p.returncode < 0
+        return None if broken or crashed else '%s holds although the finding is open again' % head[1]
+    finally:
+        sh('patch', '-p1', '-R', '--no-backup-if-mismatch', '-i', path)
+
+
+def main():
+    words = sys.argv[1:]
+    paths = [p for p in sorted(glob.glob(os.path.join(ROOT, 'tests/attack/mutants/*.patch'))) if not words or any(w in p for w in words)]
+    failed = 0
+    copy()
+    bad = build()
+    if bad:
+        print('the tree does not build:\n' + bad)
+        return 1
+    p = sh(PROGRAM)
+    print('\n'.join(line for line in p.stdout.splitlines() if not words))
+    failed += p.returncode != 0
+    for path in paths:
+        why = mutant(path)
+        name = os.path.basename(path)[:-6]
+        print('missed mutant %s: %s' % (name, why) if why else 'found mutant %s' % name, flush=True)
+        failed += why is not None
+    print('%d mutants, %d missed' % (len(paths), failed))
+    return failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
