@@ -255,9 +255,32 @@ static void v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigne
     *out = v;
 }
 
-static void v2_keys(struct maker *m, const struct ikev2_keyring *k, struct ike_profile *x)
+/* The key in the authentication line itself, for every peer of the profile. */
+static const struct ir_secret *inline_key(const struct ptrlist *l)
 {
-    struct ike_psk *v = arena_array(m->a, (k ? k->peers.n : 0) + 1, sizeof *v);
+    PTRLIST_FOR (struct ikev2_auth, a, l) {
+        if (str_is(a->method.s, "pre-share") && a->key.s.form != SECRET_NONE)
+            return &a->key;
+    }
+    return NULL;
+}
+
+static void inline_keys(struct maker *m, const struct ikev2_profile *p, struct ike_psk *v, struct ike_profile *x)
+{
+    const struct ir_secret *local = inline_key(&p->auth_local), *remote = inline_key(&p->auth_remote);
+    struct ike_psk e = {.who = {.any = true}, .id = ++m->n_key_ids, .line = line_of(m, p->span)};
+    if (local)
+        e.local = key_of(m, local, p->span);
+    if (remote)
+        e.remote = key_of(m, remote, p->span);
+    if (e.local.n || e.remote.n)
+        v[x->n_keys++] = e;
+}
+
+static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct ikev2_profile *from,
+                    struct ike_profile *x)
+{
+    struct ike_psk *v = arena_array(m->a, (k ? k->peers.n : 0) + 2, sizeof *v);
     uint32_t before = k ? numbered(m, &k->peers) : 0;
     for (uint32_t i = 0; k && i < k->peers.n; i++) {
         const struct ikev2_peer *p = k->peers.v[i];
@@ -281,6 +304,7 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, struct ike_p
         }
         x->n_keys += e->local.n || e->remote.n;
     }
+    inline_keys(m, from, v, x);
     x->keys = v;
 }
 
@@ -307,19 +331,29 @@ static const struct ike_credential *credential(struct maker *m, const struct ptr
     return NULL;
 }
 
+/* `identity local KIND VALUE`: an address is sent as it is written, the interface's own or not. */
+static void own_identity(struct maker *m, struct str kind, struct str value, struct ike_profile *x)
+{
+    struct ip_addr a;
+    x->id_type = id_type_of(kind);
+    x->id = bytes_of(m, value);
+    if (!str_is(kind, "address") || !addr_parse(value, &a))
+        return;
+    size_t n = a.family == FAMILY_V6 ? 16 : 4;
+    x->id_type = a.family == FAMILY_V6 ? IKE_ID_IPV6 : IKE_ID_IPV4;
+    x->id = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, (const char *)a.b, n), (uint32_t)n};
+}
+
 static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile *p)
 {
     struct ike_profile x = {.name = keep(m, p->name.s), .line = line_of(m, p->span), .version = 2};
     matches(m, &p->match_identities, &x);
     add_local(m, &p->local, &x.locals, &x.n_locals);
-    if (IR_IS_SET(p->identity_kind) && !str_is(p->identity_kind.s, "address")) {
-        x.id_type = id_type_of(p->identity_kind.s);
-        x.id = bytes_of(m, p->identity.s);
-    }
+    if (IR_IS_SET(p->identity_kind))
+        own_identity(m, p->identity_kind.s, p->identity.s, &x);
     x.auth_local = auth_bits(&p->auth_local);
     x.auth_remote = auth_bits(&p->auth_remote);
-    v2_keys(m, p->keyring.target, &x);
-    /* a key in the authentication line itself goes for every peer of the profile */
+    v2_keys(m, p->keyring.target, p, &x);
     x.lifetime_s = (uint32_t)p->lifetime_s.v;
     bool own_dpd = IR_IS_SET(p->dpd_s);
     x.dpd_s = (uint32_t)(own_dpd ? p->dpd_s.v : m->c->ikev2.dpd_s.v);
@@ -602,6 +636,12 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
                           .line = line_of(m, e->span),
                           .dynamic = e->in_dynamic,
                           .local = tm->local};
+    const struct unmet *blocked = target_blocked(m->t, e);
+    if (blocked) {
+        omit(m, "map %s entry %u (line %u) is blocked: %s (line %u)", x.map, x.seq, x.line, need_text(blocked->need),
+             line_of(m, blocked->at));
+        return;
+    }
     if (!e->complete.v || (e->type.v != ENTRY_ISAKMP && !e->in_dynamic))
         return;
     settings(m, &e->sa, &x);

@@ -162,6 +162,29 @@ static void check_interfaces(struct target *t)
     }
 }
 
+/* ---- needs ---- */
+
+const struct unmet *target_blocked(const struct target *t, const struct crypto_map_entry *e)
+{
+    return symtab_get(&t->blocked, (struct str){(const char *)&e, sizeof e}, 0);
+}
+
+static void block(void *ctx, const struct unmet *u)
+{
+    struct target *t = ctx;
+    const struct crypto_map_entry **place = ARENA_NEW(t->arena, const struct crypto_map_entry *);
+    struct unmet *kept = ARENA_NEW(t->arena, struct unmet);
+    struct diag *d = diag_add(t->diags, D_LX_NEED, u->at, "entry %llu is blocked: %s (" STR_FMT ")",
+                              (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name));
+    if (u->at.off != u->entry->span.off)
+        diag_note(t->diags, d, u->entry->span, "the entry is here");
+    if (target_blocked(t, u->entry))
+        return;
+    *place = u->entry;
+    *kept = *u;
+    symtab_put(t->arena, &t->blocked, (struct str){(const char *)place, sizeof *place}, 0, kept);
+}
+
 /* ---- maps on interfaces ---- */
 
 static struct ip_addr local_of(struct target *t, const struct map_binding *b, const char *link, uint8_t family)
@@ -243,6 +266,7 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
 {
     *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
     check_interfaces(t);
+    needs_in_force(c, block, t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         if (m->bindings.n)
             one_map(t, m);

@@ -11,6 +11,7 @@
 #define IOSCC_BACKENDS_TARGET_TARGET_H
 
 #include "compiler/base/diag.h"
+#include "compiler/sem/needs.h"
 #include "compiler/sets/sets.h"
 
 #define IF_NAME_MAX 15 /* IFNAMSIZ - 1 */
@@ -74,6 +75,7 @@ struct target {
     struct diag_list *diags;
     struct ptrlist maps;  /* struct target_map */
     struct symtab reqids; /* ("", reqid) → struct target_line */
+    struct symtab blocked; /* (place of an entry) → its first unmet need, struct unmet */
 };
 
 /* Upper bounds of one crypto map set and one access list line; beyond them a finding names the line. */
@@ -85,6 +87,8 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
                   struct diag_list *diags);
 /* The line a flat rule belongs to, NULL for rules without one. */
 const struct target_line *target_line_of(const struct target_map *m, const struct flat_rule *r);
+/* Why an entry may not be run (compiler/sem/needs.h), NULL: it may. Its traffic is dropped, nothing is negotiated. */
+const struct unmet *target_blocked(const struct target *t, const struct crypto_map_entry *e);
 /* Host name of a router interface that is needed; a finding if it has none. `why` says who needs it. */
 const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why);
 

@@ -264,8 +264,8 @@ static bool protectable(struct planner *x, struct rule *u)
     const struct crypto_map_entry *e = u->r->entry;
     const struct map_peer *peer = first_peer(e);
     u->sets = sets_of(e);
-    if (!u->sets.set || !e->complete.v)
-        return false; /* said by the target: incomplete */
+    if (!u->sets.set || !e->complete.v || target_blocked(x->t, e))
+        return false; /* said by the target: incomplete, or a need is unmet */
     if (u->sets.bad) {
         struct diag *d =
             diag_add(x->t->diags, D_LX_TRANSFORM, u->sets.bad_at->m.span,

@@ -87,7 +87,7 @@ for v in (2, 1):
     situation('another pre-shared key' + n, 'calls b; logged a "pre-shared key is another one"; down ha 10.2.0.9', a=router(v=v), b=swan(v=v, key='quite-another-key-than-ours'))
     situation('rekeying under iperf, no packet lost' + n, r'''call b; up ha 10.2.0.9
 ip netns exec hb iperf3 -s > /tmp/server 2>&1 & echo $! >> /tmp/pids; await "iperf3 at its port" bound hb tcp 5201
-stream() { taskset 1 ip netns exec ha iperf3 -c 10.2.0.9 -u -b 400K -l 600 -t 8 > /tmp/iperf 2>&1; grep -qE ' 0/[0-9]+ \(0%\) +receiver' /tmp/iperf || tail -5 /tmp/iperf >> /tmp/lost; }
+stream() { ip netns exec ha taskset 1 iperf3 -c 10.2.0.9 -u -b 400K -l 600 -t 8 > /tmp/iperf 2>&1; grep -qE ' 0/[0-9]+ \(0%\) +receiver' /tmp/iperf || tail -5 /tmp/iperf >> /tmp/lost; }
 again stream & p=$!
 connected() { ip netns exec hb cat /proc/net/tcp /proc/net/tcp6 | grep -qE ":1451 [0-9A-F]+:[0-9A-F]{4} 01 "; }
 await "the stream" connected; rekeys /tmp/a.log sw b; enough

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/sem/needs.h"
+
+#include <string.h>
+
+struct asker {
+    const struct ir_config *c;
+    const struct crypto_map *map; /* NULL: not known */
+    const struct crypto_map_entry *e;
+    unmet_fn *f;
+    void *ctx;
+    unsigned n;
+};
+
+static const struct {
+    enum diag_id finding;
+    const char *text;
+} rows[NEED_COUNT] = {
+#define NEED(name, finding, text) [NEED_##name] = {finding, text},
+    NEEDS(NEED)
+#undef NEED
+};
+
+const char *need_text(enum need n)
+{
+    return rows[n].text;
+}
+
+enum diag_id need_finding(enum need n)
+{
+    return rows[n].finding;
+}
+
+static void unmet(struct asker *x, enum need need, struct span at, struct str name)
+{
+    const struct unmet u = {need, x->e, at, name};
+    x->n++;
+    if (x->f)
+        x->f(x->ctx, &u);
+}
+
+/* ---- lines that are not understood ---- */
+
+static void ask_understood(struct asker *x, struct span block, struct str name)
+{
+    if (symtab_get(&x->c->broken, STR_EMPTY, block.off))
+        unmet(x, NEED_UNDERSTOOD, block, name);
+}
+
+/* ---- who may come in ---- */
+
+/* Kinds of `match identity` that the engine compares. */
+static bool judged(const struct identity_match *i)
+{
+    static const char *const kinds[] = {"address", "ipv6",      "fqdn",  "host",   "host-domain", "email", "user",
+                                        "any",     "user-fqdn", "group", "key-id", "user-domain", "dn"};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (str_is(i->kind.s, kinds[k]))
+            return i->address.a.family != FAMILY_NONE || i->value.s.len || str_is(i->kind.s, "any");
+    return false;
+}
+
+static bool map_has_rules(const struct ir_config *c, struct str name)
+{
+    PTRLIST_FOR (struct cert_map, m, &c->cert_maps) {
+        if (str_eq(m->name.s, name) && m->rules.n)
+            return true;
+    }
+    return false;
+}
+
+static void ask_match(struct asker *x, const struct ptrlist *identities, const struct ptrlist *cert_maps,
+                      struct span profile, struct str name)
+{
+    struct span at = profile;
+    PTRLIST_FOR (struct identity_match, i, identities) {
+        if (judged(i))
+            return;
+        at = i->span;
+    }
+    PTRLIST_FOR (struct ir_ref, r, cert_maps) {
+        if (map_has_rules(x->c, r->name))
+            return;
+        at = r->m.span;
+    }
+    unmet(x, NEED_MATCH, at, name);
+}
+
+/* ---- certificates ---- */
+
+/* `revocation-check crl ocsp none`, in that order; nothing written is `crl` (IOS' default). */
+static bool revocation_supported(const struct trustpoint *t)
+{
+    struct str rest = t->revocation.s;
+    while (rest.len) {
+        uint32_t n = 0;
+        while (n < rest.len && rest.p[n] != ' ')
+            n++;
+        const struct str word = {rest.p, n};
+        if (str_is(word, "none"))
+            return true;
+        while (n < rest.len && rest.p[n] == ' ')
+            n++;
+        rest = (struct str){rest.p + n, rest.len - n};
+    }
+    return false;
+}
+
+static void ask_trustpoint(struct asker *x, const struct trustpoint *t)
+{
+    if (revocation_supported(t))
+        return;
+    struct span at = IR_IS_SET(t->revocation) ? t->revocation.m.span : t->span;
+    unmet(x, NEED_REVOCATION, at, t->name.s);
+}
+
+static void ask_trustpoints(struct asker *x, const struct ptrlist *refs)
+{
+    PTRLIST_FOR (struct ir_ref, r, refs) {
+        if (r->target)
+            ask_trustpoint(x, r->target);
+        else
+            unmet(x, NEED_TRUSTPOINT, r->m.span, r->name);
+    }
+    if (refs->n == 0) /* whichever there is */
+        PTRLIST_FOR (struct trustpoint, t, &x->c->trustpoints) {
+            ask_trustpoint(x, t);
+            break;
+        }
+}
+
+/* ---- IKEv2 ---- */
+
+enum method { METHOD_UNKNOWN, METHOD_PSK, METHOD_CERTIFICATE };
+
+static enum method method_of(const struct ikev2_auth *a)
+{
+    if (str_is(a->method.s, "pre-share"))
+        return METHOD_PSK;
+    if (str_is(a->method.s, "rsa-sig") || str_is(a->method.s, "ecdsa-sig"))
+        return METHOD_CERTIFICATE;
+    return METHOD_UNKNOWN;
+}
+
+struct methods {
+    bool psk, certificate, inline_key;
+};
+
+/* One that is not supported among others only lets fewer in; none that is lets nobody in, or is no method at all. */
+static struct methods methods_of(struct asker *x, const struct ptrlist *l, struct span profile, struct str name)
+{
+    struct methods m = {false, false, false};
+    struct span at = profile;
+    PTRLIST_FOR (struct ikev2_auth, a, l) {
+        enum method k = method_of(a);
+        m.psk |= k == METHOD_PSK;
+        m.certificate |= k == METHOD_CERTIFICATE;
+        m.inline_key |= k == METHOD_PSK && a->key.s.form != SECRET_NONE;
+        at = a->span;
+    }
+    if (!m.psk && !m.certificate)
+        unmet(x, NEED_AUTHENTICATION, at, name);
+    return m;
+}
+
+/* Byte `i` of the mask of a prefix. */
+static uint8_t prefix_byte(unsigned plen, unsigned i)
+{
+    if (plen >= 8 * (i + 1))
+        return 0xff;
+    unsigned rest = plen > 8 * i ? plen - 8 * i : 0;
+    return (uint8_t)(0xff00u >> rest & 0xffu);
+}
+
+static bool covers(const struct ir_addr *net, const struct ir_addr *mask, const struct ip_addr *a)
+{
+    static const uint8_t zero[16];
+    if (net->a.family == FAMILY_NONE || net->a.family != a->family)
+        return false;
+    unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
+    if (memcmp(net->a.b, zero, bytes) == 0)
+        return true;
+    for (unsigned i = 0; i < bytes; i++) {
+        uint8_t m = 0xff;
+        if (a->family == FAMILY_V4 && IR_IS_SET(*mask))
+            m = mask->a.b[i];
+        else if (a->family == FAMILY_V6 && mask->plen != 255 && IR_IS_SET(*mask))
+            m = prefix_byte(mask->plen, i);
+        if ((net->a.b[i] ^ a->b[i]) & m)
+            return false;
+    }
+    return true;
+}
+
+static bool peer_has_key(const struct ikev2_keyring *k, const struct map_peer *p)
+{
+    PTRLIST_FOR (struct ikev2_peer, x, &k->peers) {
+        bool keyed = x->local_key.s.form != SECRET_NONE || x->remote_key.s.form != SECRET_NONE;
+        bool named = p->host.name.len && (str_eq(x->hostname.s, p->host.name) || str_eq(x->identity.s, p->host.name));
+        if (keyed && (named || covers(&x->address, &x->mask, &p->host.addr)))
+            return true;
+    }
+    return false;
+}
+
+static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
+{
+    const struct ikev2_keyring *k = p->keyring.target;
+    if (IR_IS_SET(p->keyring_aaa)) {
+        unmet(x, NEED_KEYRING_KIND, p->keyring_aaa.m.span, p->name.s);
+        return;
+    }
+    if (!k) {
+        unmet(x, NEED_KEYRING, IR_IS_SET(p->keyring) ? p->keyring.m.span : p->span, p->name.s);
+        return;
+    }
+    ask_understood(x, k->span, k->name.s);
+    PTRLIST_FOR (struct ikev2_peer, y, &k->peers) {
+        if (IR_IS_SET(y->ppk))
+            unmet(x, NEED_PPK, y->ppk.m.span, k->name.s);
+    }
+    PTRLIST_FOR (struct map_peer, y, &x->e->peers) {
+        bool unknown = y->host.addr.family == FAMILY_NONE && !y->host.name.len;
+        if (!unknown && !peer_has_key(k, y))
+            unmet(x, NEED_KEY, y->span, k->name.s);
+    }
+}
+
+static void ask_v2_profile(struct asker *x, const struct ikev2_profile *p)
+{
+    ask_understood(x, p->span, p->name.s);
+    if (!p->complete.v || p->shutdown.v) {
+        unmet(x, NEED_PROFILE_COMPLETE, p->span, p->name.s);
+        return;
+    }
+    ask_match(x, &p->match_identities, &p->cert_maps, p->span, p->name.s);
+    struct methods remote = methods_of(x, &p->auth_remote, p->span, p->name.s),
+                   local = methods_of(x, &p->auth_local, p->span, p->name.s);
+    if ((remote.psk && !remote.inline_key) || (local.psk && !local.inline_key))
+        ask_v2_keys(x, p);
+    if (remote.certificate)
+        ask_trustpoints(x, &p->trustpoints);
+    if (IR_IS_SET(p->keyring_ppk))
+        unmet(x, NEED_PPK, p->keyring_ppk.m.span, p->name.s);
+}
+
+/* Of all policies: which one holds depends on the address, and a missing proposal would leave the built-in one. */
+static void ask_v2_proposals(struct asker *x)
+{
+    PTRLIST_FOR (struct ikev2_policy, p, &x->c->ikev2_policies) {
+        PTRLIST_FOR (struct ir_ref, r, &p->proposals) {
+            const struct ikev2_proposal *q = r->target;
+            bool built_in = p->is_default.v && r->m.span.len == 0;
+            if (!built_in && (!q || !q->complete.v))
+                unmet(x, NEED_PROPOSAL, r->m.span, r->name);
+            if (q && IR_IS_SET(q->pqc))
+                unmet(x, NEED_PQC, q->pqc.m.span, q->name.s);
+        }
+    }
+}
+
+/* ---- IKEv1 ---- */
+
+static bool asks_xauth(const struct ir_text *t)
+{
+    static const char words[] = "client authentication";
+    return t->text.s.len && memmem(t->text.s.p, t->text.s.len, words, sizeof words - 1) != NULL;
+}
+
+static bool by_certificate(const struct ir_config *c)
+{
+    PTRLIST_FOR (struct isakmp_policy, p, &c->isakmp_policies) {
+        if ((enum algo_id)p->auth.v != ALGO_AUTH_PSK && IR_IS_SET(p->number))
+            return true;
+    }
+    return false;
+}
+
+static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
+{
+    ask_understood(x, p->span, p->name.s);
+    ask_match(x, &p->identities, &p->cert_maps, p->span, p->name.s);
+    PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
+        const struct keyring *k = r->target;
+        if (k)
+            ask_understood(x, k->span, k->name.s);
+        else if (!str_is(r->name, "default"))
+            unmet(x, NEED_KEYRING, r->m.span, r->name);
+    }
+    PTRLIST_FOR (struct ir_text, t, &p->other) {
+        if (asks_xauth(t))
+            unmet(x, NEED_XAUTH, t->span, p->name.s);
+    }
+    if (by_certificate(x->c) && p->trustpoints.n)
+        ask_trustpoints(x, &p->trustpoints);
+}
+
+/* ---- entries ---- */
+
+static void ask_sets(struct asker *x)
+{
+    PTRLIST_FOR (struct ir_ref, r, &x->e->sa.transform_sets) {
+        const struct transform_set *s = r->target;
+        if (s)
+            ask_understood(x, s->span, s->name.s);
+        else
+            unmet(x, NEED_TRANSFORM_SET, r->m.span, r->name);
+    }
+}
+
+static void ask_ike(struct asker *x)
+{
+    const struct sa_settings *s = &x->e->sa;
+    if (IR_IS_SET(s->ikev2_profile)) {
+        if (s->ikev2_profile.target)
+            ask_v2_profile(x, s->ikev2_profile.target);
+        else
+            unmet(x, NEED_IKEV2_PROFILE, s->ikev2_profile.m.span, s->ikev2_profile.name);
+        ask_v2_proposals(x);
+    } else if (IR_IS_SET(s->isakmp_profile)) {
+        if (s->isakmp_profile.target)
+            ask_isakmp_profile(x, s->isakmp_profile.target);
+        else
+            unmet(x, NEED_ISAKMP_PROFILE, s->isakmp_profile.m.span, s->isakmp_profile.name);
+    } else if (by_certificate(x->c)) {
+        static const struct ptrlist none;
+        ask_trustpoints(x, &none);
+    }
+    if (IR_IS_SET(s->identity))
+        unmet(x, NEED_CRYPTO_IDENTITY, s->identity.m.span, s->identity.name);
+}
+
+static void ask_options(struct asker *x)
+{
+    if (!x->map)
+        return;
+    PTRLIST_FOR (struct ir_text, t, &x->map->options) {
+        if (asks_xauth(t))
+            unmet(x, NEED_XAUTH, t->span, x->map->name.s);
+    }
+}
+
+static unsigned ask_entry(struct asker *x)
+{
+    enum entry_type type = (enum entry_type)x->e->type.v;
+    if (type == ENTRY_DYNAMIC || type == ENTRY_GDOI)
+        return 0; /* asked by the entries it stands for; not supported at all */
+    ask_understood(x, x->e->span, STR_EMPTY);
+    ask_sets(x);
+    if (type != ENTRY_MANUAL) {
+        ask_ike(x);
+        ask_options(x);
+    }
+    return x->n;
+}
+
+unsigned needs_of_entry(const struct ir_config *c, const struct crypto_map_entry *e, unmet_fn *f, void *ctx)
+{
+    struct asker x = {.c = c, .e = e, .f = f, .ctx = ctx};
+    return ask_entry(&x);
+}
+
+static bool in_force(const struct crypto_map *m)
+{
+    PTRLIST_FOR (struct map_binding, b, &m->bindings) {
+        const struct interface *i = b->interface.target;
+        if (i && !i->shutdown.v)
+            return true;
+    }
+    return false;
+}
+
+unsigned needs_in_force(const struct ir_config *c, unmet_fn *f, void *ctx)
+{
+    unsigned n = 0;
+    PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
+        if (!in_force(m))
+            continue;
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            struct asker x = {.c = c, .map = m, .e = e, .f = f, .ctx = ctx};
+            n += ask_entry(&x);
+            const struct crypto_map *d = e->type.v == ENTRY_DYNAMIC ? e->dynamic.target : NULL;
+            for (uint32_t i = 0; d && i < d->entries.n; i++) {
+                struct asker y = {.c = c, .map = m, .e = d->entries.v[i], .f = f, .ctx = ctx};
+                n += ask_entry(&y);
+            }
+        }
+    }
+    return n;
+}

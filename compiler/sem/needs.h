@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a crypto map entry in force cannot be without: whatever decides who may come in, or how strongly its traffic is
+ * protected. One table, asked by lint, by the planners and by the daemon: an entry with an unmet need is blocked, never
+ * run weaker than it is written. Independent of profiles of lint, of severities and of settings.
+ *
+ * Not here: what makes an entry do nothing (`complete` in the IR: the router disables it too), what only the host can
+ * tell (keys that the master key does not open, files of trustpoints: from_ir.c), and words without such meaning
+ * (accounting, DPD, descriptions).
+ */
+#ifndef IOSCC_SEM_NEEDS_H
+#define IOSCC_SEM_NEEDS_H
+
+#include "compiler/base/diag.h"
+#include "compiler/ir/ir.h"
+
+/* NEED(name, finding of `check` that says the same, what is wrong) */
+#define NEEDS(NEED)                                                                                                    \
+    NEED(ISAKMP_PROFILE, D_UNDEFINED_ISAKMP_PROFILE, "its isakmp profile is not defined: any peer would do")           \
+    NEED(IKEV2_PROFILE, D_UNDEFINED_IKEV2_PROFILE, "its IKEv2 profile is not defined")                                 \
+    NEED(PROFILE_COMPLETE, D_PROFILE_INCOMPLETE, "its IKEv2 profile is incomplete or shut down")                       \
+    NEED(MATCH, D_UNDEFINED_CERT_MAP, "its profile matches no identity and no certificate map that exists")            \
+    NEED(AUTHENTICATION, DIAG_COUNT, "its profile's authentication method is not supported")                           \
+    NEED(KEYRING, D_UNDEFINED_KEYRING, "its profile's keyring is not defined")                                         \
+    NEED(KEYRING_KIND, DIAG_COUNT, "its profile's keys come from AAA, which is not supported")                         \
+    NEED(KEY, D_PEER_NO_KEY, "no pre-shared key is configured for its peer")                                           \
+    NEED(PPK, DIAG_COUNT, "post-quantum pre-shared keys (RFC 8784) are not supported")                                 \
+    NEED(PQC, DIAG_COUNT, "additional key exchanges (RFC 9370) are not supported")                                     \
+    NEED(TRUSTPOINT, D_UNDEFINED_TRUSTPOINT, "its profile's trustpoint is not defined")                                \
+    NEED(REVOCATION, DIAG_COUNT, "this revocation check is not supported, and nothing says that none is wanted")       \
+    NEED(PROPOSAL, D_UNDEFINED_PROPOSAL, "the IKEv2 policy names a proposal that is not defined or incomplete")        \
+    NEED(TRANSFORM_SET, D_UNDEFINED_TRANSFORM_SET, "one of its transform sets is not defined")                         \
+    NEED(CRYPTO_IDENTITY, DIAG_COUNT, "restricting peers by a crypto identity is not supported")                       \
+    NEED(XAUTH, DIAG_COUNT, "extended authentication (XAUTH) is not supported")                                        \
+    NEED(UNDERSTOOD, D_UNKNOWN_COMMAND, "it holds a line that is not understood")
+
+enum need {
+#define NEED(name, finding, text) NEED_##name,
+    NEEDS(NEED)
+#undef NEED
+        NEED_COUNT
+};
+
+struct unmet {
+    enum need need;
+    const struct crypto_map_entry *entry;
+    struct span at;  /* the line that is wrong */
+    struct str name; /* of the object it is about; empty: the entry itself */
+};
+typedef void unmet_fn(void *ctx, const struct unmet *u);
+
+const char *need_text(enum need n);
+/* The finding of `check` about the same; DIAG_COUNT: it is an error for Linux only. */
+enum diag_id need_finding(enum need n);
+/* Every unmet need of an entry of a crypto map that is applied to an interface which is not shut, in the order of the
+ * table. Returns how many there are; `f` may be NULL. */
+unsigned needs_of_entry(const struct ir_config *c, const struct crypto_map_entry *e, unmet_fn *f, void *ctx);
+/* The same for all entries of all maps in force, those of dynamic maps that they name included. */
+unsigned needs_in_force(const struct ir_config *c, unmet_fn *f, void *ctx);
+
+#endif

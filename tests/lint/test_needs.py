@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fail closed (compiler/sem/needs.h): what decides who may come in, or how strongly traffic is protected, and is missing or not
+supported, blocks its entry by name and line. Each row breaks one thing of a configuration that is whole; `check` says the
+same where it has a finding for it, and the planner's answer is a policy that blocks."""
+import json, re, subprocess, tempfile
+
+V2 = '''hostname r1
+crypto ikev2 proposal P
+ encryption aes-cbc-256
+ integrity sha256
+ group 19
+crypto ikev2 policy POL
+ proposal P
+crypto ikev2 keyring KR
+ peer B
+  address 192.0.2.2
+  pre-shared-key correct-horse-battery
+crypto ikev2 profile PROF
+ match identity remote address 192.0.2.2 255.255.255.255
+ authentication remote pre-share
+ authentication local pre-share
+ keyring local KR
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+ip access-list extended L
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+crypto map M 10 ipsec-isakmp
+ set peer 192.0.2.2
+ set transform-set T
+ set ikev2-profile PROF
+ match address L
+interface GigabitEthernet0/0
+ ip address 192.0.2.1 255.255.255.0
+ crypto map M
+'''
+CERT = V2.replace(' pre-share\n', ' rsa-sig\n').replace(' keyring local KR\n', ' pki trustpoint TP\n') + 'crypto pki trustpoint TP\n enrollment terminal\n revocation-check none\n'
+V1 = '''hostname r1
+crypto isakmp policy 10
+ encr aes 256
+ hash sha256
+ authentication pre-share
+ group 14
+crypto keyring KR
+ pre-shared-key address 192.0.2.2 key correct-horse-battery
+crypto isakmp profile PROF
+ keyring KR
+ match identity address 192.0.2.2 255.255.255.255
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+ip access-list extended L
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+crypto map M 10 ipsec-isakmp
+ set peer 192.0.2.2
+ set transform-set T
+ set isakmp-profile PROF
+ match address L
+interface GigabitEthernet0/0
+ ip address 192.0.2.1 255.255.255.0
+ crypto map M
+'''
+# what is broken, from, to, the line that is named, words of the finding, the id of `check` (None: Linux only)
+ROWS = [
+    (V1, 'isakmp profile', ' set isakmp-profile PROF', ' set isakmp-profile TYPO', ' set isakmp-profile TYPO', 'isakmp profile is not defined', 'IC3105'),
+    (V1, 'isakmp keyring', 'PROF\n keyring KR\n', 'PROF\n keyring TYPO\n', ' keyring TYPO', 'keyring is not defined', 'IC3108'),
+    (V1, 'isakmp match', ' match identity address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
+    (V1, 'transform set', ' set transform-set T', ' set transform-set TYPO T', ' set transform-set TYPO T', 'transform sets is not defined', 'IC3102'),
+    (V1, 'xauth', 'crypto map M 10 ipsec-isakmp', 'crypto map M client authentication list X\ncrypto map M 10 ipsec-isakmp', 'crypto map M client authentication list X', 'XAUTH', None),
+    (V1, 'a line that is not understood', ' set peer 192.0.2.2', ' set peer 192.0.2.2\n set security-extremely on', 'crypto map M 10 ipsec-isakmp', 'not understood', 'IC1001'),
+    (V2, 'IKEv2 profile', ' set ikev2-profile PROF', ' set ikev2-profile TYPO', ' set ikev2-profile TYPO', 'IKEv2 profile is not defined', 'IC3106'),
+    (V2, 'profile shut down', ' keyring local KR', ' keyring local KR\n shutdown', 'crypto ikev2 profile PROF', 'incomplete or shut down', None),
+    (V2, 'match', ' match identity remote address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
+    (V2, 'keyring', ' keyring local KR', ' keyring local TYPO', ' keyring local TYPO', 'keyring is not defined', 'IC3108'),
+    (V2, 'keyring of AAA', ' keyring local KR', ' keyring aaa LIST', ' keyring aaa LIST', 'AAA', None),
+    (V2, 'key of another', '  address 192.0.2.2', '  address 192.0.2.3', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V2, 'EAP', ' authentication remote pre-share', ' authentication remote eap query-identity', ' authentication remote eap query-identity', 'authentication method', None),
+    (V2, 'PPK', '  pre-shared-key correct-horse-battery', '  pre-shared-key correct-horse-battery\n  ppk manual id I key KKKK', '  ppk manual id I key KKKK', 'RFC 8784', None),
+    (V2, 'keyring of PPKs', ' keyring local KR', ' keyring local KR\n keyring ppk PK', ' keyring ppk PK', 'RFC 8784', None),
+    (V2, 'proposal', 'POL\n proposal P\n', 'POL\n proposal TYPO\n', ' proposal TYPO', 'proposal that is not defined', 'IC3109'),
+    (V2, 'proposal incomplete', ' group 19\n', '', ' proposal P', 'incomplete', 'IC3209'),
+    (CERT, 'trustpoint', ' pki trustpoint TP', ' pki trustpoint TYPO', ' pki trustpoint TYPO', 'trustpoint is not defined', 'IC3110'),
+    (CERT, 'revocation by the default', ' revocation-check none\n', '', 'crypto pki trustpoint TP', 'revocation check', None),
+    (CERT, 'revocation', ' revocation-check none', ' revocation-check crl', ' revocation-check crl', 'revocation check', None),
+]
+
+
+def run(program, env, *args, stdin=None):
+    return subprocess.run([program, *args], input=stdin, capture_output=True, text=True, env=env)
+
+
+def blocked(program, env, text):
+    """lines of IC4022 with their sentences, and whether the plan protects anything"""
+    with tempfile.NamedTemporaryFile('w', suffix='.cfg') as f:
+        f.write(text)
+        f.flush()
+        p = run(program, env, 'compile', '--to', 'xfrm', '--interface-map', 'Gi0/0=eth0', f.name)
+        found = [(int(n), words) for n, words in re.findall(r':(\d+):\d+: error: (.*) \[IC4022', p.stderr)]
+        return found, p.stdout
+
+
+def one(program, env, row):
+    whole, name, old, new, line, words, finding = row
+    assert old in whole, name
+    text = whole.replace(old, new, 1)
+    found, plan = blocked(program, env, text)
+    at = text.split('\n').index(line) + 1
+    assert any(n == at and words in w for n, w in found), '%s: no IC4022 at line %d with "%s": %s' % (name, at, words, found)
+    assert 'action block' in plan and ' tmpl ' not in plan, '%s: not blocked:\n%s' % (name, plan)
+    if finding:
+        found = json.loads(run(program, env, 'check', '--format', 'json', '-', stdin=text).stdout)['findings']
+        assert any(f['id'] == finding for f in found), '%s: check does not say %s: %s' % (name, finding, [(f['id'], f['line']) for f in found])
+
+
+def controls(program, env):
+    for whole in (V1, V2, CERT, CERT.replace('revocation-check none', 'revocation-check crl none'), V2.replace(' authentication remote pre-share', ' authentication remote pre-share key AAAA').replace(
+            ' authentication local pre-share', ' authentication local pre-share key BBBB').replace(' keyring local KR\n', '')):
+        found, plan = blocked(program, env, whole)
+        assert not found and ' tmpl ' in plan, '%s\n%s' % (found, plan)
+    # not in force: on no interface, or on one that is shut
+    for shut in (V1.replace('\n crypto map M\n', '\n'), V1.replace('\n crypto map M\n', '\n shutdown\n crypto map M\n')):
+        found, plan = blocked(program, env, shut.replace('set isakmp-profile PROF', 'set isakmp-profile TYPO'))
+        assert not found, found
+
+
+def tests(program, env):
+    yield 'needs: controls', lambda: controls(program, env)
+    for row in ROWS:
+        yield 'needs: ' + row[1], lambda row=row: one(program, env, row)
