@@ -11,6 +11,7 @@
 
 #include "backends/ike/crypto/cert.h"
 #include "backends/ike/crypto/crypto.h"
+#include "backends/ike/engine/keys.h"
 #include "backends/ike/message/message.h"
 #include "backends/ike/policy.h"
 #include "compiler/base/must.h"
@@ -68,6 +69,9 @@ struct ike_host {
                   const char *text);
     /* Work for another thread: call ike_job_run() there, then ike_job_done() here. NULL: it is done at once. */
     void (*job)(void *ctx, struct ike_job *j);
+    /* Does what needs a key, where the policy has none (keys.h); r->key is the policy's `local` of the key that was
+     * taken, as the policy here has it. NULL: the policy has the keys. */
+    bool (*keys)(void *ctx, const struct ike_key_work *w, struct ike_key_result *r);
     /* No SA points into that policy any more, which ike_reload() replaced. NULL: nobody waits for it. */
     void (*policy_unused)(void *ctx, const struct ike_policy *p);
 };
@@ -427,6 +431,12 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der);
 /* The key for a peer: by identity where it is known, by address. The longest prefix wins. Who calls passes the name
  * that the configuration has for the peer, never the identity that the peer claims: else whoever has any key of the
  * keyring could answer in its place. */
+/* ---- keys.c ---- */
+
+/* By the policy's own keys or by host.keys. `expected`: the key that was found here, which must be the one that is used
+ * there; NULL for signatures. */
+bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct ike_key_work *w,
+                  struct ike_key_result *r) MUST_CHECK;
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
                                    const struct ike_id *id);
 /* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */

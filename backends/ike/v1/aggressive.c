@@ -110,11 +110,12 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     whole = whole && ike_chain_read(&r, h.next, &m, &inner);
     const struct ike_payload *idr = whole ? ike_find(&m, PL1_ID, 0) : NULL;
     bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL; /* who calls knows whom */
-    const char *bad = !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-                      : psk && !k ? "there is no pre-shared key for the peer"
-                                  : NULL;
-    if (!bad && !v1_keys(ike, sa, j->shared, k))
+    struct ike_key_owner owner;
+    bool has_key = !psk || v1_key_owner(ike, sa, NULL, &owner); /* who calls knows whom */
+    const char *bad = !j->ok     ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+                      : !has_key ? "there is no pre-shared key for the peer"
+                                 : NULL;
+    if (!bad && !v1_keys(ike, sa, j->shared, psk ? &owner : NULL))
         bad = "keys cannot be made";
     if (!bad)
         bad = v1_check_peer(ike, sa, idr, &m);
@@ -158,15 +159,16 @@ static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job
     struct ike_id id;
     const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
     bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk && ike_id_read(&idp, &id) ? v1_key_for(ike, sa, &id) : NULL;
+    struct ike_key_owner owner;
+    bool has_key = !psk || (ike_id_read(&idp, &id) && v1_key_owner(ike, sa, &id, &owner));
     struct wr w;
     struct ike_chain c;
-    if (!j->ok || (psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, k)) {
+    if (!j->ok || !has_key || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, psk ? &owner : NULL)) {
         v1_refuse(ike, sa,
-                  !j->ok      ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
-                  : psk && !k ? "there is no pre-shared key for the peer's identity"
-                              : "keys cannot be made");
+                  !j->ok     ? "the peer's Diffie-Hellman value is refused (RFC 6989)"
+                  : !has_key ? "there is no pre-shared key for the peer's identity"
+                             : "keys cannot be made");
         return;
     }
     const struct ike1_proposal p = {

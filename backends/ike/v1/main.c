@@ -118,7 +118,8 @@ static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
+    struct ike_key_owner owner;
+    bool has_key = !psk || v1_key_owner(ike, sa, NULL, &owner);
     struct wr w;
     struct ike_chain c;
     if (!j->ok) { /* nobody has proved that the peer sent it: as if it had not come */
@@ -130,8 +131,8 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
         ike_timer_update(ike, sa);
         return;
     }
-    if ((psk && !k) || !v1_keys(ike, sa, j->shared, k)) {
-        v1_refuse(ike, sa, psk && !k ? "there is no pre-shared key for the peer" : "keys cannot be made");
+    if (!has_key || !v1_keys(ike, sa, j->shared, psk ? &owner : NULL)) {
+        v1_refuse(ike, sa, !has_key ? "there is no pre-shared key for the peer" : "keys cannot be made");
         return;
     }
     if (sa->nat_local || sa->nat_remote) {
@@ -206,16 +207,17 @@ static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
 {
     struct ike1 *v = sa->v1;
     bool psk = !v1_by_signature(sa);
-    const struct ike_psk *k = psk ? v1_key_for(ike, sa, NULL) : NULL;
+    struct ike_key_owner owner;
+    bool has_key = !psk || v1_key_owner(ike, sa, NULL, &owner);
     if (!j->ok) { /* as if the message had not come: it may have been forged */
         ike_half_open_set(ike, sa, IKE_HALF_EARLY);
         memset(v->last_in, 0, sizeof v->last_in);
         (void)!v1_not_proved(ike, sa, "a Diffie-Hellman value is refused (RFC 6989): the message is ignored");
         return;
     }
-    if ((psk && !k) || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, k)) {
-        v1_refuse(ike, sa, psk && !k ? "there is no pre-shared key for the peer's address" : "keys cannot be made");
+    if (!has_key || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
+        !v1_keys(ike, sa, j->shared, psk ? &owner : NULL)) {
+        v1_refuse(ike, sa, !has_key ? "there is no pre-shared key for the peer's address" : "keys cannot be made");
         return;
     }
     if (!send_ke(ike, sa))

@@ -175,20 +175,44 @@ static enum algo_id proof_hash(const struct ike_sa *sa)
                         : sa->suite.prf;
 }
 
-/* HASH_I, HASH_R (§5): `body` is that of the ID payload. */
-static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiators, struct ike_iov body, uint8_t *out)
+/* What HASH_I resp. HASH_R (§5) is over, SKEYID before it: `body` is that of the ID payload. `cookies`: room for the
+ * initiator's and the responder's. */
+static void hashed_octets(const struct ike_sa *sa, bool initiators, struct ike_iov body, uint8_t cookies[static 16],
+                          struct ike_iov out[static 7])
 {
     const struct ike1 *v = sa->v1;
     size_t ke = ike_dh_len(sa->suite.dh);
-    uint8_t i[8], r[8];
-    struct wr wi = wr_to(i, 8), wrr = wr_to(r, 8);
-    wr_u64(&wi, sa->spi_i);
-    wr_u64(&wrr, sa->spi_r);
-    const struct ike_iov gi = {v->ke_i, ke}, gr = {v->ke_r, ke}, ci = {i, 8}, cr = {r, 8}, s = {v->sa_i, v->sa_i_len};
-    return ike_prf(ike->crypto, proof_hash(sa), v->skeyid, ike_hash_len(sa->suite.prf),
-                   (struct ike_iov[]){initiators ? gi : gr, initiators ? gr : gi, initiators ? ci : cr,
-                                      initiators ? cr : ci, s, body},
-                   6, out);
+    struct wr w = wr_to(cookies, 16);
+    wr_u64(&w, sa->spi_i);
+    wr_u64(&w, sa->spi_r);
+    const struct ike_iov gi = {v->ke_i, ke}, gr = {v->ke_r, ke}, ci = {cookies, 8}, cr = {cookies + 8, 8};
+    out[0] = (struct ike_iov){v->skeyid, ike_hash_len(sa->suite.prf)};
+    out[1] = initiators ? gi : gr;
+    out[2] = initiators ? gr : gi;
+    out[3] = initiators ? ci : cr;
+    out[4] = initiators ? cr : ci;
+    out[5] = (struct ike_iov){v->sa_i, v->sa_i_len};
+    out[6] = body;
+}
+
+static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiators, struct ike_iov body, uint8_t *out)
+{
+    uint8_t cookies[16];
+    struct ike_iov v[7];
+    hashed_octets(sa, initiators, body, cookies, v);
+    return ike_prf(ike->crypto, proof_hash(sa), v[0].p, v[0].n, v + 1, 6, out);
+}
+
+static bool sign_hash(struct ike *ike, const struct ike_sa *sa, struct ike_iov body, struct ike_key_result *r)
+{
+    uint8_t cookies[16];
+    struct ike_key_work w = {
+        .verb = KEYS_SIGN_1, .owner = {.version = 1, .peer = sa->remote.addr}, .prf = proof_hash(sa), .n = 7};
+    if (sa->profile && sa->profile->version == 1)
+        w.owner.profile = sa->profile->name;
+    hashed_octets(sa, sa->initiator, body, cookies, w.v);
+    r->n = 0;
+    return ike_keys_ask(ike, NULL, &w, r) && r->n;
 }
 
 size_t v1_id_write(const struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
@@ -201,8 +225,8 @@ size_t v1_id_write(const struct ike *ike, const struct ike_sa *sa, struct ike_ch
 
 void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, struct ike_iov id)
 {
-    uint8_t h[IKE_HASH_MAX], sig[IKE_SIGNATURE_MAX];
-    if (c->w->bad || !phase1_hash(ike, sa, sa->initiator, id, h)) {
+    uint8_t h[IKE_HASH_MAX];
+    if (c->w->bad || (!v1_by_signature(sa) && !phase1_hash(ike, sa, sa->initiator, id, h))) {
         c->w->bad = true;
         return;
     }
@@ -217,9 +241,9 @@ void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, str
         wr_bytes(c->w, cr->chain[i].p, cr->chain[i].n);
         ike_pl_end(c, cert);
     }
-    size_t n = ike1_sign(cr->key, h, ike_hash_len(proof_hash(sa)), sig);
-    c->w->bad |= n == 0;
-    ike_pl_bytes(c, PL1_SIG, sig, n);
+    struct ike_key_result r;
+    c->w->bad |= !sign_hash(ike, sa, id, &r);
+    ike_pl_bytes(c, PL1_SIG, r.out, r.n);
 }
 
 void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
@@ -232,18 +256,18 @@ void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c)
 
 /* Who calls knows whom, by address or by the name that the configuration has; only who is called in aggressive mode
  * goes by the identity that the peer claims. */
-const struct ike_psk *v1_key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id)
+bool v1_key_owner(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id, struct ike_key_owner *out)
 {
     const struct ike_profile *p = sa->profile && sa->profile->version == 1 ? sa->profile : NULL;
-    const struct ike_aggressive_peer *a = sa->v1->aggressive_peer;
     struct ike_id called;
-    if (a && a->key.local.n)
-        return &a->key;
-    if (sa->initiator)
-        id = ike_called_name(sa, &called) ? &called : NULL;
-    if (p) /* the keyring of the profile, and no other */
-        return ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, id);
-    return ike_psk_find(ike->policy->keys, ike->policy->n_keys, &sa->remote.addr, id);
+    *out = (struct ike_key_owner){.version = 1, .peer = sa->remote.addr, .password = sa->v1->aggressive_peer != NULL};
+    if (p)
+        out->profile = p->name;
+    if (sa->initiator && ike_called_name(sa, &called))
+        out->id = called;
+    else if (!sa->initiator && id)
+        out->id = *id;
+    return ike_psk_choose(ike->policy, out) != NULL;
 }
 
 void v1_give_up(struct ike *ike, struct ike_sa *sa)

@@ -132,7 +132,27 @@ static bool cipher_key(struct ike *ike, struct ike_sa *sa)
     return true;
 }
 
-bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_psk *psk)
+/* SKEYID of a pre-shared key. */
+static bool skeyid_of(struct ike *ike, struct ike_sa *sa, const struct ike_key_owner *owner)
+{
+    struct ike1 *v = sa->v1;
+    const struct ike_psk *k = ike_psk_choose(ike->policy, owner);
+    const struct ike_key_work w = {.verb = KEYS_SKEYID,
+                                   .owner = *owner,
+                                   .prf = sa->suite.prf,
+                                   .v = {{v->ni, v->ni_len}, {v->nr, v->nr_len}},
+                                   .n = 2};
+    struct ike_key_result r;
+    bool ok = k && ike_keys_ask(ike, k, &w, &r) && r.n == ike_hash_len(sa->suite.prf);
+    if (ok) {
+        memcpy(v->skeyid, r.out, r.n);
+        v->key_id = k->id;
+    }
+    ike_wipe(r.out, sizeof r.out);
+    return ok;
+}
+
+bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_key_owner *psk)
 {
     struct ike1 *v = sa->v1;
     enum algo_id prf = sa->suite.prf;
@@ -147,15 +167,14 @@ bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const st
     memcpy(nonces, v->ni, v->ni_len);
     memcpy(nonces + v->ni_len, v->nr, v->nr_len);
     size_t both = (size_t)v->ni_len + v->nr_len;
+    v->key_id = 0;
     bool ok =
-        (psk ? ike_prf(ike->crypto, prf, psk->local.p, psk->local.n, &(struct ike_iov){nonces, both}, 1, v->skeyid)
-             : ike_prf(ike->crypto, prf, nonces, both, &g, 1, v->skeyid)) &&
+        (psk ? skeyid_of(ike, sa, psk) : ike_prf(ike->crypto, prf, nonces, both, &g, 1, v->skeyid)) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){g, c, {&numbers[0], 1}}, 3, v->d) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){{v->d, len}, g, c, {&numbers[1], 1}}, 4, v->a) &&
         ike_prf(ike->crypto, prf, v->skeyid, len, (struct ike_iov[]){{v->a, len}, g, c, {&numbers[2], 1}}, 4, v->e) &&
         cipher_key(ike, sa) && ike_hash(ike->crypto, prf, (struct ike_iov[]){{v->ke_i, ke}, {v->ke_r, ke}}, 2, h);
     if (ok)
         memcpy(v->iv, h, 16);
-    v->key_id = psk ? psk->id : 0;
     return ok;
 }

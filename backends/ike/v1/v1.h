@@ -102,7 +102,7 @@ size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, si
 bool v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16]) MUST_CHECK;
 size_t v1_block(const struct ike_sa *sa);
 /* SKEYID and what comes of it, from a pre-shared key (§5.4); NULL: with signatures (§5.1). */
-bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_psk *psk) MUST_CHECK;
+bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_key_owner *psk) MUST_CHECK;
 bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]) MUST_CHECK;
 /* A message id is new to the SA, and known from now on. False: it was used before, or there is no memory. */
 bool v1_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
@@ -136,7 +136,10 @@ size_t v1_id_write(const struct ike *ike, const struct ike_sa *sa, struct ike_ch
 /* HASH, or CERT and SIG, over the body of our ID payload. */
 void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, struct ike_iov id);
 void v1_id_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
-const struct ike_psk *v1_key_for(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id);
+/* Whom the key is for; `id`: the identity that the peer claims, NULL: none yet. It holds as long as `id` does. False:
+ * the policy has no key for it. */
+bool v1_key_owner(const struct ike *ike, const struct ike_sa *sa, const struct ike_id *id,
+                  struct ike_key_owner *out) MUST_CHECK;
 void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why);
 /* Said a few times only, returns false. Nothing ends by it: the real message may still come. */
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why) MUST_CHECK;

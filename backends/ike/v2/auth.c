@@ -42,17 +42,18 @@ static bool signed_octets(struct ike *ike, const struct ike_sa *sa, const struct
                    (struct ike_iov[]){{head, 4}, {id->p, id->n}}, 2, mac);
 }
 
-static bool psk_auth(struct ike *ike, const struct ike_sa *sa, const struct v2_initial *x, bool initiators,
-                     const struct ike_id *id, struct ike_bytes key, uint8_t out[static IKE_HASH_MAX])
+/* Whom the SA's key is for. Who calls knows whom: by the address, or the name that the configuration has for it. Only
+ * who is called goes by the identity that the peer claims (IOS: "the identity is available for key lookup on the IKEv2
+ * responder only"). */
+static struct ike_key_owner key_owner(const struct ike_sa *sa, const struct ike_id *claimed)
 {
-    static const char pad[] = "Key Pad for IKEv2";
-    uint8_t padded[IKE_HASH_MAX], mac[IKE_HASH_MAX];
-    struct ike_iov v[3];
-    bool ok = signed_octets(ike, sa, x, initiators, id, mac, v) &&
-              ike_prf(ike->crypto, sa->suite.prf, key.p, key.n, &(struct ike_iov){pad, sizeof pad - 1}, 1, padded) &&
-              ike_prf(ike->crypto, sa->suite.prf, padded, ike_hash_len(sa->suite.prf), v, 3, out);
-    ike_wipe(padded, sizeof padded);
-    return ok;
+    struct ike_key_owner o = {.version = 2, .peer = sa->remote.addr, .profile = sa->profile->name};
+    struct ike_id called;
+    if (sa->initiator && ike_called_name(sa, &called))
+        o.id = called;
+    else if (!sa->initiator && claimed)
+        o.id = *claimed;
+    return o;
 }
 
 /* Which CAs we know, §3.7. */
@@ -77,8 +78,10 @@ static bool write_signature(struct ike *ike, struct ike_sa *sa, const struct v2_
                             const struct ike_id *id, const char **why)
 {
     const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
-    uint8_t mac[IKE_HASH_MAX], sig[IKE_SIGNATURE_MAX];
-    struct ike_iov v[3];
+    uint8_t mac[IKE_HASH_MAX];
+    struct ike_key_work w = {
+        .verb = KEYS_SIGN_2, .owner = key_owner(sa, NULL), .prf = sa->suite.prf, .peer_hashes = x->peer_hashes, .n = 3};
+    struct ike_key_result r = {0};
     *why = "its trustpoint has no certificate with a private key (--pki-dir)";
     if (!cr || !cr->key || !cr->n_chain)
         return false;
@@ -92,24 +95,9 @@ static bool write_signature(struct ike *ike, struct ike_sa *sa, const struct v2_
         ike_pl_end(c, at);
     }
     *why = "it cannot be signed";
-    size_t n = 0;
-    if (signed_octets(ike, sa, x, sa->initiator, id, mac, v))
-        n = ike2_sign(cr->key, x->peer_hashes, sa->suite.prf, v, 3, sig);
-    ike_pl_bytes(c, PL2_AUTH, sig, n);
-    return n != 0;
-}
-
-/* The key for the peer. Who calls knows whom: by the address, or the name that the configuration has for it. Only who
- * is called goes by the identity that the peer claims (IOS: "the identity is available for key lookup on the IKEv2
- * responder only"). */
-static const struct ike_psk *key_for(const struct ike_sa *sa, const struct ike_id *claimed)
-{
-    const struct ike_profile *p = sa->profile;
-    struct ike_id called;
-    bool named = ike_called_name(sa, &called);
-    if (sa->initiator)
-        claimed = named ? &called : NULL;
-    return ike_psk_find(p->keys, p->n_keys, &sa->remote.addr, claimed);
+    bool ok = signed_octets(ike, sa, x, sa->initiator, id, mac, w.v) && ike_keys_ask(ike, NULL, &w, &r);
+    ike_pl_bytes(c, PL2_AUTH, r.out, ok ? r.n : 0);
+    return ok;
 }
 
 /* IDi or IDr and AUTH of ours. */
@@ -124,12 +112,15 @@ static bool write_auth(struct ike *ike, struct ike_sa *sa, struct v2_initial *x,
         write_cert_request(c, ike_credential_for(ike, sa->profile));
     if (!(sa->profile->auth_local & IKE_MAY_PSK))
         return write_signature(ike, sa, x, c, &id, why);
-    const struct ike_psk *k = key_for(sa, peer);
-    if (!k || k->local.n == 0 || !psk_auth(ike, sa, x, sa->initiator, &id, k->local, mac))
+    struct ike_key_work w = {.verb = KEYS_PSK_MAKE, .owner = key_owner(sa, peer), .prf = sa->suite.prf, .n = 3};
+    struct ike_key_result r;
+    const struct ike_psk *k = ike_psk_choose(ike->policy, &w.owner);
+    if (!k || k->local.n == 0 || !signed_octets(ike, sa, x, sa->initiator, &id, mac, w.v) ||
+        !ike_keys_ask(ike, k, &w, &r))
         return false;
     size_t at = ike_pl_begin(c, PL2_AUTH);
     wr_u32(c->w, (uint32_t)AUTH2_PSK << 24);
-    wr_bytes(c->w, mac, ike_hash_len(sa->suite.prf));
+    wr_bytes(c->w, r.out, r.n);
     ike_pl_end(c, at);
     return true;
 }
@@ -176,12 +167,15 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return check_signature(ike, sa, x, m, id, method, &r);
     if (!(sa->profile->auth_remote & IKE_MAY_PSK))
         return "it authenticates itself by pre-shared key, which the profile does not allow";
-    const struct ike_psk *k = key_for(sa, id);
+    struct ike_key_work w = {
+        .verb = KEYS_PSK_CHECK, .owner = key_owner(sa, id), .prf = sa->suite.prf, .n = 3, .proof = {r.p, r.n}};
+    struct ike_key_result result;
+    const struct ike_psk *k = ike_psk_choose(ike->policy, &w.owner);
     if (!k || k->remote.n == 0)
         return "there is no pre-shared key for it in the profile's keyring";
-    if (!psk_auth(ike, sa, x, !sa->initiator, id, k->remote, mac))
+    if (!signed_octets(ike, sa, x, !sa->initiator, id, mac, w.v))
         return "its AUTH cannot be checked";
-    if (r.n != ike_hash_len(sa->suite.prf) || !ike_equal(r.p, mac, r.n))
+    if (!ike_keys_ask(ike, k, &w, &result))
         return "its pre-shared key is another one than ours";
     sa->psk_auth = true;
     sa->key_id = k->id;

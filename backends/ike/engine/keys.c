@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/ike/engine/keys.h"
+
+#include <string.h>
+
+#include "backends/ike/engine/engine.h"
+
+static const char key_pad[] = "Key Pad for IKEv2"; /* RFC 7296 §2.15 */
+#define KEY_PAD_LEN (sizeof key_pad - 1)
+#define NONCE_MIN 16 /* §2.10 */
+#define NONCE_MAX 256
+#define HEADER_LEN 28
+#define X2_IKE_SA_INIT 34
+
+/* ---- which key ---- */
+
+const struct ike_profile *ike_profile_named(const struct ike_policy *p, uint8_t version, const char *name)
+{
+    for (unsigned i = 0; name && i < p->n_profiles; i++)
+        if (p->profiles[i].version == version && strcmp(p->profiles[i].name, name) == 0)
+            return &p->profiles[i];
+    return NULL;
+}
+
+static const struct ike_psk *password_of(const struct ike_policy *p, const struct ip_addr *peer)
+{
+    const struct ike_psk *found = NULL;
+    for (unsigned i = 0; i < p->n_aggressive; i++)
+        if (addr_eq(&p->aggressive[i].peer, peer))
+            found = &p->aggressive[i].key;
+    return found && found->local.n ? found : NULL;
+}
+
+const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ike_key_owner *o)
+{
+    const struct ike_profile *profile = ike_profile_named(p, o->version, o->profile);
+    const struct ike_psk *password = o->version == 1 && o->password ? password_of(p, &o->peer) : NULL;
+    const struct ike_id *id = o->id.p ? &o->id : NULL;
+    if (password)
+        return password;
+    if (profile) /* the keyring of the profile, and no other */
+        return ike_psk_find(profile->keys, profile->n_keys, &o->peer, id);
+    if (o->version != 1 || o->profile)
+        return NULL;
+    return ike_psk_find(p->keys, p->n_keys, &o->peer, id);
+}
+
+static void *private_key(const struct ike_policy *p, const struct ike_key_owner *o)
+{
+    const struct ike_profile *profile = ike_profile_named(p, o->version, o->profile);
+    if (o->profile && !profile)
+        return NULL;
+    if (profile && profile->credential)
+        return profile->credential->key;
+    return p->n_credentials ? p->credentials[0].key : NULL;
+}
+
+/* ---- what is done with it ---- */
+
+static bool skeyid(struct ike_crypto *c, const struct ike_key_work *w, const struct ike_psk *k,
+                   struct ike_key_result *r)
+{
+    uint8_t both[KEY_PAD_LEN];
+    size_t total = 0;
+    if (w->owner.version != 1 || w->n != 2 || !k->local.n)
+        return false;
+    for (unsigned i = 0; i < w->n; i++) {
+        if (total + w->v[i].n <= sizeof both)
+            memcpy(both + total, w->v[i].p, w->v[i].n);
+        total += w->v[i].n;
+    }
+    if (total == KEY_PAD_LEN && memcmp(both, key_pad, KEY_PAD_LEN) == 0)
+        return false;
+    r->n = ike_hash_len(w->prf);
+    return ike_prf(c, w->prf, k->local.p, k->local.n, w->v, w->n, r->out);
+}
+
+/* The octets of §2.15: an IKE_SA_INIT message, the other end's nonce, a MACed identity. */
+static bool are_signed_octets(const struct ike_key_work *w)
+{
+    const uint8_t *m = w->n == 3 ? w->v[0].p : NULL;
+    if (!m || w->owner.version != 2 || w->v[0].n < HEADER_LEN)
+        return false;
+    size_t length = (size_t)m[24] << 24 | (size_t)m[25] << 16 | (size_t)m[26] << 8 | m[27];
+    return m[17] >> 4 == 2 && m[18] == X2_IKE_SA_INIT && length == w->v[0].n && w->v[1].n >= NONCE_MIN &&
+           w->v[1].n <= NONCE_MAX && w->v[2].n == ike_hash_len(w->prf);
+}
+
+static bool psk_auth(struct ike_crypto *c, const struct ike_key_work *w, struct ike_bytes key,
+                     uint8_t out[static IKE_HASH_MAX])
+{
+    uint8_t padded[IKE_HASH_MAX];
+    bool ok = key.n && are_signed_octets(w) &&
+              ike_prf(c, w->prf, key.p, key.n, &(struct ike_iov){key_pad, KEY_PAD_LEN}, 1, padded) &&
+              ike_prf(c, w->prf, padded, ike_hash_len(w->prf), w->v, w->n, out);
+    ike_wipe(padded, sizeof padded);
+    return ok;
+}
+
+static bool psk_check(struct ike_crypto *c, const struct ike_key_work *w, const struct ike_psk *k)
+{
+    uint8_t mac[IKE_HASH_MAX];
+    size_t len = ike_hash_len(w->prf);
+    bool ok = psk_auth(c, w, k->remote, mac) && w->proof.n == len && ike_equal(mac, w->proof.p, len);
+    ike_wipe(mac, sizeof mac);
+    return ok;
+}
+
+static bool sign_1(struct ike_crypto *c, const struct ike_key_work *w, void *key, struct ike_key_result *r)
+{
+    uint8_t h[IKE_HASH_MAX];
+    size_t len = ike_hash_len(w->prf);
+    if (w->owner.version != 1 || w->n != 7 || w->v[0].n == 0 || w->v[0].n > IKE_HASH_MAX ||
+        !ike_prf(c, w->prf, w->v[0].p, w->v[0].n, w->v + 1, w->n - 1, h))
+        return false;
+    r->n = ike1_sign(key, h, len, r->out);
+    return r->n != 0;
+}
+
+static bool with_psk(struct ike_crypto *c, const struct ike_policy *p, const struct ike_key_work *w,
+                     struct ike_key_result *r)
+{
+    const struct ike_psk *k = ike_psk_choose(p, &w->owner);
+    if (!k)
+        return false;
+    r->key = k->local;
+    switch (w->verb) {
+    case KEYS_SKEYID:
+        return skeyid(c, w, k, r);
+    case KEYS_PSK_MAKE:
+        r->n = ike_hash_len(w->prf);
+        return psk_auth(c, w, k->local, r->out);
+    case KEYS_PSK_CHECK:
+        return psk_check(c, w, k);
+    default:
+        return false;
+    }
+}
+
+bool ike_keys_do(struct ike_crypto *c, const struct ike_policy *p, const struct ike_key_work *w,
+                 struct ike_key_result *r)
+{
+    r->n = 0;
+    r->key = (struct ike_bytes){0};
+    if (ike_hash_len(w->prf) == 0 || ike_hash_len(w->prf) > IKE_HASH_MAX)
+        return false;
+    if (w->verb != KEYS_SIGN_1 && w->verb != KEYS_SIGN_2)
+        return with_psk(c, p, w, r);
+    void *key = private_key(p, &w->owner);
+    if (!key)
+        return false;
+    if (w->verb == KEYS_SIGN_1)
+        return sign_1(c, w, key, r);
+    r->n = are_signed_octets(w) ? ike2_sign(key, w->peer_hashes, w->prf, w->v, w->n, r->out) : 0;
+    return r->n != 0;
+}
+
+bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct ike_key_work *w,
+                  struct ike_key_result *r)
+{
+    if (!ike->host.keys)
+        return ike_keys_do(ike->crypto, ike->policy, w, r);
+    if (!ike->host.keys(ike->host.ctx, w, r))
+        return false;
+    /* between the two a reload may have come */
+    return !expected || (r->key.n == expected->local.n && ike_equal(r->key.p, expected->local.p, r->key.n));
+}
