@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One description of each structure serves to write it, to read it and to compare it. */
+/* One description of each structure serves to write it, to read it, to compare it, and to say which fields it has. */
 #include "backends/ike/handover.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 
@@ -15,11 +17,22 @@ struct codec {
     const struct ike_policy *p; /* written: where references point to */
     struct ike_policy *made;    /* read: the same */
     bool by_value;              /* to be compared: lines do not count, what is referred to stands in its place */
+    bool fields;                /* written: names and sizes of all fields, in place of what is in them */
+    const uint8_t *conceal; /* written without secrets: each is its HMAC by this key, private keys are public ones */
+    bool concealed;         /* read: it was written so */
     bool bad;
 };
 
+static void field(struct codec *c, const char *name, size_t size)
+{
+    if (c->fields)
+        buf_printf(c->out, "%s %zu\n", name, size);
+}
+
 static void raw(struct codec *c, void *p, size_t n)
 {
+    if (c->fields)
+        return;
     if (c->out) {
         buf_add(c->out, p, n);
         return;
@@ -43,6 +56,7 @@ static uint64_t number(struct codec *c, uint64_t v)
 /* Works for bool, enum and integers of any size. What is written is not touched: it may be constant. */
 #define NUM(c, x)                                                                                                      \
     do {                                                                                                               \
+        field(c, #x, sizeof(x));                                                                                       \
         uint64_t v_ = number(c, (uint64_t)(x));                                                                        \
         if (!(c)->out)                                                                                                 \
             (x) = (__typeof__(x))v_;                                                                                   \
@@ -52,7 +66,11 @@ static uint64_t number(struct codec *c, uint64_t v)
         if (!(c)->by_value)                                                                                            \
             NUM(c, x);                                                                                                 \
     } while (0)
-#define RAW(c, x) raw(c, &(x), sizeof(x))
+#define RAW(c, x)                                                                                                      \
+    do {                                                                                                               \
+        field(c, #x, sizeof(x));                                                                                       \
+        raw(c, &(x), sizeof(x));                                                                                       \
+    } while (0)
 
 /* How many elements follow; each has at least one byte, so that a length cannot ask for more memory than there is
  * input. */
@@ -68,7 +86,10 @@ static size_t count(struct codec *c, size_t n)
 
 static void bytes(struct codec *c, struct ike_bytes *b)
 {
+    field(c, "bytes", sizeof *b);
     size_t n = count(c, b->n);
+    if (c->fields)
+        return;
     if (c->out) {
         buf_add(c->out, (const char *)b->p, n);
         return;
@@ -88,8 +109,23 @@ static void text(struct codec *c, const char **s)
 
 /* An array of structures, behind a pointer to constants as the policy has them. */
 typedef void each_fn(struct codec *c, void *element);
+
+static void fields_of(struct codec *c, size_t size, each_fn *f)
+{
+    void *empty = calloc(1, size);
+    field(c, "array of", size);
+    if (empty)
+        f(c, empty);
+    c->bad |= !empty;
+    free(empty);
+}
+
 static void *array(struct codec *c, const void *old, size_t *n, size_t size, each_fn *f)
 {
+    if (c->fields) {
+        fields_of(c, size, f);
+        return NULL;
+    }
     *n = count(c, *n);
     char *v = c->out ? (void *)(uintptr_t)old : arena_array(c->a, *n + 1, size);
     for (size_t i = 0; i < *n && !c->bad; i++)
@@ -109,6 +145,10 @@ static void *array(struct codec *c, const void *old, size_t *n, size_t size, eac
 /* An array of pointers to structures that are written where they stand. */
 static void *pointers(struct codec *c, const void *old, size_t *n, size_t size, each_fn *f)
 {
+    if (c->fields) {
+        fields_of(c, size, f);
+        return NULL;
+    }
     *n = count(c, *n);
     void **v = c->out ? (void *)(uintptr_t)old : arena_array(c->a, *n + 1, sizeof *v);
     for (size_t i = 0; i < *n && !c->bad; i++) {
@@ -155,14 +195,34 @@ static void match(struct codec *c, void *p)
     bytes(c, &m->value);
 }
 
+bool ike_conceal(const uint8_t key[static IKE_CONCEAL_LEN], struct ike_bytes secret,
+                 uint8_t out[static IKE_CONCEALED_MAX], unsigned *n)
+{
+    *n = 0;
+    return !secret.n || HMAC(EVP_sha256(), key, IKE_CONCEAL_LEN, secret.p, secret.n, out, n);
+}
+
+/* Concealed, one is as good as another for telling whether it is there and whether two are the same. */
+static void secret(struct codec *c, struct ike_bytes *b)
+{
+    uint8_t mac[IKE_CONCEALED_MAX];
+    unsigned n = 0;
+    if (!c->conceal) {
+        bytes(c, b);
+        return;
+    }
+    c->bad |= !ike_conceal(c->conceal, *b, mac, &n);
+    bytes(c, &(struct ike_bytes){mac, n});
+}
+
 static void psk(struct codec *c, void *p)
 {
     struct ike_psk *k = p;
     match(c, &k->who);
     LINE(c, k->id);
     LINE(c, k->line);
-    bytes(c, &k->local);
-    bytes(c, &k->remote);
+    secret(c, &k->local);
+    secret(c, &k->remote);
 }
 
 static void aggressive(struct codec *c, void *p)
@@ -224,7 +284,10 @@ static void v1_policy(struct codec *c, void *p)
 static void private_key(struct codec *c, void **key)
 {
     unsigned char *der = NULL;
-    int n = c->out && *key ? i2d_PrivateKey(*key, &der) : 0;
+    int n = 0;
+    bool public_only = c->conceal || c->by_value; /* keys are the same when their public halves are */
+    if (c->out && *key)
+        n = public_only ? i2d_PUBKEY(*key, &der) : i2d_PrivateKey(*key, &der);
     struct ike_bytes b = {der, n > 0 ? (uint32_t)n : 0};
     bytes(c, &b);
     if (c->out) {
@@ -232,7 +295,9 @@ static void private_key(struct codec *c, void **key)
         return;
     }
     const unsigned char *p = b.p;
-    *key = b.n ? d2i_AutoPrivateKey(NULL, &p, (long)b.n) : NULL;
+    *key = NULL;
+    if (b.n)
+        *key = c->concealed ? d2i_PUBKEY(NULL, &p, (long)b.n) : d2i_AutoPrivateKey(NULL, &p, (long)b.n);
     c->bad |= b.n && !*key;
 }
 
@@ -428,18 +493,60 @@ static void policy(struct codec *c, struct ike_policy *p)
     NUM(c, p->max_sa);
 }
 
+/* ---- the whole ---- */
+
+#define FIELDS_LEN 32
+struct head {
+    char magic[8];
+    uint32_t format, concealed;
+    uint8_t fields[FIELDS_LEN]; /* SHA-256 of the names and sizes of all fields */
+};
+#define FORMAT 2
+
+static bool head_of(struct head *h, bool concealed)
+{
+    struct buf b = {0};
+    struct ike_policy nothing = {0};
+    struct codec c = {.out = &b, .p = &nothing, .fields = true};
+    unsigned n = 0;
+    *h = (struct head){.magic = "ioscc-p", .format = FORMAT, .concealed = concealed};
+    policy(&c, &nothing);
+    bool ok = !c.bad && !b.failed && EVP_Digest(b.p, b.len, h->fields, &n, EVP_sha256(), NULL) == 1 && n == FIELDS_LEN;
+    buf_free(&b);
+    return ok;
+}
+
+static bool write_policy(struct buf *b, const struct ike_policy *p, const uint8_t *conceal)
+{
+    struct codec c = {.out = b, .p = p, .conceal = conceal};
+    struct ike_policy copy = *p;
+    struct head h;
+    if (!head_of(&h, conceal != NULL))
+        return false;
+    buf_add(b, (const char *)&h, sizeof h);
+    policy(&c, &copy);
+    return !b->failed && !c.bad;
+}
+
 bool ike_policy_write(struct buf *b, const struct ike_policy *p)
 {
-    struct codec c = {.out = b, .p = p};
-    struct ike_policy copy = *p;
-    policy(&c, &copy);
-    return !b->failed;
+    return write_policy(b, p, NULL);
+}
+
+bool ike_policy_write_concealed(struct buf *b, const struct ike_policy *p, const uint8_t key[static IKE_CONCEAL_LEN])
+{
+    return write_policy(b, p, key);
 }
 
 const struct ike_policy *ike_policy_read(struct arena *a, const uint8_t *p, size_t n)
 {
     struct ike_policy *made = ARENA_NEW(a, struct ike_policy);
     struct codec c = {.in = rd_of(p, n), .a = a, .made = made};
+    struct head theirs, ours;
+    raw(&c, &theirs, sizeof theirs);
+    c.concealed = !c.bad && theirs.concealed == 1;
+    if (c.bad || !head_of(&ours, c.concealed) || memcmp(&theirs, &ours, sizeof ours) != 0)
+        return NULL;
     policy(&c, made);
     ERR_clear_error();
     if (!c.bad && c.in.n == 0 && !arena_exhausted(a))

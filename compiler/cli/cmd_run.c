@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
 #include "compiler/cli/session.h"
 
@@ -42,14 +43,32 @@ struct request {
     struct state_config how;
     struct daemon_options daemon;
     struct buf map, master;
+    const char *master_file;
     bool no_apply;
+    int policy_file; /* where the daemon wants the policy */
     const char *pki_dir;
 };
 
-static int one_option(const struct command *c, struct request *q, int k, const char *value)
+/* In the process that reads files, and in no other. */
+static int read_master(const struct command *c, struct request *q)
 {
     struct source src;
-    int r;
+    int r = q->master_file ? source_read(&src, q->master_file) : 0;
+    if (r < 0) {
+        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, q->master_file, strerror(-r));
+        return EXIT_USAGE;
+    }
+    if (!q->master_file)
+        return EXIT_CLEAN;
+    while (src.len && (src.text[src.len - 1] == '\n' || src.text[src.len - 1] == '\r'))
+        src.len--;
+    buf_add(&q->master, src.text, src.len);
+    source_free(&src);
+    return EXIT_CLEAN;
+}
+
+static void one_option(struct request *q, int k, const char *value)
+{
     switch (k) {
     case OPT_MAP:
         buf_printf(&q->map, "%s\n", value);
@@ -64,15 +83,7 @@ static int one_option(const struct command *c, struct request *q, int k, const c
         q->daemon.state_dir = value;
         break;
     case OPT_MASTER:
-        r = source_read(&src, value);
-        if (r < 0) {
-            fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, value, strerror(-r));
-            return EXIT_USAGE;
-        }
-        while (src.len && (src.text[src.len - 1] == '\n' || src.text[src.len - 1] == '\r'))
-            src.len--;
-        buf_add(&q->master, src.text, src.len);
-        source_free(&src);
+        q->master_file = value;
         break;
     case OPT_PKI:
         q->pki_dir = value;
@@ -90,7 +101,6 @@ static int one_option(const struct command *c, struct request *q, int k, const c
         q->daemon.debug_peer = value;
         break;
     }
-    return EXIT_CLEAN;
 }
 
 static int parse(const struct command *c, int argc, char **argv, struct request *q, const char **file)
@@ -100,7 +110,7 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     *file = NULL;
     while (code == EXIT_CLEAN && i < argc) {
         if ((k = cli_next(c, argc, argv, &i, &value)) >= 0)
-            code = one_option(c, q, k, value);
+            one_option(q, k, value);
         else if (k != CLI_END)
             return k == CLI_HELP ? -1 : EXIT_USAGE;
         else if (i < argc && !*file)
@@ -131,26 +141,46 @@ static int prepare(struct session *s, struct request *q, const char *file)
     return session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
 }
 
-typedef int work_fn(const struct command *c, const struct ike_policy *p, const struct request *q, const char *file);
+typedef int work_fn(const struct command *c, const struct buf *policy, const struct request *q);
 
-static int as_daemon(const struct command *c, const struct ike_policy *p, const struct request *q, const char *file)
+/* For the process with the keys, by way of the main one. */
+static int as_daemon(const struct command *c, const struct buf *policy, const struct request *q)
 {
-    (void)c;
-    return daemon_run(p, &q->daemon, file);
+    int r = pass_write(q->policy_file, policy);
+    if (r < 0)
+        fprintf(stderr, "ioscc %s: the policy cannot be handed over: %s\n", c->name, strerror(-r));
+    return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+}
+
+static json_t *ask_reload(const struct command *c, const struct request *q, int file)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char text[4096];
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), none = -1;
+    json_t *out = NULL;
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/%s", q->daemon.state_dir, DAEMON_RELOAD_SOCKET);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+        fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
+    else if (!pass_send(fd, "reload", file) || pass_take(fd, text, sizeof text, &none) <= 0 ||
+             !(out = json_loads(text, 0, NULL)))
+        fprintf(stderr, "ioscc %s: the daemon's answer is not understood\n", c->name);
+    if (none >= 0)
+        close(none);
+    if (fd >= 0)
+        close(fd);
+    return out;
 }
 
 /* The running daemon gets the policy; it has no rights to read the files itself. */
-static int as_reload(const struct command *c, const struct ike_policy *p, const struct request *q, const char *file)
+static int as_reload(const struct command *c, const struct buf *policy, const struct request *q)
 {
-    struct buf b = {0};
-    (void)file;
-    if (!ike_policy_write(&b, p)) {
-        fprintf(stderr, "ioscc reload: out of memory\n");
+    int file = pass_file(policy);
+    if (file < 0) {
+        fprintf(stderr, "ioscc reload: %s\n", strerror(-file));
         return EXIT_SYSTEM;
     }
-    json_t *a = cli_daemon_with(c, q->daemon.state_dir,
-                                json_pack("{s:s, s:I}", "do", "reload", "length", (json_int_t)b.len), &b);
-    buf_free(&b); /* wipes it */
+    json_t *a = ask_reload(c, q, file);
+    close(file);
     if (!a)
         return EXIT_SYSTEM;
     const char *bad = json_string_value(json_object_get(a, "error"));
@@ -166,47 +196,82 @@ static int as_reload(const struct command *c, const struct ike_policy *p, const 
     return bad ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
-static int with_policy(const struct command *c, int argc, char **argv, work_fn *work)
+/* Applies, makes the policy and hands it to `work` as bytes. */
+static int with_policy(const struct command *c, struct request *q, const char *file, work_fn *work)
 {
-    struct request q = {.daemon = {.state_dir = STATE_DIR_DEFAULT}, .pki_dir = "/etc/ioscc/pki"};
     struct session s;
-    const char *file;
-    int code = parse(c, argc, argv, &q, &file);
+    int code = read_master(c, q);
     if (code == EXIT_CLEAN)
-        code = session_open(&s, c, q.daemon.state_dir, 10);
-    if (code != EXIT_CLEAN) {
-        buf_free(&q.map);
-        buf_free(&q.master);
-        return code < 0 ? EXIT_CLEAN : code;
-    }
-    code = prepare(&s, &q, file);
+        code = session_open(&s, c, q->daemon.state_dir, 10);
+    if (code != EXIT_CLEAN)
+        return code;
+    code = prepare(&s, q, file);
     if (code == EXIT_CLEAN) {
         struct ike_omissions left_out = {0};
+        struct buf b = {0};
         state_unlock(&s.state); /* the daemon lives on; another apply may come */
         const struct ike_policy *p = ike_policy_build(
-            &s.apply.target, &s.apply.xfrm, (struct str){q.master.p, (uint32_t)q.master.len}, q.pki_dir, &left_out);
+            &s.apply.target, &s.apply.xfrm, (struct str){q->master.p, (uint32_t)q->master.len}, q->pki_dir, &left_out);
         PTRLIST_FOR (char, line, &left_out.lines) {
             daemon_log(IKE_WARNING, "%s: %s", file, line);
         }
-        code = work(c, p, &q, file);
-        ike_pki_free(p);
+        bool whole = p && ike_policy_write(&b, p);
+        if (!whole)
+            fprintf(stderr, "ioscc %s: out of memory\n", c->name);
+        code = whole ? work(c, &b, q) : EXIT_SYSTEM;
+        buf_free(&b); /* wipes it */
+        if (p)
+            ike_pki_free(p);
     }
     session_close(&s);
-    if (q.master.p)
-        explicit_bzero(q.master.p, q.master.len);
-    buf_free(&q.master);
-    buf_free(&q.map);
     return code;
+}
+
+static int parsed(const struct command *c, int argc, char **argv, struct request *q, const char **file)
+{
+    *q = (struct request){.daemon = {.state_dir = STATE_DIR_DEFAULT}, .pki_dir = "/etc/ioscc/pki", .policy_file = -1};
+    return parse(c, argc, argv, q, file);
+}
+
+static int finished(struct request *q, int code)
+{
+    buf_free(&q->map);
+    buf_free(&q->master); /* wipes it */
+    return code < 0 ? EXIT_CLEAN : code;
+}
+
+struct loading {
+    const struct command *command;
+    struct request *request;
+    const char *file;
+};
+
+static int load_for_daemon(void *arg, int policy_file)
+{
+    struct loading *l = arg;
+    l->request->policy_file = policy_file;
+    return with_policy(l->command, l->request, l->file, as_daemon);
 }
 
 static int run(const struct command *c, int argc, char **argv)
 {
-    return with_policy(c, argc, argv, as_daemon);
+    struct request q;
+    const char *file;
+    int code = parsed(c, argc, argv, &q, &file);
+    struct loading l = {c, &q, file};
+    if (code == EXIT_CLEAN)
+        code = daemon_run(&q.daemon, file, load_for_daemon, &l);
+    return finished(&q, code);
 }
 
 static int reload(const struct command *c, int argc, char **argv)
 {
-    return with_policy(c, argc, argv, as_reload);
+    struct request q;
+    const char *file;
+    int code = parsed(c, argc, argv, &q, &file);
+    if (code == EXIT_CLEAN)
+        code = with_policy(c, &q, file, as_reload);
+    return finished(&q, code);
 }
 
 const struct command cmd_reload = {
@@ -247,11 +312,6 @@ static bool send_all(int fd, const char *p, size_t n)
 
 json_t *cli_daemon(const struct command *c, const char *dir, json_t *request)
 {
-    return cli_daemon_with(c, dir, request, &(struct buf){0});
-}
-
-json_t *cli_daemon_with(const struct command *c, const char *dir, json_t *request, const struct buf *body)
-{
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     struct buf b = {0};
     char part[4096], *text = json_dumps(request, JSON_COMPACT);
@@ -263,7 +323,7 @@ json_t *cli_daemon_with(const struct command *c, const char *dir, json_t *reques
     if (fd < 0 || !text || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
         fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
     } else {
-        bool sent = send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1) && send_all(fd, body->p, body->len);
+        bool sent = send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1);
         for (ssize_t n; sent && (n = read(fd, part, sizeof part)) > 0;)
             buf_add(&b, part, (size_t)n);
         out = b.p ? json_loadb(b.p, b.len, 0, &e) : NULL;

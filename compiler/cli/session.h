@@ -33,8 +33,5 @@ void session_close(struct session *s);
 /* Asks the running daemon (docs/control.md); takes the request over. NULL after a message. */
 struct json_t;
 struct json_t *cli_daemon(const struct command *c, const char *dir, struct json_t *request);
-/* The same with bytes behind the request's line. */
-struct json_t *cli_daemon_with(const struct command *c, const char *dir, struct json_t *request,
-                               const struct buf *body);
 
 #endif

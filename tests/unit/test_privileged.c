@@ -1,26 +1,95 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The process with CAP_NET_ADMIN: what does not carry our numbers it does not pass on, whoever asks. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "backends/ike/daemon/permit.h"
 #include "backends/ike/daemon/privileged.h"
+#include "backends/ike/engine/engine.h"
 #include "backends/xfrm/kernel.h"
 
+/* 10.1.0.0/24 to 10.2.0.0/16 by 203.0.113.1: a static entry with a line and a static route, a dynamic one with a list,
+ * and reverse-route. */
+#define V4(one, two, three, four)                                                                                      \
+    {                                                                                                                  \
+        .family = FAMILY_V4, .b = { one, two, three, four }                                                            \
+    }
+static const struct ike_line static_line = {.reqid = XFRM_INDEX_OURS | 1,
+                                            .sel = {.family = FAMILY_V4,
+                                                    .sport_hi = 65535,
+                                                    .dport_hi = 65535,
+                                                    .src_lo = V4(10, 1, 0, 0),
+                                                    .src_hi = V4(10, 1, 0, 255),
+                                                    .dst_lo = V4(10, 2, 0, 0),
+                                                    .dst_hi = V4(10, 2, 255, 255)}};
+static const struct ike_line dynamic_line = {.reqid = XFRM_INDEX_OURS | 2,
+                                             .sel = {.family = FAMILY_V4,
+                                                     .sport_hi = 65535,
+                                                     .dport_hi = 65535,
+                                                     .src_lo = V4(10, 1, 0, 0),
+                                                     .src_hi = V4(10, 1, 0, 255),
+                                                     .dst_lo = V4(10, 3, 0, 0),
+                                                     .dst_hi = V4(10, 3, 255, 255)}};
+static struct ike_entry entries[] = {
+    {.map = "M", .seq = 10, .local = V4(203, 0, 113, 1), .lines = &static_line, .n_lines = 1},
+    {.map = "D",
+     .seq = 20,
+     .dynamic = true,
+     .local = V4(203, 0, 113, 1),
+     .lines = &dynamic_line,
+     .n_lines = 1,
+     .route = {.on = true, .distance = 5},
+     .priority = {100, 101, 102},
+     .ifindex = {7},
+     .n_ifindex = 1},
+};
+static const struct ike_policy policy = {.entries = entries, .n_entries = 2},
+                               static_only = {.entries = entries, .n_entries = 1};
+
+static pid_t server;
+
+static struct privileged *serve_with(const struct ike_policy *p)
+{
+    static struct privileged asking;
+    int v[2], error;
+    if (geteuid() != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, v) < 0)
+        return NULL;
+    server = fork();
+    if (server == 0) {
+        close(v[0]);
+        struct privileged_side *s = privileged_side_new(&error);
+        if (!s || !privileged_allow(s, p) || write(v[1], "+", 1) != 1)
+            _exit(1);
+        while (privileged_serve(s, v[1]))
+            continue;
+        privileged_side_free(s);
+        _exit(0);
+    }
+    char ready;
+    close(v[1]);
+    privileged_open(&asking, v[0]);
+    if (read(v[0], &ready, 1) == 1)
+        return &asking;
+    privileged_stop(&asking);
+    return NULL;
+}
+
+/* In a network of our own: what is taken by mistake does no harm. */
 static int start(void **state)
 {
-    static struct privileged p;
-    *state = &p;
-    if (geteuid() != 0 || privileged_start(&p, NULL) < 0)
-        *state = NULL;
+    *state = geteuid() == 0 && unshare(CLONE_NEWNET) == 0 ? serve_with(&policy) : NULL;
     return 0;
 }
 
@@ -131,6 +200,181 @@ static void not_whole(void **state)
     assert_int_equal(sent(p, &b), -EPERM);
 }
 
+/* ---- permit.c ---- */
+
+static enum permit_verdict verdict(const struct ike_policy *in_force, struct netlink_batch *b)
+{
+    struct permit p = {0};
+    assert_true(permit_set(&p, in_force));
+    enum permit_verdict v = permit_message(&p, (const struct nlmsghdr *)b->bytes.p);
+    permit_free(&p);
+    netlink_batch_free(b);
+    return v;
+}
+
+static struct xfrm_pol good_policy(enum xfrm_dir dir)
+{
+    bool out = dir == XFRM_DIR_OUT;
+    struct xfrm_pol p = {.dir = (uint8_t)dir,
+                         .action = XFRM_DO_ALLOW,
+                         .priority = entries[1].priority[dir],
+                         .index = XFRM_INDEX_PEERS | 1 << 6 | (uint32_t)dir,
+                         .mark_mask = PEERS_MARK_MASK,
+                         .ntmpl = 1};
+    const uint8_t here[4] = {10, 1, 0, 0}, there[4] = {10, 3, 4, 0};
+    const struct ip_addr own = V4(203, 0, 113, 1), peer = V4(198, 51, 100, 9);
+    p.sel.family = FAMILY_V4;
+    memcpy(p.sel.src, out ? here : there, 4);
+    memcpy(p.sel.dst, out ? there : here, 4);
+    p.sel.src_plen = p.sel.dst_plen = 24;
+    p.sel.ifindex = out ? 7 : 0;
+    p.tmpl[0] = (struct xfrm_tmpl){.proto = 50,
+                                   .mode = XFRM_MODE_IS_TUNNEL,
+                                   .reqid = IKE_REQID_DYNAMIC | 1,
+                                   .src = out ? own : peer,
+                                   .dst = out ? peer : own};
+    return p;
+}
+
+static enum permit_verdict of_policy(const struct xfrm_pol *p, const struct ike_policy *in_force)
+{
+    struct netlink n = {0};
+    struct netlink_batch put = {0}, update = {0};
+    assert_true(xfrm_put_policy(&n, &put, p, false) && xfrm_put_policy(&n, &update, p, true));
+    enum permit_verdict v = verdict(in_force, &put);
+    assert_int_equal(v, verdict(in_force, &update));
+    return v;
+}
+
+/* Each of them alone opens the host, or another's tunnel. */
+static void policies_of_peers(void **state)
+{
+    (void)state;
+    for (int dir = 0; dir < XFRM_DIRS; dir++) {
+        const struct xfrm_pol good = good_policy((enum xfrm_dir)dir);
+        assert_int_equal(of_policy(&good, &policy), PERMIT_YES);
+        assert_int_equal(of_policy(&good, &static_only), PERMIT_NO);
+        struct xfrm_pol v[16];
+        unsigned n = 0;
+        for (unsigned i = 0; i < sizeof v / sizeof *v; i++)
+            v[i] = good;
+        v[n++].ntmpl = 0;                           /* in the clear */
+        v[n++].tmpl[0].optional = true;             /* in the clear, if need be */
+        v[n++].tmpl[0].reqid = XFRM_INDEX_OURS | 1; /* by a static entry's SA */
+        v[n++].tmpl[0].reqid = 7;
+        v[n++].tmpl[0].proto = 108; /* IPComp alone protects nothing */
+        v[n++].action = XFRM_DO_BLOCK;
+        v[n++].priority = 1;
+        v[n++].mark_mask = 0;
+        v[n++].mark = PEERS_MARK_MASK;
+        v[n++].index = XFRM_INDEX_OURS | 1 << 6 | (uint32_t)dir;
+        v[n++].index ^= 1; /* of another direction */
+        v[n++].sel.ifindex = 8;
+        v[n].sel.src_plen = v[n].sel.dst_plen = 0; /* everything */
+        n++;
+        v[n++].sel.src_plen = 8;
+        v[n++].sel.dst_plen = 8;
+        struct ip_addr *own = dir == XFRM_DIR_OUT ? &v[n].tmpl[0].src : &v[n].tmpl[0].dst;
+        own->b[3] = 2;
+        n++;
+        assert_int_equal(n, sizeof v / sizeof *v);
+        for (unsigned i = 0; i < n; i++)
+            if (of_policy(&v[i], &policy) != PERMIT_NO)
+                fail_msg("direction %d, row %u is taken", dir, i);
+    }
+}
+
+static void with_attribute(struct netlink_batch *b, uint16_t type, const void *p, size_t n)
+{
+    char room[2048] __attribute__((aligned(8))) = {0};
+    memcpy(room, b->bytes.p, b->bytes.len);
+    struct nlmsghdr *h = (struct nlmsghdr *)room;
+    mnl_attr_put(h, type, n, p);
+    b->bytes.len = 0;
+    buf_add(&b->bytes, room, netlink_size(h));
+}
+
+/* A mark or an interface number makes it another SA than the one that was looked at. */
+static void other_attributes(void **state)
+{
+    const uint16_t types[] = {XFRMA_MARK,        XFRMA_IF_ID,    XFRMA_SRCADDR,
+                              XFRMA_OFFLOAD_DEV, XFRMA_SET_MARK, XFRMA_SET_MARK_MASK,
+                              XFRMA_SEC_CTX,     XFRMA_COADDR,   60};
+    const uint8_t zeros[32] = {0};
+    struct netlink n = {0};
+    (void)state;
+    struct xfrm_sa s = sa_with(XFRM_INDEX_OURS | 1);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct netlink_batch add = {0}, gone = {0};
+        assert_true(xfrm_put_sa(&n, &add, &s) && xfrm_put_sa_delete(&n, &gone, &s));
+        with_attribute(&add, types[i], zeros, sizeof zeros);
+        with_attribute(&gone, types[i], zeros, sizeof zeros);
+        assert_int_equal(verdict(&policy, &add), PERMIT_NO);
+        assert_int_equal(verdict(&policy, &gone), PERMIT_NO);
+    }
+    struct netlink_batch add = {0}, gone = {0};
+    assert_true(xfrm_put_sa(&n, &add, &s) && xfrm_put_sa_delete(&n, &gone, &s));
+    assert_int_equal(verdict(&policy, &add), PERMIT_YES);
+    assert_int_equal(verdict(&policy, &gone), PERMIT_IF_OURS);
+}
+
+static void sas_of_entries(void **state)
+{
+    struct netlink n = {0};
+    (void)state;
+    const struct {
+        uint32_t reqid;
+        uint8_t proto, last, expected;
+    } rows[] = {{XFRM_INDEX_OURS | 1, 50, 1, PERMIT_YES}, {XFRM_INDEX_OURS | 1, 51, 1, PERMIT_YES},
+                {XFRM_INDEX_OURS | 1, 108, 1, PERMIT_NO}, {XFRM_INDEX_OURS | 1, 50, 2, PERMIT_NO},
+                {XFRM_INDEX_OURS | 3, 50, 1, PERMIT_NO},  {IKE_REQID_DYNAMIC | 9, 50, 1, PERMIT_YES},
+                {IKE_REQID_DYNAMIC | 9, 50, 2, PERMIT_NO}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct netlink_batch b = {0};
+        struct xfrm_sa s = sa_with(rows[i].reqid);
+        s.proto = rows[i].proto;
+        s.src.b[3] = s.dst.b[3] = rows[i].last;
+        assert_true(xfrm_put_sa(&n, &b, &s));
+        assert_int_equal(verdict(&policy, &b), rows[i].expected);
+    }
+}
+
+static void routes_of_entries(void **state)
+{
+    struct permit p = {0}, s = {0};
+    (void)state;
+    assert_true(permit_set(&p, &policy) && permit_set(&s, &static_only));
+    const struct privileged_route good = {.net = V4(10, 3, 4, 0), .plen = 24, .metric = 5, .add = true};
+    struct privileged_route v[6];
+    for (unsigned i = 0; i < 6; i++)
+        v[i] = good;
+    v[0].plen = 0; /* a default route */
+    v[1].plen = 8;
+    v[2].net.b[1] = 2; /* the static entry's network: that has no reverse-route */
+    v[3].metric = 0;
+    v[4].via = (struct ip_addr)V4(192, 0, 2, 66);
+    v[5].plen = 33;
+    assert_true(permit_route(&p, &good));
+    assert_false(permit_route(&s, &good));
+    for (unsigned i = 0; i < 6; i++)
+        assert_false(permit_route(&p, &v[i]));
+    permit_free(&p);
+    permit_free(&s);
+}
+
+/* Their SAs go when the entry has gone. */
+static void former_entries(void **state)
+{
+    static const struct ike_policy empty;
+    struct permit p = {0};
+    (void)state;
+    assert_false(permit_is_ours(&p, XFRM_INDEX_OURS | 1));
+    assert_true(permit_set(&p, &policy) && permit_set(&p, &empty));
+    assert_true(permit_is_ours(&p, XFRM_INDEX_OURS | 1) && permit_is_ours(&p, IKE_REQID_DYNAMIC | 4));
+    assert_false(permit_is_ours(&p, XFRM_INDEX_OURS | 2) || permit_is_ours(&p, 7));
+    permit_free(&p);
+}
+
 static void what_is_not_there(void **state)
 {
     struct privileged *p = *state;
@@ -143,7 +387,7 @@ static void what_is_not_there(void **state)
     assert_int_equal(sent(p, &b), 0);
     assert_int_equal(privileged_packets(p, &s.dst, 50, 0x1001, &packets), -ESRCH);
     const struct privileged_route r = {.net = s.dst, .plen = 33, .peer = s.dst};
-    assert_int_equal(privileged_route(p, &r), -EINVAL);
+    assert_int_equal(privileged_route(p, &r), -EPERM);
 }
 
 static void gone(void **state)
@@ -158,9 +402,10 @@ static void gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(foreign_sa),     cmocka_unit_test(foreign_policy), cmocka_unit_test(one_among_many),
-        cmocka_unit_test(other_messages), cmocka_unit_test(not_whole),      cmocka_unit_test(what_is_not_there),
-        cmocka_unit_test(gone),
+        cmocka_unit_test(foreign_sa),     cmocka_unit_test(foreign_policy),    cmocka_unit_test(one_among_many),
+        cmocka_unit_test(other_messages), cmocka_unit_test(not_whole),         cmocka_unit_test(what_is_not_there),
+        cmocka_unit_test(gone),           cmocka_unit_test(policies_of_peers), cmocka_unit_test(other_attributes),
+        cmocka_unit_test(sas_of_entries), cmocka_unit_test(routes_of_entries), cmocka_unit_test(former_entries),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -14,7 +14,6 @@
 
 #define REQUEST_MAX 4096
 #define CLIENTS_MAX 32
-#define BODY_MAX (256 << 20)
 
 struct client {
     uv_pipe_t pipe;
@@ -22,8 +21,6 @@ struct client {
     struct daemon *d;
     char *answer;
     size_t n;
-    uint8_t *body; /* what follows a request to reload */
-    size_t body_len, body_n;
     char request[REQUEST_MAX];
 };
 
@@ -245,20 +242,6 @@ static json_t *rekey(struct daemon *d, const json_t *q)
     return json_integer(d->ike->n_sa);
 }
 
-static void reload(struct client *c, json_t *a)
-{
-    const char *why;
-    const struct ike_reload *r = daemon_reload(c->d, c->body, c->body_n, &why);
-    if (!r) {
-        json_object_set_new(a, "error", json_string(why));
-        return;
-    }
-    json_object_set_new(a, "sas_kept", json_integer(r->sas_kept));
-    json_object_set_new(a, "sas_ended", json_integer(r->sas_ended));
-    json_object_set_new(a, "children_kept", json_integer(r->children_kept));
-    json_object_set_new(a, "children_ended", json_integer(r->children_ended));
-}
-
 static json_t *answer(struct client *c)
 {
     struct daemon *d = c->d;
@@ -279,8 +262,6 @@ static json_t *answer(struct client *c)
         json_object_set_new(a, "rekeyed", rekey(d, q));
     } else if (strcmp(what, "clear") == 0) {
         json_object_set_new(a, "cleared", clear(d, q));
-    } else if (strcmp(what, "reload") == 0) {
-        reload(c, a);
     } else {
         json_object_set_new(a, "error", json_string("no such command"));
     }
@@ -296,9 +277,6 @@ static void closed(uv_handle_t *h)
 {
     struct client *c = h->data;
     c->d->clients--;
-    if (c->body)
-        explicit_bzero(c->body, c->body_len);
-    free(c->body);
     free(c->answer);
     free(c);
 }
@@ -314,31 +292,7 @@ static void room(uv_handle_t *h, size_t suggested, uv_buf_t *b)
 {
     struct client *c = h->data;
     (void)suggested;
-    if (c->body)
-        *b = uv_buf_init((char *)c->body + c->body_n, (unsigned)(c->body_len - c->body_n));
-    else
-        *b = uv_buf_init(c->request + c->n, (unsigned)(sizeof c->request - 1 - c->n));
-}
-
-/* {"do":"reload","length":N}, and N bytes behind the line: true as long as some are missing. */
-static bool wants_body(struct client *c, char *end_of_line)
-{
-    json_t *q;
-    if (c->body)
-        return c->body_n < c->body_len;
-    *end_of_line = '\0';
-    q = json_loads(c->request, 0, NULL);
-    const char *what = json_string_value(json_object_get(q, "do"));
-    json_int_t n = what && strcmp(what, "reload") == 0 ? json_integer_value(json_object_get(q, "length")) : 0;
-    json_decref(q);
-    size_t already = c->n - (size_t)(end_of_line + 1 - c->request);
-    if (n <= 0 || n > BODY_MAX || already > (size_t)n || !(c->body = malloc((size_t)n)))
-        return false;
-    memcpy(c->body, end_of_line + 1, already);
-    explicit_bzero(end_of_line + 1, already);
-    c->body_len = (size_t)n;
-    c->body_n = already;
-    return already < (size_t)n;
+    *b = uv_buf_init(c->request + c->n, (unsigned)(sizeof c->request - 1 - c->n));
 }
 
 static void got(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
@@ -346,12 +300,9 @@ static void got(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
     struct client *c = s->data;
     (void)b;
     if (n > 0)
-        *(c->body ? &c->body_n : &c->n) += (size_t)n;
-    char *line = c->body ? c->request + strlen(c->request) : memchr(c->request, '\n', c->n);
-    bool whole = line != NULL;
+        c->n += (size_t)n;
+    bool whole = memchr(c->request, '\n', c->n) != NULL;
     if (!whole && n >= 0 && c->n < sizeof c->request - 1)
-        return;
-    if (whole && wants_body(c, line) && n >= 0)
         return;
     uv_read_stop(s);
     if (!whole && n < 0 && c->n == 0) {
@@ -394,7 +345,7 @@ static void connected(uv_stream_t *server, int status)
 
 void control_path(const struct daemon *d, char *out, size_t n)
 {
-    snprintf(out, n, "%s/control.sock", d->options.state_dir);
+    snprintf(out, n, "%s/%s", d->options.state_dir, DAEMON_CONTROL_SOCKET);
 }
 
 bool control_open(struct daemon *d)

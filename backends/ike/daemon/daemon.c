@@ -2,6 +2,8 @@
 /* The loop, the clock, the workers, the log. */
 #include "backends/ike/daemon/daemon.h"
 
+#include "backends/ike/daemon/keys.h"
+#include "backends/ike/daemon/pass.h"
 #include "backends/ike/daemon/sandbox.h"
 
 #include <errno.h>
@@ -138,22 +140,24 @@ static void job(void *ctx, struct ike_job *j)
 
 /* ---- beginning and end ---- */
 
-/* sd_notify(3): one datagram to the socket that systemd names. */
-static void notify(const char *what)
+/* sd_notify(3): datagrams to the socket that systemd names. */
+void daemon_notify_open(struct daemon_notify *n)
 {
     const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (!path || strlen(path) >= sizeof a.sun_path)
+    *n = (struct daemon_notify){.fd = -1, .to = {.sun_family = AF_UNIX}};
+    if (!path || strlen(path) >= sizeof n->to.sun_path)
         return;
-    memcpy(a.sun_path, path, strlen(path));
-    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    if (a.sun_path[0] == '@')
-        a.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        (void)!sendto(fd, what, strlen(what), MSG_NOSIGNAL, (struct sockaddr *)&a, len);
-        close(fd);
-    }
+    memcpy(n->to.sun_path, path, strlen(path));
+    n->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (n->to.sun_path[0] == '@')
+        n->to.sun_path[0] = '\0';
+    n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+void daemon_notify(const struct daemon_notify *n, const char *what)
+{
+    if (n->fd >= 0)
+        (void)!sendto(n->fd, what, strlen(what), MSG_NOSIGNAL, (const struct sockaddr *)&n->to, n->len);
 }
 
 static void stop(struct daemon *d)
@@ -164,8 +168,8 @@ static void stop(struct daemon *d)
     uv_timer_stop(&d->timer);
     uv_close((uv_handle_t *)&d->timer, NULL);
     uv_close((uv_handle_t *)&d->linger, NULL);
-    uv_close((uv_handle_t *)&d->term, NULL);
-    uv_close((uv_handle_t *)&d->interrupt, NULL);
+    uv_poll_stop(&d->main_poll);
+    uv_close((uv_handle_t *)&d->main_poll, NULL);
 }
 
 static void lingered(uv_timer_t *t)
@@ -181,19 +185,44 @@ static void lingered(uv_timer_t *t)
     stop(d);
 }
 
-static void end(uv_signal_t *s, int number)
+static void end(struct daemon *d)
 {
-    struct daemon *d = s->data;
-    (void)number;
     if (d->ending)
         return;
     d->ending = true;
-    notify("STOPPING=1");
     daemon_log(IKE_INFO, "ending: %u IKE SAs are deleted", d->ike->n_sa);
     d->ike->ending = true;
     ike_clear(d->ike, daemon_now(d), NULL, 0, 0);
     daemon_arm(d);
     uv_timer_start(&d->linger, lingered, 50, 50);
+}
+
+/* The main process says what is to be done; without it nothing can be done any more. */
+static void heard_main(uv_poll_t *poll, int status, int events)
+{
+    struct daemon *d = poll->data;
+    char word[16];
+    int file, n = status < 0 ? 0 : pass_take(d->ends.main, word, sizeof word, &file);
+    (void)events;
+    if (n == -EINTR || n == -EAGAIN)
+        return;
+    if (n <= 0) {
+        daemon_log(IKE_ERROR, "the main process is gone: all ends");
+        _exit(3);
+    }
+    if (strcmp(word, "end") == 0)
+        end(d);
+    else if (strcmp(word, "reload") == 0 && d->ike && !daemon_reload_answer(d, file))
+        _exit(3);
+    if (file >= 0)
+        close(file);
+}
+
+static bool with_key(void *ctx, const struct ike_key_work *w, struct ike_key_result *r)
+{
+    static struct keys_answer_key key;
+    struct daemon *d = ctx;
+    return keys_ask(d->ends.keys, w, r, &key);
 }
 
 static int64_t wall_s(void *ctx)
@@ -216,55 +245,60 @@ static bool begin(struct daemon *d)
                                   .traffic = kernel_traffic,
                                   .route = kernel_route,
                                   .event = event,
+                                  .keys = with_key,
                                   .job = job};
-    d->timer.data = d->linger.data = d->term.data = d->interrupt.data = d;
+    d->timer.data = d->linger.data = d->main_poll.data = d;
     if (uv_loop_init(&d->loop) < 0)
         return false;
     uv_timer_init(&d->loop, &d->timer);
     uv_timer_init(&d->loop, &d->linger);
-    uv_signal_init(&d->loop, &d->term);
-    uv_signal_init(&d->loop, &d->interrupt);
     d->ike = ike_new(d->policy, &host, uv_now(&d->loop));
-    return d->ike && uv_signal_start(&d->term, end, SIGTERM) == 0 && uv_signal_start(&d->interrupt, end, SIGINT) == 0 &&
-           net_open(d) && (kernel_open(d) || d->options.discard_sas) && control_open(d);
+    return d->ike && uv_poll_init(&d->loop, &d->main_poll, d->ends.main) == 0 &&
+           uv_poll_start(&d->main_poll, UV_READABLE, heard_main) == 0 && net_open(d) &&
+           (kernel_open(d) || d->options.discard_sas) && control_open(d);
 }
 
-/* The part that keeps CAP_NET_ADMIN goes its own way. */
-static bool split(struct daemon *d)
+/* Waits for the policy. False: there is none, nothing was begun. */
+static bool started(struct daemon *d)
 {
-    static char path[108];
-    d->privileged.fd = -1;
-    if (d->options.discard_sas)
-        return true;
-    control_path(d, path, sizeof path);
-    int r = privileged_start(&d->privileged, path);
-    if (r < 0)
-        daemon_log(IKE_ERROR, "XFRM netlink cannot be opened: %s", strerror(-r));
-    return r == 0;
+    char word[16];
+    int file, n;
+    do
+        n = pass_take(d->ends.main, word, sizeof word, &file);
+    while (n == -EINTR);
+    bool ok = n > 0 && file >= 0 && daemon_first_policy(d, file);
+    if (file >= 0)
+        close(file);
+    return ok;
 }
 
-int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const char *config)
+int network_run(const struct network_ends *ends, const struct daemon_options *o, const char *config)
 {
     static struct daemon d; /* one a process */
-    d = (struct daemon){.policy = p, .options = *o, .config = config};
-    prctl(PR_SET_DUMPABLE, 0); /* no core with keys in it */
-    signal(SIGPIPE, SIG_IGN);
+    d = (struct daemon){.options = *o, .config = config, .ends = *ends};
+    signal(SIGTERM, SIG_IGN); /* the main process says when it ends */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     int r = sandbox_no_io_uring();
     if (r < 0)
         daemon_log(IKE_WARNING, "io_uring cannot be refused: %s", strerror(-r));
-    kernel_sweep(&d);
-    if (!split(&d) || !begin(&d)) {
+    privileged_open(&d.privileged, ends->privileged);
+    if (!started(&d))
+        return 0;
+    if (!begin(&d)) {
         daemon_log(IKE_ERROR, "the IKE daemon cannot start");
-        privileged_stop(&d.privileged);
         return 3;
     }
-    kernel_static_routes(&d, p, true);
-    /* sockets are bound and files are read: what is left to be changed in the kernel is asked for */
+    /* sockets are bound: what is left to be changed in the kernel is asked for */
     r = sandbox_enter(SANDBOX_NETWORK);
-    if (r < 0)
-        daemon_log(IKE_WARNING, "privileges cannot be dropped: %s", strerror(-r));
-    daemon_log(IKE_INFO, "IKE for %s: %u crypto map entries, ports 500 and 4500", config, p->n_entries);
-    notify("READY=1");
+    if (r < 0) {
+        daemon_log(IKE_ERROR, "privileges cannot be dropped: %s", strerror(-r));
+        return 3;
+    }
+    kernel_static_routes(&d, d.policy, true);
+    daemon_log(IKE_INFO, "IKE for %s: %u crypto map entries, ports 500 and 4500", config, d.policy->n_entries);
+    if (!pass_send(ends->main, "ready", -1))
+        return 3;
     uv_run(&d.loop, UV_RUN_DEFAULT);
     uv_loop_close(&d.loop);
     kernel_static_routes(&d, d.policy, false);

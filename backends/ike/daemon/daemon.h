@@ -2,12 +2,14 @@
 /*
  * iosccd: the engine with what surrounds it. net.c owns the sockets, kernel.c what goes to the kernel and comes from
  * it, control.c the control socket; public-key work goes to libuv's threads. All else is on the loop's thread. This is
- * the part that reads the network: it has no privileges. privileged.c is the process that has them.
+ * the part that reads the network: it has no privileges and no keys. parts.c is the process that has the privileges
+ * (with privileged.c and permit.c), keys.c the one that has the keys.
  */
 #ifndef IOSCC_IKE_DAEMON_H
 #define IOSCC_IKE_DAEMON_H
 
 #include <stdio.h>
+#include <sys/un.h>
 #include <uv.h>
 
 #include "backends/ike/from_ir.h"
@@ -15,8 +17,12 @@
 #include "backends/ike/daemon/privileged.h"
 #include "backends/netlink/netlink.h"
 
+/* In the state directory: anybody's questions go to the process that reads the network, a policy to the main one. */
+#define DAEMON_CONTROL_SOCKET "control.sock"
+#define DAEMON_RELOAD_SOCKET "reload.sock"
+
 struct daemon_options {
-    const char *state_dir; /* holds control.sock */
+    const char *state_dir; /* holds the sockets */
     bool discard_sas;      /* negotiates, but gives nothing to the kernel: for measuring and testing */
     bool debug;
     const char *debug_peer; /* debug lines of this peer only */
@@ -43,15 +49,20 @@ struct daemon_policy {
     const struct ike_policy *policy;
 };
 
+/* Where the process that reads the network speaks to the others. */
+struct network_ends {
+    int main, keys, privileged;
+};
+
 struct daemon {
-    const struct ike_policy *policy;
+    const struct ike_policy *policy; /* without secrets */
+    struct network_ends ends;
     struct daemon_options options;
     struct daemon_policy *handed; /* the latest first */
     struct ike *ike;
     uv_loop_t loop;
     uv_timer_t timer, linger;
-    uv_signal_t term, interrupt;
-    uv_poll_t kernel_poll;
+    uv_poll_t kernel_poll, main_poll;
     uv_pipe_t control;
     struct daemon_socket sockets[4]; /* IPv4 and IPv6, 500 and 4500 */
     unsigned n_sockets, clients;
@@ -64,8 +75,29 @@ struct daemon {
     const char *config; /* name of the configuration, for status */
 };
 
-/* Runs until SIGTERM or SIGINT, then deletes all SAs and says so to the peers. Returns an exit code. */
-int daemon_run(const struct ike_policy *p, const struct daemon_options *o, const char *config);
+/* ---- parts.c ---- */
+
+/* Reads the files, applies, and writes the whole policy (ike_policy_write()) into `file`. It runs in a process of its
+ * own, which ends with its exit code. */
+typedef int daemon_load_fn(void *arg, int file);
+/* Runs until SIGTERM or SIGINT, then deletes all SAs and says so to the peers. Call it before anything secret is read.
+ * Returns an exit code: that of `load` if it is not 0. */
+int daemon_run(const struct daemon_options *o, const char *config, daemon_load_fn *load, void *arg);
+
+/* ---- daemon.c ---- */
+
+/* The process that reads the network: waits for its policy, then runs until the main process says so. Returns an exit
+ * code. */
+int network_run(const struct network_ends *ends, const struct daemon_options *o, const char *config);
+
+/* What systemd is told, sd_notify(3). */
+struct daemon_notify {
+    int fd;
+    struct sockaddr_un to;
+    socklen_t len;
+};
+void daemon_notify_open(struct daemon_notify *n);
+void daemon_notify(const struct daemon_notify *n, const char *what);
 
 uint64_t daemon_now(struct daemon *d);
 /* The engine's next deadline may have changed. */
@@ -92,12 +124,14 @@ void kernel_route(void *ctx, const struct ike_child *c, bool add);
 /* `reverse-route static`: those of all lines, whether an SA stands or not. */
 void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add);
 /* SAs with our request numbers, and peers' policies, that an earlier run left behind. */
-void kernel_sweep(struct daemon *d);
+void kernel_sweep(const struct ike_policy *policy);
 
 /* ---- reload.c ---- */
-/* Bytes of ike_policy_write() take the place of the policy that holds. Returns what became of the SAs, or NULL with a
- * sentence in *why: then nothing has changed. */
-const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_t n, const char **why);
+/* The policies that the main process hands over. False: it is not whole. */
+bool daemon_first_policy(struct daemon *d, int file) MUST_CHECK;
+/* Takes the place of the policy that holds, and answers the main process with what became of the SAs. False: that is
+ * gone. */
+bool daemon_reload_answer(struct daemon *d, int file) MUST_CHECK;
 void daemon_policies_free(struct daemon *d);
 /* The engine is done with a replaced policy. */
 void daemon_policy_unused(void *ctx, const struct ike_policy *p);

@@ -502,7 +502,7 @@ static uint32_t *negotiated_numbers(const struct ike_policy *p, size_t *n)
     return v;
 }
 
-void kernel_sweep(struct daemon *d)
+void kernel_sweep(const struct ike_policy *policy)
 {
     struct arena ar;
     struct xfrm_kernel k = {0};
@@ -511,13 +511,13 @@ void kernel_sweep(struct daemon *d)
     uint32_t failed;
     unsigned n = 0, peers = 0;
     size_t count;
-    if (d->options.discard_sas || netlink_open(&x, NETLINK_XFRM) < 0)
+    if (netlink_open(&x, NETLINK_XFRM) < 0)
         return;
     if (!arena_init(&ar, SIZE_MAX)) {
         netlink_close(&x);
         return;
     }
-    uint32_t *numbers = negotiated_numbers(d->policy, &count);
+    uint32_t *numbers = negotiated_numbers(policy, &count);
     if (numbers && xfrm_kernel_read(&x, &ar, &k) == 0) {
         PTRLIST_FOR (struct xfrm_sa, s, &k.sas) {
             bool ours = (s->reqid & XFRM_INDEX_MASK) == IKE_REQID_DYNAMIC ||

@@ -3,18 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/close_range.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backends/ike/daemon/sandbox.h"
-#include "backends/xfrm/plan.h"
+#include "backends/ike/daemon/permit.h"
 
 enum verb { VERB_SEND = 1, VERB_PACKETS, VERB_ROUTE };
 
@@ -36,20 +32,14 @@ struct answer {
 
 /* ---- the privileged side ---- */
 
-struct side {
+struct privileged_side {
     struct netlink xfrm, route;
-    int fd;
-    const char *socket_path;
+    struct permit permit;
 };
 
 static uint16_t af_of(const struct ip_addr *a)
 {
     return a->family == FAMILY_V6 ? AF_INET6 : AF_INET;
-}
-
-static bool our_reqid(uint32_t reqid)
-{
-    return (reqid & XFRM_INDEX_MASK) == XFRM_INDEX_OURS || (reqid & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
 }
 
 static int keep_state(const struct nlmsghdr *h, void *arg)
@@ -61,47 +51,25 @@ static int keep_state(const struct nlmsghdr *h, void *arg)
     return 0;
 }
 
-static int state_of(struct side *s, const struct xfrm_usersa_id *id, struct xfrm_usersa_info *out)
+static int state_of(struct privileged_side *s, const struct xfrm_usersa_id *id, struct xfrm_usersa_info *out)
 {
     return netlink_get(&s->xfrm, XFRM_MSG_GETSA, sizeof *id, id, keep_state, out);
 }
 
-/* What may be sent on: our SAs, and policies of peers of dynamic entries. */
-static bool may(struct side *s, const struct nlmsghdr *h)
+/* What permit.c leaves open: is the SA that is named exactly there, and ours? One that is not there can go. */
+static bool may(struct privileged_side *s, const struct nlmsghdr *h)
 {
-    const void *p = mnl_nlmsg_get_payload(h);
-    size_t n = mnl_nlmsg_get_payload_len(h);
     struct xfrm_usersa_info sa;
     struct xfrm_usersa_id id;
-    struct xfrm_userpolicy_info pol;
-    struct xfrm_userpolicy_id pid;
-    switch (h->nlmsg_type) {
-    case XFRM_MSG_NEWSA:
-        if (n < sizeof sa)
-            return false;
-        memcpy(&sa, p, sizeof sa);
-        return our_reqid(sa.reqid);
-    case XFRM_MSG_DELSA:
-        if (n < sizeof id)
-            return false;
-        memcpy(&id, p, sizeof id);
-        return state_of(s, &id, &sa) < 0 || our_reqid(sa.reqid);
-    case XFRM_MSG_NEWPOLICY:
-        if (n < sizeof pol)
-            return false;
-        memcpy(&pol, p, sizeof pol);
-        return (pol.index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
-    case XFRM_MSG_DELPOLICY:
-        if (n < sizeof pid)
-            return false;
-        memcpy(&pid, p, sizeof pid);
-        return (pid.index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS;
-    default:
-        return false;
-    }
+    enum permit_verdict v = permit_message(&s->permit, h);
+    if (v != PERMIT_IF_OURS)
+        return v == PERMIT_YES;
+    memcpy(&id, mnl_nlmsg_get_payload(h), sizeof id);
+    int r = state_of(s, &id, &sa);
+    return r == -ESRCH || (r == 0 && permit_is_ours(&s->permit, sa.reqid));
 }
 
-static void send_on(struct side *s, const struct request *q, char *bytes, struct answer *a)
+static void send_on(struct privileged_side *s, const struct request *q, char *bytes, struct answer *a)
 {
     struct netlink_batch b = {.bytes = {bytes, q->length, q->length, false}, .n = q->n};
     if (!q->n || !netlink_renumber(&s->xfrm, &b)) {
@@ -124,13 +92,13 @@ static void send_on(struct side *s, const struct request *q, char *bytes, struct
     memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
 }
 
-static void count(struct side *s, const struct request *q, struct answer *a)
+static void count(struct privileged_side *s, const struct request *q, struct answer *a)
 {
     struct xfrm_usersa_id id = {.spi = htonl(q->spi), .family = af_of(&q->dst), .proto = q->proto};
     struct xfrm_usersa_info sa;
     memcpy(&id.daddr, q->dst.b, q->dst.family == FAMILY_V6 ? 16 : 4);
     a->error = state_of(s, &id, &sa);
-    if (a->error == 0 && !our_reqid(sa.reqid))
+    if (a->error == 0 && !permit_is_ours(&s->permit, sa.reqid))
         a->error = -EPERM;
     if (a->error == 0)
         a->packets = sa.curlft.packets;
@@ -162,7 +130,7 @@ static int keep_way(const struct nlmsghdr *h, void *arg)
     return 0;
 }
 
-static int way_to(struct side *s, const struct ip_addr *a, struct way *w)
+static int way_to(struct privileged_side *s, const struct ip_addr *a, struct way *w)
 {
     char body[sizeof(struct rtmsg) + 32] __attribute__((aligned(8))) = {0};
     size_t n = a->family == FAMILY_V6 ? 16 : 4;
@@ -174,45 +142,60 @@ static int way_to(struct side *s, const struct ip_addr *a, struct way *w)
     return netlink_get(&s->route, RTM_GETROUTE, sizeof m + sizeof at + n, body, keep_way, w);
 }
 
-static void route(struct side *s, const struct privileged_route *r, struct answer *a)
+/* One message: the route as `r` says, set if nothing is there, resp. taken away if it carries our number. */
+static int send_route(struct privileged_side *s, const struct privileged_route *r, const struct way *w, bool add,
+                      struct answer *a)
 {
-    struct way w = {0};
     struct netlink_batch b = {0};
     void *body;
     size_t n = r->net.family == FAMILY_V6 ? 16 : 4;
-    if (r->plen > n * 8 || (r->add && (a->error = way_to(s, r->via.family ? &r->via : &r->peer, &w)) < 0)) {
-        a->error = a->error ? a->error : -EINVAL;
-        return;
-    }
-    if (r->via.family)
-        w.via = r->via;
-    const struct rtmsg m = {.rtm_family = (unsigned char)af_of(&r->net),
-                            .rtm_dst_len = r->plen,
-                            .rtm_table = RT_TABLE_MAIN,
-                            .rtm_protocol = PRIVILEGED_RTPROT,
-                            .rtm_scope = !r->add                   ? RT_SCOPE_NOWHERE
-                                         : w.via.family || n == 16 ? RT_SCOPE_UNIVERSE
-                                                                   : RT_SCOPE_LINK,
-                            .rtm_type = RTN_UNICAST};
-    struct nlmsghdr *h =
-        netlink_begin(&s->route, &b, r->add ? RTM_NEWROUTE : RTM_DELROUTE,
-                      (uint16_t)(NLM_F_REQUEST | (r->add ? NLM_F_CREATE | NLM_F_REPLACE : 0)), sizeof m, 512, &body);
-    if (!h) {
-        a->error = -ENOMEM;
-        return;
-    }
+    struct rtmsg m = {.rtm_family = (unsigned char)af_of(&r->net),
+                      .rtm_dst_len = r->plen,
+                      .rtm_table = RT_TABLE_MAIN,
+                      .rtm_protocol = PRIVILEGED_RTPROT,
+                      .rtm_scope = RT_SCOPE_NOWHERE,
+                      .rtm_type = RTN_UNICAST};
+    if (add)
+        m.rtm_scope = w->via.family || n == 16 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+    const uint16_t flags = add ? NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL : NLM_F_REQUEST;
+    struct nlmsghdr *h = netlink_begin(&s->route, &b, add ? RTM_NEWROUTE : RTM_DELROUTE, flags, sizeof m, 512, &body);
+    if (!h)
+        return -ENOMEM;
     memcpy(body, &m, sizeof m);
     mnl_attr_put(h, RTA_DST, n, r->net.b);
     mnl_attr_put_u32(h, RTA_PRIORITY, r->metric ? r->metric : 1);
-    if (r->add) {
-        mnl_attr_put_u32(h, RTA_OIF, w.oif);
-        if (w.via.family)
-            mnl_attr_put(h, RTA_GATEWAY, n, w.via.b);
-    }
+    if (add)
+        mnl_attr_put_u32(h, RTA_OIF, w->oif);
+    if (add && w->via.family)
+        mnl_attr_put(h, RTA_GATEWAY, n, w->via.b);
     netlink_end(&b, h);
-    a->error = netlink_send(&s->route, &b, 0, 0, r->add ? NULL : netlink_gone_already, NULL, &a->failed);
+    int error = netlink_send(&s->route, &b, 0, 0, add ? NULL : netlink_gone_already, NULL, &a->failed);
     memcpy(a->extack, s->route.extack, sizeof a->extack);
     netlink_batch_free(&b);
+    return error;
+}
+
+/* Somebody else's route of the same network and metric stays what it is: then ours is refused. */
+static int set_route(struct privileged_side *s, const struct privileged_route *r, struct answer *a)
+{
+    struct way w = {0};
+    int error = way_to(s, r->via.family ? &r->via : &r->peer, &w);
+    if (error < 0)
+        return error;
+    if (r->via.family)
+        w.via = r->via;
+    error = send_route(s, r, &w, true, a);
+    if (error != -EEXIST)
+        return error;
+    error = send_route(s, r, &w, false, a); /* an older one of ours, by protocol number */
+    return error < 0 ? error : send_route(s, r, &w, true, a);
+}
+
+static int route(struct privileged_side *s, const struct privileged_route *r, struct answer *a)
+{
+    if (!permit_route(&s->permit, r))
+        return -EPERM;
+    return r->add ? set_route(s, r, a) : send_route(s, r, &(struct way){0}, false, a);
 }
 
 /* Routes that an earlier run left behind. */
@@ -235,7 +218,7 @@ static int our_route(const struct nlmsghdr *h, void *arg)
     return 0;
 }
 
-static void sweep_routes(struct side *s)
+static void sweep_routes(struct privileged_side *s)
 {
     struct netlink_batch b = {0};
     const struct rtmsg none = {.rtm_family = AF_UNSPEC};
@@ -246,83 +229,69 @@ static void sweep_routes(struct side *s)
     netlink_batch_free(&b);
 }
 
-/* ---- the loop ---- */
+/* ---- requests ---- */
 
-static void serve(struct side *s)
+struct privileged_side *privileged_side_new(int *error)
 {
-    static char buffer[sizeof(struct request) + BYTES_MAX] __attribute__((aligned(8)));
-    for (;;) {
-        struct request q;
-        struct answer a = {0};
-        ssize_t n = recv(s->fd, buffer, sizeof buffer, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return;
-        memcpy(&q, buffer, (size_t)n < sizeof q ? (size_t)n : sizeof q);
-        if ((size_t)n < sizeof q || q.length != (size_t)n - sizeof q)
-            a.error = -EBADMSG;
-        else if (q.verb == VERB_SEND)
-            send_on(s, &q, buffer + sizeof q, &a);
-        else if (q.verb == VERB_PACKETS)
-            count(s, &q, &a);
-        else if (q.verb == VERB_ROUTE)
-            route(s, &q.route, &a);
-        else
-            a.error = -EOPNOTSUPP;
-        explicit_bzero(buffer, (size_t)n); /* keys */
-        if (send(s->fd, &a, sizeof a, MSG_NOSIGNAL) < 0)
-            return;
-    }
+    struct privileged_side *s = calloc(1, sizeof *s);
+    *error = s ? netlink_open(&s->xfrm, NETLINK_XFRM) : -ENOMEM;
+    if (*error == 0)
+        *error = netlink_open(&s->route, NETLINK_ROUTE);
+    if (*error == 0)
+        sweep_routes(s);
+    if (*error == 0)
+        return s;
+    privileged_side_free(s);
+    return NULL;
 }
 
-/* Everything but the channel and what is written to is closed; signals are for the other part, which ends this one. */
-static _Noreturn void live(int fd, const char *socket_path)
+void privileged_side_free(struct privileged_side *s)
 {
-    struct side s = {.socket_path = socket_path};
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    if (dup2(fd, 3) < 0)
-        _exit(3);
-    syscall(SYS_close_range, 4u, ~0u, 0u);
-    s.fd = 3;
-    struct answer ready = {.error = netlink_open(&s.xfrm, NETLINK_XFRM)};
-    if (ready.error == 0)
-        ready.error = netlink_open(&s.route, NETLINK_ROUTE);
-    if (ready.error == 0) {
-        sweep_routes(&s);
-        ready.error = sandbox_enter(SANDBOX_PRIVILEGED);
-    }
-    if (send(s.fd, &ready, sizeof ready, MSG_NOSIGNAL) == sizeof ready && ready.error == 0)
-        serve(&s);
-    if (socket_path)
-        unlink(socket_path);
-    _exit(0);
+    if (!s)
+        return;
+    netlink_close(&s->xfrm);
+    netlink_close(&s->route);
+    permit_free(&s->permit);
+    free(s);
+}
+
+bool privileged_allow(struct privileged_side *s, const struct ike_policy *policy)
+{
+    return permit_set(&s->permit, policy);
+}
+
+bool privileged_serve(struct privileged_side *s, int fd)
+{
+    static char buffer[sizeof(struct request) + BYTES_MAX] __attribute__((aligned(8)));
+    struct request q;
+    struct answer a = {0};
+    ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n <= 0)
+        return false;
+    memcpy(&q, buffer, (size_t)n < sizeof q ? (size_t)n : sizeof q);
+    if ((size_t)n < sizeof q || q.length != (size_t)n - sizeof q)
+        a.error = -EBADMSG;
+    else if (q.verb == VERB_SEND)
+        send_on(s, &q, buffer + sizeof q, &a);
+    else if (q.verb == VERB_PACKETS)
+        count(s, &q, &a);
+    else if (q.verb == VERB_ROUTE)
+        a.error = route(s, &q.route, &a);
+    else
+        a.error = -EOPNOTSUPP;
+    explicit_bzero(buffer, (size_t)n); /* keys */
+    return send(fd, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
 }
 
 /* ---- the other side ---- */
 
-int privileged_start(struct privileged *p, const char *socket_path)
+void privileged_open(struct privileged *p, int fd)
 {
-    int v[2], size = 1 << 20;
-    struct answer ready;
-    *p = (struct privileged){.fd = -1};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, v) < 0)
-        return -errno;
-    setsockopt(v[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    pid_t child = fork();
-    if (child < 0)
-        return -errno;
-    if (child == 0)
-        live(v[1], socket_path);
-    close(v[1]);
-    p->fd = v[0];
-    if (recv(p->fd, &ready, sizeof ready, 0) != sizeof ready)
-        ready.error = -ECHILD;
-    if (ready.error < 0)
-        privileged_stop(p);
-    return ready.error;
+    int size = 1 << 20;
+    *p = (struct privileged){.fd = fd};
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
 void privileged_stop(struct privileged *p)

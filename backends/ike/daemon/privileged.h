@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The small part of the daemon that keeps CAP_NET_ADMIN. The part that reads the network has no privileges at all and
- * asks it, over a SOCK_SEQPACKET pair, for four things: to change SAs and peers' policies, to count an SA's packets, to
- * set a route to a peer's network or take it away. Each request is checked: only what carries our numbers is touched.
+ * What is asked of the process that keeps CAP_NET_ADMIN. The process that reads the network has no privileges at all
+ * and asks it, over a SOCK_SEQPACKET pair, for four things: to change SAs and peers' policies, to count an SA's
+ * packets, to set a route to a peer's network or take it away. Each request is held against the policy in force
+ * (permit.h): what that does not call for is refused with EPERM.
  */
 #ifndef IOSCC_IKE_PRIVILEGED_H
 #define IOSCC_IKE_PRIVILEGED_H
 
 #include "backends/netlink/netlink.h"
 #include "compiler/base/addr.h"
+#include "compiler/base/must.h"
 
 /* The highest bit of a packet's mark, which the policies of dynamic entries' peers ask to be clear (kernel.c). */
 #define PEERS_MARK_MASK 0x80000000u
@@ -30,9 +32,20 @@ struct privileged_route {
     bool add;
 };
 
-/* Forks it. It ends when the other side is closed and removes `socket_path` then. Call before there are threads.
- * Returns 0 or a negative errno. */
-int privileged_start(struct privileged *p, const char *socket_path);
+struct ike_policy;
+struct privileged_side;
+/* The side with the capability: opens netlink, takes away routes that an earlier run left. NULL with *error, a negative
+ * errno. */
+struct privileged_side *privileged_side_new(int *error) MUST_CHECK;
+void privileged_side_free(struct privileged_side *s);
+/* Nothing is allowed before. `policy` stays the caller's and must live until the next one. False: out of memory, the
+ * one before still holds. */
+bool privileged_allow(struct privileged_side *s, const struct ike_policy *policy) MUST_CHECK;
+/* Answers one request from the socket. False: the other side is gone. */
+bool privileged_serve(struct privileged_side *s, int fd) MUST_CHECK;
+
+/* The other side. `fd` becomes its own. */
+void privileged_open(struct privileged *p, int fd);
 void privileged_stop(struct privileged *p);
 /* As netlink_send(); `gone_ok`: what is not there any more counts as deleted. Frees nothing. */
 int privileged_send(struct privileged *p, const struct netlink_batch *b, bool gone_ok, uint32_t *failed);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Another configuration while tunnels stand. The command has applied it; here its IKE part takes over. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/keys.h"
+#include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
 
 static void forget(struct daemon_policy *h)
@@ -35,14 +38,17 @@ void daemon_policies_free(struct daemon *d)
     d->handed = NULL;
 }
 
-static struct daemon_policy *taken_over(const uint8_t *p, size_t n)
+static struct daemon_policy *taken_over(int file)
 {
+    struct buf b = {0};
     struct daemon_policy *h = calloc(1, sizeof *h);
     if (!h || !arena_init(&h->arena, SIZE_MAX)) {
         free(h);
         return NULL;
     }
-    h->policy = ike_policy_read(&h->arena, p, n);
+    if (pass_read(file, POLICY_BYTES_MAX, &b))
+        h->policy = ike_policy_read(&h->arena, (const uint8_t *)b.p, b.len);
+    buf_free(&b);
     if (h->policy)
         return h;
     arena_free(&h->arena);
@@ -50,12 +56,19 @@ static struct daemon_policy *taken_over(const uint8_t *p, size_t n)
     return NULL;
 }
 
-const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_t n, const char **why)
+bool daemon_first_policy(struct daemon *d, int file)
+{
+    d->handed = taken_over(file);
+    d->policy = d->handed ? d->handed->policy : NULL;
+    return d->policy != NULL;
+}
+
+static const struct ike_reload *take_place(struct daemon *d, int file, const char **why)
 {
     static struct ike_reload r;
     struct ike_moves m;
-    struct daemon_policy *h = taken_over(p, n);
-    *why = "the configuration was not handed over whole: is the daemon of the same version as the command?";
+    struct daemon_policy *h = taken_over(file);
+    *why = "the configuration was not handed over whole";
     if (!h)
         return NULL;
     ike_policy_compare(&h->arena, d->policy, h->policy, &m);
@@ -76,4 +89,18 @@ const struct ike_reload *daemon_reload(struct daemon *d, const uint8_t *p, size_
                r.children_kept, r.sas_ended, r.children_ended);
     daemon_arm(d);
     return &r;
+}
+
+bool daemon_reload_answer(struct daemon *d, int file)
+{
+    char text[256];
+    const char *why = "there is no policy in it";
+    const struct ike_reload *r = file >= 0 && !d->ending ? take_place(d, file, &why) : NULL;
+    if (r)
+        snprintf(text, sizeof text,
+                 "done {\"sas_kept\":%u,\"sas_ended\":%u,\"children_kept\":%u,\"children_ended\":%u}", r->sas_kept,
+                 r->sas_ended, r->children_kept, r->children_ended);
+    else
+        snprintf(text, sizeof text, "failed {\"error\":\"%s\"}", d->ending ? "the daemon is ending" : why);
+    return pass_send(d->ends.main, text, -1);
 }

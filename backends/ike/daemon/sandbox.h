@@ -4,7 +4,8 @@
 #define IOSCC_IKE_SANDBOX_H
 
 enum sandbox {
-    SANDBOX_PRIVILEGED, /* CAP_NET_ADMIN; netlink, its channel, and to remove the control socket's file at the end */
+    SANDBOX_PRIVILEGED, /* CAP_NET_ADMIN; netlink, its channels, root's connections, and to remove the sockets' files */
+    SANDBOX_KEYS,       /* nobody, no capability; its two channels and files in memory that come over them */
     SANDBOX_NETWORK,    /* nobody, no capability; datagrams, its channels, the control socket's connections, threads */
 };
 

@@ -142,7 +142,7 @@ bool ike_keys_do(struct ike_crypto *c, const struct ike_policy *p, const struct 
 {
     r->n = 0;
     r->key = (struct ike_bytes){0};
-    if (ike_hash_len(w->prf) == 0 || ike_hash_len(w->prf) > IKE_HASH_MAX)
+    if (algo_get(w->prf)->kind != ALGO_INTEG || ike_hash_len(w->prf) == 0 || ike_hash_len(w->prf) > IKE_HASH_MAX)
         return false;
     if (w->verb != KEYS_SIGN_1 && w->verb != KEYS_SIGN_2)
         return with_psk(c, p, w, r);

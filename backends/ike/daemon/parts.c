@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The daemon's processes. The main one keeps CAP_NET_ADMIN; it forks the others before anything is read, so that none
+ * of them ever had what is not meant for it: one reads the files, applies, makes the policy, and ends; one has the
+ * keys; one reads the network. The main one deals policies out: the whole goes to the keys' process unread, what comes
+ * back without secrets is what the network's process and itself go by. When one of them is gone the others end.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/keys.h"
+#include "backends/ike/daemon/pass.h"
+#include "backends/ike/daemon/sandbox.h"
+#include "backends/ike/handover.h"
+
+#define EXIT_BROKEN 3
+
+/* Who speaks to whom: [0] is the first one's end. */
+enum pair { MAIN_KEYS, MAIN_NETWORK, NETWORK_KEYS, NETWORK_PRIVILEGED, PAIRS };
+
+struct parts {
+    int pair[PAIRS][2];
+    const struct daemon_options *options;
+    const char *config;
+    struct privileged_side *side; /* NULL: nothing is given to the kernel */
+    struct arena arena;           /* of `policy`; without secrets */
+    const struct ike_policy *policy;
+    int signals, listener, client; /* -1: none */
+    bool ready, ending;
+    int exit_code;
+    struct daemon_notify notify;
+    char control[108], reload[108];
+};
+
+static bool open_pairs(struct parts *p)
+{
+    for (unsigned i = 0; i < PAIRS; i++)
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->pair[i]) < 0)
+            return false;
+    return true;
+}
+
+static void close_end(struct parts *p, enum pair which, unsigned end)
+{
+    close(p->pair[which][end]);
+    p->pair[which][end] = -1;
+}
+
+/* Everything but the ends that are named, so that a process that ends is noticed. */
+static void keep_ends(struct parts *p, const int *keep, unsigned n)
+{
+    for (unsigned i = 0; i < 2 * PAIRS; i++) {
+        int *fd = &p->pair[i / 2][i % 2];
+        bool kept = false;
+        for (unsigned k = 0; k < n; k++)
+            kept |= keep[k] == *fd;
+        if (!kept && *fd >= 0) {
+            close(*fd);
+            *fd = -1;
+        }
+    }
+}
+
+static bool start_keys(struct parts *p)
+{
+    const int keep[] = {p->pair[MAIN_KEYS][1], p->pair[NETWORK_KEYS][1]};
+    pid_t child = fork();
+    if (child != 0)
+        return child > 0;
+    keep_ends(p, keep, 2);
+    keys_run(keep[0], keep[1]);
+    exit(0);
+}
+
+static bool start_network(struct parts *p)
+{
+    const int keep[] = {p->pair[MAIN_NETWORK][1], p->pair[NETWORK_KEYS][0], p->pair[NETWORK_PRIVILEGED][0]};
+    pid_t child = fork();
+    if (child != 0)
+        return child > 0;
+    keep_ends(p, keep, 3);
+    const struct network_ends ends = {.main = keep[0], .keys = keep[1], .privileged = keep[2]};
+    exit(network_run(&ends, p->options, p->config));
+}
+
+/* The files are read by a process that ends when that is done. Returns its exit code; *file is the whole policy. */
+static int load_policy(struct parts *p, daemon_load_fn *load, void *arg, int *file)
+{
+    int status = 0;
+    *file = memfd_create("policy", MFD_CLOEXEC);
+    pid_t child = *file < 0 ? -1 : fork();
+    if (child < 0)
+        return EXIT_BROKEN;
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        keep_ends(p, NULL, 0);
+        exit(load(arg, *file));
+    }
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return EXIT_BROKEN;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BROKEN;
+}
+
+/* ---- policies ---- */
+
+/* The whole goes to the keys' process; *without is the same without secrets. NULL, or why not. */
+static const char *give_keys(struct parts *p, int whole, int *without)
+{
+    char word[16];
+    int n = 0;
+    *without = -1;
+    if (pass_send(p->pair[MAIN_KEYS][0], "policy", whole))
+        do
+            n = pass_take(p->pair[MAIN_KEYS][0], word, sizeof word, without);
+        while (n == -EINTR);
+    if (n <= 0)
+        return "the keys' process is gone";
+    if (*without < 0)
+        return "the configuration was not handed over whole: is the daemon of the same version as the command?";
+    return NULL;
+}
+
+/* From now on the main process allows what that policy calls for. */
+static const char *take_policy(struct parts *p, int without)
+{
+    struct buf b = {0};
+    struct arena arena;
+    const struct ike_policy *policy = NULL;
+    if (!arena_init(&arena, SIZE_MAX))
+        return "out of memory";
+    if (pass_read(without, POLICY_BYTES_MAX, &b))
+        policy = ike_policy_read(&arena, (const uint8_t *)b.p, b.len);
+    buf_free(&b);
+    bool taken = policy && (!p->side || privileged_allow(p->side, policy));
+    if (!taken) {
+        if (policy)
+            ike_pki_free(policy);
+        arena_free(&arena);
+        return "out of memory";
+    }
+    if (p->policy) {
+        ike_pki_free(p->policy);
+        arena_free(&p->arena);
+    }
+    p->arena = arena;
+    p->policy = policy;
+    return NULL;
+}
+
+/* `word` with the policy to the network's process. NULL, or why not. */
+static const char *deal_policy(struct parts *p, int whole, const char *word)
+{
+    int without;
+    const char *bad = give_keys(p, whole, &without);
+    if (!bad)
+        bad = take_policy(p, without);
+    if (!bad && !p->ready && p->side)
+        kernel_sweep(p->policy); /* before the first SA */
+    if (!bad && !pass_send(p->pair[MAIN_NETWORK][0], word, without))
+        bad = "the network's process is gone";
+    if (without >= 0)
+        close(without);
+    return bad;
+}
+
+/* ---- reload: root's socket ---- */
+
+static int open_listener(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char early[sizeof a.sun_path];
+    int n = snprintf(early, sizeof early, "%s.new", path);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || n < 0 || (size_t)n >= sizeof early)
+        return -1;
+    memcpy(a.sun_path, early, (size_t)n + 1);
+    unlink(early);
+    mode_t old = umask(0177);
+    bool ok = bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
+    umask(old);
+    ok = ok && listen(fd, 4) == 0 && rename(early, path) == 0; /* who sees it can connect */
+    if (ok)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void answer_client(struct parts *p, const char *text)
+{
+    if (p->client < 0)
+        return;
+    (void)!pass_send(p->client, text, -1);
+    close(p->client);
+    p->client = -1;
+}
+
+static void refuse_client(struct parts *p, const char *why)
+{
+    char text[256];
+    snprintf(text, sizeof text, "{\"error\":\"%s\"}", why);
+    answer_client(p, text);
+}
+
+/* The file is not read here: it goes to the keys' process as it came. */
+static void reload(struct parts *p, int fd)
+{
+    char word[16];
+    int file, n = pass_take(fd, word, sizeof word, &file);
+    if (n == -EAGAIN || n == -EINTR)
+        return;
+    const char *bad = NULL;
+    if (n <= 0 || file < 0)
+        bad = "a policy is wanted";
+    else if (p->ending || !p->ready)
+        bad = "the daemon is not running";
+    else
+        bad = deal_policy(p, file, "reload");
+    if (file >= 0)
+        close(file);
+    if (bad)
+        refuse_client(p, bad);
+}
+
+static void connected(struct parts *p)
+{
+    struct ucred who = {.uid = (uid_t)-1};
+    socklen_t len = sizeof who;
+    int fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || (who.uid != 0 && who.uid != getuid())) {
+        close(fd);
+        return;
+    }
+    p->client = fd;
+}
+
+/* ---- the loop ---- */
+
+static void end_all(struct parts *p, int code)
+{
+    if (p->ending)
+        return;
+    p->ending = true;
+    p->exit_code = code;
+    daemon_notify(&p->notify, "STOPPING=1");
+    if (!pass_send(p->pair[MAIN_NETWORK][0], "end", -1))
+        p->exit_code = EXIT_BROKEN;
+}
+
+/* True: the network's process goes on. */
+static bool heard_network(struct parts *p)
+{
+    char text[4096];
+    int file, n = pass_take(p->pair[MAIN_NETWORK][0], text, sizeof text, &file);
+    if (file >= 0)
+        close(file);
+    if (n == -EINTR)
+        return true;
+    if (n <= 0)
+        return false;
+    if (strcmp(text, "ready") == 0) {
+        p->ready = true;
+        daemon_notify(&p->notify, "READY=1");
+        return true;
+    }
+    const char *what = strchr(text, ' ');
+    answer_client(p, what ? what + 1 : text);
+    if (strncmp(text, "failed ", 7) == 0) /* what is allowed here is no longer what it goes by there */
+        end_all(p, EXIT_BROKEN);
+    return true;
+}
+
+static void heard_signal(struct parts *p)
+{
+    struct signalfd_siginfo s;
+    if (read(p->signals, &s, sizeof s) == (ssize_t)sizeof s)
+        end_all(p, 0);
+}
+
+enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_RELOAD, WATCHED };
+
+static void serve_all(struct parts *p)
+{
+    bool keys_there = true;
+    for (;;) {
+        struct pollfd v[WATCHED] = {[W_SIGNALS] = {p->signals, POLLIN, 0},
+                                    [W_NETWORK] = {p->pair[MAIN_NETWORK][0], POLLIN, 0},
+                                    [W_PRIVILEGED] = {p->side ? p->pair[NETWORK_PRIVILEGED][1] : -1, POLLIN, 0},
+                                    [W_KEYS] = {keys_there ? p->pair[MAIN_KEYS][0] : -1, POLLIN, 0},
+                                    [W_RELOAD] = {p->client >= 0 ? p->client : p->listener, POLLIN, 0}};
+        if (poll(v, WATCHED, -1) < 0)
+            continue;
+        if (v[W_SIGNALS].revents)
+            heard_signal(p);
+        if (v[W_PRIVILEGED].revents && !privileged_serve(p->side, p->pair[NETWORK_PRIVILEGED][1]))
+            break;
+        if (v[W_NETWORK].revents && !heard_network(p))
+            break;
+        if (v[W_KEYS].revents) { /* it says nothing unasked: it is gone */
+            keys_there = false;
+            daemon_log(IKE_ERROR, "the process with the keys is gone: all ends");
+            end_all(p, EXIT_BROKEN);
+        }
+        if (v[W_RELOAD].revents && p->client >= 0)
+            reload(p, p->client);
+        else if (v[W_RELOAD].revents)
+            connected(p);
+    }
+    if (!p->ending) {
+        daemon_log(IKE_ERROR, "the process that reads the network is gone: all ends");
+        p->exit_code = EXIT_BROKEN;
+    }
+}
+
+static bool open_main(struct parts *p)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    int error = 0;
+    p->signals = signalfd(-1, &ends, SFD_CLOEXEC);
+    if (!p->options->discard_sas)
+        p->side = privileged_side_new(&error);
+    if (error < 0) {
+        daemon_log(IKE_ERROR, "XFRM netlink cannot be opened: %s", strerror(-error));
+        return false;
+    }
+    p->listener = open_listener(p->reload);
+    if (p->listener < 0)
+        daemon_log(IKE_ERROR, "%s: %s", p->reload, strerror(errno));
+    return p->signals >= 0 && p->listener >= 0;
+}
+
+static int run_main(struct parts *p, int whole)
+{
+    if (!open_main(p))
+        return EXIT_BROKEN;
+    const char *bad = deal_policy(p, whole, "start");
+    close(whole);
+    if (bad) {
+        daemon_log(IKE_ERROR, "the IKE daemon cannot start: %s", bad);
+        return EXIT_BROKEN;
+    }
+    int r = sandbox_enter(SANDBOX_PRIVILEGED);
+    if (r < 0) {
+        daemon_log(IKE_ERROR, "privileges cannot be dropped: %s", strerror(-r));
+        return EXIT_BROKEN;
+    }
+    serve_all(p);
+    unlink(p->control);
+    unlink(p->reload);
+    return p->exit_code;
+}
+
+static void free_parts(struct parts *p)
+{
+    keep_ends(p, NULL, 0);
+    privileged_side_free(p->side);
+    if (p->policy) {
+        ike_pki_free(p->policy);
+        arena_free(&p->arena);
+    }
+}
+
+int daemon_run(const struct daemon_options *o, const char *config, daemon_load_fn *load, void *arg)
+{
+    static struct parts p; /* one a process */
+    const struct rlimit none = {0, 0};
+    int whole = -1;
+    p = (struct parts){.options = o, .config = config, .signals = -1, .listener = -1, .client = -1};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0); /* no core with keys in it */
+    signal(SIGPIPE, SIG_IGN);
+    fflush(NULL);
+    daemon_notify_open(&p.notify);
+    snprintf(p.reload, sizeof p.reload, "%s/%s", o->state_dir, DAEMON_RELOAD_SOCKET);
+    snprintf(p.control, sizeof p.control, "%s/%s", o->state_dir, DAEMON_CONTROL_SOCKET);
+    if (!open_pairs(&p) || !start_keys(&p) || !start_network(&p)) {
+        daemon_log(IKE_ERROR, "the IKE daemon cannot start: %s", strerror(errno));
+        free_parts(&p);
+        return EXIT_BROKEN;
+    }
+    close_end(&p, MAIN_KEYS, 1);
+    close_end(&p, MAIN_NETWORK, 1);
+    close_end(&p, NETWORK_KEYS, 0);
+    close_end(&p, NETWORK_KEYS, 1);
+    close_end(&p, NETWORK_PRIVILEGED, 0);
+    int code = load_policy(&p, load, arg, &whole);
+    if (code == 0)
+        code = run_main(&p, whole);
+    free_parts(&p);
+    return code;
+}

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon's processes: what each has in its memory, what each may do, and that none outlives another (docs/security.md)."""
+import json, os, re, shutil, signal, socket, subprocess, sys, tempfile
+
+sys.path[:0] = ['tests/netns']
+import lab, test_ike as ike
+
+RELEASE = 'build/release/ioscc'
+# not one of them may be seen where it does not belong; none is a word of the program
+PSK, MASTER, ENABLE, TACACS = 'kilo-Psk-7391', 'mike-Master-5512', 'echo-Enable-8824', 'tango-Tacacs-6106'
+
+
+class Daemon:
+    """on a host of its own, with the kernel's policies"""
+    def __init__(self, *options):
+        self.options = options
+
+    def __enter__(self):
+        self.lab = lab.Lab().__enter__()
+        self.node, other = self.lab.node('a'), self.lab.node('b')
+        self.lab.link(self.node, 'eth0', other, 'eth0')
+        self.node.ip('addr', 'add', ike.A + '/24', 'dev', 'eth0')
+        self.node.ip('route', 'add', 'default', 'dev', 'eth0')
+        self.dir = tempfile.mkdtemp(prefix='ioscc-parts-')
+        self.write('')
+        open(self.dir + '/master', 'w').write(MASTER + '\n')
+        os.chmod(self.dir + '/master', 0o600)
+        with self.node.inside():
+            self.p = subprocess.Popen([RELEASE, 'run', *self.options, '--state-dir', self.dir, '--master-key-file', self.dir + '/master', '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
+                                      stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT)
+        lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=self.alive)
+        assert self.alive(), self.said()
+        self.children = [int(x) for x in open('/proc/%d/task/%d/children' % (self.p.pid, self.p.pid)).read().split()]
+        self.keys, self.network = sorted(self.children)
+        return self
+
+    def write(self, more):
+        open(self.dir + '/r.cfg', 'w').write('enable secret %s\ntacacs-server key %s\n' % (ENABLE, TACACS) + ike.config(2, *ike.MATRIX[5], key=PSK) + more)
+
+    def __exit__(self, *a):
+        if self.alive():
+            self.p.kill()
+            self.p.wait(lab.BOUND)
+        lab.wait_for('the others end', lambda: not any(living(p) for p in self.children))
+        shutil.rmtree(self.dir)
+        self.lab.__exit__(*a)
+
+    def alive(self):
+        return self.p.poll() is None
+
+    def said(self):
+        return open(self.dir + '/log').read()
+
+
+def living(pid):
+    try:
+        return open('/proc/%d/stat' % pid).read().rsplit(')', 1)[1].split()[0] not in 'ZX'
+    except FileNotFoundError:
+        return False
+
+
+def memory(pid):
+    """all that a debugger could read"""
+    out = bytearray()
+    with open('/proc/%d/maps' % pid) as maps, open('/proc/%d/mem' % pid, 'rb', 0) as mem:
+        for line in maps:
+            lo, hi = (int(x, 16) for x in line.split()[0].split('-'))
+            if line.split()[1][0] != 'r' or line.rstrip().endswith(('[vvar]', '[vsyscall]')):
+                continue
+            try:
+                mem.seek(lo)
+                out += mem.read(hi - lo)
+            except OSError:
+                pass
+    return bytes(out)
+
+
+def secrets(pid):
+    m = memory(pid)
+    assert b'/r.cfg' in m and len(m) > 100000, 'its memory was not read'
+    return [s for s in (PSK, MASTER, ENABLE, TACACS) if s.encode() in m]
+
+
+def memories():
+    """D4: the process that reads the network has no secret, nor has the one with CAP_NET_ADMIN; the keys' process has the
+    keys and nothing else; a reload changes nothing of that"""
+    with Daemon() as d:
+        for _ in range(2):
+            assert secrets(d.network) == [], 'the network process: %s' % secrets(d.network)
+            assert secrets(d.p.pid) == [], 'the main process: %s' % secrets(d.p.pid)
+            assert secrets(d.keys) == [PSK], 'the keys process: %s' % secrets(d.keys)
+            d.write('crypto isakmp key other-key address 203.0.113.77\n')
+            with d.node.inside():
+                r = subprocess.run([RELEASE, 'reload', '--state-dir', d.dir, '--master-key-file', d.dir + '/master', '-m', 'Gi0/0=eth0', d.dir + '/r.cfg'], capture_output=True, text=True)
+            assert r.returncode == 0 and '0 IKE SAs with 0 child SAs stay' in r.stdout, r.stdout + r.stderr
+
+
+def ends(which):
+    """D5: none outlives another"""
+    with Daemon() as d:
+        victim = {'main': d.p.pid, 'keys': d.keys, 'network': d.network}[which]
+        os.kill(victim, signal.SIGKILL)
+        code = d.p.wait(lab.BOUND)
+        assert code == (-9 if which == 'main' else 3), 'exit %d: %s' % (code, d.said())
+        lab.wait_for('the others end', lambda: not any(living(p) for p in d.children))
+        assert which == 'main' or ('is gone: all ends' in d.said() and not os.path.exists(d.dir + '/control.sock')), d.said()
+
+
+def no_core():
+    """D7: no core, nobody who may look, no way back"""
+    with Daemon() as d:
+        for p in (d.p.pid, d.keys, d.network):
+            limits = open('/proc/%d/limits' % p).read()
+            assert re.search(r'Max core file size +0 +0 ', limits), limits
+            assert os.stat('/proc/%d/mem' % p).st_uid == 0, 'its memory belongs to whom it runs as'
+
+
+def reload_by_others():
+    """what no command made is refused and the daemon lives; what is not root does not get in"""
+    with Daemon() as d:
+        def ask(text, *bytes_):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.settimeout(lab.BOUND)
+                s.connect(d.dir + '/reload.sock')
+                if bytes_:
+                    fd = os.memfd_create('x')
+                    os.write(fd, bytes_[0])
+                    socket.send_fds(s, [text], [fd])
+                    os.close(fd)
+                else:
+                    s.send(text)
+                return json.loads(s.recv(4096))
+        for bad in (b'', b'x', b'ioscc-p\0' + 100 * b'\0', os.urandom(5000)):
+            assert 'handed over whole' in ask(b'reload', bad)['error']
+        assert ask(b'reload')['error'] == 'a policy is wanted'
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(d.dir + '/reload.sock')  # says nothing, and goes
+        assert ask(b'reload')['error'] == 'a policy is wanted'
+        os.chmod(d.dir, 0o755)
+        p = subprocess.run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', sys.executable, '-c',
+                            'import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(sys.argv[1])', d.dir + '/reload.sock'], capture_output=True, text=True)
+        assert 'PermissionError' in p.stderr, p.stderr
+        assert d.alive(), d.said()
+
+
+def tests():
+    yield 'netns: processes: secrets in memory', memories
+    for which in ('main', 'keys', 'network'):
+        yield 'netns: processes: %s killed' % which, lambda which=which: ends(which)
+    yield 'netns: processes: no core', no_core
+    yield 'netns: processes: reload by others', reload_by_others
