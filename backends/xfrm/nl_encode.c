@@ -118,17 +118,32 @@ static void put_alg(struct nlmsghdr *h, uint16_t type, const struct xfrm_alg_key
     explicit_bzero(&u, sizeof u);
 }
 
+/* From Linux 6.10 on; earlier kernels ignore it. Not in the headers of Debian 12. */
+#define SA_DIR_ATTRIBUTE 33
+enum sa_dir { SA_DIR_IN = 1, SA_DIR_OUT = 2 };
+
+static void put_direction(struct nlmsghdr *h, const struct xfrm_sa *s)
+{
+    mnl_attr_put_u8(h, SA_DIR_ATTRIBUTE, s->outbound ? SA_DIR_OUT : SA_DIR_IN);
+}
+
+/* "Replay window should be 0 for output SA", says a kernel that knows the direction. */
+static uint32_t window_of(const struct xfrm_sa *s)
+{
+    return s->directed && s->outbound ? 0 : s->replay_window;
+}
+
 /* Windows above 32 packets need the long form; it does not by itself mean extended numbers. */
 static void put_replay(struct nlmsghdr *h, const struct xfrm_sa *s)
 {
-    uint32_t words = (s->replay_window + 31) / 32;
+    uint32_t words = (window_of(s) + 31) / 32;
     union {
         struct xfrm_replay_state_esn esn;
         uint8_t room[sizeof(struct xfrm_replay_state_esn) + 4096 / 8];
     } u;
     memset(&u, 0, sizeof u);
     u.esn.bmp_len = words;
-    u.esn.replay_window = s->replay_window;
+    u.esn.replay_window = window_of(s);
     mnl_attr_put(h, XFRMA_REPLAY_ESN_VAL, sizeof u.esn + words * 4u, &u);
 }
 
@@ -158,12 +173,13 @@ bool xfrm_put_sa(struct netlink *n, struct netlink_batch *b, const struct xfrm_s
     if (s->hard_bytes)
         i.lft.hard_byte_limit = s->hard_bytes;
     i.lft.hard_add_expires_seconds = s->hard_s;
-    bool long_form = s->replay_window > 32 || s->esn;
-    i.replay_window = long_form ? 0 : (uint8_t)s->replay_window;
+    bool long_form = window_of(s) > 32 || s->esn;
+    i.replay_window = long_form ? 0 : (uint8_t)window_of(s);
     memcpy(body, &i, sizeof i);
     if (long_form)
         put_replay(h, s);
-
+    if (s->directed)
+        put_direction(h, s);
     if (s->auth.name)
         put_alg(h, XFRMA_ALG_AUTH_TRUNC, &s->auth);
     if (s->crypt.name)

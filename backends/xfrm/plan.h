@@ -97,6 +97,7 @@ struct xfrm_sa {
     uint16_t encap_sport, encap_dport; /* ESP in UDP (RFC 3948); 0: not */
     struct xfrm_counters count;        /* as the kernel reported */
     bool outbound;
+    bool directed; /* the kernel is told which direction it is for (XFRMA_SA_DIR); outbound it then has no window */
     const struct crypto_map *map;
     const struct crypto_map_entry *entry;
 };

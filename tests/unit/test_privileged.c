@@ -318,6 +318,41 @@ static void other_attributes(void **state)
     assert_int_equal(verdict(&policy, &gone), PERMIT_IF_OURS);
 }
 
+/* Linux 6.10 and later: "Replay window should be 0 for output SA", and without a direction as before. */
+static void directions(void **state)
+{
+    struct netlink n = {0};
+    (void)state;
+    for (unsigned k = 0; k < 8; k++) {
+        bool out = k & 1, esn = k & 2, directed = k & 4;
+        struct netlink_batch b = {0};
+        struct xfrm_sa s = sa_with(XFRM_INDEX_OURS | 1);
+        struct xfrm_usersa_info i;
+        uint32_t window, direction = 0;
+        s.outbound = out;
+        s.esn = esn;
+        s.directed = directed;
+        s.replay_window = 32;
+        assert_true(xfrm_put_sa(&n, &b, &s));
+        const struct nlmsghdr *h = (const struct nlmsghdr *)b.bytes.p;
+        memcpy(&i, mnl_nlmsg_get_payload(h), sizeof i);
+        window = i.replay_window;
+        NETLINK_FOR_ATTRS (a, h, sizeof i) {
+            struct xfrm_replay_state_esn r;
+            if (mnl_attr_get_type(a) == XFRMA_REPLAY_ESN_VAL) {
+                memcpy(&r, mnl_attr_get_payload(a), sizeof r);
+                window = r.replay_window;
+                assert_int_equal(r.bmp_len, (window + 31) / 32);
+            }
+            if (mnl_attr_get_type(a) == 33)
+                direction = mnl_attr_get_u8(a);
+        }
+        assert_int_equal(window, directed && out ? 0 : 32);
+        assert_int_equal(direction, directed ? 1 + out : 0);
+        assert_int_equal(verdict(&policy, &b), PERMIT_YES);
+    }
+}
+
 static void sas_of_entries(void **state)
 {
     struct netlink n = {0};
@@ -405,7 +440,8 @@ int main(void)
         cmocka_unit_test(foreign_sa),     cmocka_unit_test(foreign_policy),    cmocka_unit_test(one_among_many),
         cmocka_unit_test(other_messages), cmocka_unit_test(not_whole),         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(gone),           cmocka_unit_test(policies_of_peers), cmocka_unit_test(other_attributes),
-        cmocka_unit_test(sas_of_entries), cmocka_unit_test(routes_of_entries), cmocka_unit_test(former_entries),
+        cmocka_unit_test(directions),     cmocka_unit_test(sas_of_entries),    cmocka_unit_test(routes_of_entries),
+        cmocka_unit_test(former_entries),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

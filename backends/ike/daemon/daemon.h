@@ -69,6 +69,7 @@ struct daemon {
     struct privileged privileged; /* what is asked of the kernel goes there */
     struct mnl_socket *news;      /* ACQUIRE, EXPIRE, MAPPING */
     bool ending, has_control;
+    bool undirected;             /* the kernel does not take SAs with their direction (kernel.c) */
     struct daemon_route *routes; /* of reverse-route */
     unsigned n_routes, cap_routes;
     uint64_t sas_added, sas_deleted, sas_refused, acquires, expires;

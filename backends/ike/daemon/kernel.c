@@ -231,20 +231,52 @@ static unsigned all_of(struct xfrm_sa v[static 4], const struct ike_child *c, co
     return n;
 }
 
+/* All of them, or none: *failed is the first that the kernel would not have. */
+static int add_all(struct daemon *d, struct xfrm_sa *v, unsigned n, bool directed, uint32_t *failed)
+{
+    struct netlink_batch b = {0};
+    bool ok = true;
+    *failed = 0;
+    for (unsigned i = 0; i < n && ok; i++) {
+        v[i].directed = directed;
+        ok = xfrm_put_sa(&d->privileged.n, &b, &v[i]);
+    }
+    int r = ok ? privileged_send(&d->privileged, &b, false, failed) : -ENOMEM;
+    for (unsigned i = 0; r < 0 && i < *failed && i < n; i++) {
+        struct netlink_batch undo = {0};
+        uint32_t x;
+        if (xfrm_put_sa_delete(&d->privileged.n, &undo, &v[i]))
+            privileged_send(&d->privileged, &undo, true, &x);
+        netlink_batch_free(&undo);
+    }
+    if (b.bytes.p)
+        explicit_bzero(b.bytes.p, b.bytes.len);
+    netlink_batch_free(&b);
+    return r;
+}
+
+/* Kernels before 6.10 do not know directions and want a window for extended numbers of both; later ones want none
+ * outbound. */
+static int add_directed(struct daemon *d, struct xfrm_sa *v, unsigned n, uint32_t *failed)
+{
+    int r = add_all(d, v, n, !d->undirected, failed);
+    if (r != -EINVAL || d->undirected)
+        return r;
+    r = add_all(d, v, n, false, failed);
+    d->undirected = r == 0;
+    return r;
+}
+
 bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which)
 {
     struct daemon *d = ctx;
     struct xfrm_sa v[4];
-    struct netlink_batch b = {0};
     uint32_t failed = 0;
-    bool ok = true;
     d->sas_added += which & IKE_SA_IN;
     if (d->options.discard_sas)
         return true;
     unsigned n = all_of(v, c, k, which);
-    for (unsigned i = 0; i < n && ok; i++)
-        ok = xfrm_put_sa(&d->privileged.n, &b, &v[i]);
-    int r = ok ? privileged_send(&d->privileged, &b, false, &failed) : -ENOMEM;
+    int r = add_directed(d, v, n, &failed);
     if (r < 0) {
         d->sas_refused++;
         daemon_log(IKE_ERROR, "the kernel refuses SA 0x%08x: %s %s%s", failed < n ? v[failed].spi : 0, strerror(-r),
@@ -252,18 +284,8 @@ bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
                    r == -EPROTONOSUPPORT || r == -ENOENT || r == -ENOSYS
                        ? " (does it have CONFIG_INET_ESP, CONFIG_INET_AH and the algorithms?)"
                        : "");
-        for (unsigned i = 0; i < failed && i < n; i++) {
-            struct netlink_batch undo = {0};
-            uint32_t x;
-            if (xfrm_put_sa_delete(&d->privileged.n, &undo, &v[i]))
-                privileged_send(&d->privileged, &undo, true, &x);
-            netlink_batch_free(&undo);
-        }
     }
     explicit_bzero(v, sizeof v);
-    if (b.bytes.p)
-        explicit_bzero(b.bytes.p, b.bytes.len);
-    netlink_batch_free(&b);
     return r == 0;
 }
 

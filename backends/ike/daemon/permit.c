@@ -104,13 +104,15 @@ static struct ip_addr address_of(const xfrm_address_t *a, uint16_t af)
 
 /* ---- SAs ---- */
 
-#define KEY_BYTES 256 /* more than any algorithm of ours has */
+#define SA_DIR_ATTRIBUTE 33 /* XFRMA_SA_DIR, not in the headers of Debian 12 */
+#define KEY_BYTES 256       /* more than any algorithm of ours has */
 static const struct allowed of_new_sa[] = {
     {XFRMA_ALG_AUTH_TRUNC, sizeof(struct xfrm_algo_auth), sizeof(struct xfrm_algo_auth) + KEY_BYTES},
     {XFRMA_ALG_CRYPT, sizeof(struct xfrm_algo), sizeof(struct xfrm_algo) + KEY_BYTES},
     {XFRMA_ALG_AEAD, sizeof(struct xfrm_algo_aead), sizeof(struct xfrm_algo_aead) + KEY_BYTES},
     {XFRMA_ENCAP, sizeof(struct xfrm_encap_tmpl), sizeof(struct xfrm_encap_tmpl)},
     {XFRMA_REPLAY_ESN_VAL, sizeof(struct xfrm_replay_state_esn), sizeof(struct xfrm_replay_state_esn) + 512},
+    {SA_DIR_ATTRIBUTE, 1, 1},
 };
 
 /* The entry whose line has that number, or any dynamic one: does the SA end at its own address? */
