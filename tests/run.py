@@ -492,6 +492,21 @@ def namespace_tests():
                 yield name, skip if why else may_skip
 
 
+# what these say nobody has to look at: the sentence in their header says why
+MAY_BE_IGNORED = {'ike_acquire', 'set_range'}
+
+
+def results():
+    """what can fail says so in a way that the compiler looks at (compiler/base/must.h)"""
+    bad = []
+    for p in glob.glob('backends/**/*.h', recursive=True) + glob.glob('compiler/**/*.h', recursive=True):
+        for m in re.finditer(r'^(?:bool|int) (\w+)\([^;{}]*;', open(p).read(), re.M):
+            if 'MUST_CHECK' not in m[0] and '__attribute__' not in m[0] and m[1] not in MAY_BE_IGNORED:
+                bad.append('%s: %s' % (p, m[1]))
+    if bad:
+        raise Fail('without MUST_CHECK: ' + ', '.join(sorted(bad)))
+
+
 def lint_tests():
     """tests/lint/test_*.py: each has tests(program, environment)"""
     sys.path.insert(0, 'tests/lint')
@@ -514,6 +529,8 @@ def attack_tests():
         yield 'attack', absent
     for name in listed:
         yield 'attack: ' + name, lambda name=name: program('build/asan/tests/attack/attack', name)
+    if not os.environ.get('IOSCC_QUICK'):
+        yield 'attack: mutants', lambda: program(sys.executable, 'tests/attack/mutants.py')
 
 
 # ---- running ----
@@ -533,6 +550,7 @@ def tests():
     yield 'structure: layers', layers
     yield 'structure: headers compile alone', headers
     yield 'structure: files under 800 lines', sizes
+    yield 'structure: results must be checked', results
     yield 'schema is current', lambda: current('docs/ir.schema.json', 'compile', '--schema')
     OPT_IN.update(r['id'] for r in json.loads(run('rules', '--format', 'json').stdout) if r['optIn'])
     yield 'rules have fixtures', rules_have_fixtures

@@ -185,28 +185,35 @@ static void describe_op(struct buf *b, const struct xfrm_op *o)
     buf_putc(b, '\0');
 }
 
+/* Behind the message of what was refused: the host is not as it was. */
+static void not_put_back(struct apply *a, int error)
+{
+    size_t len = strlen(a->error);
+    if (error < 0)
+        snprintf(a->error + len, sizeof a->error - len, "; and putting the policies back failed: %s", strerror(-error));
+}
+
 /* XFRM first, step by step with a way back; nftables last, because its batch is all or nothing. */
 int apply_run(struct apply *a)
 {
     uint32_t at = 0;
-    int r = xfrm_diff_run(&a->xfrm_link, &a->xfrm_diff, &a->xfrm, &a->xfrm_held, 0, a->xfrm_diff.ops.n, &at);
+    int back = 0;
+    int r = xfrm_diff_run(&a->xfrm_link, &a->xfrm_diff, &a->xfrm, &a->xfrm_held, 0, a->xfrm_diff.ops.n, &at, &back);
     if (r < 0) {
         struct buf what = {0};
         buf_puts(&what, "the kernel refused: ");
         describe_op(&what, a->xfrm_diff.ops.v[at]);
         fail(a, r, what.p ? what.p : "the kernel refused", &a->xfrm_link);
         buf_free(&what);
+        not_put_back(a, back);
         return r;
     }
     r = nft_diff_run(&a->nft_link, &a->nft_diff);
     if (r == 0)
         return 0;
     fail(a, r, "the kernel refused the nftables batch", &a->nft_link);
-    int back = xfrm_diff_undo(&a->xfrm_link, &a->xfrm_diff, &a->xfrm_held, 0, a->xfrm_diff.ops.n);
-    if (back < 0) {
-        size_t len = strlen(a->error);
-        snprintf(a->error + len, sizeof a->error - len, "; and putting the policies back failed: %s", strerror(-back));
-    }
+    back = xfrm_diff_undo(&a->xfrm_link, &a->xfrm_diff, &a->xfrm_held, 0, a->xfrm_diff.ops.n);
+    not_put_back(a, back);
     return r;
 }
 

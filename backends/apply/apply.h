@@ -11,6 +11,7 @@
 
 #include "backends/apply/state.h"
 #include "backends/nftables/kernel.h"
+#include "compiler/base/must.h"
 
 /* The kernel's objects are read by a thread of its own while the configuration is read. */
 struct kernel_reader {
@@ -37,7 +38,7 @@ struct apply {
 };
 
 /* The host's interfaces and addresses. Returns 0 or a negative errno. */
-int host_links_read(struct arena *ar, struct ptrlist *links);
+int host_links_read(struct arena *ar, struct ptrlist *links) MUST_CHECK;
 
 /* Opens the kernel's interfaces and begins to read what `how` is about. Always succeeds: errors are told by
  * apply_prepare(). `a` must not move afterwards. */
@@ -48,14 +49,14 @@ void apply_begin(struct apply *a, const struct state_config *how);
  * `s` tells which SAs are ours. Findings go to `diags`. Returns 0, or a negative errno with a->error set.
  */
 int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
-                  const struct state *s, struct diag_list *diags);
+                  const struct state *s, struct diag_list *diags) MUST_CHECK;
 /* Is there anything to do? */
-bool apply_needed(const struct apply *a);
+bool apply_needed(const struct apply *a) MUST_CHECK;
 /* Carries the steps out. On failure everything is put back and a->error says what happened; if that failed too, the
  * sentence says so. */
-int apply_run(struct apply *a);
+int apply_run(struct apply *a) MUST_CHECK;
 /* The same in a network namespace made for it and thrown away, from nothing. */
-int apply_rehearse(struct apply *a);
+int apply_rehearse(struct apply *a) MUST_CHECK;
 void apply_end(struct apply *a);
 
 /* What would change, line by line, and a summary line. */

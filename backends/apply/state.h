@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "backends/xfrm/diff.h"
+#include "compiler/base/must.h"
 
 #define STATE_DIR_DEFAULT "/run/ioscc"
 
@@ -38,11 +39,11 @@ struct state {
 
 /* Takes the lock, waiting up to `wait_s` seconds (-EWOULDBLOCK then), and reads the state; an empty one if there is
  * none. Makes the directory. `wait_s` < 0: reads without the lock and makes nothing. */
-int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why);
+int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why) MUST_CHECK;
 /* Replaces the state file. */
-int state_save(struct state *s);
+int state_save(struct state *s) MUST_CHECK;
 /* Stores a copy of a configuration, 0600, and sets *name to its file's name. */
-int state_store(struct state *s, struct str text, const char **name);
+int state_store(struct state *s, struct str text, const char **name) MUST_CHECK;
 /* Path of a stored configuration, in the arena. */
 const char *state_path(struct state *s, const char *file);
 /* Removes stored configurations that the state does not name. */

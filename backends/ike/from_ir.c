@@ -576,26 +576,6 @@ static void dynamic_lines(struct maker *m, const struct target_map *tm, const st
     keep_lines(m, &all, x);
 }
 
-/* Behind all static entries, and before what drops the packets of dynamic ones that no peer is there for. */
-static void dynamic_place(struct maker *m, const struct target_map *tm, const struct crypto_map_entry *e,
-                          struct ike_entry *x)
-{
-    for (int d = 0; m->plan && d < XFRM_DIRS; d++) {
-        uint32_t own = UINT32_MAX, last = 0;
-        PTRLIST_FOR (struct xfrm_pol, p, &m->plan->policies[d]) {
-            last = p->priority > last ? p->priority : last;
-            if (p->entry == e && p->priority < own)
-                own = p->priority;
-        }
-        x->priority[d] = own != UINT32_MAX ? own - 1 : last >= 163000 ? last + 1 : 163000;
-    }
-    for (uint32_t i = 0; i < tm->links.n && x->n_ifindex < 8; i++) {
-        const struct host_link *l = if_map_link(m->t->ifs, tm->links.v[i]);
-        if (l)
-            x->ifindex[x->n_ifindex++] = l->index;
-    }
-}
-
 static void settings(struct maker *m, const struct sa_settings *sa, struct ike_entry *x)
 {
     const struct ike_transform_set **sets = arena_array(m->a, sa->transform_sets.n + 1, sizeof *sets);
@@ -645,9 +625,10 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
     if (!e->complete.v || (e->type.v != ENTRY_ISAKMP && !e->in_dynamic))
         return;
     settings(m, &e->sa, &x);
+    ike_entry_interfaces(&x, m->t, tm);
     if (x.dynamic) {
         dynamic_lines(m, tm, e, &x);
-        dynamic_place(m, tm, e, &x);
+        ike_entry_place(&x, m->plan, e);
         if (IR_IS_SET(e->acl) && !x.n_lines) { /* an empty list permits nobody */
             omit(m, "map %s entry %u (line %u): its access list leaves nothing to peers", x.map, x.seq, x.line);
             return;

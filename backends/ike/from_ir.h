@@ -20,6 +20,14 @@ void ike_omit(struct arena *a, struct ike_omissions *out, const char *fmt, ...) 
 const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_plan *plan, struct str master,
                                           const char *pki_dir, struct ike_omissions *out);
 
+/* ---- place.c ---- */
+
+/* Where policies of a dynamic entry's peers stand: behind all static entries, and before what drops the packets of
+ * dynamic ones that no peer is there for. `plan` NULL: nothing stands. */
+void ike_entry_place(struct ike_entry *x, const struct xfrm_plan *plan, const struct crypto_map_entry *e);
+/* The host's interfaces that the map is on. */
+void ike_entry_interfaces(struct ike_entry *x, const struct target *t, const struct target_map *m);
+
 /* ---- pki.c ---- */
 
 /* The configuration's trustpoints that have certificates; `dir` NULL: only what the configuration holds. Keys and

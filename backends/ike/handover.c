@@ -452,8 +452,10 @@ static void entry(struct codec *c, void *p)
     address(c, &x->route.via);
     NUM(c, x->route.distance);
     RAW(c, x->priority);
-    RAW(c, x->ifindex);
-    NUM(c, x->n_ifindex);
+    if (!c->by_value || x->dynamic) { /* SAs of static entries do not depend on it */
+        RAW(c, x->ifindex);
+        NUM(c, x->n_ifindex);
+    }
     if (x->n_ifindex > 8)
         c->bad = true;
     if (c->by_value) {

@@ -36,16 +36,23 @@ static bool index_lines(struct ike *ike)
     return ike_entries_index(ike);
 }
 
+static void fetch_cipher(struct ike *ike, enum algo_id encr, unsigned bits)
+{
+    if (!ike_crypto_cipher(ike->crypto, encr, bits))
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, NULL, NULL, "%s with %u bits cannot be had from libcrypto: no SA with it",
+                algo_get(encr)->name, bits);
+}
+
 static void fetch_ciphers(struct ike *ike)
 {
     const struct ike_policy *p = ike->policy;
     for (unsigned i = 0; i < p->n_v1; i++)
-        ike_crypto_cipher(ike->crypto, (enum algo_id)p->v1[i].encr.alg, p->v1[i].encr.bits);
+        fetch_cipher(ike, (enum algo_id)p->v1[i].encr.alg, p->v1[i].encr.bits);
     for (unsigned i = 0; i < p->n_v2; i++)
         for (unsigned k = 0; k < p->v2[i].n; k++)
             for (unsigned a = 0; a < p->v2[i].proposals[k]->encr.n; a++)
-                ike_crypto_cipher(ike->crypto, (enum algo_id)p->v2[i].proposals[k]->encr.v[a].alg,
-                                  p->v2[i].proposals[k]->encr.v[a].bits);
+                fetch_cipher(ike, (enum algo_id)p->v2[i].proposals[k]->encr.v[a].alg,
+                             p->v2[i].proposals[k]->encr.v[a].bits);
 }
 
 struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host, uint64_t now_ms)
@@ -302,7 +309,6 @@ bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct
         ike->reqids = reqids;
         ike->peer_of_entry = peers;
         ike->n_reqids = n;
-        ike_entries_index(ike);
         return false;
     }
     for (unsigned i = 0; i < m->from->n_entries; i++)

@@ -13,6 +13,7 @@
 #define IOSCC_IKE_IKE_H
 
 #include "backends/ike/engine/engine.h"
+#include "compiler/base/must.h"
 
 /* `policy` must live as long as the engine. NULL: out of memory. */
 struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host, uint64_t now_ms);

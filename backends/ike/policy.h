@@ -176,9 +176,9 @@ struct ike_entry {
         uint32_t distance;
     } route;
     const struct ike_profile *profile; /* NULL: IKEv1 without a profile */
-    /* Of a dynamic entry: where its peers' policies stand (lower wins; index is enum xfrm_dir), and on which interfaces
-     * they hold outbound. */
+    /* Of a dynamic entry: where its peers' policies stand (lower wins; index is enum xfrm_dir). */
     uint32_t priority[3];
+    /* Where the map is: there policies of dynamic entries' peers hold outbound, and routes to peers go out. */
     uint32_t ifindex[8];
     unsigned n_ifindex;
 };

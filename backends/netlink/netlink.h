@@ -8,6 +8,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include "compiler/base/must.h"
 #include "compiler/base/str.h"
 
 /* Attributes of a message behind a fixed part of `off` bytes; libmnl's own macro does not compile without warnings. */
@@ -27,7 +28,7 @@ struct netlink {
     char extack[256]; /* the kernel's own words about the last error, if it had any */
 };
 
-int netlink_open(struct netlink *n, int protocol);
+int netlink_open(struct netlink *n, int protocol) MUST_CHECK;
 void netlink_close(struct netlink *n);
 
 /* Messages waiting to be sent. */
@@ -48,7 +49,7 @@ void netlink_batch_free(struct netlink_batch *b);
 typedef bool netlink_tolerate_fn(uint32_t i, int error, const void *arg);
 
 /* For deletes: what is not there any more is no error. */
-bool netlink_gone_already(uint32_t i, int error, const void *arg);
+bool netlink_gone_already(uint32_t i, int error, const void *arg) MUST_CHECK;
 
 /*
  * Sends all of it and waits for the kernel's verdict on each message. Returns 0, or the error of the first message that
@@ -57,17 +58,18 @@ bool netlink_gone_already(uint32_t i, int error, const void *arg);
  * off: the caller undoes. `tolerate` may be NULL.
  */
 int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, unsigned pause_us,
-                 netlink_tolerate_fn *tolerate, const void *arg, uint32_t *failed);
+                 netlink_tolerate_fn *tolerate, const void *arg, uint32_t *failed) MUST_CHECK;
 
 /* Runs one dump request; `f` returns 0 or a negative errno that ends it. -EINTR when the kernel changed under it three
  * times running. */
 typedef int netlink_row_fn(const struct nlmsghdr *h, void *arg);
 int netlink_dump(struct netlink *n, uint16_t type, size_t body, const void *body_bytes, netlink_row_fn *f, void *arg,
-                 void (*restart)(void *arg));
+                 void (*restart)(void *arg)) MUST_CHECK;
 
 /* Asks for one object (no dump): `f` sees the answer. 0, what `f` returned, or the kernel's error (-ESRCH, -ENOENT). */
-int netlink_get(struct netlink *n, uint16_t type, size_t body, const void *body_bytes, netlink_row_fn *f, void *arg);
+int netlink_get(struct netlink *n, uint16_t type, size_t body, const void *body_bytes, netlink_row_fn *f,
+                void *arg) MUST_CHECK;
 /* Messages of a batch that was made elsewhere: numbers them anew. False if they are not whole or not `n` of them. */
-bool netlink_renumber(struct netlink *n, struct netlink_batch *b);
+bool netlink_renumber(struct netlink *n, struct netlink_batch *b) MUST_CHECK;
 
 #endif

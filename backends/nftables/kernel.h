@@ -14,6 +14,7 @@
 
 #include "backends/netlink/netlink.h"
 #include "backends/nftables/plan.h"
+#include "compiler/base/must.h"
 
 /* A rule of our table in the kernel. */
 struct nft_held_rule {
@@ -45,7 +46,7 @@ struct nft_held {
 };
 
 /* Reads our table. Returns 0 or a negative errno; no table is not an error. */
-int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h);
+int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h) MUST_CHECK;
 
 /* libnftnl objects; NULL when memory is out. The caller frees them. */
 struct nftnl_rule *nft_build_rule(const struct nft_chain *c, const struct nft_rule *r);
@@ -68,8 +69,9 @@ struct nft_diff {
 };
 /* Makes the batch. Rules before the first difference of a chain stay with their counters, and so do all elements that
  * are in both. Returns 0 or -ENOMEM. */
-int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan *p, const struct nft_held *h);
-int nft_diff_run(struct netlink *n, struct nft_diff *d);
+int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan *p,
+                   const struct nft_held *h) MUST_CHECK;
+int nft_diff_run(struct netlink *n, struct nft_diff *d) MUST_CHECK;
 void nft_diff_free(struct nft_diff *d);
 
 #endif

@@ -16,6 +16,7 @@
 #define IOSCC_BACKENDS_NFTABLES_PLAN_H
 
 #include "backends/target/target.h"
+#include "compiler/base/must.h"
 
 #define NFT_TABLE "ioscc"
 
@@ -123,7 +124,7 @@ void nft_add_number(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind, 
 void nft_add_box(struct nft_plan *p, struct nft_rule *r, const struct box *b);
 const char *nft_name(struct nft_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prefix length, -1 if the care bits have holes. */
-int nft_prefix_length(const struct addr_bits *a);
+int nft_prefix_length(const struct addr_bits *a) MUST_CHECK;
 /* The bits of one address. */
 struct addr_bits nft_host_bits(const struct ip_addr *a);
 /* Can a set hold this box: are its addresses prefixes, and which fields does it need? 0 if not. */

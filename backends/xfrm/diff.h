@@ -18,6 +18,7 @@
 #define IOSCC_BACKENDS_XFRM_DIFF_H
 
 #include "backends/xfrm/kernel.h"
+#include "compiler/base/must.h"
 
 /* In the order they are carried out. "Protecting" includes blocking. */
 enum xfrm_op_kind {
@@ -64,12 +65,13 @@ void xfrm_diff_build(struct xfrm_diff *d, struct xfrm_plan *p, const struct xfrm
 /* Lowers what is wanted of a threshold to what is wanted by the plan; the kernel's value where the plan has none. */
 void xfrm_thresholds_wanted(const struct xfrm_plan *p, const struct xfrm_kernel *k, uint8_t v4[2], uint8_t v6[2]);
 
-/* Runs the steps. On failure the steps done are undone, the error is returned and *at is the step that failed. */
+/* Runs the steps. On failure the steps done are undone, the error is returned and *at is the step that failed; *back is
+ * 0, or why not all could be undone. */
 int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_plan *p, const struct xfrm_kernel *k,
-                  uint32_t from, uint32_t to, uint32_t *at);
+                  uint32_t from, uint32_t to, uint32_t *at, int *back) MUST_CHECK;
 /* Undoes steps [from, to), last first. Returns the first error; goes on all the same. */
 int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_kernel *k, uint32_t from,
-                   uint32_t to);
+                   uint32_t to) MUST_CHECK;
 /* One line about a policy or SA, without keys. */
 void xfrm_policy_line(struct buf *b, const struct xfrm_pol *p);
 void xfrm_sa_line(struct buf *b, const struct xfrm_sa *s, bool show_secrets);

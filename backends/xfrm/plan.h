@@ -10,6 +10,7 @@
 #define IOSCC_BACKENDS_XFRM_PLAN_H
 
 #include "backends/target/target.h"
+#include "compiler/base/must.h"
 
 /* As in linux/xfrm.h; note that IN is 0. */
 enum xfrm_dir { XFRM_DIR_IN = 0, XFRM_DIR_OUT = 1, XFRM_DIR_FWD = 2, XFRM_DIRS = 3 };
@@ -121,12 +122,12 @@ void xfrm_plan_build(struct xfrm_plan *p, struct target *t);
 
 /* The selectors of a box, appended: non-contiguous wildcards become prefixes, port ranges masked blocks. False if more
  * than `limit` would be needed. */
-bool xfrm_select(struct arena *ar, const struct box *b, uint32_t limit, struct ptrlist *out);
+bool xfrm_select(struct arena *ar, const struct box *b, uint32_t limit, struct ptrlist *out) MUST_CHECK;
 
 /* The SAs of a manual entry (guide, Creating Crypto Map Entries to Establish Manual SAs); a finding and false if they
  * cannot be made. `tunnel`: the mode in force. */
 bool xfrm_manual_sas(struct xfrm_plan *p, struct target *t, const struct target_map *m, const struct target_line *l,
-                     bool tunnel);
+                     bool tunnel) MUST_CHECK;
 
 /* `ip -batch` text, for review and for those who load it by hand. What `ip` cannot say (masked ports) is a comment with
  * the reason. Keys are shown only if asked for. */

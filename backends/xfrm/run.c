@@ -87,12 +87,13 @@ int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xf
 }
 
 int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_plan *p, const struct xfrm_kernel *k,
-                  uint32_t from, uint32_t to, uint32_t *at)
+                  uint32_t from, uint32_t to, uint32_t *at, int *back)
 {
     uint8_t thresholds[2][2];
     struct netlink_batch b = {0};
     uint32_t failed = 0;
     int r = 0;
+    *back = 0;
     xfrm_thresholds_wanted(p, k, thresholds[0], thresholds[1]);
     for (uint32_t i = from; i < to && r == 0; i++)
         r = put(n, &b, d->ops.v[i], thresholds) ? 0 : -ENOMEM;
@@ -106,7 +107,11 @@ int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfr
      * leaving what was done is not. */
     uint32_t reached = from + (failed / PAUSE_EVERY + 1) * PAUSE_EVERY;
     *at = from + failed;
-    xfrm_diff_undo(n, d, k, *at + 1, reached < to ? reached : to);
-    xfrm_diff_undo(n, d, k, from, *at);
+    int behind = xfrm_diff_undo(n, d, k, *at + 1, reached < to ? reached : to);
+    int before = xfrm_diff_undo(n, d, k, from, *at);
+    bool was_never_done = behind == -ENOENT || behind == -ESRCH || behind == -EEXIST;
+    *back = was_never_done ? 0 : behind;
+    if (before < 0)
+        *back = before;
     return r;
 }

@@ -14,6 +14,7 @@ enum algo_id {
     ALGO_NONE,
 #define ALGO(ID, ...) ALGO_##ID,
 #include "compiler/algo/algo.def"
+#include "compiler/base/must.h"
 #undef ALGO
     ALGO_COUNT
 };
@@ -39,7 +40,7 @@ enum algo_context { ALGO_CTX_ISAKMP, ALGO_CTX_ESP, ALGO_CTX_AH, ALGO_CTX_IKEV2 }
  * ciphers the word carries the key size (`aes-cbc-256`): it is split off into *bits (0: none written). */
 enum algo_id algo_find(enum algo_kind kind, enum algo_context ctx, struct str word, unsigned *bits);
 const char *algo_spelling(enum algo_id id, enum algo_context ctx);
-bool algo_key_legal(enum algo_id id, unsigned bits);
+bool algo_key_legal(enum algo_id id, unsigned bits) MUST_CHECK;
 
 /* Walks the table for contradictions; NULL if it is sound, else what is wrong. Run by the unit tests. */
 const char *algo_self_check(void);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compiler/base/must.h"
 #include "compiler/base/str.h"
 
 enum { FAMILY_NONE = 0, FAMILY_V4 = 4, FAMILY_V6 = 6 };
@@ -18,13 +19,13 @@ struct ip_addr {
 #define ADDR_TEXT_MAX 48
 
 /* Strict dotted quad (no leading-zero octal reading, no short forms), resp. RFC 4291 §2.2 text. */
-bool addr_parse4(struct str s, struct ip_addr *out);
-bool addr_parse6(struct str s, struct ip_addr *out);
-bool addr_parse(struct str s, struct ip_addr *out);
+bool addr_parse4(struct str s, struct ip_addr *out) MUST_CHECK;
+bool addr_parse6(struct str s, struct ip_addr *out) MUST_CHECK;
+bool addr_parse(struct str s, struct ip_addr *out) MUST_CHECK;
 /* Canonical text (RFC 5952 for IPv6). Returns `out`. */
 const char *addr_text(const struct ip_addr *a, char out[static ADDR_TEXT_MAX]);
-bool addr_eq(const struct ip_addr *a, const struct ip_addr *b);
-int addr_cmp(const struct ip_addr *a, const struct ip_addr *b);
+bool addr_eq(const struct ip_addr *a, const struct ip_addr *b) MUST_CHECK;
+int addr_cmp(const struct ip_addr *a, const struct ip_addr *b) MUST_CHECK;
 
 static inline uint32_t addr_v4(const struct ip_addr *a)
 {
@@ -40,6 +41,6 @@ static inline uint32_t mask4(unsigned plen)
     return plen == 0 ? 0 : 0xffffffffu << (32 - plen);
 }
 /* Prefix length of a contiguous netmask, -1 if it has holes. */
-int mask4_len(uint32_t mask);
+int mask4_len(uint32_t mask) MUST_CHECK;
 
 #endif

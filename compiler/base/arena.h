@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler/base/must.h"
+
 struct arena_chunk;
 
 struct arena {
@@ -22,7 +24,7 @@ struct arena {
 /* Prepares an empty arena. `limit` is soft: an allocation never fails because of it, but arena_exhausted()
  * turns true and the caller is expected to stop taking input at the next line. Returns false if not even the
  * reserve can be had. */
-bool arena_init(struct arena *a, size_t limit);
+bool arena_init(struct arena *a, size_t limit) MUST_CHECK;
 
 /* Zeroed memory, aligned for any type. Never NULL: when malloc() fails the bytes come from a reserve that is
  * large enough for the work of one input line, and arena_exhausted() turns true. */
@@ -34,7 +36,7 @@ void *arena_array(struct arena *a, size_t n, size_t size) __attribute__((returns
 /* A NUL-terminated copy of p[0..len). */
 char *arena_strndup(struct arena *a, const char *p, size_t len) __attribute__((returns_nonnull));
 
-bool arena_exhausted(const struct arena *a);
+bool arena_exhausted(const struct arena *a) MUST_CHECK;
 
 /* Frees all chunks. Chunks are wiped first: keys may have been copied here. */
 void arena_free(struct arena *a);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compiler/base/must.h"
 #include "compiler/base/str.h"
 
 enum ipname_kind {
@@ -50,12 +51,12 @@ struct ipname {
 };
 
 /* Exact name first, else a unique prefix. Returns false if unknown or ambiguous. */
-bool ipname_parse(enum ipname_kind kind, struct str s, uint32_t *value);
+bool ipname_parse(enum ipname_kind kind, struct str s, uint32_t *value) MUST_CHECK;
 /* The name IOS prints for a number, or NULL. */
 const char *ipname_of(enum ipname_kind kind, uint32_t value);
 /* Nearest name for "did you mean", or NULL. */
 const char *ipname_nearest(enum ipname_kind kind, struct str s);
 /* Is it in the table only because people write it: IOS itself would refuse it (http, ssh, …)? */
-bool ipname_is_foreign(enum ipname_kind kind, struct str s);
+bool ipname_is_foreign(enum ipname_kind kind, struct str s) MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef IOSCC_BASE_SECRET_H
 #define IOSCC_BASE_SECRET_H
 
+#include "compiler/base/must.h"
 #include "compiler/base/str.h"
 
 enum secret_form {
@@ -49,6 +50,6 @@ static inline bool secret_equal(const struct secret *a, const struct secret *b)
  * False if it cannot be had: no master key, not the right one, hexadecimal keys, malformed text. Type 6 is base 41 of
  * salt (8 bytes), text under AES in counter mode, and the first 4 bytes of HMAC-SHA-1; both keys come from AES under
  * the MD5 of the master key (CiscoDevNet, Type-6-Password-Encode). */
-bool secret_clear(const struct secret *s, struct str master, char out[static SECRET_CLEAR_MAX], size_t *len);
+bool secret_clear(const struct secret *s, struct str master, char out[static SECRET_CLEAR_MAX], size_t *len) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compiler/base/must.h"
 #include "compiler/base/str.h"
 
 /* Largest file that is read: offsets are 32 bits. */
@@ -34,16 +35,16 @@ struct location {
 
 /* Reads a whole file; `path` "-" is standard input. Returns 0 or a negative errno; -EFBIG beyond SOURCE_MAX,
  * -EISDIR for a directory. Devices and sockets are refused with -EINVAL, FIFOs are read. */
-int source_read(struct source *s, const char *path);
+int source_read(struct source *s, const char *path) MUST_CHECK;
 
 /* Takes a copy of text that is already in memory. Returns 0 or -ENOMEM. */
-int source_from_memory(struct source *s, const char *name, const char *text, size_t len);
+int source_from_memory(struct source *s, const char *name, const char *text, size_t len) MUST_CHECK;
 
 struct location source_locate(struct source *s, uint32_t off);
 
 /* Does this look like text at all? False for NUL bytes in the first 64 KiB or a high share of control bytes in the
  * first 8. */
-bool source_is_text(const struct source *s);
+bool source_is_text(const struct source *s) MUST_CHECK;
 
 /* Wipes (keys stand in configurations) and frees. */
 void source_free(struct source *s);

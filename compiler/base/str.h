@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "compiler/base/must.h"
+
 struct str {
     const char *p;
     uint32_t len;
@@ -37,10 +39,10 @@ static inline char str_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 /* Is `a` a case-blind prefix of (or equal to) `z`? An empty `a` is not. */
-bool str_prefix_of(struct str a, const char *z);
-bool str_ieq(struct str a, const char *z);
+bool str_prefix_of(struct str a, const char *z) MUST_CHECK;
+bool str_ieq(struct str a, const char *z) MUST_CHECK;
 /* Byte order as strcmp(). */
-int str_cmp(struct str a, struct str b);
+int str_cmp(struct str a, struct str b) MUST_CHECK;
 
 /* Damerau-Levenshtein distance, case blind, cut off at `limit` + 1. For "did you mean". */
 unsigned str_distance(struct str a, const char *z, unsigned limit);

@@ -3,6 +3,7 @@
 #ifndef IOSCC_CLI_CHECK_H
 #define IOSCC_CLI_CHECK_H
 
+#include "compiler/base/must.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/walk.h"
 #include "lint/baseline.h"
@@ -40,7 +41,7 @@ void check_tell(struct check_run *run, struct source *src, struct diag_list *l, 
 
 /* After all files: what they say of one another. Calls `emit` for each file with findings. Exit code. */
 int check_fleet(const struct command *c, struct check_run *run, const struct walk *files, long jobs,
-                struct check_counts *n, void (*emit)(void *ctx, struct buf *out), void *ctx);
+                struct check_counts *n, void (*emit)(void *ctx, struct buf *out), void *ctx) MUST_CHECK;
 
 /* A table of rules and how often they were raised. */
 void check_summary(struct buf *out, const struct check_counts *n);

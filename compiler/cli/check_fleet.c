@@ -69,8 +69,8 @@ int check_fleet(const struct command *c, struct check_run *run, const struct wal
         return EXIT_SYSTEM;
     struct fleet f = {.arena = &a};
     int code = fleet_salt(c, NULL, &a, &secrets.salt);
-    if (code == EXIT_CLEAN)
-        fleet_load_configs(c, &f, files, jobs, &secrets);
+    if (code == EXIT_CLEAN && fleet_load_configs(c, &f, files, jobs, &secrets) == EXIT_SYSTEM)
+        code = EXIT_SYSTEM; /* files that cannot be read are counted with the files themselves */
     fleet_join(&f);
     struct fleet_finding **v = (struct fleet_finding **)f.findings.v;
     if (f.findings.n)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "compiler/base/must.h"
 #include "compiler/base/str.h"
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_FINDINGS = 1, EXIT_USAGE = 2, EXIT_SYSTEM = 3 };
@@ -33,12 +34,12 @@ extern const struct command cmd_check, cmd_compile, cmd_show, cmd_plan, cmd_appl
  * after --help was printed, CLI_BAD after a message was printed. `--option value`, `--option=value`, `-x value`.
  */
 enum { CLI_END = -1, CLI_HELP = -2, CLI_BAD = -3 };
-int cli_next(const struct command *c, int argc, char **argv, int *i, const char **value);
+int cli_next(const struct command *c, int argc, char **argv, int *i, const char **value) MUST_CHECK;
 
 void cli_help(const struct command *c, FILE *to);
 int cli_usage_error(const struct command *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes a buffer to a file descriptor stream; false after a message on standard error. */
-bool cli_write(FILE *to, const struct buf *b);
+bool cli_write(FILE *to, const struct buf *b) MUST_CHECK;
 
 #endif

@@ -147,13 +147,13 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     return EXIT_CLEAN;
 }
 
-static void print_plan(const struct session *s, const struct request *q)
+static bool print_plan(const struct session *s, const struct request *q)
 {
     struct buf b = {0};
     (q->json ? apply_print_json(&b, &s->apply) : apply_print(&b, &s->apply));
-    cli_write(stdout, &b);
-    fflush(stdout);
+    bool written = cli_write(stdout, &b) && fflush(stdout) == 0;
     buf_free(&b);
+    return written;
 }
 
 /* May this plan be carried out? */
@@ -186,9 +186,13 @@ static int run_plan(const struct command *c, int argc, char **argv)
     }
     code = session_plan(&s, file, &q.how);
     if (code == EXIT_CLEAN) {
-        if (!s.fatal)
-            print_plan(&s, &q);
-        code = refused(&s, &q) != EXIT_CLEAN ? EXIT_USAGE : apply_needed(&s.apply) ? EXIT_FINDINGS : EXIT_CLEAN;
+        bool written = s.fatal || print_plan(&s, &q);
+        bool wanted = apply_needed(&s.apply);
+        code = wanted ? EXIT_FINDINGS : EXIT_CLEAN;
+        if (refused(&s, &q) != EXIT_CLEAN)
+            code = EXIT_USAGE;
+        if (!written)
+            code = EXIT_SYSTEM;
     }
     session_close(&s);
     buf_free(&q.map);
@@ -242,7 +246,7 @@ static int do_apply(struct session *s, const struct request *q, const char *file
     if (code != EXIT_CLEAN)
         return code;
     if (!s->fatal)
-        print_plan(s, q);
+        (void)!print_plan(s, q); /* it was asked for, whoever reads along */
     code = refused(s, q);
     if (code != EXIT_CLEAN)
         return code;

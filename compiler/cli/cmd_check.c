@@ -328,7 +328,7 @@ static int check(const struct command *c, struct job *j, struct wishes *w, int a
         j->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && files.n > 200 && !w->quiet;
         if (j->run.reporter->begin)
             j->run.reporter->begin(&edge);
-        cli_write(stdout, &edge);
+        j->counts.system_error |= !cli_write(stdout, &edge);
         buf_free(&edge);
         run_threads(j, w->jobs);
         if (w->fleet && check_fleet(c, &j->run, &files, w->jobs, &j->counts, emit, j) != EXIT_CLEAN)

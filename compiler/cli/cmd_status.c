@@ -88,8 +88,10 @@ static int print_status(struct session *s)
         printf("Not in sync. To put it right:\n");
     if (drift || st->current.file)
         apply_print(&b, &s->apply);
-    cli_write(stdout, &b);
+    bool written = cli_write(stdout, &b);
     buf_free(&b);
+    if (!written)
+        return EXIT_SYSTEM;
     return drift || st->applying ? EXIT_FINDINGS : EXIT_CLEAN;
 }
 
@@ -127,7 +129,7 @@ static int run_remove(const struct command *c, int argc, char **argv)
     if (code == EXIT_CLEAN) {
         struct buf b = {0};
         apply_print(&b, &s.apply);
-        cli_write(stdout, &b);
+        (void)!cli_write(stdout, &b); /* what is removed goes, whoever reads along */
         buf_free(&b);
         code = session_run(&s, nothing, PREVIOUS_FORGOTTEN, 0);
     }

@@ -4,6 +4,7 @@
 #define IOSCC_CLI_LIVE_H
 
 #include "backends/show/show.h"
+#include "compiler/base/must.h"
 #include "compiler/cli/session.h"
 
 struct live {
@@ -12,6 +13,6 @@ struct live {
 };
 
 /* `wait_s` as session_open(). An exit code after a message; on EXIT_CLEAN close l->session. */
-int live_open(struct live *l, const struct command *c, const char *dir, int wait_s);
+int live_open(struct live *l, const struct command *c, const char *dir, int wait_s) MUST_CHECK;
 
 #endif

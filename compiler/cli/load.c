@@ -43,7 +43,7 @@ uint32_t cli_complain(struct compiled *c)
     c->diags.items.n = kept;
     struct buf b = {0};
     reporter_text.file(&b, &(struct report){&c->source, &c->diags, NULL, false});
-    cli_write(stderr, &b);
+    (void)!cli_write(stderr, &b); /* there is nowhere else to say it */
     buf_free(&b);
     return n;
 }

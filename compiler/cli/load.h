@@ -3,11 +3,12 @@
 #ifndef IOSCC_CLI_LOAD_H
 #define IOSCC_CLI_LOAD_H
 
+#include "compiler/base/must.h"
 #include "compiler/cli/cli.h"
 #include "compiler/sem/sem.h"
 
 /* Returns an exit code; on EXIT_CLEAN the caller owns *out (sem_free). Prints why not. */
-int cli_load(const struct command *c, const char *path, struct compiled *out);
+int cli_load(const struct command *c, const char *path, struct compiled *out) MUST_CHECK;
 
 /* Prints errors about lines that were not understood to standard error: what follows does not contain them. Returns how
  * many. Rules are not run. */

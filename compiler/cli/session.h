@@ -4,6 +4,7 @@
 #define IOSCC_CLI_SESSION_H
 
 #include "backends/apply/apply.h"
+#include "compiler/base/must.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/load.h"
 
@@ -21,13 +22,14 @@ struct session {
 };
 
 /* Opens the state directory; `wait_s` as state_open(). Returns an exit code after a message. */
-int session_open(struct session *s, const struct command *c, const char *dir, int wait_s);
+int session_open(struct session *s, const struct command *c, const char *dir, int wait_s) MUST_CHECK;
 /* Reads a configuration from a file, or none (path NULL), and plans it as `how` says. Prints findings. */
-int session_plan(struct session *s, const char *path, const struct state_config *how);
+int session_plan(struct session *s, const char *path, const struct state_config *how) MUST_CHECK;
 /* Carries the plan out with the state written before and after; `how` becomes the current configuration (its file is
  * stored here). `previous`: what becomes of the way back. */
 enum session_previous { PREVIOUS_IS_CURRENT, PREVIOUS_STAYS, PREVIOUS_FORGOTTEN };
-int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by);
+int session_run(struct session *s, struct state_config how, enum session_previous previous,
+                time_t confirm_by) MUST_CHECK;
 void session_close(struct session *s);
 
 /* Asks the running daemon (docs/control.md); takes the request over. NULL after a message. */

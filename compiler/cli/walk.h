@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "compiler/base/must.h"
+
 struct walk_item {
     char *path;
     int error; /* negative errno if it cannot be read; then there is nothing to open */
@@ -16,7 +18,7 @@ struct walk {
 
 /* Adds a path. Symbolic links to directories are not followed when they lead into a directory that is being walked
  * (-ELOOP is noted). Returns 0 or -ENOMEM. */
-int walk_add(struct walk *w, const char *path);
+int walk_add(struct walk *w, const char *path) MUST_CHECK;
 void walk_free(struct walk *w);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef IOSCC_SEM_BUILDER_H
 #define IOSCC_SEM_BUILDER_H
 
+#include "compiler/base/must.h"
 #include "compiler/sem/sem.h"
 #include "grammar/stmt.h"
 
@@ -45,7 +46,7 @@ static inline bool undo(const struct ios_stmt *s)
 }
 struct str val_str(const struct builder *b, const struct ios_val *v); /* text as written; keywords in full */
 struct ir_str val_name(const struct builder *b, const struct ios_val *v);
-bool val_is(const struct ios_val *v, const char *keyword);
+bool val_is(const struct ios_val *v, const char *keyword) MUST_CHECK;
 
 /* ---- setters: `no` unsets, a second different value of the same block is reported ---- */
 
@@ -53,7 +54,7 @@ void set_str(struct builder *b, const struct ios_stmt *s, struct ir_str *f, cons
 void set_ref(struct builder *b, const struct ios_stmt *s, struct ir_ref *f, const struct ios_val *v);
 void set_flag(struct builder *b, const struct ios_stmt *s, struct ir_num *f);
 void set_alg(struct builder *b, const struct ios_stmt *s, struct ir_num *f, const struct ios_val *v);
-/* Range-checked; `what` and `unit` go into the message. Returns false if the value was refused. */
+/* Range-checked; `what` and `unit` go into the message. Returns false if the value was refused, which was said then. */
 bool set_range(struct builder *b, const struct ios_stmt *s, struct ir_num *f, const struct ios_val *v, uint64_t min,
                uint64_t max, const char *what, const char *unit);
 void set_addr(struct builder *b, const struct ios_stmt *s, struct ir_addr *f, const struct ios_val *v);
@@ -62,7 +63,7 @@ void set_secret(struct builder *b, struct ir_secret *f, const struct ios_val *ty
 /* The statement's rest text without surrounding blanks. */
 void set_text(struct builder *b, const struct ios_stmt *s, struct ir_str *f, const struct ios_val *v);
 bool check_range(struct builder *b, const struct ios_val *v, uint64_t min, uint64_t max, const char *what,
-                 const char *unit);
+                 const char *unit) MUST_CHECK;
 
 static inline struct ir_mark written(struct span sp)
 {

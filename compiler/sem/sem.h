@@ -7,6 +7,7 @@
 #define IOSCC_SEM_SEM_H
 
 #include "compiler/base/diag.h"
+#include "compiler/base/must.h"
 #include "compiler/ir/ir.h"
 
 struct ios_parser;
@@ -25,7 +26,7 @@ size_t sem_memory_limit(size_t source_len);
 
 /* Takes over `src` (freed by sem_free). Returns 0, or -ENOMEM before anything was read. A file that is not text gets
  * one finding and an empty unit. */
-int sem_compile(struct compiled *c, struct ios_parser *parser, struct source *src);
+int sem_compile(struct compiled *c, struct ios_parser *parser, struct source *src) MUST_CHECK;
 void sem_free(struct compiled *c);
 
 #endif

@@ -11,6 +11,7 @@
 #define IOSCC_SETS_SETS_H
 
 #include "compiler/base/ipnames.h"
+#include "compiler/base/must.h"
 #include "compiler/ir/ir.h"
 
 /* An address field: bits of `care` must equal those of `value`; value & ~care is 0. Network byte order, IPv4 in the
@@ -34,16 +35,16 @@ struct packet {
     uint16_t sport, dport; /* ICMP: type, code */
 };
 
-bool box_contains(const struct box *b, const struct packet *p);
+bool box_contains(const struct box *b, const struct packet *p) MUST_CHECK;
 /* False if the two have no packet in common. */
-bool box_intersect(const struct box *a, const struct box *b, struct box *out);
+bool box_intersect(const struct box *a, const struct box *b, struct box *out) MUST_CHECK;
 /* Is every packet of `inner` in `outer`? */
-bool box_subset(const struct box *inner, const struct box *outer);
-bool box_equal(const struct box *a, const struct box *b);
+bool box_subset(const struct box *inner, const struct box *outer) MUST_CHECK;
+bool box_equal(const struct box *a, const struct box *b) MUST_CHECK;
 /* Some packet of a box (they are never empty). */
 struct packet box_witness(const struct box *b);
-/* "10.1.2.3 → 10.9.0.1 tcp/22", in the arena. Ports and protocol are named where a box says something of them: a witness
- * of all protocols has TCP without ports. */
+/* "10.1.2.3 → 10.9.0.1 tcp/22", in the arena. Ports and protocol are named where a box says something of them: a
+ * witness of all protocols has TCP without ports. */
 const char *packet_text(struct arena *a, const struct packet *p);
 /* The packets as the peer would send them: source and destination changed round. */
 struct box box_mirror(const struct box *b);
@@ -55,13 +56,15 @@ struct boxes {
 void boxes_add(struct arena *a, struct boxes *s, const struct box *b);
 
 /* a minus b as disjoint boxes, appended to out. Returns false when more than `limit` boxes would be needed. */
-bool box_subtract(struct arena *ar, const struct box *a, const struct box *b, struct boxes *out, uint32_t limit);
+bool box_subtract(struct arena *ar, const struct box *a, const struct box *b, struct boxes *out,
+                  uint32_t limit) MUST_CHECK;
 /* Is `b` covered by the union of `s`? If not, *witness is a packet of b outside. Returns -1 beyond `limit` boxes of
  * work, else 0 or 1. */
-int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, uint32_t limit, struct packet *witness);
+int boxes_cover(struct arena *ar, const struct boxes *s, const struct box *b, uint32_t limit,
+                struct packet *witness) MUST_CHECK;
 
-/* An index of boxes for the question "which of them have a packet in common with this one?". Near-linear while the boxes
- * use few different pairs of masks (64); beyond that the rest is compared one by one. Ranks are from 1. */
+/* An index of boxes for the question "which of them have a packet in common with this one?". Near-linear while the
+ * boxes use few different pairs of masks (64); beyond that the rest is compared one by one. Ranks are from 1. */
 struct box_index;
 struct box_index *box_index_new(struct arena *ar);
 /* Keeps the pointer to the box. */
@@ -123,7 +126,7 @@ struct flat_problem {
  * flat_problem). The list then errs to the stronger side where it can: a permit with conditions that no selector can
  * express drops all it might mean, such a deny is left out; lines whose packets are unknown are missing. */
 bool map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit, struct flat *out,
-                 struct ptrlist *problems);
+                 struct ptrlist *problems) MUST_CHECK;
 struct decision flat_decide(const struct flat *f, const struct packet *p);
 
 #endif

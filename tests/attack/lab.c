@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/attack/lab.h"
 
+#include <stdlib.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -40,7 +41,8 @@ void router_init(struct router *r, unsigned version)
 struct ip_addr address(const char *text)
 {
     struct ip_addr a = {.family = FAMILY_NONE};
-    addr_parse((struct str){text, (uint32_t)strlen(text)}, &a);
+    if (!addr_parse((struct str){text, (uint32_t)strlen(text)}, &a))
+        abort();
     return a;
 }
 

@@ -10,6 +10,10 @@ RELEASE = 'build/release/ioscc'
 PSK, MASTER, ENABLE, TACACS = 'kilo-Psk-7391', 'mike-Master-5512', 'echo-Enable-8824', 'tango-Tacacs-6106'
 
 
+class Unavailable(Exception):
+    """why it cannot be run here"""
+
+
 class Daemon:
     """on a host of its own, with the kernel's policies"""
     def __init__(self, *options):
@@ -143,7 +147,56 @@ def reload_by_others():
         assert d.alive(), d.said()
 
 
+def stopped(which):
+    """a process that was taken over does not end when it is told to: the main one ends all the same, at the second word at
+    once. What is left has no privileges, and systemd kills it (KillMode)"""
+    with Daemon() as d:
+        victim = {'network': d.network, 'keys': d.keys}[which]
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            d.p.terminate()
+            if which == 'network':
+                lab.wait_for('the first word is heard', lambda: not re.search(r'^ShdPnd:\s+0*[1-9a-f]', open('/proc/%d/status' % d.p.pid).read(), re.M))
+                d.p.send_signal(signal.SIGINT)
+            d.p.wait(lab.BOUND)
+        finally:
+            os.kill(victim, signal.SIGKILL)
+
+
+def descriptors():
+    """more files than one in a message, and a client that goes while its answer is on the way"""
+    with Daemon() as d:
+        count = lambda: len(os.listdir('/proc/%d/fd' % d.p.pid))
+        before = count()
+        for _ in range(30):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.settimeout(lab.BOUND)
+                s.connect(d.dir + '/reload.sock')
+                with open('/dev/null') as a, open('/dev/null') as b:
+                    socket.send_fds(s, [b'reload'], [a.fileno(), b.fileno()])
+                assert json.loads(s.recv(4096))['error'] == 'a policy is wanted'
+        assert count() <= before, '%d descriptors, then %d' % (before, count())
+        for _ in range(10):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.connect(d.dir + '/reload.sock')
+                s.send(b'reload')
+        with d.node.inside():
+            r = subprocess.run([RELEASE, 'reload', '--state-dir', d.dir, '--master-key-file', d.dir + '/master', '-m', 'Gi0/0=eth0', d.dir + '/r.cfg'], capture_output=True, text=True)
+        assert r.returncode == 0 and 'stay' in r.stdout, r.stdout + r.stderr
+
+
+def inputs():
+    """a terminal's input is nobody's but the command's"""
+    with Daemon() as d:
+        for p in d.children:
+            assert os.readlink('/proc/%d/fd/0' % p) == '/dev/null'
+
+
 def tests():
+    for which in ('network', 'keys'):
+        yield 'netns: processes: %s stopped' % which, lambda which=which: stopped(which)
+    yield 'netns: processes: descriptors', descriptors
+    yield 'netns: processes: no input', inputs
     yield 'netns: processes: secrets in memory', memories
     for which in ('main', 'keys', 'network'):
         yield 'netns: processes: %s killed' % which, lambda which=which: ends(which)

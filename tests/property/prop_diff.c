@@ -131,7 +131,8 @@ static const char *one(void)
     const struct ptrlist none = {0};
     struct model m = {.n = 0}, want = {.n = 0}, before;
     const char *bad = NULL;
-    arena_init(&ar, SIZE_MAX);
+    if (!arena_init(&ar, SIZE_MAX))
+        abort();
     uint32_t na = random_list(a, NULL, 0), nb = random_list(b, a, na), step = next(3) ? 16 : 1;
     uint32_t first = xfrm_bands[next(2)].first;
     for (uint32_t i = 0; i < na; i++) { /* as an earlier apply left it; now and then without gaps */

@@ -209,7 +209,8 @@ static struct box random_box(void)
 static void algebra(void)
 {
     struct arena ar;
-    arena_init(&ar, SIZE_MAX);
+    if (!arena_init(&ar, SIZE_MAX))
+        abort();
     struct box a = random_box(), b = random_box(), both;
     bool common = box_intersect(&a, &b, &both);
     struct boxes rest = {0}, cover = {0};
@@ -252,7 +253,8 @@ static void layering(void)
     uint32_t layer[N];
     struct packet none = {0};
     bool alike = next(2);
-    arena_init(&ar, SIZE_MAX);
+    if (!arena_init(&ar, SIZE_MAX))
+        abort();
     for (int i = 0; i < N; i++) {
         b[i] = random_box();
         if (alike && i) { /* alike but for protocol and ports */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/sim/sim.h"
 
+#include <stdlib.h>
 #include <openssl/sha.h>
 
 static uint64_t next(struct sim *s)
@@ -195,7 +196,8 @@ void sim_node_start(struct sim *s, unsigned i, const struct ike_policy *p, const
                                   .policy_delete = policy_delete};
     n->sim = s;
     n->end.port = IKE_PORT;
-    addr_parse((struct str){addr, (uint32_t)strlen(addr)}, &n->end.addr);
+    if (!addr_parse((struct str){addr, (uint32_t)strlen(addr)}, &n->end.addr))
+        abort();
     n->ike = ike_new(p, &host, s->now);
 }
 
@@ -251,7 +253,8 @@ void sim_node_nat(struct sim *s, unsigned i, const char *outside, uint16_t port)
 {
     struct sim_node *n = &s->nodes[i];
     n->nat = true;
-    addr_parse((struct str){outside, (uint32_t)strlen(outside)}, &n->outside);
+    if (!addr_parse((struct str){outside, (uint32_t)strlen(outside)}, &n->outside))
+        abort();
     n->outside_port[0] = port;
     n->outside_port[1] = (uint16_t)(port + 1);
 }
@@ -447,8 +450,10 @@ static void sim_half(struct sim_policy *x, const char *own, const char *peer)
     x->entry.peers = x->peer;
     x->entry.n_peers = 1;
     x->entry.lines = x->lines;
-    addr_parse((struct str){own, (uint32_t)strlen(own)}, &x->entry.local);
-    addr_parse((struct str){peer, (uint32_t)strlen(peer)}, &x->peer[0].addr);
+    if (!addr_parse((struct str){own, (uint32_t)strlen(own)}, &x->entry.local))
+        abort();
+    if (!addr_parse((struct str){peer, (uint32_t)strlen(peer)}, &x->peer[0].addr))
+        abort();
     x->match = (struct ike_match){.addr = x->peer[0].addr, .plen = x->peer[0].addr.family == FAMILY_V6 ? 128 : 32};
     x->psk[0].who = x->match;
     x->psk[0].id = x->p.n_key_ids = 1;

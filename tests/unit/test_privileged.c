@@ -379,9 +379,10 @@ static void routes_of_entries(void **state)
     struct permit p = {0}, s = {0};
     (void)state;
     assert_true(permit_set(&p, &policy) && permit_set(&s, &static_only));
-    const struct privileged_route good = {.net = V4(10, 3, 4, 0), .plen = 24, .metric = 5, .add = true};
-    struct privileged_route v[6];
-    for (unsigned i = 0; i < 6; i++)
+    const struct privileged_route good = {
+        .net = V4(10, 3, 4, 0), .plen = 24, .peer = V4(198, 51, 100, 9), .metric = 5, .add = true};
+    struct privileged_route v[8];
+    for (unsigned i = 0; i < 8; i++)
         v[i] = good;
     v[0].plen = 0; /* a default route */
     v[1].plen = 8;
@@ -389,9 +390,12 @@ static void routes_of_entries(void **state)
     v[3].metric = 0;
     v[4].via = (struct ip_addr)V4(192, 0, 2, 66);
     v[5].plen = 33;
-    assert_true(permit_route(&p, &good));
+    v[6].peer.family = FAMILY_V6;
+    v[7].peer.family = FAMILY_NONE;
+    assert_true(permit_route(&p, &good) && permit_route_by(&p, &good, 7));
     assert_false(permit_route(&s, &good));
-    for (unsigned i = 0; i < 6; i++)
+    assert_false(permit_route_by(&p, &good, 8)); /* by an interface without the map: no policy there */
+    for (unsigned i = 0; i < 8; i++)
         assert_false(permit_route(&p, &v[i]));
     permit_free(&p);
     permit_free(&s);

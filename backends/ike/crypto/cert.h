@@ -16,8 +16,8 @@ enum ike_key_kind { IKE_KEY_OTHER, IKE_KEY_RSA, IKE_KEY_ECDSA_256, IKE_KEY_ECDSA
 enum ike_key_kind ike_key_kind(const void *key);
 
 /* What a certificate request names: SHA-1 of the CA's public key info (v2, RFC 7296 §3.7), its name as DER (v1). */
-bool ike_ca_hash(struct ike_iov der, uint8_t out[static 20]);
-bool ike_cert_subject(struct ike_iov der, uint8_t *out, size_t room, size_t *n);
+bool ike_ca_hash(struct ike_iov der, uint8_t out[static 20]) MUST_CHECK;
+bool ike_cert_subject(struct ike_iov der, uint8_t *out, size_t room, size_t *n) MUST_CHECK;
 
 /* ---- cert_map.c: certificate maps ---- */
 
@@ -58,7 +58,7 @@ bool ike_store_has(void *store, const uint8_t anchor[static IKE_ANCHOR_LEN]) MUS
 /* When the first of its chain ends, in seconds since 1970; 0: it cannot be read. */
 int64_t ike_cert_ends_s(const struct ike_cert *c);
 /* Does it name this identity (RFC 4945 §3.1): alternative names first, the subject only where there are none? */
-bool ike_cert_names(const struct ike_cert *c, uint8_t id_type, const uint8_t *p, size_t n);
+bool ike_cert_names(const struct ike_cert *c, uint8_t id_type, const uint8_t *p, size_t n) MUST_CHECK;
 enum ike_key_kind ike_cert_key_kind(const struct ike_cert *c);
 
 /* The body of an AUTH payload from its method byte on, over the octets of §2.15. `peer_hashes`: bit n is hash n of the

@@ -12,10 +12,11 @@
 #include <sys/un.h>
 #include <uv.h>
 
+#include "backends/ike/daemon/privileged.h"
 #include "backends/ike/from_ir.h"
 #include "backends/ike/ike.h"
-#include "backends/ike/daemon/privileged.h"
 #include "backends/netlink/netlink.h"
+#include "compiler/base/must.h"
 
 /* In the state directory: anybody's questions go to the process that reads the network, a policy to the main one. */
 #define DAEMON_CONTROL_SOCKET "control.sock"
@@ -83,13 +84,13 @@ struct daemon {
 typedef int daemon_load_fn(void *arg, int file);
 /* Runs until SIGTERM or SIGINT, then deletes all SAs and says so to the peers. Call it before anything secret is read.
  * Returns an exit code: that of `load` if it is not 0. */
-int daemon_run(const struct daemon_options *o, const char *config, daemon_load_fn *load, void *arg);
+int daemon_run(const struct daemon_options *o, const char *config, daemon_load_fn *load, void *arg) MUST_CHECK;
 
 /* ---- daemon.c ---- */
 
 /* The process that reads the network: waits for its policy, then runs until the main process says so. Returns an exit
  * code. */
-int network_run(const struct network_ends *ends, const struct daemon_options *o, const char *config);
+int network_run(const struct network_ends *ends, const struct daemon_options *o, const char *config) MUST_CHECK;
 
 /* What systemd is told, sd_notify(3). */
 struct daemon_notify {
@@ -107,19 +108,19 @@ void daemon_arm(struct daemon *d);
 void daemon_log(enum ike_level l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- net.c ---- */
-bool net_open(struct daemon *d);
+bool net_open(struct daemon *d) MUST_CHECK;
 void net_close(struct daemon *d);
 void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n);
 
 /* ---- kernel.c ---- */
-bool kernel_open(struct daemon *d);
+bool kernel_open(struct daemon *d) MUST_CHECK;
 void kernel_close(struct daemon *d);
-bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
+bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which) MUST_CHECK;
 void kernel_sa_delete(void *ctx, const struct ike_child *c);
 /* Policies of a peer of a dynamic entry; their index begins with 0x5d, which apply leaves alone. */
-bool kernel_policy_add(void *ctx, const struct ike_child *c, bool update);
+bool kernel_policy_add(void *ctx, const struct ike_child *c, bool update) MUST_CHECK;
 void kernel_policy_delete(void *ctx, const struct ike_child *c);
-bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out);
+bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out) MUST_CHECK;
 /* reverse-route: a route to the peer's network, kept as long as one child needs it. */
 void kernel_route(void *ctx, const struct ike_child *c, bool add);
 /* `reverse-route static`: those of all lines, whether an SA stands or not. */
@@ -139,7 +140,7 @@ void daemon_policy_unused(void *ctx, const struct ike_policy *p);
 
 /* ---- control.c ---- */
 void control_path(const struct daemon *d, char *out, size_t n);
-bool control_open(struct daemon *d);
+bool control_open(struct daemon *d) MUST_CHECK;
 void control_close(struct daemon *d);
 
 #endif

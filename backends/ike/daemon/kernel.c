@@ -245,8 +245,11 @@ static int add_all(struct daemon *d, struct xfrm_sa *v, unsigned n, bool directe
     for (unsigned i = 0; r < 0 && i < *failed && i < n; i++) {
         struct netlink_batch undo = {0};
         uint32_t x;
+        int gone = -ENOMEM;
         if (xfrm_put_sa_delete(&d->privileged.n, &undo, &v[i]))
-            privileged_send(&d->privileged, &undo, true, &x);
+            gone = privileged_send(&d->privileged, &undo, true, &x);
+        if (gone < 0)
+            daemon_log(IKE_ERROR, "SA 0x%08x cannot be taken back: %s", v[i].spi, strerror(-gone));
         netlink_batch_free(&undo);
     }
     if (b.bytes.p)
@@ -531,6 +534,7 @@ void kernel_sweep(const struct ike_policy *policy)
     struct netlink x;
     struct netlink_batch b = {0};
     uint32_t failed;
+    int r = 0;
     unsigned n = 0, peers = 0;
     size_t count;
     if (netlink_open(&x, NETLINK_XFRM) < 0)
@@ -551,9 +555,11 @@ void kernel_sweep(const struct ike_policy *policy)
             peers += ours && xfrm_put_policy_delete(&x, &b, p);
         }
         if (n + peers)
-            netlink_send(&x, &b, 0, 0, netlink_gone_already, NULL, &failed);
+            r = netlink_send(&x, &b, 0, 0, netlink_gone_already, NULL, &failed);
     }
-    if (n + peers)
+    if (r < 0)
+        daemon_log(IKE_ERROR, "what an earlier run left in the kernel cannot be cleared: %s", strerror(-r));
+    else if (n + peers)
         daemon_log(IKE_NOTICE, "%u SAs and %u policies of an earlier run are cleared", n, peers);
     netlink_batch_free(&b);
     free(numbers);

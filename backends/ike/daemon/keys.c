@@ -98,7 +98,8 @@ static bool answer_question(struct keys *k, int fd)
         a.ok = ike_conceal(k->conceal, r.key, a.key, &n_mac);
         a.key_len = n_mac;
     }
-    bool sent = send(fd, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
+    /* who does not read answers is as good as gone */
+    bool sent = send(fd, &a, sizeof a, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof a;
     explicit_bzero(&a, sizeof a);
     explicit_bzero(&r, sizeof r);
     explicit_bzero(bytes, (size_t)n);

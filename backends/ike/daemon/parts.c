@@ -6,6 +6,7 @@
  * back without secrets is what the network's process and itself go by. When one of them is gone the others end.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@
 #include "backends/ike/handover.h"
 
 #define EXIT_BROKEN 3
+#define KEYS_MS 20000 /* for a policy of any size; then it hangs */
+#define END_MS 15000  /* from the word to end on; the network's process needs two seconds for the peers */
 
 /* Who speaks to whom: [0] is the first one's end. */
 enum pair { MAIN_KEYS, MAIN_NETWORK, NETWORK_KEYS, NETWORK_PRIVILEGED, PAIRS };
@@ -38,7 +41,8 @@ struct parts {
     struct arena arena;           /* of `policy`; without secrets */
     const struct ike_policy *policy;
     int signals, listener, client; /* -1: none */
-    bool ready, ending;
+    bool ready, ending, at_once;
+    bool pending; /* the network's process has a reload to answer, and `client` waits for that */
     int exit_code;
     struct daemon_notify notify;
     char control[108], reload[108];
@@ -73,12 +77,22 @@ static void keep_ends(struct parts *p, const int *keep, unsigned n)
     }
 }
 
+/* A terminal is not for the others: what has it for its input could type there. */
+static void no_input(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+        _exit(EXIT_BROKEN);
+    close(fd);
+}
+
 static bool start_keys(struct parts *p)
 {
     const int keep[] = {p->pair[MAIN_KEYS][1], p->pair[NETWORK_KEYS][1]};
     pid_t child = fork();
     if (child != 0)
         return child > 0;
+    no_input();
     keep_ends(p, keep, 2);
     keys_run(keep[0], keep[1]);
     exit(0);
@@ -90,6 +104,7 @@ static bool start_network(struct parts *p)
     pid_t child = fork();
     if (child != 0)
         return child > 0;
+    no_input();
     keep_ends(p, keep, 3);
     const struct network_ends ends = {.main = keep[0], .keys = keep[1], .privileged = keep[2]};
     exit(network_run(&ends, p->options, p->config));
@@ -121,11 +136,18 @@ static const char *give_keys(struct parts *p, int whole, int *without)
 {
     char word[16];
     int n = 0;
+    struct pollfd v[2] = {{p->pair[MAIN_KEYS][0], POLLIN, 0}, {p->signals, POLLIN, 0}};
     *without = -1;
-    if (pass_send(p->pair[MAIN_KEYS][0], "policy", whole))
-        do
-            n = pass_take(p->pair[MAIN_KEYS][0], word, sizeof word, without);
-        while (n == -EINTR);
+    if (!pass_send(p->pair[MAIN_KEYS][0], "policy", whole))
+        return "the keys' process is gone";
+    do
+        n = poll(v, 2, KEYS_MS);
+    while (n < 0 && errno == EINTR);
+    if (!v[0].revents)
+        return v[1].revents ? "it was told to end" : "the keys' process does not answer";
+    do
+        n = pass_take(p->pair[MAIN_KEYS][0], word, sizeof word, without);
+    while (n == -EINTR);
     if (n <= 0)
         return "the keys' process is gone";
     if (*without < 0)
@@ -230,6 +252,7 @@ static void reload(struct parts *p, int fd)
         bad = deal_policy(p, file, "reload");
     if (file >= 0)
         close(file);
+    p->pending = !bad;
     if (bad)
         refuse_client(p, bad);
 }
@@ -239,6 +262,11 @@ static void connected(struct parts *p)
     struct ucred who = {.uid = (uid_t)-1};
     socklen_t len = sizeof who;
     int fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+        daemon_log(IKE_ERROR, "%s: %s: no reload any more", p->reload, strerror(errno));
+        close(p->listener);
+        p->listener = -1;
+    }
     if (fd < 0)
         return;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || (who.uid != 0 && who.uid != getuid())) {
@@ -278,7 +306,9 @@ static bool heard_network(struct parts *p)
         return true;
     }
     const char *what = strchr(text, ' ');
-    answer_client(p, what ? what + 1 : text);
+    if (p->pending && what)
+        answer_client(p, what + 1);
+    p->pending = false;
     if (strncmp(text, "failed ", 7) == 0) /* what is allowed here is no longer what it goes by there */
         end_all(p, EXIT_BROKEN);
     return true;
@@ -287,8 +317,10 @@ static bool heard_network(struct parts *p)
 static void heard_signal(struct parts *p)
 {
     struct signalfd_siginfo s;
-    if (read(p->signals, &s, sizeof s) == (ssize_t)sizeof s)
-        end_all(p, 0);
+    if (read(p->signals, &s, sizeof s) != (ssize_t)sizeof s)
+        return;
+    p->at_once = p->ending; /* said twice */
+    end_all(p, 0);
 }
 
 enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_RELOAD, WATCHED };
@@ -296,14 +328,23 @@ enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_RELOAD, WATCHED };
 static void serve_all(struct parts *p)
 {
     bool keys_there = true;
-    for (;;) {
+    while (!p->at_once) {
+        bool may_ask = !p->pending && p->client < 0;
         struct pollfd v[WATCHED] = {[W_SIGNALS] = {p->signals, POLLIN, 0},
                                     [W_NETWORK] = {p->pair[MAIN_NETWORK][0], POLLIN, 0},
                                     [W_PRIVILEGED] = {p->side ? p->pair[NETWORK_PRIVILEGED][1] : -1, POLLIN, 0},
                                     [W_KEYS] = {keys_there ? p->pair[MAIN_KEYS][0] : -1, POLLIN, 0},
-                                    [W_RELOAD] = {p->client >= 0 ? p->client : p->listener, POLLIN, 0}};
-        if (poll(v, WATCHED, -1) < 0)
+                                    [W_RELOAD] = {may_ask ? p->listener : p->client, POLLIN, 0}};
+        if (p->pending) /* one at a time; who has asked has nothing more to say */
+            v[W_RELOAD].fd = -1;
+        int n = poll(v, WATCHED, p->ending ? END_MS : -1);
+        if (n < 0)
             continue;
+        if (n == 0) {
+            daemon_log(IKE_ERROR, "the process that reads the network does not end");
+            p->exit_code = EXIT_BROKEN;
+            return;
+        }
         if (v[W_SIGNALS].revents)
             heard_signal(p);
         if (v[W_PRIVILEGED].revents && !privileged_serve(p->side, p->pair[NETWORK_PRIVILEGED][1]))

@@ -74,8 +74,11 @@ int pass_take(int fd, char *text, size_t room, int *file)
         char room[CMSG_SPACE(sizeof(int))];
     } control;
     struct iovec v = {text, room - 1};
-    struct msghdr m = {
-        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+    struct msghdr m = {/* room for one: a second is never installed */
+                       .msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = control.room,
+                       .msg_controllen = CMSG_LEN(sizeof *file)};
     ssize_t n;
     *file = -1;
     do
@@ -87,5 +90,10 @@ int pass_take(int fd, char *text, size_t room, int *file)
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof *file))
         memcpy(file, CMSG_DATA(c), sizeof *file);
-    return (int)n;
+    if (!(m.msg_flags & (MSG_CTRUNC | MSG_TRUNC)))
+        return (int)n;
+    if (*file >= 0)
+        close(*file);
+    *file = -1;
+    return -EBADMSG;
 }

@@ -2,6 +2,7 @@
 #include "backends/ike/daemon/permit.h"
 
 #include <arpa/inet.h>
+#include <linux/udp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,18 @@ static bool ends_here(const struct permit *p, const struct xfrm_usersa_info *sa)
     return false;
 }
 
+/* Only what RFC 3948 has. */
+static bool encapsulation_is(const struct nlmsghdr *h)
+{
+    struct xfrm_encap_tmpl e;
+    size_t len;
+    const void *at = attribute(h, sizeof(struct xfrm_usersa_info), XFRMA_ENCAP, &len);
+    if (!at)
+        return true;
+    memcpy(&e, at, sizeof e);
+    return e.encap_type == UDP_ENCAP_ESPINUDP && e.encap_sport && e.encap_dport;
+}
+
 static enum permit_verdict new_sa(const struct permit *p, const struct nlmsghdr *h)
 {
     const uint8_t ours = XFRM_STATE_ESN | XFRM_STATE_NOPMTUDISC | XFRM_STATE_NOECN | XFRM_STATE_ALIGN4;
@@ -141,7 +154,7 @@ static enum permit_verdict new_sa(const struct permit *p, const struct nlmsghdr 
     bool shape = (sa.id.proto == IPPROTO_ESP || sa.id.proto == IPPROTO_AH) &&
                  (sa.mode == XFRM_MODE_TUNNEL || sa.mode == XFRM_MODE_TRANSPORT) && !(sa.flags & ~ours) &&
                  (sa.family == AF_INET || sa.family == AF_INET6) && sa.id.spi;
-    return shape && ends_here(p, &sa) ? PERMIT_YES : PERMIT_NO;
+    return shape && encapsulation_is(h) && ends_here(p, &sa) ? PERMIT_YES : PERMIT_NO;
 }
 
 static enum permit_verdict delete_sa(const struct nlmsghdr *h)
@@ -239,6 +252,8 @@ static bool templates_are(const struct nlmsghdr *h, const struct ike_entry *e, b
         if ((t.reqid & XFRM_INDEX_MASK) != IKE_REQID_DYNAMIC || t.optional || t.id.spi ||
             (t.id.proto != IPPROTO_ESP && t.id.proto != IPPROTO_AH) || (!tunnel && t.mode != XFRM_MODE_TRANSPORT))
             return false;
+        if (tunnel && i > 0) /* of several only the innermost makes the tunnel (policy_of() in kernel.c) */
+            return false;
         if (tunnel && e->local.family != FAMILY_NONE && !addr_eq(own, &e->local))
             return false;
     }
@@ -306,6 +321,37 @@ static bool route_of(const struct ike_entry *e, const struct privileged_route *r
     return e->dynamic && e->n_lines == 0;
 }
 
+static bool leaves_by(const struct ike_entry *e, uint32_t oif)
+{
+    for (unsigned i = 0; i < e->n_ifindex; i++)
+        if (e->ifindex[i] == oif)
+            return true;
+    return false;
+}
+
+/* Of a static entry the peers are known, unless they are names. */
+static bool is_peer(const struct ike_entry *e, const struct ip_addr *a)
+{
+    bool named = false;
+    for (unsigned i = 0; i < e->n_peers; i++) {
+        if (addr_eq(&e->peers[i].addr, a))
+            return true;
+        named |= e->peers[i].host && *e->peers[i].host;
+    }
+    return named;
+}
+
+bool permit_route_by(const struct permit *p, const struct privileged_route *r, uint32_t oif)
+{
+    for (unsigned i = 0; p->policy && i < p->policy->n_entries; i++) {
+        const struct ike_entry *e = &p->policy->entries[i];
+        bool to_peer = e->dynamic || r->via.family || is_peer(e, &r->peer);
+        if (route_of(e, r) && to_peer && leaves_by(e, oif))
+            return true;
+    }
+    return false;
+}
+
 bool permit_route(const struct permit *p, const struct privileged_route *r)
 {
     unsigned bits = r->net.family == FAMILY_V6 ? 128 : 32;
@@ -313,6 +359,8 @@ bool permit_route(const struct permit *p, const struct privileged_route *r)
         return false;
     if (!r->add)
         return true;
+    if ((r->via.family ? r->via.family : r->peer.family) != r->net.family)
+        return false;
     for (unsigned i = 0; i < p->policy->n_entries; i++)
         if (route_of(&p->policy->entries[i], r))
             return true;

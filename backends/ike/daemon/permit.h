@@ -33,5 +33,8 @@ bool permit_is_ours(const struct permit *p, uint32_t reqid) MUST_CHECK;
 /* Routes of entries with `reverse-route`, never a default route. Taking one away touches only what carries
  * PRIVILEGED_RTPROT, so that it is always allowed. */
 bool permit_route(const struct permit *p, const struct privileged_route *r) MUST_CHECK;
+/* The way that the kernel knows to the route's gateway or peer leaves by interface `oif`: is that one of the entry's,
+ * so that what takes the route meets the entry's policies? */
+bool permit_route_by(const struct permit *p, const struct privileged_route *r, uint32_t oif) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,12 +57,62 @@ static int state_of(struct privileged_side *s, const struct xfrm_usersa_id *id, 
     return netlink_get(&s->xfrm, XFRM_MSG_GETSA, sizeof *id, id, keep_state, out);
 }
 
+static int keep_policy(const struct nlmsghdr *h, void *arg)
+{
+    struct xfrm_userpolicy_info *out = arg;
+    if (h->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(h) < sizeof *out)
+        return -EBADMSG;
+    memcpy(out, mnl_nlmsg_get_payload(h), sizeof *out);
+    return 0;
+}
+
+/* The kernel gives a policy whose number is another selector's a number of its own, by which nobody would find it. */
+static bool number_is_free(struct privileged_side *s, const struct nlmsghdr *h)
+{
+    char body[sizeof(struct xfrm_userpolicy_id) + 16] __attribute__((aligned(8))) = {0};
+    struct xfrm_userpolicy_info wanted, held;
+    memcpy(&wanted, mnl_nlmsg_get_payload(h), sizeof wanted);
+    const struct xfrm_userpolicy_id id = {.index = wanted.index, .dir = wanted.dir};
+    const struct xfrm_mark mark = {0, PEERS_MARK_MASK};
+    const struct nlattr at = {sizeof at + sizeof mark, XFRMA_MARK};
+    memcpy(body, &id, sizeof id);
+    memcpy(body + sizeof id, &at, sizeof at);
+    memcpy(body + sizeof id + sizeof at, &mark, sizeof mark);
+    int r = netlink_get(&s->xfrm, XFRM_MSG_GETPOLICY, sizeof id + sizeof at + sizeof mark, body, keep_policy, &held);
+    return r == -ENOENT || (r == 0 && memcmp(&held.sel, &wanted.sel, sizeof held.sel) == 0);
+}
+
+/* Two policies with one number in one batch: the second would get another. */
+static bool numbers_differ(const char *bytes, uint32_t n)
+{
+    uint32_t seen[64];
+    unsigned n_seen = 0;
+    for (size_t at = 0; n; n--) {
+        const struct nlmsghdr *h = (const struct nlmsghdr *)(bytes + at);
+        struct xfrm_userpolicy_info i;
+        at += netlink_size(h);
+        if (h->nlmsg_type != XFRM_MSG_NEWPOLICY && h->nlmsg_type != XFRM_MSG_UPDPOLICY)
+            continue;
+        if (n_seen == sizeof seen / sizeof *seen || mnl_nlmsg_get_payload_len(h) < sizeof i)
+            return false;
+        memcpy(&i, mnl_nlmsg_get_payload(h), sizeof i);
+        for (unsigned k = 0; k < n_seen; k++)
+            if (seen[k] == i.index)
+                return false;
+        seen[n_seen++] = i.index;
+    }
+    return true;
+}
+
 /* What permit.c leaves open: is the SA that is named exactly there, and ours? One that is not there can go. */
 static bool may(struct privileged_side *s, const struct nlmsghdr *h)
 {
     struct xfrm_usersa_info sa;
     struct xfrm_usersa_id id;
     enum permit_verdict v = permit_message(&s->permit, h);
+    bool sets_policy = h->nlmsg_type == XFRM_MSG_NEWPOLICY || h->nlmsg_type == XFRM_MSG_UPDPOLICY;
+    if (v == PERMIT_YES && sets_policy)
+        return number_is_free(s, h);
     if (v != PERMIT_IF_OURS)
         return v == PERMIT_YES;
     memcpy(&id, mnl_nlmsg_get_payload(h), sizeof id);
@@ -77,6 +128,10 @@ static void send_on(struct privileged_side *s, const struct request *q, char *by
         return;
     }
     size_t at = 0;
+    if (!numbers_differ(bytes, b.n)) {
+        a->error = -EPERM;
+        return;
+    }
     for (uint32_t i = 0; i < b.n; i++) {
         const struct nlmsghdr *h = (const struct nlmsghdr *)(bytes + at);
         if (!may(s, h)) {
@@ -87,7 +142,10 @@ static void send_on(struct privileged_side *s, const struct request *q, char *by
         at += netlink_size(h);
     }
     /* asking for states has used numbers up */
-    netlink_renumber(&s->xfrm, &b);
+    if (!netlink_renumber(&s->xfrm, &b)) {
+        a->error = -EBADMSG;
+        return;
+    }
     a->error = netlink_send(&s->xfrm, &b, 0, 0, q->gone_ok ? netlink_gone_already : NULL, NULL, &a->failed);
     memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
 }
@@ -107,6 +165,7 @@ static void count(struct privileged_side *s, const struct request *q, struct ans
 /* ---- routes ---- */
 
 struct way {
+    uint8_t type; /* RTN_… */
     uint32_t oif;
     struct ip_addr via;
 };
@@ -119,6 +178,7 @@ static int keep_way(const struct nlmsghdr *h, void *arg)
         return -EBADMSG;
     memcpy(&m, mnl_nlmsg_get_payload(h), sizeof m);
     size_t n = m.rtm_family == AF_INET6 ? 16 : 4;
+    w->type = m.rtm_type;
     NETLINK_FOR_ATTRS (x, h, sizeof m) {
         if (mnl_attr_get_type(x) == RTA_OIF && mnl_attr_get_payload_len(x) == 4)
             w->oif = mnl_attr_get_u32(x);
@@ -182,6 +242,8 @@ static int set_route(struct privileged_side *s, const struct privileged_route *r
     int error = way_to(s, r->via.family ? &r->via : &r->peer, &w);
     if (error < 0)
         return error;
+    if (w.type != RTN_UNICAST || !permit_route_by(&s->permit, r, w.oif))
+        return -EPERM;
     if (r->via.family)
         w.via = r->via;
     error = send_route(s, r, &w, true, a);
@@ -218,15 +280,18 @@ static int our_route(const struct nlmsghdr *h, void *arg)
     return 0;
 }
 
-static void sweep_routes(struct privileged_side *s)
+static int sweep_routes(struct privileged_side *s)
 {
     struct netlink_batch b = {0};
     const struct rtmsg none = {.rtm_family = AF_UNSPEC};
     uint32_t failed;
-    if (netlink_dump(&s->route, RTM_GETROUTE, sizeof none, &none, our_route, &b, NULL) == 0 && b.n &&
-        netlink_renumber(&s->route, &b))
-        netlink_send(&s->route, &b, 0, 0, netlink_gone_already, NULL, &failed);
+    int r = netlink_dump(&s->route, RTM_GETROUTE, sizeof none, &none, our_route, &b, NULL);
+    if (r == 0 && b.n && !netlink_renumber(&s->route, &b))
+        r = -EBADMSG;
+    if (r == 0 && b.n)
+        r = netlink_send(&s->route, &b, 0, 0, netlink_gone_already, NULL, &failed);
     netlink_batch_free(&b);
+    return r;
 }
 
 /* ---- requests ---- */
@@ -238,7 +303,7 @@ struct privileged_side *privileged_side_new(int *error)
     if (*error == 0)
         *error = netlink_open(&s->route, NETLINK_ROUTE);
     if (*error == 0)
-        sweep_routes(s);
+        *error = sweep_routes(s);
     if (*error == 0)
         return s;
     privileged_side_free(s);
@@ -271,6 +336,7 @@ bool privileged_serve(struct privileged_side *s, int fd)
     if (n <= 0)
         return false;
     memcpy(&q, buffer, (size_t)n < sizeof q ? (size_t)n : sizeof q);
+    q.route.add = ((const uint8_t *)buffer)[offsetof(struct request, route.add)] != 0; /* any byte may stand there */
     if ((size_t)n < sizeof q || q.length != (size_t)n - sizeof q)
         a.error = -EBADMSG;
     else if (q.verb == VERB_SEND)
@@ -282,7 +348,8 @@ bool privileged_serve(struct privileged_side *s, int fd)
     else
         a.error = -EOPNOTSUPP;
     explicit_bzero(buffer, (size_t)n); /* keys */
-    return send(fd, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
+    /* who does not read answers is as good as gone: nobody waits for it */
+    return send(fd, &a, sizeof a, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof a;
 }
 
 /* ---- the other side ---- */

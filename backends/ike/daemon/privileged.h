@@ -48,9 +48,10 @@ bool privileged_serve(struct privileged_side *s, int fd) MUST_CHECK;
 void privileged_open(struct privileged *p, int fd);
 void privileged_stop(struct privileged *p);
 /* As netlink_send(); `gone_ok`: what is not there any more counts as deleted. Frees nothing. */
-int privileged_send(struct privileged *p, const struct netlink_batch *b, bool gone_ok, uint32_t *failed);
+int privileged_send(struct privileged *p, const struct netlink_batch *b, bool gone_ok, uint32_t *failed) MUST_CHECK;
 /* Packets that went through an SA; -ESRCH when there is none. */
-int privileged_packets(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi, uint64_t *packets);
-int privileged_route(struct privileged *p, const struct privileged_route *r);
+int privileged_packets(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi,
+                       uint64_t *packets) MUST_CHECK;
+int privileged_route(struct privileged *p, const struct privileged_route *r) MUST_CHECK;
 
 #endif

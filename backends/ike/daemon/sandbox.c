@@ -2,12 +2,14 @@
 #include "backends/ike/daemon/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,22 +25,21 @@ static const int common[] = {SCMP_SYS(read),         SCMP_SYS(write),           
                              SCMP_SYS(exit_group),   SCMP_SYS(rt_sigreturn),    SCMP_SYS(rt_sigprocmask),
                              SCMP_SYS(rt_sigaction), SCMP_SYS(clock_gettime),   SCMP_SYS(clock_nanosleep),
                              SCMP_SYS(nanosleep),    SCMP_SYS(getpid),          SCMP_SYS(gettid),
-                             SCMP_SYS(tgkill),       SCMP_SYS(restart_syscall), SCMP_SYS(gettimeofday),
-                             SCMP_SYS(time)};
+                             SCMP_SYS(time),         SCMP_SYS(restart_syscall), SCMP_SYS(gettimeofday)};
 static const int privileged[] = {SCMP_SYS(unlink),     SCMP_SYS(unlinkat), SCMP_SYS(getsockname), SCMP_SYS(setsockopt),
                                  SCMP_SYS(getsockopt), SCMP_SYS(poll),     SCMP_SYS(ppoll),       SCMP_SYS(accept4),
                                  SCMP_SYS(pread64),    SCMP_SYS(umask)};
 static const int keys[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64), SCMP_SYS(memfd_create),
                            SCMP_SYS(getrandom)};
-static const int network[] = {
-    SCMP_SYS(epoll_wait),      SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),   SCMP_SYS(accept4),
-    SCMP_SYS(shutdown),        SCMP_SYS(getsockname), SCMP_SYS(getsockopt),  SCMP_SYS(fcntl),
-    SCMP_SYS(ioctl),           SCMP_SYS(getrandom),   SCMP_SYS(newfstatat),  SCMP_SYS(fstat),
-    SCMP_SYS(lseek),           SCMP_SYS(pread64),     SCMP_SYS(mprotect),    SCMP_SYS(rseq),
-    SCMP_SYS(set_robust_list), SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(prlimit64),       SCMP_SYS(eventfd2),    SCMP_SYS(pipe2),       SCMP_SYS(timerfd_settime),
-    SCMP_SYS(set_tid_address), SCMP_SYS(getuid),      SCMP_SYS(geteuid),     SCMP_SYS(getgid),
-    SCMP_SYS(getegid)};
+static const int network[] = {SCMP_SYS(epoll_wait),      SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
+                              SCMP_SYS(accept4),         SCMP_SYS(shutdown),    SCMP_SYS(getsockname),
+                              SCMP_SYS(getsockopt),      SCMP_SYS(getrandom),   SCMP_SYS(newfstatat),
+                              SCMP_SYS(fstat),           SCMP_SYS(lseek),       SCMP_SYS(pread64),
+                              SCMP_SYS(mprotect),        SCMP_SYS(rseq),        SCMP_SYS(set_robust_list),
+                              SCMP_SYS(sigaltstack),     SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
+                              SCMP_SYS(eventfd2),        SCMP_SYS(pipe2),       SCMP_SYS(timerfd_settime),
+                              SCMP_SYS(set_tid_address), SCMP_SYS(getuid),      SCMP_SYS(geteuid),
+                              SCMP_SYS(getgid),          SCMP_SYS(getegid)};
 #ifndef __SANITIZE_ADDRESS__
 #define MAY_DUMP 0
 #else
@@ -68,6 +69,8 @@ static const int sanitizers[] = {SCMP_SYS(openat),
                                  SCMP_SYS(mprotect),
                                  SCMP_SYS(prlimit64),
                                  SCMP_SYS(lseek),
+                                 SCMP_SYS(ioctl),
+                                 SCMP_SYS(fcntl),
                                  SCMP_SYS(socketpair)};
 #endif
 
@@ -79,6 +82,42 @@ static int allow(scmp_filter_ctx c, const int *v, size_t n)
     return r;
 }
 #define ALLOW(c, v) allow(c, v, sizeof(v) / sizeof *(v))
+
+struct allowed_value {
+    int call;
+    unsigned argument;
+    uint64_t value;
+};
+
+static int allow_value(scmp_filter_ctx c, const struct allowed_value *v)
+{
+    const struct scmp_arg_cmp a = {.arg = v->argument, .op = SCMP_CMP_EQ, .datum_a = v->value};
+    return seccomp_rule_add_array(c, SCMP_ACT_ALLOW, v->call, 1, &a);
+}
+
+/* Signals to ourselves (abort), and to nobody else: others run as the same user. */
+static int own_signals(scmp_filter_ctx c)
+{
+    return allow_value(c, &(struct allowed_value){SCMP_SYS(tgkill), 0, (uint64_t)getpid()});
+}
+
+#ifndef __SANITIZE_ADDRESS__
+/* Calls that would reach beyond the process with other arguments: a terminal's input, another's limits, whom a
+ * descriptor sends signals to. */
+static int arguments(scmp_filter_ctx c)
+{
+    static const struct allowed_value v[] = {
+        {SCMP_SYS(ioctl), 1, FIONBIO},        {SCMP_SYS(ioctl), 1, FIOCLEX}, {SCMP_SYS(ioctl), 1, FIONREAD},
+        {SCMP_SYS(ioctl), 1, TCGETS},         {SCMP_SYS(fcntl), 1, F_GETFL}, {SCMP_SYS(fcntl), 1, F_SETFL},
+        {SCMP_SYS(fcntl), 1, F_GETFD},        {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(fcntl), 1, F_DUPFD_CLOEXEC},
+        {SCMP_SYS(prlimit64), 0, 0 /* us */},
+    };
+    int r = 0;
+    for (size_t i = 0; i < sizeof v / sizeof *v && r == 0; i++)
+        r = allow_value(c, &v[i]);
+    return r;
+}
+#endif
 
 /* Threads, but no namespaces: their flags can be seen in clone() only, and where clone3() is not there libc takes the
  * other. Of prctl() only names are set, so that the process stays one that cannot be dumped. */
@@ -113,6 +152,12 @@ static int filter(enum sandbox s)
         r = ALLOW(c, network);
     if (r == 0 && s == SANDBOX_NETWORK)
         r = threads(c);
+#ifndef __SANITIZE_ADDRESS__
+    if (r == 0 && s == SANDBOX_NETWORK)
+        r = arguments(c);
+#endif
+    if (r == 0)
+        r = own_signals(c);
 #ifdef __SANITIZE_ADDRESS__
     if (r == 0)
         r = ALLOW(c, sanitizers);

@@ -3,6 +3,8 @@
 #ifndef IOSCC_IKE_SANDBOX_H
 #define IOSCC_IKE_SANDBOX_H
 
+#include "compiler/base/must.h"
+
 enum sandbox {
     SANDBOX_PRIVILEGED, /* CAP_NET_ADMIN; netlink, its channels, root's connections, and to remove the sockets' files */
     SANDBOX_KEYS,       /* nobody, no capability; its two channels and files in memory that come over them */
@@ -12,10 +14,10 @@ enum sandbox {
 /* Before the loop is made, and for children too: no io_uring. libuv 1.45 and later puts its epoll_ctl calls into a ring
  * that it makes in uv_loop_init, and aborts when the filter of sandbox_enter() refuses the ring later; without one it
  * calls epoll_ctl. Returns 0 or a negative errno. */
-int sandbox_no_io_uring(void);
+int sandbox_no_io_uring(void) MUST_CHECK;
 
 /* For good: no_new_privs, capabilities, user, system calls. Returns 0 or a negative errno. Where the process has no
  * privileges to give up the rest is done all the same. */
-int sandbox_enter(enum sandbox s);
+int sandbox_enter(enum sandbox s) MUST_CHECK;
 
 #endif

@@ -340,7 +340,7 @@ struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, 
  * but not those made since this negotiation began (of two that cross, each end would drop the other's). */
 void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa);
 /* May we say INITIAL_CONTACT? No other SA with that address stands. */
-bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa);
+bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
 /* The peer is elsewhere now. */
 void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s);
@@ -374,12 +374,12 @@ bool ike_child_number(struct ike *ike, struct ike_child *c, const struct ike_lin
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa);
 /* Children of one IKE SA that a peer can make us keep. */
 #define IKE_CHILDREN_MAX 256 /* and twice the lines of its entry */
-bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e);
+bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
 
 void ike_task_add(struct ike_sa *sa, struct ike_task t);
 /* Children have moved from one SA to the other: what is to be done about them goes with them. */
 void ike_tasks_follow(struct ike_sa *from, struct ike_sa *to);
-bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi);
+bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi) MUST_CHECK;
 /* The request is answered; what the exchange has gathered stays. */
 void ike_request_end(struct ike_sa *sa);
 /* The exchange is over with all that belongs to it. */
@@ -398,12 +398,12 @@ bool ike_half_open_admit(struct ike *ike, uint8_t version, enum ike_half_open ki
 void ike_half_open_set(struct ike *ike, struct ike_sa *sa, enum ike_half_open kind);
 uint32_t ike_half_open_count(const struct ike *ike, uint8_t version);
 /* Has it as many that have shown nothing yet as one source may have? Then it has to answer a cookie first. */
-bool ike_source_crowded(const struct ike *ike, uint8_t version, const struct ip_addr *remote);
+bool ike_source_crowded(const struct ike *ike, uint8_t version, const struct ip_addr *remote) MUST_CHECK;
 /* Is it the address of a configured peer, or of one that has an SA? */
-bool ike_address_known(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote);
+bool ike_address_known(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote) MUST_CHECK;
 
 /* Starts an IKE SA with the peer the entry is at, or gives the task to one that stands. */
-bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t);
+bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t) MUST_CHECK;
 
 /* `level per-host`: pairs of hosts that an entry has SAs for, or has asked for them, at one time. A scan of a network
  * would make one for each address else; what is beyond is held back and said. */
@@ -425,9 +425,9 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 
 /* ---- match.c ---- */
 
-bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id);
+bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id) MUST_CHECK;
 /* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
-bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der);
+bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST_CHECK;
 /* The key for a peer: by identity where it is known, by address. The longest prefix wins. Who calls passes the name
  * that the configuration has for the peer, never the identity that the peer claims: else whoever has any key of the
  * keyring could answer in its place. */
@@ -440,18 +440,18 @@ bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct 
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
                                    const struct ike_id *id);
 /* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */
-bool ike_called_name(const struct ike_sa *sa, struct ike_id *out);
+bool ike_called_name(const struct ike_sa *sa, struct ike_id *out) MUST_CHECK;
 /* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
 const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
                                       const struct ike_entry *from);
 /* Makes the index that ike_entry_for() looks into; again when a peer's address has changed. */
-bool ike_entries_index(struct ike *ike);
+bool ike_entries_index(struct ike *ike) MUST_CHECK;
 /* What holds for a profile (NULL: none); NULL if there is no trustpoint. */
 const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p);
 /* May a key of that kind prove somebody? */
-bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k);
+bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k) MUST_CHECK;
 void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst);
-bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen);
+bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen) MUST_CHECK;
 
 /* ---- proof.c: what proves a peer by certificate ---- */
 
@@ -472,12 +472,12 @@ bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct 
 
 /* SHA-1 of both SPIs, address and port (RFC 7296 §2.23), or with the phase 1 hash (RFC 3947 §3.2). */
 bool ike_nat_hash(struct ike *ike, enum algo_id hash, uint64_t spi_i, uint64_t spi_r, const struct ike_end *e,
-                  uint8_t *out);
+                  uint8_t *out) MUST_CHECK;
 /* Stateless cookies, RFC 7296 §2.6. */
 size_t ike_cookie_make(struct ike *ike, uint64_t spi_i, const struct ip_addr *from, struct ike_iov nonce,
                        uint8_t out[static 64]);
 bool ike_cookie_good(struct ike *ike, uint64_t spi_i, const struct ip_addr *from, struct ike_iov nonce,
-                     const uint8_t *p, size_t n);
+                     const uint8_t *p, size_t n) MUST_CHECK;
 
 /* ---- job.c ---- */
 
@@ -518,8 +518,8 @@ const struct ike_line *ike_move_line(const struct ike_entry *from, const struct 
                                      const struct ike_line *l);
 const struct ike_transform_set *ike_move_set(const struct ike_entry *from, const struct ike_entry *to,
                                              const struct ike_transform_set *s);
-bool ike_move_child(const struct ike_moves *m, struct ike_child *c);
-bool ike_move_task(const struct ike_moves *m, struct ike_task *t);
+bool ike_move_child(const struct ike_moves *m, struct ike_child *c) MUST_CHECK;
+bool ike_move_task(const struct ike_moves *m, struct ike_task *t) MUST_CHECK;
 /* All SAs from one policy to the other; what cannot live on is ended, the peers are told. */
 void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload *r);
 
@@ -527,11 +527,11 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
 
 /* Is it time to ask whether the peer lives? `quiet_ms` since a message of IKE came. Traffic from the peer proves it
  * alive; on demand it is asked only if we have sent something since. */
-bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_t period_ms, bool periodic);
+bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_t period_ms, bool periodic) MUST_CHECK;
 /* Begins to watch a child whose entry has an idle time. */
 void ike_idle_start(struct ike *ike, struct ike_child *c);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */
-bool ike_idle(struct ike *ike, struct ike_child *c);
+bool ike_idle(struct ike *ike, struct ike_child *c) MUST_CHECK;
 
 void ike_send_raw(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n);
 

@@ -106,12 +106,22 @@ static bool psk_check(struct ike_crypto *c, const struct ike_key_work *w, const 
     return ok;
 }
 
+/* SKEYID, two public values of one length, two cookies, SAi_b, IDi*_b (RFC 2409 §5). */
+static bool are_hashed_octets(const struct ike_key_work *w)
+{
+    static const size_t skeyids[] = {16, 20, 32, 48, 64};
+    bool is_skeyid = false;
+    for (size_t i = 0; i < sizeof skeyids / sizeof *skeyids; i++)
+        is_skeyid |= w->v[0].n == skeyids[i];
+    return w->owner.version == 1 && w->n == 7 && is_skeyid && w->v[1].n >= 64 && w->v[1].n == w->v[2].n &&
+           w->v[3].n == 8 && w->v[4].n == 8 && w->v[5].n && w->v[6].n;
+}
+
 static bool sign_1(struct ike_crypto *c, const struct ike_key_work *w, void *key, struct ike_key_result *r)
 {
     uint8_t h[IKE_HASH_MAX];
     size_t len = ike_hash_len(w->prf);
-    if (w->owner.version != 1 || w->n != 7 || w->v[0].n == 0 || w->v[0].n > IKE_HASH_MAX ||
-        !ike_prf(c, w->prf, w->v[0].p, w->v[0].n, w->v + 1, w->n - 1, h))
+    if (!are_hashed_octets(w) || !ike_prf(c, w->prf, w->v[0].p, w->v[0].n, w->v + 1, w->n - 1, h))
         return false;
     r->n = ike1_sign(key, h, len, r->out);
     return r->n != 0;

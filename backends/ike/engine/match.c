@@ -151,11 +151,12 @@ bool ike_entries_index(struct ike *ike)
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->n_entries; i++)
         n += p->entries[i].n_peers + 1;
+    struct ike_entry_peer *peers = calloc(n + 1, sizeof *peers);
+    if (!peers)
+        return false; /* the index of before still holds */
     free(ike->entry_peers);
+    ike->entry_peers = peers;
     ike->n_entry_peers = ike->n_for_anybody = 0;
-    ike->entry_peers = calloc(n + 1, sizeof *ike->entry_peers);
-    if (!ike->entry_peers)
-        return false;
     for (uint32_t i = 0; i < p->n_entries; i++) {
         const struct ike_entry *e = &p->entries[i];
         for (unsigned k = 0; k < e->n_peers; k++)

@@ -282,7 +282,7 @@ void v1_give_up(struct ike *ike, struct ike_sa *sa)
     ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((at + 1) % e->n_peers);
     if (++task.tries < e->n_peers && task.kind == TASK_CHILD) {
         ike_log(ike, EV_MESSAGE, IKE_NOTICE, NULL, NULL, "map %s entry %u: the next peer is tried", e->map, e->seq);
-        ike_start(ike, e, task);
+        (void)!ike_start(ike, e, task); /* if it cannot be begun, traffic will ask again */
     }
 }
 

@@ -4,6 +4,7 @@
 #define IOSCC_IKE_V1_H
 
 #include "backends/ike/engine/engine.h"
+#include "compiler/base/must.h"
 
 extern const struct ike_version ike_v1;
 
@@ -129,7 +130,7 @@ void v1_vendor_ids(const struct ike *ike, struct ike_chain *c);
 void v1_vendors_read(const struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_nat_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
 void v1_nat_read(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-bool v1_by_signature(const struct ike_sa *sa);
+bool v1_by_signature(const struct ike_sa *sa) MUST_CHECK;
 void v1_certreq_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
 /* Our identity; returns where its body begins. */
 size_t v1_id_write(const struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
@@ -152,21 +153,21 @@ void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct i
 bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j) MUST_CHECK;
 /* KE and nonce of the peer's. */
 bool v1_take_ke(struct ike_sa *sa, const struct ike_message *m, bool initiators) MUST_CHECK;
-bool v1_initial_contact(const struct ike_message *m);
+bool v1_initial_contact(const struct ike_message *m) MUST_CHECK;
 
 /* ---- aggressive.c ---- */
-bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa);
+bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa) MUST_CHECK;
 void v1_aggressive_start(struct ike *ike, struct ike_sa *sa);
 void v1_aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_aggressive_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m) MUST_CHECK;
 
 /* ---- fragment.c ---- */
 /* As ike_send_raw(), in pieces where the peer takes them and the datagram is too long. */
 void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n);
 /* A piece has come; true when all are there: *whole is the message then, good until the next call. */
 void v1_fragments_free(struct v1_fragments *f);
-bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_iov *whole);
+bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_iov *whole) MUST_CHECK;
 
 /* ---- choose.c ---- */
 /* The first of our policies that can be offered to that peer. */
@@ -174,11 +175,11 @@ const struct ike_v1_policy *v1_first_policy(const struct ike *ike, const struct 
 void v1_offer(struct wr *w, const struct ike *ike, const struct ike_sa *sa);
 /* The peer's offer against our policies, by number. False with `why` if none fits. */
 bool v1_choose(const struct ike *ike, const struct ike_payload *pl, struct ike_sa *sa, struct ike1_transform *out,
-               uint8_t *proposal, char why[static 256]);
+               uint8_t *proposal, char why[static 256]) MUST_CHECK;
 void v1_quick_offer(struct wr *w, const struct ike_sa *sa, const struct v1_quick *q);
 /* Our entry's sets against an offer (`ours`: our own offer comes back). Sets q->set, spi_out, mode, lifetimes. */
 bool v1_quick_choose(const struct ike_sa *sa, const struct ike_payload *pl, struct v1_quick *q, bool ours,
-                     char why[static 256]);
+                     char why[static 256]) MUST_CHECK;
 
 /* ---- quick.c ---- */
 void v1_next(struct ike *ike, struct ike_sa *sa);

@@ -220,7 +220,7 @@ void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why)
     task.spi = 0;
     if (++task.tries < e->n_peers && task.kind == TASK_CHILD && !ike->ending) {
         ike_log(ike, EV_MESSAGE, IKE_NOTICE, NULL, NULL, "map %s entry %u: the next peer is tried", e->map, e->seq);
-        ike_start(ike, e, task);
+        (void)!ike_start(ike, e, task); /* if it cannot be begun, traffic will ask again */
     }
 }
 

@@ -4,6 +4,7 @@
 #define IOSCC_IKE_V2_H
 
 #include "backends/ike/engine/engine.h"
+#include "compiler/base/must.h"
 
 extern const struct ike_version ike_v2;
 
@@ -97,7 +98,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const uint8_t *p, size_t n,
                       const struct ike_message *m);
 /* Nobody authentic answers IKE_AUTH: another answer to IKE_SA_INIT is followed, if one came. False: none did. */
-bool v2_other_answer(struct ike *ike, struct ike_sa *sa);
+bool v2_other_answer(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
 void v2_auth_start(struct ike *ike, struct ike_sa *sa);
 void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -151,8 +152,8 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
                                    struct ike_iov nr, struct ike_iov shared);
 void v2_child_up(struct ike *ike, struct ike_child *c, bool rekeyed);
 /* Of an exchange under way: what it is about, in another policy. */
-bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m);
-bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote);
+bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m) MUST_CHECK;
+bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote) MUST_CHECK;
 
 /* ---- create.c ---- */
 
