@@ -530,6 +530,7 @@ def attack_tests():
     for name in listed:
         yield 'attack: ' + name, lambda name=name: program('build/asan/tests/attack/attack', name)
     if not os.environ.get('IOSCC_QUICK'):
+        yield 'attack: crowd, ten thousand seeds', lambda: program('build/release/tests/attack/attack', 'crowd', IOSCC_RUNS='5000')
         yield 'attack: mutants', lambda: program(sys.executable, 'tests/attack/mutants.py')
 
 

@@ -54,11 +54,18 @@ class Taken(processes.Daemon):
         self.node.ip('addr', 'add', '192.0.2.1/24', 'dev', 'mgmt0')
         self.node.ip('route', 'add', '203.0.113.0/24', 'via', '192.0.2.9')
         os.kill(self.network, signal.SIGSTOP)
-        self.main, self.keys_end, self.privileged = self.ends()
+        try:
+            self.main, self.keys_end, self.privileged = self.ends()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *a):
-        os.kill(self.network, signal.SIGKILL)
+        try:
+            os.kill(self.network, signal.SIGKILL)
+        except ProcessLookupError:  # it has ended with the others
+            pass
         super().__exit__(*a)
 
     def ends(self):

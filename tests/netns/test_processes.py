@@ -32,8 +32,13 @@ class Daemon:
         with self.node.inside():
             self.p = subprocess.Popen([RELEASE, 'run', *self.options, '--state-dir', self.dir, '--master-key-file', self.dir + '/master', '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
                                       stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT)
-        lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=self.alive)
-        assert self.alive(), self.said()
+        self.children = []
+        try:
+            lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=self.alive)
+            assert self.alive(), self.said()
+        except BaseException:
+            self.__exit__()
+            raise
         self.children = [int(x) for x in open('/proc/%d/task/%d/children' % (self.p.pid, self.p.pid)).read().split()]
         self.keys, self.network = sorted(self.children)
         return self
