@@ -652,10 +652,10 @@ static const uint32_t *same_keys(struct arena *a, const struct ike_policy *from,
 
 static bool same_first_credential(struct arena *a, const struct ike_policy *from, const struct ike_policy *to)
 {
-    unsigned n = from->n_credentials ? 1 : 0, m = to->n_credentials ? 1 : 0;
-    if (n != m)
+    bool has = from->n_credentials != 0, gets = to->n_credentials != 0;
+    if (has != gets)
         return false;
-    return n == 0 || same(a, from->credentials, 1, to->credentials, 1, sizeof *from->credentials, credential)[0] == 0;
+    return !has || same(a, from->credentials, 1, to->credentials, 1, sizeof *from->credentials, credential)[0] == 0;
 }
 
 void ike_policy_compare(struct arena *a, const struct ike_policy *from, const struct ike_policy *to,

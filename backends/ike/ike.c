@@ -39,8 +39,8 @@ static bool index_lines(struct ike *ike)
 static void fetch_cipher(struct ike *ike, enum algo_id encr, unsigned bits)
 {
     if (!ike_crypto_cipher(ike->crypto, encr, bits))
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, NULL, NULL, "%s with %u bits cannot be had from libcrypto: no SA with it",
-                algo_get(encr)->name, bits);
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, NULL, NULL,
+                "%s with %u bits is not available in libcrypto: proposals with it fail", algo_get(encr)->name, bits);
 }
 
 static void fetch_ciphers(struct ike *ike)

@@ -281,7 +281,7 @@ static const char *marked_sa(void)
     mnl_attr_put((struct nlmsghdr *)room, XFRMA_MARK, sizeof mark, &mark);
     b.bytes.len = 0;
     buf_add(&b.bytes, room, netlink_size((struct nlmsghdr *)room));
-    return verdict(&r, &b) == PERMIT_NO ? NULL : "somebody else's SA may be deleted";
+    return verdict(&r, &b) == PERMIT_NO ? NULL : "another owner's SA can be deleted";
 }
 
 const struct attack attacks_keys[] = {

@@ -389,7 +389,8 @@ bool kernel_policy_add(void *ctx, const struct ike_child *c, bool update)
 {
     struct daemon *d = ctx;
     char a[128], e[128];
-    int r = d->options.discard_sas ? 0 : policies(d, c, update ? POLICIES_UPDATE : POLICIES_ADD);
+    const enum policies_do what = update ? POLICIES_UPDATE : POLICIES_ADD;
+    int r = d->options.discard_sas ? 0 : policies(d, c, what);
     if (r == 0)
         return true;
     if (r != -ERANGE && r != -EEXIST && !update)

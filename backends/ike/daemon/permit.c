@@ -210,8 +210,10 @@ static bool port_in(uint16_t port, uint16_t mask, uint16_t lo, uint16_t hi)
 static bool in_line(const struct xfrm_selector *s, const struct ike_selector *l, bool out)
 {
     const struct ip_addr src = address_of(&s->saddr, s->family), dst = address_of(&s->daddr, s->family);
-    const struct ip_addr *here = out ? &src : &dst, *there = out ? &dst : &src;
-    unsigned here_plen = out ? s->prefixlen_s : s->prefixlen_d, there_plen = out ? s->prefixlen_d : s->prefixlen_s;
+    const struct ip_addr *here = out ? &src : &dst;
+    const struct ip_addr *there = out ? &dst : &src;
+    unsigned here_plen = out ? s->prefixlen_s : s->prefixlen_d;
+    unsigned there_plen = out ? s->prefixlen_d : s->prefixlen_s;
     bool ports = (out ? port_in(s->sport, s->sport_mask, l->sport_lo, l->sport_hi) &&
                             port_in(s->dport, s->dport_mask, l->dport_lo, l->dport_hi)
                       : port_in(s->dport, s->dport_mask, l->sport_lo, l->sport_hi) &&
