@@ -50,9 +50,12 @@ void ike_child_move(struct ike_child *c, struct ike_sa *to)
 
 struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound)
 {
-    for (struct ike_child *c = sa->children; c; c = c->next)
-        if ((inbound ? c->spi_in : c->spi_out) == spi || (inbound ? c->ah_spi_in : c->ah_spi_out) == spi)
+    for (struct ike_child *c = sa->children; c; c = c->next) {
+        uint32_t esp = inbound ? c->spi_in : c->spi_out;
+        uint32_t ah = inbound ? c->ah_spi_in : c->ah_spi_out;
+        if (esp == spi || ah == spi)
             return c;
+    }
     return NULL;
 }
 

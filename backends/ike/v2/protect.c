@@ -238,7 +238,9 @@ static enum v2_opened assemble(struct ike *ike, void **parts, uint32_t id, unsig
 size_t v2_parts_bytes(const struct ike_sa *sa)
 {
     const struct parts *q = sa->parts[0], *a = sa->parts[1];
-    return (q ? q->bytes : 0) + (a ? a->bytes : 0);
+    size_t asked = q ? q->bytes : 0;
+    size_t answered = a ? a->bytes : 0;
+    return asked + answered;
 }
 
 void v2_parts_free(struct ike_sa *sa)
