@@ -14,21 +14,21 @@ GEN       = build/gen
 
 # Debian packages: to build, and what tests need on top of them
 BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev \
-                 libyaml-dev libuv1-dev libseccomp-dev pkg-config
+                 libyaml-dev libuv1-dev libseccomp-dev libcurl4-openssl-dev libc-ares-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-jsonschema python3-yaml clang libclang-rt-14-dev scdoc util-linux \
                  iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium \
                  ike-scan strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio iperf3
 
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
-CPPFLAGS += -I. -D_GNU_SOURCE -DIOSCC_VERSION='"$(VERSION)"' -DIOSCC_DOCS_URI='"$(DOCS_URI)"'
+CPPFLAGS += -I. -D_GNU_SOURCE -DCARES_NO_DEPRECATED -DIOSCC_VERSION='"$(VERSION)"' -DIOSCC_DOCS_URI='"$(DOCS_URI)"'
 BASEFLAGS = -std=gnu11 $(WARN) -ffile-prefix-map=$(CURDIR)=.
 FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_mutant  = -O0
 LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
-LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lseccomp -lpthread
+LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lseccomp -lcurl -lcares -lpthread
 
 SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c backends/*/*/*.c)
 CLI := $(wildcard compiler/cli/*.c)
@@ -123,7 +123,7 @@ $(B)/tests/sim/%: tests/sim/%.c tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $< tests/sim/sim.c $(B)/libioscc.a $(LIBS)
 
 ATTACK := $(wildcard tests/attack/*.c)
-$(B)/tests/attack/attack: $(ATTACK) tests/attack/lab.h tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
+$(B)/tests/attack/attack: $(ATTACK) $(wildcard tests/attack/*.h) tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $(ATTACK) tests/sim/sim.c $(B)/libioscc.a $(LIBS)

@@ -344,6 +344,12 @@ static void credential(struct codec *c, void *p)
     }
     private_key(c, &x->key);
     trusted(c, &x->store);
+    RAW(c, x->revocation.methods);
+    NUM(c, x->revocation.n);
+    NUM(c, x->revocation.no_nonce);
+    text(c, &x->revocation.ocsp_url);
+    NUM(c, x->revocation.crl_keep_s);
+    c->bad |= x->revocation.n > IKE_REVOCATION_METHODS_MAX;
 }
 
 /* A place in an array of the policy, plus one; 0 is nothing. */

@@ -17,6 +17,11 @@
 
 #include "backends/ike/crypto/cert.h"
 #include "backends/ike/from_ir.h"
+#include "compiler/sem/revocation.h"
+
+_Static_assert((int)IKE_REVOCATION_NONE == (int)REVOCATION_NONE && (int)IKE_REVOCATION_CRL == (int)REVOCATION_CRL &&
+                   (int)IKE_REVOCATION_OCSP == (int)REVOCATION_OCSP,
+               "methods have the same numbers in the configuration's and in the engine's words");
 
 struct loader {
     struct arena *a;
@@ -225,6 +230,19 @@ static void own_key(struct loader *l, const struct trustpoint *t, struct ike_cre
         EVP_PKEY_free(key);
 }
 
+static struct ike_revocation revocation_of(struct loader *l, const struct trustpoint *t)
+{
+    struct revocation r;
+    struct ike_revocation out = {0};
+    trustpoint_revocation(t, &r);
+    for (unsigned i = 0; i < r.n && r.is_supported; i++)
+        out.methods[out.n++] = r.methods[i];
+    out.no_nonce = r.no_nonce;
+    out.crl_keep_s = r.crl_keep_s;
+    out.ocsp_url = arena_strndup(l->a, r.ocsp_url.len ? r.ocsp_url.p : "", r.ocsp_url.len);
+    return out;
+}
+
 static void one(struct loader *l, const struct trustpoint *t, struct ike_credential *c)
 {
     uint8_t name[4096];
@@ -235,6 +253,7 @@ static void one(struct loader *l, const struct trustpoint *t, struct ike_credent
     if (!from_file(l, t, "ca", c, ca_certificate))
         from_config(l, t, c, true, ca_certificate);
     own_key(l, t, c);
+    c->revocation = revocation_of(l, t);
     if (c->n_chain && ike_cert_subject((struct ike_iov){c->chain[0].p, c->chain[0].n}, name, sizeof name, &n))
         c->subject = (struct ike_bytes){(const uint8_t *)arena_strndup(l->a, (char *)name, n), (uint32_t)n};
 }

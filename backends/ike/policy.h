@@ -93,6 +93,17 @@ struct ike_aggressive_peer {
     struct ike_psk key; /* password; local.n 0: that of the keyrings */
 };
 
+/* How the certificates of peers are looked at beyond their signatures: `revocation-check` and what belongs to it. */
+enum ike_revocation_method { IKE_REVOCATION_NONE = 1, IKE_REVOCATION_CRL, IKE_REVOCATION_OCSP };
+#define IKE_REVOCATION_METHODS_MAX 3
+struct ike_revocation {
+    uint8_t methods[IKE_REVOCATION_METHODS_MAX]; /* one after the other until one can tell */
+    uint8_t n;                                   /* 0: nothing can tell, so that nobody is taken */
+    bool no_nonce;                               /* OCSP requests have none (RFC 9654) */
+    const char *ocsp_url;                        /* instead of the certificate's own; empty: none */
+    uint32_t crl_keep_s;                         /* seconds; UINT32_MAX: until it ends, 0: it is not kept */
+};
+
 /* A trustpoint: our certificate with its key, and whom we trust. Files are read by pki.c, not by the engine. */
 #define IKE_CAS_MAX 16
 struct ike_credential {
@@ -106,6 +117,7 @@ struct ike_credential {
     struct ike_bytes ca_names[IKE_CAS_MAX];
     uint8_t ca_hashes[IKE_CAS_MAX][20];
     unsigned n_cas;
+    struct ike_revocation revocation;
 };
 
 enum ike_auth_bits { IKE_MAY_PSK = 1, IKE_MAY_RSA = 2, IKE_MAY_ECDSA = 4 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/sem/revocation.h"
+
 struct asker {
     const struct ir_config *c;
     const struct crypto_map *map; /* NULL: not known */
@@ -88,30 +90,12 @@ static void ask_match(struct asker *x, const struct ptrlist *identities, const s
 
 /* ---- certificates ---- */
 
-/* `revocation-check crl ocsp none`, in that order; nothing written is `crl` (IOS' default). */
-static bool revocation_supported(const struct trustpoint *t)
-{
-    struct str rest = t->revocation.s;
-    while (rest.len) {
-        uint32_t n = 0;
-        while (n < rest.len && rest.p[n] != ' ')
-            n++;
-        const struct str word = {rest.p, n};
-        if (str_is(word, "none"))
-            return true;
-        while (n < rest.len && rest.p[n] == ' ')
-            n++;
-        rest = (struct str){rest.p + n, rest.len - n};
-    }
-    return false;
-}
-
 static void ask_trustpoint(struct asker *x, const struct trustpoint *t)
 {
-    if (revocation_supported(t))
-        return;
-    struct span at = IR_IS_SET(t->revocation) ? t->revocation.m.span : t->span;
-    unmet(x, NEED_REVOCATION, at, t->name.s);
+    struct revocation r;
+    trustpoint_revocation(t, &r);
+    if (!r.is_supported)
+        unmet(x, NEED_REVOCATION, r.unsupported, t->name.s);
 }
 
 static void ask_trustpoints(struct asker *x, const struct ptrlist *refs)

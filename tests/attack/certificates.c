@@ -1,83 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A CA that wants to cheat, and what its certificates must not prove (findings A5, A6, A8, A9). */
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "backends/ike/v2/v2.h"
-#include "tests/attack/lab.h"
-
-#define NOW_S 1800000000 /* 2027-01-15 */
-
-/* ---- making them ---- */
-
-struct maker {
-    EVP_PKEY *key;
-    X509 *x;
-};
-
-static EVP_PKEY *new_key(const char *kind, unsigned bits)
-{
-    return strcmp(kind, "RSA") == 0 ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
-}
-
-static void add_ext(X509 *x, X509 *issuer, const char *name, const char *value)
-{
-    X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
-    X509_EXTENSION *e = X509V3_EXT_conf(NULL, &ctx, name, value);
-    if (e)
-        X509_add_ext(x, e, -1);
-    else
-        fprintf(stderr, "extension %s = %s cannot be made\n", name, value);
-    X509_EXTENSION_free(e);
-}
-
-/* `subject`: "CN=a|OU=b"; `ext`: pairs of name and value, ended by NULL. */
-static struct maker issue(const struct maker *by, const char *kind, unsigned bits, const char *subject,
-                          const char *const *ext, const EVP_MD *md, int64_t ends_s)
-{
-    static long serial = 1;
-    struct maker m = {new_key(kind, bits), X509_new()};
-    char copy[256];
-    X509_set_version(m.x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(m.x), serial++);
-    ASN1_TIME_set(X509_getm_notBefore(m.x), NOW_S - 86400);
-    ASN1_TIME_set(X509_getm_notAfter(m.x), (time_t)ends_s);
-    snprintf(copy, sizeof copy, "%s", subject);
-    X509_NAME *n = X509_NAME_new();
-    for (char *p = strtok(copy, "|"); p; p = strtok(NULL, "|")) {
-        char *value = strchr(p, '=');
-        *value++ = '\0';
-        X509_NAME_add_entry_by_txt(n, p, MBSTRING_UTF8, (unsigned char *)value, -1, -1, 0);
-    }
-    X509_set_subject_name(m.x, n);
-    X509_set_issuer_name(m.x, by ? X509_get_subject_name(by->x) : n);
-    X509_NAME_free(n);
-    X509_set_pubkey(m.x, m.key);
-    for (; ext && ext[0]; ext += 2)
-        add_ext(m.x, by ? by->x : m.x, ext[0], ext[1]);
-    X509_sign(m.x, by ? by->key : m.key, md ? md : EVP_sha256());
-    return m;
-}
-
-static void maker_free(struct maker *m)
-{
-    X509_free(m->x);
-    EVP_PKEY_free(m->key);
-}
-
-static const char *const ca_ext[] = {"basicConstraints", "critical,CA:TRUE", "keyUsage", "keyCertSign,cRLSign", NULL};
-#define FAR (NOW_S + 10LL * 365 * 86400)
-
-static struct ike_bytes der_of(X509 *x)
-{
-    unsigned char *p = NULL;
-    int n = i2d_X509(x, &p);
-    return (struct ike_bytes){p, n > 0 ? (uint32_t)n : 0};
-}
+#include "tests/attack/office.h"
 
 /* Is the leaf (with what lies between) accepted as that name under the root? */
 static bool proves(const struct maker *root, const struct maker *between, const struct maker *leaf, uint8_t type,
@@ -288,80 +214,12 @@ static const char *sha1_signature(void)
 
 /* ---- A9: proofs end ---- */
 
-struct office {
-    struct sim s;
-    struct router hub, branch;
-    struct maker root, h, b;
-    struct ike_credential hub_cr, branch_cr;
-};
-
-static uint64_t started;
-static int64_t wall(void *ctx)
-{
-    const struct sim_node *n = ctx;
-    return NOW_S + (int64_t)((n->sim->now - started) / 1000);
-}
-
-static void credential(struct ike_credential *c, const struct maker *own, const struct maker *root)
-{
-    *c = (struct ike_credential){.trustpoint = "TP", .line = 7, .n_chain = 1, .key = own->key};
-    c->chain[0] = der_of(own->x);
-    c->store = X509_STORE_new();
-    X509_STORE_add_cert(c->store, root->x);
-}
-
-static void credential_free(struct ike_credential *c)
-{
-    OPENSSL_free((void *)(uintptr_t)c->chain[0].p);
-    X509_STORE_free(c->store);
-}
-
-static void office_open(struct office *o, int64_t hub_ends_s, int64_t branch_ends_s)
-{
-    static const char *const hub_san[] = {"subjectAltName", "DNS:hub.example.com", NULL}, *const branch_san[] = {
-                                                                                              "subjectAltName",
-                                                                                              "DNS:branch.example.com",
-                                                                                              NULL};
-    o->root = issue(NULL, "EC", 0, "CN=root", ca_ext, NULL, FAR);
-    o->h = issue(&o->root, "EC", 0, "CN=hub", hub_san, NULL, hub_ends_s);
-    o->b = issue(&o->root, "EC", 0, "CN=branch", branch_san, NULL, branch_ends_s);
-    credential(&o->hub_cr, &o->h, &o->root);
-    credential(&o->branch_cr, &o->b, &o->root);
-    sim_init(&o->s, 1, 2);
-    o->s.delay_ms = 5;
-    struct router *r[] = {&o->hub, &o->branch};
-    struct ike_credential *cr[] = {&o->hub_cr, &o->branch_cr};
-    static const char *const own[] = {"hub.example.com", "branch.example.com"}, *const at[] = {HUB, BRANCH};
-    started = o->s.now;
-    for (unsigned i = 0; i < 2; i++) {
-        router_init(r[i], 2);
-        struct ike_profile *p = router_profile(r[i], 2, "P", own[i], own[!i]);
-        p->auth_local = p->auth_remote = IKE_MAY_ECDSA;
-        r[i]->p.credentials = cr[i];
-        r[i]->p.n_credentials = 1;
-        entry_line(r[i], router_entry(r[i], 2, at[i], at[!i], p), CHILD(0), (int)(1 + i), -1, (int)(2 - i), -1);
-        sim_node_start(&o->s, i, &r[i]->p, at[i]);
-        o->s.nodes[i].ike->host.wall_s = wall;
-    }
-}
-
-static const char *office_over(struct office *o, const char *bad)
-{
-    bad = over(&o->s, bad);
-    credential_free(&o->hub_cr);
-    credential_free(&o->branch_cr);
-    maker_free(&o->h);
-    maker_free(&o->b);
-    maker_free(&o->root);
-    return bad;
-}
-
 /* The branch's certificate ends in ten minutes. It is told (AUTH_LIFETIME), tries again before, and has nothing better:
  * when the time is over so is the SA. */
 static const char *certificate_ends(void)
 {
     struct office o;
-    office_open(&o, FAR, NOW_S + 600);
+    office_open(&o, 2, FAR, NOW_S + 600);
     ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
     sim_run(&o.s, 3000);
     const struct ike_sa *sa = first_sa(&o.s, 1);
@@ -384,7 +242,7 @@ static const char *anchor_leaves(bool same_anchor)
 {
     struct office o;
     struct router later;
-    office_open(&o, FAR, FAR);
+    office_open(&o, 2, FAR, FAR);
     ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
     sim_run(&o.s, 3000);
     if (!children_of(&o.s, 0))

@@ -76,8 +76,10 @@ ROWS = [
     (V2, 'proposal', 'POL\n proposal P\n', 'POL\n proposal TYPO\n', ' proposal TYPO', 'proposal that is not defined', 'IC3109'),
     (V2, 'proposal incomplete', ' group 19\n', '', ' proposal P', 'incomplete', 'IC3209'),
     (CERT, 'trustpoint', ' pki trustpoint TP', ' pki trustpoint TYPO', ' pki trustpoint TYPO', 'trustpoint is not defined', 'IC3110'),
-    (CERT, 'revocation by the default', ' revocation-check none\n', '', 'crypto pki trustpoint TP', 'revocation check', None),
-    (CERT, 'revocation', ' revocation-check none', ' revocation-check crl', ' revocation-check crl', 'revocation check', None),
+    *[(CERT, 'trustpoint: ' + line, ' revocation-check none', ' revocation-check crl\n ' + line, ' ' + line, 'in a way that is not supported', None)
+      for line in ('crl query ldap://ldap.example', 'crl cache extend 5', 'match certificate CM skip revocation-check', 'chain-validation continue ROOT', 'authorization list AAA',
+                   'ocsp url https://ocsp.example/', 'ocsp url file:///etc/passwd')],
+    (CERT, 'trustpoint: revocation-check ldap', ' revocation-check none', ' revocation-check ldap', ' revocation-check ldap', 'in a way that is not supported', None),
 ]
 
 
@@ -109,7 +111,9 @@ def one(program, env, row):
 
 
 def controls(program, env):
-    for whole in (V1, V2, CERT, CERT.replace('revocation-check none', 'revocation-check crl none'), V2.replace(' authentication remote pre-share', ' authentication remote pre-share key AAAA').replace(
+    for whole in (V1, V2, CERT, *(CERT.replace(' revocation-check none\n', x) for x in (
+            '', ' revocation-check crl none\n', ' revocation-check ocsp crl\n ocsp url http://ocsp.example/\n ocsp disable-nonce\n', ' crl optional\n', ' chain-validation stop\n',
+            ' revocation-check crl\n crl cache none\n', ' crl cache delete-after 60\n')), V2.replace(' authentication remote pre-share', ' authentication remote pre-share key AAAA').replace(
             ' authentication local pre-share', ' authentication local pre-share key BBBB').replace(' keyring local KR\n', '')):
         found, plan = blocked(program, env, whole)
         assert not found and ' tmpl ' in plan, '%s\n%s' % (found, plan)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that reads the network is somebody else's: with its descriptors it asks the one with CAP_NET_ADMIN and the one
 with the keys for what the policy does not call for. Each request is a line of the tables below (docs/security.md)."""
-import ctypes, os, re, signal, socket, struct, sys
+import ctypes, os, re, signal, socket, struct, subprocess, sys, tempfile
 
 sys.path[:0] = ['tests/netns']
-import lab, test_processes as processes
+import lab, test_certs as certs, test_processes as processes, test_revocation as revocation
 
 OURS, PEER = '198.51.100.2', '198.51.100.3'
 # a static entry and a dynamic one, both with a list and reverse-route, on eth0; mgmt0 leads to 203.0.113.0/24
@@ -55,7 +55,7 @@ class Taken(processes.Daemon):
         self.node.ip('route', 'add', '203.0.113.0/24', 'via', '192.0.2.9')
         os.kill(self.network, signal.SIGSTOP)
         try:
-            self.main, self.keys_end, self.privileged = self.ends()
+            self.main, self.keys_end, self.privileged, self.fetch_end = self.ends()
         except BaseException:
             self.__exit__()
             raise
@@ -82,7 +82,7 @@ class Taken(processes.Daemon):
                 s.settimeout(lab.BOUND)
                 out.append(s)
         os.close(process)
-        assert len(out) == 3, out
+        assert len(out) == 4, out
         return out
 
     def ask(self, verb, n=0, body=b'', route=bytes(60)):
@@ -274,7 +274,49 @@ def answers():
         assert d.alive(), d.said()
 
 
+def question(chain=b'', url=b'', methods=(2,), number=7, weak=0, chain_len=None, n=None):
+    """struct fetch_question, the URL, the chain"""
+    return struct.pack('=QIIH3sBBB', number, 2**32 - 1, len(chain) if chain_len is None else chain_len, len(url), bytes(methods).ljust(3, b'\0')[:3],
+                       len(methods) if n is None else n, 0, weak) + url + chain
+
+
+def told(s):
+    answer = s.recv(4096)
+    number, verdict = struct.unpack('=QI', answer[:12])
+    return number, verdict, answer[24:].split(b'\0')[0].decode()
+
+
+def fetched():
+    """the process that fetches goes nowhere for certificates that no CA of ours has made, whatever is asked and how often"""
+    with Taken() as d, tempfile.TemporaryDirectory() as there:
+        web = revocation.Web(d.node, {})
+        try:
+            ca = certs.Authority(there, 'ca')
+            ca.make('peer', 'rsa', 'CN=peer', revocation.LEAF % revocation.CRL, ca)
+            der = [subprocess.run(['openssl', 'x509', '-in', ca.path(n, 'crt'), '-outform', 'DER'], check=True, capture_output=True).stdout for n in ('peer', 'ca')]
+            chain = b''.join(struct.pack('>I', len(x)) + x for x in der)
+            url = b'http://127.0.0.1:8080/x'
+            cases = [(question(chain), 'CA that the configuration does not have'), (question(chain, url, (3,)), 'CA that the configuration does not have'),
+                     (question(chain, url, (3, 2, 1)), 'CA that the configuration does not have'), (question(chain[:-1]), 'CA that'), (question(b''), 'CA that'), (question(bytes(50000)), 'CA that'),
+                     (question(chain, n=200), 'cannot be read'), (question(chain, chain_len=2**32 - 1), 'cannot be read'), (question(chain, bytes(1024)), 'cannot be read'),
+                     (question(chain, weak=9), 'cannot be read'), (b'x', 'cannot be read'), (question(chain) + b'x', 'cannot be read'), (question(os.urandom(3000)), 'CA that')]
+            for q, why in cases:
+                d.fetch_end.send(q)
+                number, verdict, said = told(d.fetch_end)
+                assert verdict == 0 and why in said, (q[:24], verdict, said)
+            most = 0
+            for i in range(300):
+                d.fetch_end.send(question(chain, number=i))
+                most = max(most, len(open('/proc/%d/task/%d/children' % (d.fetch, d.fetch)).read().split()))
+                if i >= 20:
+                    assert told(d.fetch_end)[1] == 0
+            assert most <= 8 and not web.asked and d.alive(), (most, web.asked)
+        finally:
+            web.close()
+
+
 def tests():
+    yield 'netns: compromised: fetched', fetched
     yield 'netns: compromised: fifty requests', privileged
     yield 'netns: compromised: answers unread', unread
     yield 'netns: compromised: answers unasked', answers

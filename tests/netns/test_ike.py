@@ -63,12 +63,12 @@ secrets { ike { secret = "%s" } }
 
 
 class Ours:
-    def __init__(self, node, text, more=()):
+    def __init__(self, node, text, more=(), wrap=()):
         self.node, self.dir = node, tempfile.mkdtemp(prefix='ioscc-ike-')
         self.log = self.dir + '/log'
         open(self.dir + '/r.cfg', 'w').write(text)
         with node.inside():
-            self.p = subprocess.Popen([IOSCC, 'run', '--discard-sas', '--no-apply', '--state-dir', self.dir, '-m', 'Gi0/0=eth0', *more, self.dir + '/r.cfg'],
+            self.p = subprocess.Popen([*wrap, IOSCC, 'run', '--discard-sas', '--no-apply', '--state-dir', self.dir, '-m', 'Gi0/0=eth0', *more, self.dir + '/r.cfg'],
                                       stdout=open(self.log, 'w'), stderr=subprocess.STDOUT, env=dict(os.environ, ASAN_OPTIONS='detect_leaks=1'))
         lab.wait_for('control.sock', self.answers, alive=self.alive)
         assert self.alive(), self.text()

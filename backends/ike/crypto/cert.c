@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/ike/message/wire.h"
+#include "compiler/base/bytes.h"
 
 struct ike_cert {
     X509 *x;
@@ -112,7 +113,7 @@ static STACK_OF(X509) *
 
 /* ---- what is too weak to prove anybody ---- */
 
-static bool digest_allowed(int nid, enum ike_weak_hash weak)
+bool ike_digest_allowed(int nid, enum ike_weak_hash weak)
 {
     if (nid == NID_md5)
         return weak == IKE_WEAK_MD5;
@@ -135,7 +136,7 @@ static const char *weakness(X509 *x, bool is_anchor, enum ike_weak_hash weak)
         return "has a key that is too short";
     if (is_anchor)
         return NULL;
-    if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || !digest_allowed(digest, weak))
+    if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || !ike_digest_allowed(digest, weak))
         return "is signed with a hash that the policy does not name";
     return NULL;
 }
@@ -222,6 +223,37 @@ bool ike_cert_anchor(const struct ike_cert *c, uint8_t out[static IKE_ANCHOR_LEN
     unsigned n = IKE_ANCHOR_LEN;
     X509 *anchor = sk_X509_value(c->chain, sk_X509_num(c->chain) - 1);
     return anchor && X509_digest(anchor, EVP_sha256(), out, &n) == 1 && n == IKE_ANCHOR_LEN;
+}
+
+uint8_t *ike_cert_chain(const struct ike_cert *c, size_t *n)
+{
+    uint8_t *out = malloc(IKE_CHAIN_BYTES_MAX);
+    struct wr w = wr_to(out, out ? IKE_CHAIN_BYTES_MAX : 0);
+    for (int i = 0; i < sk_X509_num(c->chain); i++) {
+        unsigned char *der = NULL;
+        int len = i2d_X509(sk_X509_value(c->chain, i), &der);
+        wr_u32(&w, len > 0 ? (uint32_t)len : 0);
+        wr_bytes(&w, der, len > 0 ? (size_t)len : 0);
+        w.bad |= len <= 0;
+        OPENSSL_free(der);
+    }
+    *n = w.n;
+    if (out && !w.bad)
+        return out;
+    free(out);
+    return NULL;
+}
+
+size_t ike_store_anchors(void *store, uint8_t *out, size_t max)
+{
+    STACK_OF(X509) *all = store ? X509_STORE_get1_all_certs(store) : NULL;
+    size_t n = 0;
+    for (int i = 0; i < sk_X509_num(all) && n < max; i++) {
+        unsigned len = IKE_ANCHOR_LEN;
+        n += X509_digest(sk_X509_value(all, i), EVP_sha256(), out + n * IKE_ANCHOR_LEN, &len) == 1;
+    }
+    sk_X509_pop_free(all, X509_free);
+    return n;
 }
 
 bool ike_store_has(void *store, const uint8_t anchor[static IKE_ANCHOR_LEN])

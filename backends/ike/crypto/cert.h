@@ -46,6 +46,8 @@ struct ike_cert;
 void ike_cert_free(struct ike_cert *c);
 /* Hashes that only count in signatures where the policy in force names them: then routers of that age are meant. */
 enum ike_weak_hash { IKE_WEAK_NONE, IKE_WEAK_SHA1, IKE_WEAK_MD5 /* and SHA-1 */ };
+/* Does a hash (OpenSSL's NID) count in a signature? */
+bool ike_digest_allowed(int nid, enum ike_weak_hash weak) MUST_CHECK;
 /* `certs`: as they came, the peer's own first. `now_s`: seconds since 1970, 0: validity times are not looked at. NULL
  * if it is good (then *out is the caller's), else the reason in words, perhaps in `why`. Keys of the chain have 2048
  * bits (RSA) or 224 (curves) at least, key usage and extended key usage allow IKE (RFC 4945 §5.1.3). */
@@ -54,7 +56,13 @@ const char *ike_cert_check(void *store, const struct ike_iov *certs, unsigned n,
 /* SHA-256 of the trust anchor that the chain ended in. */
 #define IKE_ANCHOR_LEN 32
 bool ike_cert_anchor(const struct ike_cert *c, uint8_t out[static IKE_ANCHOR_LEN]) MUST_CHECK;
+/* The same of every certificate in a store, `max` at most; returns how many. */
+size_t ike_store_anchors(void *store, uint8_t *out, size_t max);
 bool ike_store_has(void *store, const uint8_t anchor[static IKE_ANCHOR_LEN]) MUST_CHECK;
+/* The chain from the certificate to its trust anchor, each DER behind its length (32 bits, network byte order), as one
+ * piece of *n bytes that the caller frees; NULL: out of memory, or longer than IKE_CHAIN_BYTES_MAX. */
+#define IKE_CHAIN_BYTES_MAX 60000
+uint8_t *ike_cert_chain(const struct ike_cert *c, size_t *n) MUST_CHECK;
 /* When the first of its chain ends, in seconds since 1970; 0: it cannot be read. */
 int64_t ike_cert_ends_s(const struct ike_cert *c);
 /* Does it name this identity (RFC 4945 §3.1): alternative names first, the subject only where there are none? */

@@ -170,6 +170,7 @@ static void stop(struct daemon *d)
     uv_close((uv_handle_t *)&d->linger, NULL);
     uv_poll_stop(&d->main_poll);
     uv_close((uv_handle_t *)&d->main_poll, NULL);
+    revocation_close(d);
 }
 
 static void lingered(uv_timer_t *t)
@@ -246,6 +247,7 @@ static bool begin(struct daemon *d)
                                   .route = kernel_route,
                                   .event = event,
                                   .keys = with_key,
+                                  .revocation = revocation_ask,
                                   .job = job};
     d->timer.data = d->linger.data = d->main_poll.data = d;
     if (uv_loop_init(&d->loop) < 0)
@@ -254,7 +256,7 @@ static bool begin(struct daemon *d)
     uv_timer_init(&d->loop, &d->linger);
     d->ike = ike_new(d->policy, &host, uv_now(&d->loop));
     return d->ike && uv_poll_init(&d->loop, &d->main_poll, d->ends.main) == 0 &&
-           uv_poll_start(&d->main_poll, UV_READABLE, heard_main) == 0 && net_open(d) &&
+           uv_poll_start(&d->main_poll, UV_READABLE, heard_main) == 0 && revocation_open(d) && net_open(d) &&
            (kernel_open(d) || d->options.discard_sas) && control_open(d);
 }
 

@@ -52,7 +52,7 @@ struct daemon_policy {
 
 /* Where the process that reads the network speaks to the others. */
 struct network_ends {
-    int main, keys, privileged;
+    int main, keys, privileged, fetch;
 };
 
 struct daemon {
@@ -75,6 +75,7 @@ struct daemon {
     unsigned n_routes, cap_routes;
     uint64_t sas_added, sas_deleted, sas_refused, acquires, expires;
     const char *config; /* name of the configuration, for status */
+    struct revocation *revocation;
 };
 
 /* ---- parts.c ---- */
@@ -127,6 +128,11 @@ void kernel_route(void *ctx, const struct ike_child *c, bool add);
 void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add);
 /* SAs with our request numbers, and peers' policies, that an earlier run left behind. */
 void kernel_sweep(const struct ike_policy *policy);
+
+/* ---- revocation.c ---- */
+bool revocation_open(struct daemon *d) MUST_CHECK;
+void revocation_close(struct daemon *d);
+enum ike_verdict revocation_ask(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX]);
 
 /* ---- reload.c ---- */
 /* The policies that the main process hands over. False: it is not whole. */

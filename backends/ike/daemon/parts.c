@@ -2,8 +2,9 @@
 /*
  * The daemon's processes. The main one keeps CAP_NET_ADMIN; it forks the others before anything is read, so that none
  * of them ever had what is not meant for it: one reads the files, applies, makes the policy, and ends; one has the
- * keys; one reads the network. The main one deals policies out: the whole goes to the keys' process unread, what comes
- * back without secrets is what the network's process and itself go by. When one of them is gone the others end.
+ * keys; one fetches CRLs; one reads the network. The main one deals policies out: the whole goes to the keys' process
+ * unread, what comes back without secrets is what the network's process and itself go by. When one of them is gone the
+ * others end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/fetch.h"
 #include "backends/ike/daemon/keys.h"
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/daemon/sandbox.h"
@@ -31,7 +33,7 @@
 #define END_MS 15000  /* from the word to end on; the network's process needs two seconds for the peers */
 
 /* Who speaks to whom: [0] is the first one's end. */
-enum pair { MAIN_KEYS, MAIN_NETWORK, NETWORK_KEYS, NETWORK_PRIVILEGED, PAIRS };
+enum pair { MAIN_KEYS, MAIN_NETWORK, MAIN_FETCH, NETWORK_KEYS, NETWORK_PRIVILEGED, NETWORK_FETCH, PAIRS };
 
 struct parts {
     int pair[PAIRS][2];
@@ -98,15 +100,28 @@ static bool start_keys(struct parts *p)
     exit(0);
 }
 
-static bool start_network(struct parts *p)
+static bool start_fetch(struct parts *p)
 {
-    const int keep[] = {p->pair[MAIN_NETWORK][1], p->pair[NETWORK_KEYS][0], p->pair[NETWORK_PRIVILEGED][0]};
+    const int keep[] = {p->pair[MAIN_FETCH][1], p->pair[NETWORK_FETCH][1]};
     pid_t child = fork();
     if (child != 0)
         return child > 0;
     no_input();
-    keep_ends(p, keep, 3);
-    const struct network_ends ends = {.main = keep[0], .keys = keep[1], .privileged = keep[2]};
+    keep_ends(p, keep, 2);
+    fetch_run(keep[0], keep[1]);
+    exit(0);
+}
+
+static bool start_network(struct parts *p)
+{
+    const int keep[] = {p->pair[MAIN_NETWORK][1], p->pair[NETWORK_KEYS][0], p->pair[NETWORK_PRIVILEGED][0],
+                        p->pair[NETWORK_FETCH][0]};
+    pid_t child = fork();
+    if (child != 0)
+        return child > 0;
+    no_input();
+    keep_ends(p, keep, 4);
+    const struct network_ends ends = {.main = keep[0], .keys = keep[1], .privileged = keep[2], .fetch = keep[3]};
     exit(network_run(&ends, p->options, p->config));
 }
 
@@ -182,6 +197,24 @@ static const char *take_policy(struct parts *p, int without)
     return NULL;
 }
 
+/* Nothing is fetched but for certificates of these CAs. */
+static const char *give_anchors(struct parts *p)
+{
+    struct buf b = {0};
+    uint8_t digests[IKE_CAS_MAX * IKE_ANCHOR_LEN];
+    for (unsigned i = 0; i < p->policy->n_credentials; i++) {
+        size_t n = ike_store_anchors(p->policy->credentials[i].store, digests, IKE_CAS_MAX);
+        buf_add(&b, (const char *)digests, n * IKE_ANCHOR_LEN);
+    }
+    int file = b.failed ? -1 : pass_file(&b);
+    buf_free(&b);
+    if (file < 0)
+        return "out of memory";
+    bool sent = pass_send(p->pair[MAIN_FETCH][0], "anchors", file);
+    close(file);
+    return sent ? NULL : "the process that fetches is gone";
+}
+
 /* `word` with the policy to the network's process. NULL, or why not. */
 static const char *deal_policy(struct parts *p, int whole, const char *word)
 {
@@ -189,6 +222,8 @@ static const char *deal_policy(struct parts *p, int whole, const char *word)
     const char *bad = give_keys(p, whole, &without);
     if (!bad)
         bad = take_policy(p, without);
+    if (!bad)
+        bad = give_anchors(p);
     if (!bad && !p->ready && p->side)
         kernel_sweep(p->policy); /* before the first SA */
     if (!bad && !pass_send(p->pair[MAIN_NETWORK][0], word, without))
@@ -323,17 +358,18 @@ static void heard_signal(struct parts *p)
     end_all(p, 0);
 }
 
-enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_RELOAD, WATCHED };
+enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_FETCH, W_RELOAD, WATCHED };
 
 static void serve_all(struct parts *p)
 {
-    bool keys_there = true;
+    bool keys_there = true, fetch_there = true;
     while (!p->at_once) {
         bool may_ask = !p->pending && p->client < 0;
         struct pollfd v[WATCHED] = {[W_SIGNALS] = {p->signals, POLLIN, 0},
                                     [W_NETWORK] = {p->pair[MAIN_NETWORK][0], POLLIN, 0},
                                     [W_PRIVILEGED] = {p->side ? p->pair[NETWORK_PRIVILEGED][1] : -1, POLLIN, 0},
                                     [W_KEYS] = {keys_there ? p->pair[MAIN_KEYS][0] : -1, POLLIN, 0},
+                                    [W_FETCH] = {fetch_there ? p->pair[MAIN_FETCH][0] : -1, POLLIN, 0},
                                     [W_RELOAD] = {may_ask ? p->listener : p->client, POLLIN, 0}};
         if (p->pending) /* one at a time; who has asked has nothing more to say */
             v[W_RELOAD].fd = -1;
@@ -354,6 +390,11 @@ static void serve_all(struct parts *p)
         if (v[W_KEYS].revents) { /* it says nothing unasked: it is gone */
             keys_there = false;
             daemon_log(IKE_ERROR, "the process with the keys is gone: all ends");
+            end_all(p, EXIT_BROKEN);
+        }
+        if (v[W_FETCH].revents) {
+            fetch_there = false;
+            daemon_log(IKE_ERROR, "the process that fetches is gone: all ends");
             end_all(p, EXIT_BROKEN);
         }
         if (v[W_RELOAD].revents && p->client >= 0)
@@ -432,16 +473,19 @@ int daemon_run(const struct daemon_options *o, const char *config, daemon_load_f
     daemon_notify_open(&p.notify);
     snprintf(p.reload, sizeof p.reload, "%s/%s", o->state_dir, DAEMON_RELOAD_SOCKET);
     snprintf(p.control, sizeof p.control, "%s/%s", o->state_dir, DAEMON_CONTROL_SOCKET);
-    if (!open_pairs(&p) || !start_keys(&p) || !start_network(&p)) {
+    if (!open_pairs(&p) || !start_keys(&p) || !start_fetch(&p) || !start_network(&p)) {
         daemon_log(IKE_ERROR, "the IKE daemon cannot start: %s", strerror(errno));
         free_parts(&p);
         return EXIT_BROKEN;
     }
     close_end(&p, MAIN_KEYS, 1);
     close_end(&p, MAIN_NETWORK, 1);
+    close_end(&p, MAIN_FETCH, 1);
     close_end(&p, NETWORK_KEYS, 0);
     close_end(&p, NETWORK_KEYS, 1);
     close_end(&p, NETWORK_PRIVILEGED, 0);
+    close_end(&p, NETWORK_FETCH, 0);
+    close_end(&p, NETWORK_FETCH, 1);
     int code = load_policy(&p, load, arg, &whole);
     if (code == 0)
         code = run_main(&p, whole);

@@ -44,11 +44,16 @@ bool pass_read(int file, size_t max, struct buf *out)
 
 bool pass_send(int fd, const char *text, int file)
 {
+    return pass_send_bytes(fd, text, strlen(text), file);
+}
+
+bool pass_send_bytes(int fd, const void *p, size_t n, int file)
+{
     union {
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec v = {(void *)(uintptr_t)text, strlen(text)};
+    struct iovec v = {(void *)(uintptr_t)p, n};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
     if (file >= 0) {
         memset(&control, 0, sizeof control);
@@ -60,11 +65,11 @@ bool pass_send(int fd, const char *text, int file)
         c->cmsg_len = CMSG_LEN(sizeof file);
         memcpy(CMSG_DATA(c), &file, sizeof file);
     }
-    ssize_t n;
+    ssize_t sent;
     do
-        n = sendmsg(fd, &m, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)v.iov_len;
+        sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)n;
 }
 
 int pass_take(int fd, char *text, size_t room, int *file)

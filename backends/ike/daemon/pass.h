@@ -15,6 +15,8 @@ int pass_write(int file, const struct buf *b) MUST_CHECK;
 bool pass_read(int file, size_t max, struct buf *out) MUST_CHECK;
 
 /* One message with a file (-1: none). False: the other side is gone. */
+bool pass_send_bytes(int fd, const void *p, size_t n, int file) MUST_CHECK;
+/* The same with a word. */
 bool pass_send(int fd, const char *text, int file) MUST_CHECK;
 /* Takes one: `text` ends with a zero; *file is the caller's, -1: none came. Returns its length, 0: the other side is
  * gone, or a negative errno. */

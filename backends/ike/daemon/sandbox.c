@@ -8,9 +8,11 @@
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,7 +30,7 @@ static const int common[] = {SCMP_SYS(read),         SCMP_SYS(write),           
                              SCMP_SYS(time),         SCMP_SYS(restart_syscall), SCMP_SYS(gettimeofday)};
 static const int privileged[] = {SCMP_SYS(unlink),     SCMP_SYS(unlinkat), SCMP_SYS(getsockname), SCMP_SYS(setsockopt),
                                  SCMP_SYS(getsockopt), SCMP_SYS(poll),     SCMP_SYS(ppoll),       SCMP_SYS(accept4),
-                                 SCMP_SYS(pread64),    SCMP_SYS(umask)};
+                                 SCMP_SYS(pread64),    SCMP_SYS(umask),    SCMP_SYS(memfd_create)};
 static const int keys[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64), SCMP_SYS(memfd_create),
                            SCMP_SYS(getrandom)};
 static const int network[] = {SCMP_SYS(epoll_wait),      SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
@@ -40,6 +42,16 @@ static const int network[] = {SCMP_SYS(epoll_wait),      SCMP_SYS(epoll_pwait), 
                               SCMP_SYS(eventfd2),        SCMP_SYS(pipe2),       SCMP_SYS(timerfd_settime),
                               SCMP_SYS(set_tid_address), SCMP_SYS(getuid),      SCMP_SYS(geteuid),
                               SCMP_SYS(getgid),          SCMP_SYS(getegid)};
+/* Of a child that fetches; its template needs them too, for a filter holds for what is forked. */
+static const int fetcher[] = {
+    SCMP_SYS(poll),       SCMP_SYS(ppoll),       SCMP_SYS(connect),     SCMP_SYS(bind),      SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(eventfd2),  SCMP_SYS(memfd_create),
+    SCMP_SYS(pread64),    SCMP_SYS(getrandom),   SCMP_SYS(fstat),       SCMP_SYS(newfstatat)};
+/* Of the template, and of a child until it has read the resolver's configuration. */
+static const int fetch[] = {SCMP_SYS(wait4),   SCMP_SYS(seccomp), SCMP_SYS(capget),  SCMP_SYS(capset),
+                            SCMP_SYS(geteuid), SCMP_SYS(getuid),  SCMP_SYS(getegid), SCMP_SYS(getgid),
+                            SCMP_SYS(lseek),   SCMP_SYS(uname),   SCMP_SYS(rseq),    SCMP_SYS(set_robust_list),
+                            SCMP_SYS(statx)};
 #ifndef __SANITIZE_ADDRESS__
 #define MAY_DUMP 0
 #else
@@ -95,6 +107,25 @@ static int allow_value(scmp_filter_ctx c, const struct allowed_value *v)
     return seccomp_rule_add_array(c, SCMP_ACT_ALLOW, v->call, 1, &a);
 }
 
+static int allow_values(scmp_filter_ctx c, const struct allowed_value *v, size_t n)
+{
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = allow_value(c, &v[i]);
+    return r;
+}
+#define ALLOW_VALUES(c, v) allow_values(c, v, sizeof(v) / sizeof *(v))
+
+/* Connections to anywhere, but no other kind of socket than those of IP and what joins two threads. */
+static int connections(scmp_filter_ctx c)
+{
+    static const struct allowed_value v[] = {{SCMP_SYS(socket), 0, AF_INET},     {SCMP_SYS(socket), 0, AF_INET6},
+                                             {SCMP_SYS(socketpair), 0, AF_UNIX}, {SCMP_SYS(ioctl), 1, FIONBIO},
+                                             {SCMP_SYS(fcntl), 1, F_GETFL},      {SCMP_SYS(fcntl), 1, F_SETFL},
+                                             {SCMP_SYS(fcntl), 1, F_GETFD},      {SCMP_SYS(fcntl), 1, F_SETFD}};
+    return ALLOW_VALUES(c, v);
+}
+
 /* Signals to ourselves (abort), and to nobody else: others run as the same user. */
 static int own_signals(scmp_filter_ctx c)
 {
@@ -112,12 +143,21 @@ static int arguments(scmp_filter_ctx c)
         {SCMP_SYS(fcntl), 1, F_GETFD},        {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(fcntl), 1, F_DUPFD_CLOEXEC},
         {SCMP_SYS(prlimit64), 0, 0 /* us */},
     };
-    int r = 0;
-    for (size_t i = 0; i < sizeof v / sizeof *v && r == 0; i++)
-        r = allow_value(c, &v[i]);
-    return r;
+    return ALLOW_VALUES(c, v);
 }
 #endif
+
+/* The template forks, ends what it has forked, and lets it have a filter of its own; files are read, never written. */
+static int children(scmp_filter_ctx c)
+{
+    static const struct allowed_value v[] = {{SCMP_SYS(prctl), 0, PR_SET_DUMPABLE},
+                                             {SCMP_SYS(prctl), 0, PR_SET_NO_NEW_PRIVS},
+                                             {SCMP_SYS(prctl), 0, PR_SET_SECCOMP},
+                                             {SCMP_SYS(kill), 1, SIGKILL}};
+    const struct scmp_arg_cmp reading = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+    int r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, reading);
+    return r ? r : ALLOW_VALUES(c, v);
+}
 
 /* Threads, but no namespaces: their flags can be seen in clone() only, and where clone3() is not there libc takes the
  * other. Of prctl() only names are set, so that the process stays one that cannot be dumped. */
@@ -150,8 +190,16 @@ static int filter(enum sandbox s)
         r = ALLOW(c, keys);
     if (r == 0 && s == SANDBOX_NETWORK)
         r = ALLOW(c, network);
-    if (r == 0 && s == SANDBOX_NETWORK)
+    if (r == 0 && (s == SANDBOX_NETWORK || s == SANDBOX_FETCH))
         r = threads(c);
+    if (r == 0 && (s == SANDBOX_FETCH || s == SANDBOX_FETCHER))
+        r = ALLOW(c, fetcher);
+    if (r == 0 && (s == SANDBOX_FETCH || s == SANDBOX_FETCHER))
+        r = connections(c);
+    if (r == 0 && s == SANDBOX_FETCH)
+        r = ALLOW(c, fetch);
+    if (r == 0 && s == SANDBOX_FETCH)
+        r = children(c);
 #ifndef __SANITIZE_ADDRESS__
     if (r == 0 && s == SANDBOX_NETWORK)
         r = arguments(c);

@@ -47,6 +47,17 @@ enum ike_event {
 
 enum ike_direction { IKE_SA_IN = 1, IKE_SA_OUT = 2 };
 
+/* Is a certificate chain still what its CAs stand for? What is left zero never counts as good. */
+enum ike_verdict { IKE_CANNOT_TELL, IKE_NOT_REVOKED, IKE_REVOKED, IKE_TELLS_LATER };
+struct ike_question {
+    uint64_t sa_spi, sa_id;
+    const struct ike_revocation *how; /* methods up to IKE_REVOCATION_NONE */
+    const uint8_t *chain;             /* as of ike_cert_chain() */
+    size_t chain_len;
+    enum ike_weak_hash weak; /* what counts in the signatures of answers */
+};
+#define IKE_WHY_MAX 200
+
 struct ike_job;
 struct ike_host {
     void *ctx;
@@ -72,6 +83,9 @@ struct ike_host {
     /* Does what needs a key, where the policy has none (keys.h); r->key is the policy's `local` of the key that was
      * taken, as the policy here has it. NULL: the policy has the keys. */
     bool (*keys)(void *ctx, const struct ike_key_work *w, struct ike_key_result *r);
+    /* Asks CRLs or OCSP. IKE_TELLS_LATER: ike_revocation_done() is called some time, always; else it is known at once,
+     * with `why` in words. NULL: it cannot be told. */
+    enum ike_verdict (*revocation)(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX]);
     /* No SA points into that policy any more, which ike_reload() replaced. NULL: nobody waits for it. */
     void (*policy_unused)(void *ctx, const struct ike_policy *p);
 };
@@ -204,7 +218,10 @@ struct ike_sa {
     void *exchange; /* what the exchange under way needs; freed by exchange_free */
     void (*exchange_free)(void *);
     struct ike_job *job;
-    struct v2_pending *pending; /* v2: what was decided about a request of the peer's while its secret is computed */
+    uint8_t *chain; /* the peer's, while its revocation is not known (ike_cert_chain()) */
+    size_t chain_len;
+    struct ike_unproved *unproved; /* what goes on when it is */
+    struct v2_pending *pending;    /* v2: what was decided about a request of the peer's while its secret is computed */
 
     /* deadlines, ms; 0: none */
     uint64_t retransmit_at, rekey_at, expire_at, dpd_at, keepalive_at, half_open_until, last_in, up_at, resume_at;
@@ -461,8 +478,19 @@ enum ike_weak_hash ike_weak_hash_of(enum algo_id policy_hash);
  * enum ike_auth_bits). NULL if it is good; *out is the caller's in any case. Its signature is not looked at. */
 const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const struct ike_iov *certs, unsigned n,
                                   const struct ike_id *id, unsigned allowed, struct ike_cert **out) MUST_CHECK;
-/* The SA remembers its trust anchor and when the chain ends. False: out of memory. */
+/* The SA remembers its trust anchor and when the chain ends; and the chain, if it is to be looked at whether it is
+ * revoked. False: out of memory. */
 bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c) MUST_CHECK;
+/* The peer has proved itself. When its certificates are known not to be revoked, now or later, its identity is set and
+ * `next` goes on with the message, of which a copy is kept; the SA is busy meanwhile. `bad` NULL, or why it is refused
+ * all the same. */
+typedef void ike_proved_fn(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad);
+void ike_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id,
+                ike_proved_fn *next);
+void ike_unproved_free(struct ike_sa *sa);
+/* What host.revocation did not know at once. `why`: in words. */
+void ike_revocation_done(struct ike *ike, uint64_t now, uint64_t sa_spi, uint64_t sa_id, enum ike_verdict v,
+                         const char *why);
 /* An IKE SA's successor is proved as it was. */
 bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from) MUST_CHECK;
 /* Is what proved the peer still so in another policy: the same key, or the same trust anchor and trustpoint of ours? */

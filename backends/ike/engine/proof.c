@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What proves a peer by certificate, in both versions: the chain, the name, the kind of key; and how long it holds. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backends/ike/engine/engine.h"
 
@@ -42,6 +44,16 @@ bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c
         free(anchor);
         return false;
     }
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    bool is_asked = !cr || !cr->revocation.n || cr->revocation.methods[0] != IKE_REVOCATION_NONE;
+    ike_unproved_free(sa);
+    if (is_asked) {
+        sa->chain = ike_cert_chain(c, &sa->chain_len);
+        if (!sa->chain) {
+            free(anchor);
+            return false;
+        }
+    }
     free(sa->anchor);
     sa->anchor = anchor;
     sa->psk_auth = false;
@@ -79,4 +91,115 @@ bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct 
         c = &m->to->credentials[0];
     bool own_same = (profile_there && profile_there->credential) || m->same_credential;
     return own_same && c && ike_store_has(c->store, sa->anchor);
+}
+
+/* ---- revocation ---- */
+
+/* What goes on when it is known. */
+struct ike_unproved {
+    struct ike_message *m;
+    ike_proved_fn *next;
+    uint8_t id_type;
+    uint16_t id_len;
+    uint8_t id[];
+};
+
+void ike_unproved_free(struct ike_sa *sa)
+{
+    if (sa->unproved)
+        free(sa->unproved->m);
+    free(sa->unproved);
+    free(sa->chain);
+    sa->unproved = NULL;
+    sa->chain = NULL;
+    sa->chain_len = 0;
+}
+
+static bool none_follows(const struct ike_revocation *r)
+{
+    return r->n && r->methods[r->n - 1] == IKE_REVOCATION_NONE;
+}
+
+/* NULL, or why the peer is refused; in `text` perhaps. */
+static const char *judge(struct ike *ike, struct ike_sa *sa, enum ike_verdict v, const char *why,
+                         char text[static IKE_WHY_MAX + 80])
+{
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    if (v == IKE_NOT_REVOKED) {
+        ike_log(ike, EV_MESSAGE, IKE_DEBUG, sa, NULL, "its certificate is not revoked: %s", why);
+        return NULL;
+    }
+    if (v != IKE_REVOKED && cr && none_follows(&cr->revocation)) {
+        ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "taken unchecked, as revocation-check says (trustpoint %s): %s",
+                cr->trustpoint, why);
+        return NULL;
+    }
+    const char *what =
+        v == IKE_REVOKED ? "its certificate is revoked" : "whether its certificate is revoked cannot be checked";
+    snprintf(text, IKE_WHY_MAX + 80, "%s: %s", what, why);
+    return text;
+}
+
+static void go_on(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id,
+                  ike_proved_fn *next, const char *bad)
+{
+    if (!bad && !ike_identity_set(ike, sa, id))
+        bad = "out of memory";
+    next(ike, sa, m, bad);
+}
+
+static bool keep_unproved(struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id, ike_proved_fn *next)
+{
+    struct ike_unproved *u = malloc(sizeof *u + id->n);
+    if (!u)
+        return false;
+    *u = (struct ike_unproved){.m = ike_message_keep(m), .next = next, .id_type = id->type, .id_len = id->n};
+    memcpy(u->id, id->p, id->n);
+    sa->unproved = u;
+    return u->m != NULL;
+}
+
+void ike_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id,
+                ike_proved_fn *next)
+{
+    char why[IKE_WHY_MAX] = "nothing here asks CRLs or OCSP", text[IKE_WHY_MAX + 80];
+    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    enum ike_verdict v = IKE_CANNOT_TELL;
+    if (!sa->chain) {
+        go_on(ike, sa, m, id, next, NULL);
+        return;
+    }
+    const struct ike_question q = {.sa_spi = sa->own_spi,
+                                   .sa_id = sa->id,
+                                   .how = cr ? &cr->revocation : NULL,
+                                   .chain = sa->chain,
+                                   .chain_len = sa->chain_len,
+                                   .weak = ike_weak_hash_of(sa->suite.prf)};
+    if (cr && ike->host.revocation && keep_unproved(sa, m, id, next))
+        v = ike->host.revocation(ike->host.ctx, &q, why);
+    if (v == IKE_TELLS_LATER) {
+        sa->busy = true;
+        return;
+    }
+    ike_unproved_free(sa);
+    go_on(ike, sa, m, id, next, judge(ike, sa, v, why, text));
+}
+
+void ike_revocation_done(struct ike *ike, uint64_t now, uint64_t sa_spi, uint64_t sa_id, enum ike_verdict v,
+                         const char *why)
+{
+    char text[IKE_WHY_MAX + 80];
+    struct ike_sa *sa = ike_still(ike, sa_spi, sa_id);
+    if (now > ike->now)
+        ike->now = now;
+    if (!sa || !sa->unproved)
+        return;
+    struct ike_unproved *u = sa->unproved;
+    const struct ike_id id = {u->id_type, u->id_len, u->id};
+    sa->unproved = NULL;
+    ike_unproved_free(sa);
+    sa->busy = false;
+    go_on(ike, sa, u->m, &id, u->next, judge(ike, sa, v, why, text));
+    free(u->m);
+    free(u);
 }

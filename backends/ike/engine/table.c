@@ -203,6 +203,7 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
         *sa->held_by = NULL;
     while (sa->children)
         ike_child_free(ike, sa->children, true);
+    ike_unproved_free(sa);
     if (ike->version[sa->version] && ike->version[sa->version]->gone)
         ike->version[sa->version]->gone(ike, sa);
     ike_exchange_end(sa);

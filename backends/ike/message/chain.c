@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Header and chain of payloads, RFC 7296 §3.1 and §3.2, RFC 2408 §3.1 and §3.2. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "backends/ike/message/message.h"
 
 /*
@@ -73,6 +76,29 @@ const struct ike_payload *ike_find(const struct ike_message *m, uint8_t type, un
         if (m->v[i].type == type)
             return &m->v[i];
     return NULL;
+}
+
+struct ike_message *ike_message_keep(const struct ike_message *m)
+{
+    size_t total = m->whole ? m->whole_len : 0;
+    for (unsigned i = 0; i < m->n; i++)
+        total += m->v[i].n;
+    struct ike_message *k = malloc(sizeof *k + total);
+    if (!k)
+        return NULL;
+    uint8_t *at = (uint8_t *)(k + 1);
+    *k = *m;
+    for (unsigned i = 0; i < k->n; i++) {
+        if (k->v[i].n)
+            memcpy(at, k->v[i].p, k->v[i].n);
+        k->v[i].p = at;
+        at += k->v[i].n;
+    }
+    if (k->whole) {
+        memcpy(at, k->whole, k->whole_len);
+        k->whole = at;
+    }
+    return k;
 }
 
 unsigned ike_count(const struct ike_message *m, uint8_t type)

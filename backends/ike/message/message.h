@@ -48,6 +48,9 @@ bool ike_chain_read(struct rd *r, uint8_t first, struct ike_message *m, uint8_t 
 const struct ike_payload *ike_find(const struct ike_message *m, uint8_t type, unsigned from);
 unsigned ike_count(const struct ike_message *m, uint8_t type);
 
+/* A copy with all that it points to, as one piece that the caller frees; NULL: out of memory. */
+struct ike_message *ike_message_keep(const struct ike_message *m) MUST_CHECK;
+
 /* Writing a chain: payloads are announced by the byte before them. `next_at` is where the type of the next payload
  * goes. */
 struct ike_chain {

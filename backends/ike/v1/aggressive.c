@@ -98,9 +98,20 @@ static void send_last(struct ike *ike, struct ike_sa *sa)
     v1_next(ike, sa);
 }
 
+static void responder_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
+{
+    if (bad) {
+        v1_refuse(ike, sa, bad);
+        return;
+    }
+    v1_nat_read(ike, sa, m);
+    send_last(ike, sa);
+}
+
 static void answered(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct ike1 *v = sa->v1;
+    struct ike_id id;
     struct ike_header h;
     struct ike_message m = {0};
     uint8_t inner;
@@ -118,15 +129,12 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     if (!bad && !v1_keys(ike, sa, j->shared, psk ? &owner : NULL))
         bad = "keys cannot be made";
     if (!bad)
-        bad = v1_check_peer(ike, sa, idr, &m);
+        bad = v1_check_peer(ike, sa, idr, &id, &m);
     if (bad) {
         back(ike, sa, j, bad);
         return;
     }
-    v1_nat_read(ike, sa, &m);
-    free(v->answer);
-    v->answer = NULL;
-    send_last(ike, sa);
+    ike_proved(ike, sa, &m, &id, responder_proved);
 }
 
 void v1_aggressive_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -212,13 +220,13 @@ void v1_aggressive_1(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), aggressive_secret);
 }
 
-bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     struct ike1 *v = sa->v1;
-    const struct ike_payload idp = {PL1_ID, false, v->id_i, (uint16_t)v->id_i_len};
-    const char *bad = v1_check_peer(ike, sa, &idp, m);
-    if (bad)
-        return v1_not_proved(ike, sa, bad);
+    if (bad) {
+        v1_refuse(ike, sa, bad);
+        return;
+    }
     v1_nat_read(ike, sa, m);
     if (v1_initial_contact(m))
         ike_peer_restarted(ike, sa);
@@ -226,5 +234,15 @@ bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     v->out = NULL;
     v->out_len = 0;
     v1_established(ike, sa);
+}
+
+bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct ike_payload idp = {PL1_ID, false, sa->v1->id_i, (uint16_t)sa->v1->id_i_len};
+    struct ike_id id;
+    const char *bad = v1_check_peer(ike, sa, &idp, &id, m);
+    if (bad)
+        return v1_not_proved(ike, sa, bad);
+    ike_proved(ike, sa, m, &id, initiator_proved);
     return true;
 }

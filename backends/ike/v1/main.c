@@ -159,14 +159,26 @@ static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message 
     ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
 }
 
+static void responder_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
+{
+    (void)m;
+    if (bad) {
+        v1_refuse(ike, sa, bad);
+        return;
+    }
+    v1_established(ike, sa);
+    v1_next(ike, sa);
+}
+
 static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
+    struct ike_id id;
+    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
     if (bad)
         return v1_not_proved(ike, sa, bad);
     sa->retransmit_at = 0;
-    v1_established(ike, sa);
-    v1_next(ike, sa);
+    ike_timer_update(ike, sa);
+    ike_proved(ike, sa, m, &id, responder_proved);
     return true;
 }
 
@@ -243,19 +255,29 @@ static void main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message 
     ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
 }
 
-static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     struct wr w;
     struct ike_chain c;
-    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), m);
-    if (bad)
-        return v1_not_proved(ike, sa, bad);
+    if (bad) {
+        v1_refuse(ike, sa, bad);
+        return;
+    }
     if (v1_initial_contact(m))
         ike_peer_restarted(ike, sa);
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
     if (v1_finish(ike, sa, &w, true))
         v1_established(ike, sa);
+}
+
+static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike_id id;
+    const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
+    if (bad)
+        return v1_not_proved(ike, sa, bad);
+    ike_proved(ike, sa, m, &id, initiator_proved);
     return true;
 }
 

@@ -438,25 +438,22 @@ static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct 
 }
 
 /* Identity and proof of the peer. NULL if they are good. */
-const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
+const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp, struct ike_id *id,
                           const struct ike_message *m)
 {
     const struct ike_profile *before = sa->profile;
-    struct ike_id id;
     uint8_t h[IKE_HASH_MAX];
     char text[IKE_ID_TEXT_MAX];
-    if (!idp || !ike_id_read(idp, &id) || !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
+    if (!idp || !ike_id_read(idp, id) || !phase1_hash(ike, sa, !sa->initiator, (struct ike_iov){idp->p, idp->n}, h))
         return "the peer's identity is missing";
-    if (sa->initiator && sa->profile && !profile_fits(sa->profile, sa, &id, m)) {
+    if (sa->initiator && sa->profile && !profile_fits(sa->profile, sa, id, m)) {
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "identity %s is not that of isakmp profile %s (line %u)",
-                ike_id_text(&id, text), sa->profile->name, sa->profile->line);
+                ike_id_text(id, text), sa->profile->name, sa->profile->line);
         return "the profile expects another identity";
     }
     if (!sa->initiator) /* what proves the peer must be of the profile that its identity selects */
-        sa->profile = profile_of_peer(ike, sa, &id, m);
-    const char *bad = check_proof(ike, sa, m, &id, h);
-    if (!bad && !ike_identity_set(ike, sa, &id))
-        bad = "out of memory";
+        sa->profile = profile_of_peer(ike, sa, id, m);
+    const char *bad = check_proof(ike, sa, m, id, h);
     if (bad)
         sa->profile = before;
     return bad;

@@ -145,7 +145,7 @@ void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why);
 /* Said a few times only, returns false. Nothing ends by it: the real message may still come. */
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why) MUST_CHECK;
 void v1_established(struct ike *ike, struct ike_sa *sa);
-const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp,
+const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp, struct ike_id *id,
                           const struct ike_message *m);
 /* Says that there is no other SA with the peer, if so. */
 void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);

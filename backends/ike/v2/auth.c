@@ -158,11 +158,13 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
                               const struct ike_message *m, const struct ike_id *id)
 {
     const struct ike_payload *pl = ike_find(m, PL2_AUTH, 0);
-    struct rd r = rd_of(pl ? pl->p : NULL, pl ? pl->n : 0);
+    if (!pl)
+        return "it sends no AUTH payload (EAP is not spoken)";
+    struct rd r = rd_of(pl->p, pl->n);
     uint8_t method = rd_u8(&r), mac[IKE_HASH_MAX];
     rd_bytes(&r, 3);
     if (r.bad)
-        return "it sends no AUTH payload (EAP is not spoken)";
+        return "its AUTH payload is malformed";
     if (method != AUTH2_PSK)
         return check_signature(ike, sa, x, m, id, method, &r);
     if (!(sa->profile->auth_remote & IKE_MAY_PSK))
@@ -305,37 +307,29 @@ static void read_auth_lifetime(struct ike *ike, struct ike_sa *sa, const struct 
     sa->reauth_at = ike->now + ike_jitter(ike, 1000u * (uint64_t)seconds / 10 * 9, 1);
 }
 
-void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static void refuse_responder(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
+{
+    const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
+    const char *profile = sa->profile ? sa->profile->name : "none";
+    struct ike_id id;
+    char text[IKE_ID_TEXT_MAX] = "";
+    struct v2_out o;
+    if (idr && ike_id_read(idr, &id))
+        ike_id_text(&id, text);
+    ike->stats.auth_failed++;
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s (profile %s, line %u)", text, bad,
+            profile, sa->profile ? sa->profile->line : 0);
+    v2_begin(ike, &o); /* it has an SA now: tell it (§2.21.2) */
+    ike2_notify_write(&o.c, 0, NULL, 0, N2_AUTHENTICATION_FAILED, NULL, 0);
+    (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o); /* the SA ends, whether the peer hears of it or not */
+    v2_give_up(ike, sa, bad);
+}
+
+static void response_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     struct v2_initial *x = sa->exchange;
-    struct ike_notify n;
-    const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
-    struct ike_id id;
-    if (!x || sa->state != IKE_AUTH_SENT)
-        return;
-    sa->next_out++;
-    ike_request_end(sa);
-    if (!idr || !ike_id_read(idr, &id) || ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &n)) {
-        log_refusal(ike, sa, m);
-        v2_give_up(ike, sa, "IKE_AUTH is refused");
-        return;
-    }
-    char text[IKE_ID_TEXT_MAX];
-    /* a profile that matches nothing takes nobody */
-    bool expected = identity_fits(sa->profile, sa, &id) || certificate_fits(sa->profile, m);
-    const char *bad = expected ? check_auth(ike, sa, x, m, &id) : "the profile expects another identity";
-    if (!bad && !ike_identity_set(ike, sa, &id))
-        bad = "out of memory";
     if (bad) {
-        ike->stats.auth_failed++;
-        /* it has an SA now: tell it (§2.21.2) */
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s (profile %s, line %u)",
-                ike_id_text(&id, text), bad, sa->profile->name, sa->profile->line);
-        struct v2_out o;
-        v2_begin(ike, &o);
-        ike2_notify_write(&o.c, 0, NULL, 0, N2_AUTHENTICATION_FAILED, NULL, 0);
-        (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o); /* the SA ends, whether the peer hears of it or not */
-        v2_give_up(ike, sa, bad);
+        refuse_responder(ike, sa, m, bad);
         return;
     }
     read_auth_lifetime(ike, sa, m);
@@ -364,44 +358,57 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     v2_next(ike, sa);
 }
 
+void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    struct ike_notify n;
+    const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
+    struct ike_id id;
+    if (!x || sa->state != IKE_AUTH_SENT)
+        return;
+    sa->next_out++;
+    ike_request_end(sa);
+    if (!idr || !ike_id_read(idr, &id) || ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &n)) {
+        log_refusal(ike, sa, m);
+        v2_give_up(ike, sa, "IKE_AUTH is refused");
+        return;
+    }
+    /* a profile that matches nothing takes nobody */
+    bool expected = identity_fits(sa->profile, sa, &id) || certificate_fits(sa->profile, m);
+    const char *bad = expected ? check_auth(ike, sa, x, m, &id) : "the profile expects another identity";
+    if (bad)
+        response_proved(ike, sa, m, bad);
+    else
+        ike_proved(ike, sa, m, &id, response_proved);
+}
+
 /* ---- responder ---- */
 
-static void refuse(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static void refuse(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
+    const struct ike_payload *idi = ike_find(m, PL2_IDI, 0);
+    const char *profile = sa->profile ? sa->profile->name : "none";
+    struct ike_id id;
+    char text[IKE_ID_TEXT_MAX] = "?";
+    if (idi && ike_id_read(idi, &id))
+        ike_id_text(&id, text);
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s, profile %s", text, bad, profile);
     ike->stats.auth_failed++;
     v2_respond_notify(ike, sa, X2_AUTH, m->h.id, N2_AUTHENTICATION_FAILED, NULL, 0);
     ike_sa_free(ike, sa);
 }
 
-void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+static void request_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     struct v2_initial *x = sa->exchange;
     const struct ike_payload *idi = ike_find(m, PL2_IDI, 0);
     struct ike_id id;
     struct ike_notify n;
-    char text[IKE_ID_TEXT_MAX];
-    if (!x || sa->state != IKE_INIT_DONE)
-        return;
-    if (!idi || !ike_id_read(idi, &id)) {
-        refuse(ike, sa, m);
-        return;
-    }
-    for (unsigned i = 0; i < ike->policy->n_profiles && !sa->profile; i++)
-        if (profile_fits(&ike->policy->profiles[i], sa, &id, m))
-            sa->profile = &ike->policy->profiles[i];
-    const char *bad = sa->profile ? check_auth(ike, sa, x, m, &id) : "no IKEv2 profile matches it";
     struct v2_out o;
+    const char *refused = bad;
     v2_begin(ike, &o);
-    if (!bad)
-        write_auth(ike, sa, x, &o.c, &id, &bad) ? (bad = NULL) : bad;
-    if (bad) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s%s%s", ike_id_text(&id, text),
-                bad, sa->profile ? ", profile " : "", sa->profile ? sa->profile->name : "");
-        refuse(ike, sa, m);
-        return;
-    }
-    if (!ike_identity_set(ike, sa, &id)) {
-        refuse(ike, sa, m);
+    if (bad || !idi || !ike_id_read(idi, &id) || !write_auth(ike, sa, x, &o.c, &id, &refused)) {
+        refuse(ike, sa, m, refused);
         return;
     }
     if (ike2_notify_find(m, N2_INITIAL_CONTACT, &n))
@@ -434,4 +441,25 @@ void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "no child SA (%s): %s", ike2_notify_name(error), why);
     if (c)
         v2_child_up(ike, c, false);
+}
+
+void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    const struct ike_payload *idi = ike_find(m, PL2_IDI, 0);
+    struct ike_id id;
+    if (!x || sa->state != IKE_INIT_DONE)
+        return;
+    if (!idi || !ike_id_read(idi, &id)) {
+        refuse(ike, sa, m, "it sends no identity");
+        return;
+    }
+    for (unsigned i = 0; i < ike->policy->n_profiles && !sa->profile; i++)
+        if (profile_fits(&ike->policy->profiles[i], sa, &id, m))
+            sa->profile = &ike->policy->profiles[i];
+    const char *bad = sa->profile ? check_auth(ike, sa, x, m, &id) : "no IKEv2 profile matches it";
+    if (bad)
+        refuse(ike, sa, m, bad);
+    else
+        ike_proved(ike, sa, m, &id, request_proved);
 }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/ike/fetch/fetch.h"
+
+struct body {
+    struct buf *out;
+    size_t max;
+    bool is_too_long;
+};
+
+bool http_open(void)
+{
+    return curl_global_init(CURL_GLOBAL_NOTHING) == CURLE_OK && names_open();
+}
+
+void http_close(void)
+{
+    names_close();
+    curl_global_cleanup();
+}
+
+/* What says its length is refused before it comes; the others here. */
+static size_t more(char *p, size_t one, size_t n, void *arg)
+{
+    struct body *b = arg;
+    (void)one; /* always 1 */
+    b->is_too_long = n > b->max - b->out->len;
+    if (b->is_too_long)
+        return 0;
+    buf_add(b->out, p, n);
+    return b->out->failed ? 0 : n;
+}
+
+/* Host of the address; false: it is none that is fetched. */
+static bool host_of(const char *url, char out[static 256])
+{
+    CURLU *u = curl_url();
+    char *host = NULL, *scheme = NULL, *user = NULL;
+    bool ok = u && curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+              curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "http") == 0 &&
+              curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && strlen(host) < 256;
+    size_t n = ok ? strlen(host) : 0;
+    bool bracketed = n > 2 && host[0] == '[' && host[n - 1] == ']';
+    if (bracketed)
+        snprintf(out, 256, "%.*s", (int)n - 2, host + 1);
+    else if (ok)
+        snprintf(out, 256, "%s", host);
+    curl_free(host);
+    curl_free(scheme);
+    curl_free(user);
+    curl_url_cleanup(u);
+    return ok;
+}
+
+/* Whatever host and port the address names, the connection goes there. */
+static struct curl_slist *straight_to(const struct ip_addr *a)
+{
+    char text[ADDR_TEXT_MAX], rule[ADDR_TEXT_MAX + 8];
+    addr_text(a, text);
+    snprintf(rule, sizeof rule, a->family == FAMILY_V6 ? "::[%s]:" : "::%s:", text);
+    return curl_slist_append(NULL, rule);
+}
+
+struct transfer {
+    CURL *c;
+    struct curl_slist *to, *headers;
+    char error[CURL_ERROR_SIZE];
+};
+
+/* Every one of them counts: with a word that libcurl does not know nothing is fetched. */
+static bool set_all(struct transfer *x, const char *url, const struct ike_iov *post, struct body *b)
+{
+    CURL *c = x->c;
+    bool ok = true;
+#define SET(option, value) ok &= curl_easy_setopt(c, CURLOPT_##option, value) == CURLE_OK
+    SET(URL, url);
+    SET(PROTOCOLS_STR, "http");
+    SET(FOLLOWLOCATION, 0L);
+    SET(PROXY, ""); /* the environment's are not asked either */
+    SET(NOPROXY, "*");
+    SET(NOSIGNAL, 1L);
+    SET(CONNECTTIMEOUT_MS, (long)FETCH_URL_MS);
+    SET(TIMEOUT_MS, (long)FETCH_URL_MS);
+    SET(MAXFILESIZE_LARGE, (curl_off_t)b->max);
+    SET(HTTP09_ALLOWED, 0L);
+    SET(NETRC, (long)CURL_NETRC_IGNORED);
+    SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(FRESH_CONNECT, 1L);
+    SET(FORBID_REUSE, 1L);
+    SET(CONNECT_TO, x->to);
+    SET(WRITEFUNCTION, more);
+    SET(WRITEDATA, b);
+    SET(ERRORBUFFER, x->error);
+    if (post) {
+        SET(HTTPHEADER, x->headers);
+        SET(POSTFIELDSIZE_LARGE, (curl_off_t)post->n);
+        SET(POSTFIELDS, (const char *)post->p);
+    }
+#undef SET
+    return ok;
+}
+
+static bool transfer(const char *url, const struct ip_addr *to, const struct ike_iov *post, size_t max,
+                     struct buf *body, char why[static FETCH_WHY_MAX])
+{
+    struct transfer x = {.c = curl_easy_init(), .to = straight_to(to)};
+    struct body b = {.out = body, .max = max};
+    long status = 0;
+    if (post)
+        x.headers = curl_slist_append(NULL, "Content-Type: application/ocsp-request");
+    bool ready = x.c && x.to && (!post || x.headers) && set_all(&x, url, post, &b);
+    CURLcode r = ready ? curl_easy_perform(x.c) : CURLE_FAILED_INIT;
+    if (r == CURLE_OK)
+        curl_easy_getinfo(x.c, CURLINFO_RESPONSE_CODE, &status);
+    if (b.is_too_long || r == CURLE_FILESIZE_EXCEEDED)
+        snprintf(why, FETCH_WHY_MAX, "the answer is longer than %zu bytes", max);
+    else if (r != CURLE_OK)
+        snprintf(why, FETCH_WHY_MAX, "%.190s", x.error[0] ? x.error : curl_easy_strerror(r));
+    else if (status != 200)
+        snprintf(why, FETCH_WHY_MAX, "the server answers %ld", status);
+    curl_slist_free_all(x.to);
+    curl_slist_free_all(x.headers);
+    curl_easy_cleanup(x.c);
+    return r == CURLE_OK && status == 200;
+}
+
+bool http_get(void *ctx, const char *url, const struct ike_iov *post, size_t max, struct buf *body,
+              char why[static FETCH_WHY_MAX])
+{
+    char host[256];
+    struct names_answer a;
+    (void)ctx;
+    if (!host_of(url, host)) {
+        snprintf(why, FETCH_WHY_MAX, "it is no address that is fetched");
+        return false;
+    }
+    if (!names_lookup(host, &a, why))
+        return false;
+    for (unsigned i = 0; i < a.n && i < 2; i++) { /* the second where the first does not answer */
+        body->len = 0;
+        if (transfer(url, &a.addr[i], post, max, body, why))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/sem/revocation.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define CRL_KEEP_MAX_MIN 43200u /* `crl cache delete-after`: minutes */
+
+static const struct {
+    const char *word;
+    enum revocation_method method;
+} methods[] = {{"none", REVOCATION_NONE}, {"crl", REVOCATION_CRL}, {"ocsp", REVOCATION_OCSP}};
+
+/* The next word; the rest stays in *t. Empty at the end. */
+static struct str next_word(struct str *t)
+{
+    uint32_t from = 0, to;
+    while (from < t->len && t->p[from] == ' ')
+        from++;
+    to = from;
+    while (to < t->len && t->p[to] != ' ')
+        to++;
+    const struct str word = {t->p + from, to - from};
+    *t = (struct str){t->p + to, t->len - to};
+    return word;
+}
+
+static enum revocation_method method_of(struct str word)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (str_is(word, methods[i].word))
+            return methods[i].method;
+    return 0;
+}
+
+static void unsupported(struct revocation *r, struct span at)
+{
+    if (r->is_supported)
+        r->unsupported = at;
+    r->is_supported = false;
+}
+
+static void add_method(struct revocation *r, enum revocation_method m)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->methods[i] == m)
+            return;
+    r->methods[r->n++] = (uint8_t)m;
+}
+
+/* `revocation-check crl ocsp none`: in that order; nothing that stands behind `none` is ever asked. */
+static void read_methods(struct revocation *r, const struct ir_str *line)
+{
+    struct str rest = line->s, word;
+    bool ended = false;
+    while (!ended && (word = next_word(&rest)).len) {
+        enum revocation_method m = method_of(word);
+        if (m)
+            add_method(r, m);
+        else
+            unsupported(r, line->m.span);
+        ended = m == REVOCATION_NONE;
+    }
+}
+
+static uint32_t minutes(struct str word)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < word.len; i++) {
+        if (word.p[i] < '0' || word.p[i] > '9' || n > CRL_KEEP_MAX_MIN)
+            return 0;
+        n = n * 10 + (uint32_t)(word.p[i] - '0');
+    }
+    return n <= CRL_KEEP_MAX_MIN ? n : 0;
+}
+
+/* What stands behind the first word of a line. */
+static void read_ocsp(struct revocation *r, const struct ir_text *line, struct str rest)
+{
+    struct str word = next_word(&rest), url = next_word(&rest);
+    if (str_is(word, "disable-nonce"))
+        r->no_nonce = true;
+    else if (str_is(word, "url") && url.len > 7 && strncasecmp(url.p, "http://", 7) == 0)
+        r->ocsp_url = url;
+    else
+        unsupported(r, line->span);
+}
+
+/* `crl optional` and `crl best-effort` are what older releases had for `revocation-check crl none`. */
+static void read_crl(struct revocation *r, const struct ir_text *line, struct str rest, bool *is_optional)
+{
+    struct str word = next_word(&rest), what = next_word(&rest);
+    uint32_t keep_min = str_is(what, "delete-after") ? minutes(next_word(&rest)) : 0;
+    if (str_is(word, "optional") || str_is(word, "best-effort"))
+        *is_optional = true;
+    else if (str_is(word, "cache") && str_is(what, "none"))
+        r->crl_keep_s = 0;
+    else if (str_is(word, "cache") && keep_min)
+        r->crl_keep_s = 60 * keep_min;
+    else /* `cache extend` would count a list that has ended; `query` is LDAP */
+        unsupported(r, line->span);
+}
+
+static void read_line(struct revocation *r, const struct ir_text *line, bool *is_optional)
+{
+    struct str rest = line->text.s, word = next_word(&rest), behind = rest, first = next_word(&behind);
+    if (str_is(word, "ocsp"))
+        read_ocsp(r, line, rest);
+    else if (str_is(word, "crl"))
+        read_crl(r, line, rest, is_optional);
+    else if (str_is(word, "match") || str_is(word, "authorization"))
+        unsupported(r, line->span);
+    else if (str_is(word, "chain-validation") && first.len && !str_is(first, "stop"))
+        unsupported(r, line->span);
+}
+
+void trustpoint_revocation(const struct trustpoint *t, struct revocation *out)
+{
+    bool is_optional = false;
+    *out = (struct revocation){.crl_keep_s = UINT32_MAX, .is_supported = true};
+    PTRLIST_FOR (struct ir_text, line, &t->other) {
+        read_line(out, line, &is_optional);
+    }
+    read_methods(out, &t->revocation);
+    if (out->n == 0)
+        add_method(out, REVOCATION_CRL);
+    if (is_optional && out->methods[out->n - 1] != REVOCATION_NONE)
+        add_method(out, REVOCATION_NONE);
+}
