@@ -496,6 +496,18 @@ def namespace_tests():
 MAY_BE_IGNORED = {'ike_acquire', 'set_range'}
 
 
+def state_comparisons():
+    """the states of SAs and children are compared in engine/states.c and nowhere else: rows and traits say what holds"""
+    bad = []
+    for f in sorted(glob.glob('backends/ike/**/*.c', recursive=True)):
+        if f == 'backends/ike/engine/states.c':
+            continue
+        for n, line in enumerate(open(f), 1):
+            if re.search(r'(->|\.)state\s*([=!<>]=|[<>](?!=))|switch \((\([a-z_ ]+\))?\w+->state', line):
+                bad.append('%s:%d: %s' % (f, n, line.strip()))
+    assert not bad, '\n'.join(bad)
+
+
 def results():
     """what can fail says so in a way that the compiler looks at (compiler/base/must.h)"""
     bad = []
@@ -529,6 +541,8 @@ def attack_tests():
         yield 'attack', absent
     for name in listed:
         yield 'attack: ' + name, lambda name=name: program('build/asan/tests/attack/attack', name)
+    # all in one program: then each row of the tables of states must have happened
+    yield 'attack: all rows of the states', lambda: program('build/release/tests/attack/attack')
     if not os.environ.get('IOSCC_QUICK'):
         yield 'attack: crowd, ten thousand seeds', lambda: program('build/release/tests/attack/attack', 'crowd', IOSCC_RUNS='5000')
         yield 'attack: mutants', lambda: program(sys.executable, 'tests/attack/mutants.py')
@@ -552,6 +566,7 @@ def tests():
     yield 'structure: headers compile alone', headers
     yield 'structure: files under 800 lines', sizes
     yield 'structure: results must be checked', results
+    yield 'structure: states are compared in their tables', state_comparisons
     yield 'schema is current', lambda: current('docs/ir.schema.json', 'compile', '--schema')
     OPT_IN.update(r['id'] for r in json.loads(run('rules', '--format', 'json').stdout) if r['optIn'])
     yield 'rules have fixtures', rules_have_fixtures

@@ -123,6 +123,7 @@ void ike_input(struct ike *ike, uint64_t now, const struct ike_end *local, const
         return;
     }
     const struct ike_version *v = h.version >> 4 <= 2 ? ike->version[h.version >> 4] : NULL;
+    ike->here = *local;
     if (v)
         v->input(ike, local, remote, p, n, h);
     else
@@ -200,7 +201,7 @@ static unsigned pairs_of_hosts(const struct ike *ike, const struct ike_entry *e)
     for (unsigned i = 0; i < e->n_peers; i++)
         for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, &e->peers[i].addr, sa));) {
             for (const struct ike_child *c = sa->children; c; c = c->next)
-                n += c->entry == e && c->state != CHILD_REPLACED;
+                n += c->entry == e && !ike_child_is(c, CHILD_REPLACED);
             for (const struct ike_task *t = sa->tasks; t; t = t->next)
                 n += t->entry == e && t->kind == TASK_CHILD;
         }
@@ -260,7 +261,7 @@ unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, ui
                 (peer && !addr_eq(&sa->remote.addr, peer)))
                 continue;
             n++;
-            if (sa->state < IKE_ESTABLISHED || sa->state == IKE_ORPHANED) { /* there is nobody to tell */
+            if (ike_is(sa, IKE_BEGINS) || ike_is(sa, IKE_ORPHAN)) { /* there is nobody to tell */
                 ike_sa_free(ike, sa);
                 continue;
             }
@@ -321,7 +322,7 @@ bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct
     for (uint32_t i = 0; i < ike->hash_size; i++)
         for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
             next = sa->hash_next;
-            if (sa->tasks && sa->state == IKE_ESTABLISHED && !sa->held_by)
+            if (sa->tasks && ike_is(sa, IKE_STANDS) && !sa->held_by)
                 sa->resume_at = ike->now; /* the next tick works its deletes off */
             ike_timer_update(ike, sa);
         }

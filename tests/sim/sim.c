@@ -174,6 +174,32 @@ static void event(void *ctx, enum ike_event e, enum ike_level l, const struct ik
                text);
 }
 
+/* Rows of the tables of states that have happened in this program, in whichever simulation. */
+static bool happened[3][64];
+
+static void transition(void *ctx, const struct ike_transition *row)
+{
+    const struct ike_transitions *const all[] = {NULL, &ike1_transitions, &ike2_transitions};
+    (void)ctx;
+    for (unsigned v = 1; v < 3; v++)
+        if (row >= all[v]->v && row < all[v]->v + all[v]->n)
+            happened[v][row - all[v]->v] = true;
+}
+
+unsigned sim_rows_left(unsigned version, bool print)
+{
+    const struct ike_transitions *t = version == 1 ? &ike1_transitions : &ike2_transitions;
+    unsigned left = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        if (happened[version][i])
+            continue;
+        left++;
+        if (print)
+            printf("IKEv%u, row %zu has never happened: %s\n", version, i, t->v[i].says);
+    }
+    return left;
+}
+
 void sim_init(struct sim *s, uint64_t seed, unsigned nodes)
 {
     *s = (struct sim){.rng = seed * 0x9e3779b97f4a7c15u + 88172645463325252u, .now = 1000, .delay_ms = 20};
@@ -192,6 +218,7 @@ void sim_node_start(struct sim *s, unsigned i, const struct ike_policy *p, const
                                   .sa_add = sa_add,
                                   .sa_delete = sa_delete,
                                   .event = event,
+                                  .transition = transition,
                                   .policy_add = policy_add,
                                   .policy_delete = policy_delete};
     n->sim = s;

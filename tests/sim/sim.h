@@ -78,6 +78,8 @@ void sim_node_stop(struct sim *s, unsigned i);
 /* From now on others see it at `outside`, its 500 as `port`, its 4500 as `port` + 1. */
 void sim_node_nat(struct sim *s, unsigned i, const char *outside, uint16_t port);
 void sim_end(struct sim *s);
+/* How many rows of the tables of states (engine/states.h) have not happened in this program. */
+unsigned sim_rows_left(unsigned version, bool print);
 uint32_t sim_random(struct sim *s, uint32_t below);
 /* Runs until `ms` have passed. */
 void sim_run(struct sim *s, uint64_t ms);

@@ -60,8 +60,8 @@ static void damaged(struct sim *s, struct sim_node *n, const struct packet_in_fl
     uint8_t copy[4096];
     if (f->n > sizeof copy)
         return;
-    /* The last message of aggressive mode was lost: whatever comes with our cookie gets our message once more, which asks
-     * for it. Nothing tells yet what is authentic. */
+    /* The last message of aggressive mode was lost: whatever comes with our cookie gets our message once more, which
+     * asks for it. Nothing tells yet what is authentic. */
     bool went_on = f->p[17] == 0x10 && (f->p[18] == X1_QUICK || f->p[18] == X1_INFO);
     if (went_on && sim_count(n, IKE_AGGRESSIVE_1))
         return;

@@ -224,7 +224,7 @@ static void rekey_one(void *ctx, const struct ike_sa *constant)
     struct listing *l = ctx;
     struct ike_sa *sa = (struct ike_sa *)(uintptr_t)constant;
     uint64_t now = daemon_now(l->d);
-    if (sa->state != IKE_ESTABLISHED)
+    if (!ike_is(sa, IKE_STANDS))
         return;
     if (!l->v)
         sa->rekey_at = now;

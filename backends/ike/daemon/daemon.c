@@ -65,7 +65,7 @@ static void event(void *ctx, enum ike_event e, enum ike_level l, const struct ik
                   (sa && d->options.debug_peer && strcmp(addr_text(&sa->remote.addr, t), d->options.debug_peer) == 0);
     if (l == IKE_DEBUG && !wanted)
         return;
-    if (e == EV_REFUSED && (!sa || sa->state < IKE_ESTABLISHED) && too_many(d))
+    if (e == EV_REFUSED && (!sa || ike_is(sa, IKE_BEGINS)) && too_many(d))
         return;
     if (sa)
         daemon_log(l, "peer %s: %s", addr_text(&sa->remote.addr, t), text);

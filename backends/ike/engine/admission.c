@@ -56,7 +56,7 @@ bool ike_address_known(const struct ike *ike, const struct ip_addr *local, const
         if (e->n_peers)
             return true;
     for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (sa->state >= IKE_ESTABLISHED)
+        if (!ike_is(sa, IKE_BEGINS))
             return true;
     return false;
 }

@@ -63,8 +63,8 @@ static struct ike_child *older_under(struct ike_sa *sa, const struct ike_entry *
                                      const struct ike_ts *remote)
 {
     for (struct ike_child *c = sa->children; c; c = c->next)
-        if (c->installed && c->entry == e && (c->state == CHILD_UP || c->state == CHILD_REKEYING) &&
-            ike_ts_equal(&c->ts_local, local) && ike_ts_equal(&c->ts_remote, remote))
+        if (c->installed && c->entry == e && ike_child_serves(c) && ike_ts_equal(&c->ts_local, local) &&
+            ike_ts_equal(&c->ts_remote, remote))
             return c;
     return NULL;
 }
@@ -230,7 +230,7 @@ bool ike_child_send(struct ike *ike, struct ike_child *c)
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children; c; c = c->next) {
-        if (c->state != CHILD_UP)
+        if (!ike_child_stands(c))
             continue;
         c->rekey_at = ike->now;
         c->moved = true;

@@ -12,6 +12,7 @@
 #include "backends/ike/crypto/cert.h"
 #include "backends/ike/crypto/crypto.h"
 #include "backends/ike/engine/keys.h"
+#include "backends/ike/engine/states.h"
 #include "backends/ike/message/message.h"
 #include "backends/ike/policy.h"
 #include "compiler/base/must.h"
@@ -86,37 +87,13 @@ struct ike_host {
     /* Asks CRLs or OCSP. IKE_TELLS_LATER: ike_revocation_done() is called some time, always; else it is known at once,
      * with `why` in words. NULL: it cannot be told. */
     enum ike_verdict (*revocation)(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX]);
+    /* A row of the tables of states is about to happen; for tests. NULL: nobody listens. */
+    void (*transition)(void *ctx, const struct ike_transition *row);
     /* No SA points into that policy any more, which ike_reload() replaced. NULL: nobody waits for it. */
     void (*policy_unused)(void *ctx, const struct ike_policy *p);
 };
 
 /* ---- security associations ---- */
-
-enum ike_state {
-    IKE_NEW,
-    IKE_INIT_SENT, /* v2: IKE_SA_INIT on its way */
-    IKE_INIT_DONE, /* v2, responder: waiting for IKE_AUTH (half open) */
-    IKE_AUTH_SENT, /* v2 */
-    IKE_MAIN_1,    /* v1: SA sent resp. received */
-    IKE_MAIN_2,    /* v1: KE */
-    IKE_MAIN_3,    /* v1: identities */
-    IKE_AGGRESSIVE_1,
-    IKE_ESTABLISHED,
-    IKE_REPLACED, /* rekeyed: the old one, until it is deleted */
-    IKE_ORPHANED, /* v1: the ISAKMP SA is gone, its IPsec SAs live on (RFC 2409 §5.5: phase 2 outlives phase 1) */
-    IKE_DELETING,
-    IKE_DEAD,
-    IKE_STATES
-};
-const char *ike_state_name(enum ike_state s);
-
-enum child_state {
-    CHILD_UP,
-    CHILD_REKEYING, /* our request is on its way */
-    CHILD_REPLACED,
-    CHILD_DELETING,
-    CHILD_HALF /* v1, responder: receives already, the third message is still missing */
-};
 
 /* The ends of an SA as the kernel has it: it is deleted by these, wherever the peer is by then. */
 struct ike_path {
@@ -161,16 +138,6 @@ struct ike_child {
     uint64_t send_at; /* ms: it sends then at the latest; 0: it waits for a message */
 };
 
-/* What is to be done next by us, one exchange each. */
-enum ike_task_kind {
-    TASK_NONE,
-    TASK_CHILD,
-    TASK_REKEY_CHILD,
-    TASK_DELETE_CHILD,
-    TASK_REKEY_IKE,
-    TASK_DELETE_IKE,
-    TASK_DPD,
-};
 struct ike_task {
     struct ike_task *next;
     uint8_t kind; /* enum ike_task_kind */
@@ -239,10 +206,11 @@ struct ike_sa {
     uint8_t *low_nonce;
     unsigned cookie_len;
     uint8_t cookie[64];
-    void *parts[2];   /* v2: fragments of a request and of a response that are still incomplete */
-    struct ike1 *v1;  /* phase 1 state of IKEv1 */
-    unsigned peer_at; /* which of the entry's peers this one is */
-    char why[160];    /* room for a reason */
+    void *parts[2];                   /* v2: fragments of a request and of a response that are still incomplete */
+    struct ike1 *v1;                  /* phase 1 state of IKEv1 */
+    unsigned peer_at;                 /* which of the entry's peers this one is */
+    const struct ike_transition *row; /* what it is in the middle of, or did last */
+    char why[160];                    /* room for a reason */
 };
 
 struct ike_stats {
@@ -309,6 +277,7 @@ struct ike {
     struct ike_crypto *crypto;
     const struct ike_version *version[3]; /* [1], [2] */
     uint64_t now, next_id;
+    struct ike_end here;  /* where the datagram that is worked off came in */
     uint32_t next_reqid;  /* of dynamic entries */
     uint8_t *reqids_used; /* bits: numbers of dynamic entries' peers that are in use */
     /* hash tables of the same size: by own SPI, by the peer's SPI and address, by address alone, by the peer's

@@ -29,9 +29,11 @@ void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
     ike->n_jobs--;
     struct ike_sa *sa = ike_by_spi(ike, j->sa_spi);
     if (sa && sa->id == j->sa_id && sa->job == j) {
+        const struct ike_transition *row = sa->row;
         sa->job = NULL;
         sa->busy = false;
         j->done(ike, sa, j);
+        ike_transition_went_on(ike, j->sa_spi, j->sa_id, row);
     }
     job_free(j);
 }

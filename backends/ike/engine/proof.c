@@ -85,7 +85,7 @@ bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct 
         return sa->key_id != 0;
     }
     if (!sa->anchor) /* nobody has proved anything yet */
-        return sa->psk_auth || sa->state < IKE_ESTABLISHED;
+        return sa->psk_auth || ike_is(sa, IKE_BEGINS);
     const struct ike_credential *c = profile_there ? profile_there->credential : NULL;
     if (!c && m->to->n_credentials)
         c = &m->to->credentials[0];
@@ -179,6 +179,7 @@ void ike_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
         v = ike->host.revocation(ike->host.ctx, &q, why);
     if (v == IKE_TELLS_LATER) {
         sa->busy = true;
+        ike_timer_update(ike, sa); /* the certificate may end meanwhile */
         return;
     }
     ike_unproved_free(sa);
@@ -196,10 +197,12 @@ void ike_revocation_done(struct ike *ike, uint64_t now, uint64_t sa_spi, uint64_
         return;
     struct ike_unproved *u = sa->unproved;
     const struct ike_id id = {u->id_type, u->id_len, u->id};
+    const struct ike_transition *row = sa->row;
     sa->unproved = NULL;
     ike_unproved_free(sa);
     sa->busy = false;
     go_on(ike, sa, u->m, &id, u->next, judge(ike, sa, v, why, text));
     free(u->m);
     free(u);
+    ike_transition_went_on(ike, sa_spi, sa_id, row);
 }

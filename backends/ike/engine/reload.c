@@ -77,7 +77,7 @@ static void move_tasks(const struct ike_moves *m, struct ike_sa *sa)
 static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
 {
     const struct ike_profile *profile = ike_move_profile(m, sa->profile);
-    if (sa->state != IKE_ESTABLISHED && sa->state != IKE_REPLACED && sa->state != IKE_ORPHANED)
+    if (!ike_is(sa, IKE_CARRIES))
         return false;
     if (sa->profile && !profile)
         return false;
@@ -130,7 +130,7 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
             continue;
         }
         ended++;
-        if (sa->state == IKE_ORPHANED || !hold_old(ike, m->from, c)) {
+        if (ike_is(sa, IKE_ORPHAN) || !hold_old(ike, m->from, c)) {
             ike_child_free(ike, c, true);
             continue;
         }
@@ -150,7 +150,7 @@ static void end(struct ike *ike, struct ike_sa *sa, struct ike_reload *r)
     r->sas_ended++;
     for (const struct ike_child *c = sa->children; c; c = c->next)
         r->children_ended++;
-    if (sa->state != IKE_ESTABLISHED || sa->busy) { /* orphans have nobody to tell; a job finds that it is gone */
+    if (!ike_is(sa, IKE_STANDS) || sa->busy) { /* orphans have nobody to tell; a job finds that it is gone */
         ike_sa_free(ike, sa);
         return;
     }
@@ -174,11 +174,6 @@ static void end(struct ike *ike, struct ike_sa *sa, struct ike_reload *r)
     ike_timer_update(ike, sa);
 }
 
-static bool is_gone(const struct ike_sa *sa)
-{
-    return sa->state == IKE_DELETING || sa->state == IKE_DEAD;
-}
-
 void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload *r)
 {
     uint64_t(*v)[2] = calloc(ike->n_sa + 1u, sizeof *v);
@@ -192,7 +187,7 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
         struct ike_sa *sa = ike_still(ike, v[i][0], v[i][1]);
         if (!sa)
             continue;
-        if (is_gone(sa)) { /* its delete is on the way: what it carried need not wait for the answer */
+        if (ike_is(sa, IKE_ENDS)) { /* its delete is on the way: what it carried need not wait for the answer */
             while (sa->children)
                 ike_child_free(ike, sa->children, true);
             sa->entry = NULL;

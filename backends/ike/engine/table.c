@@ -158,19 +158,11 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
 
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s)
 {
-    ike->n_established -= sa->state == IKE_ESTABLISHED;
-    ike->n_established += s == IKE_ESTABLISHED;
-    if (s >= IKE_ESTABLISHED)
-        ike_half_open_set(ike, sa, IKE_HALF_NONE);
+    ike->n_established -= ike_is(sa, IKE_STANDS);
     sa->state = (uint8_t)s;
-}
-
-const char *ike_state_name(enum ike_state s)
-{
-    static const char *const names[IKE_STATES] = {"NEW",      "INIT_SENT", "INIT_DONE",    "AUTH_SENT",   "MAIN_1",
-                                                  "MAIN_2",   "MAIN_3",    "AGGRESSIVE_1", "ESTABLISHED", "REPLACED",
-                                                  "ORPHANED", "DELETING",  "DEAD"};
-    return names[s];
+    ike->n_established += ike_is(sa, IKE_STANDS);
+    if (!ike_is(sa, IKE_BEGINS))
+        ike_half_open_set(ike, sa, IKE_HALF_NONE);
 }
 
 void ike_request_end(struct ike_sa *sa)
@@ -298,7 +290,7 @@ struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, 
         return NULL;
     struct ike_sa *o = after ? after->identity_next
                              : ike->by_identity[slot_of_identity(ike, sa->version, sa->peer_id, sa->peer_id_len)];
-    while (o && (o == sa || o->state < IKE_ESTABLISHED || !same_peer(o, sa)))
+    while (o && (o == sa || ike_is(o, IKE_BEGINS) || !same_peer(o, sa)))
         o = o->identity_next;
     return o;
 }
@@ -318,7 +310,7 @@ void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
 bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa)
 {
     for (const struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));)
-        if (o != sa && o->version == sa->version && o->state >= IKE_ESTABLISHED)
+        if (o != sa && o->version == sa->version && !ike_is(o, IKE_BEGINS))
             return false;
     return true;
 }
@@ -334,8 +326,8 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
                           const struct ike_profile *profile)
 {
     for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (sa->version == version && !sa->held_by && sa->state <= IKE_ESTABLISHED && !sa->reauthenticates[0] &&
-            (sa->initiator || sa->state == IKE_ESTABLISHED) &&
+        if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] &&
+            ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
             (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) && (!profile || sa->profile == profile))
             return sa;
     return NULL;

@@ -176,6 +176,8 @@ const char *ike1_notify_name(uint16_t type);
 /* NULL if the payloads of a decrypted message of this exchange are all there and none too often, else what is wrong.
  * A notify that carries an error may stand in place of what is missing in a response. */
 const char *ike2_check(const struct ike_message *m);
+/* What it checks: the payloads (bits by type) that a message of the exchange must and may have. */
+void ike2_payloads(uint8_t exchange, bool response, uint64_t *needs, uint64_t *may);
 const char *ike2_notify_name(uint16_t type);
 const char *ike_exchange_name(uint8_t x);
 

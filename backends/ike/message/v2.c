@@ -291,6 +291,14 @@ static const struct {
     {X2_INFORMATIONAL, true, PL2_CP, 0, 1},
 };
 
+void ike2_payloads(uint8_t exchange, bool response, uint64_t *needs, uint64_t *may)
+{
+    *needs = *may = 0;
+    for (size_t k = 0; k < sizeof law / sizeof *law; k++)
+        if (law[k].exchange == exchange && law[k].response == response)
+            *(law[k].min ? needs : may) |= (uint64_t)1 << law[k].payload;
+}
+
 static bool carries_error(const struct ike_message *m)
 {
     for (unsigned i = 0; i < m->n; i++) {

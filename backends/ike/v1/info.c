@@ -8,8 +8,7 @@ struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *best = NULL;
     for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
-        if (o->state == IKE_ESTABLISHED && addr_eq(&o->local.addr, &sa->local.addr) &&
-            (!best || o->up_at > best->up_at))
+        if (ike_is(o, IKE_STANDS) && addr_eq(&o->local.addr, &sa->local.addr) && (!best || o->up_at > best->up_at))
             best = o;
     return best;
 }
@@ -20,7 +19,7 @@ void v1_hand_over(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
         return;
     for (struct ike_child *c = from->children, *next; c; c = next) {
         next = c->next;
-        if (c->state != CHILD_HALF) /* its quick mode is still with the old one */
+        if (!ike_child_is(c, CHILD_HALF)) /* its quick mode is still with the old one */
             ike_child_move(c, to);
     }
     ike_tasks_follow(from, to);
@@ -34,7 +33,7 @@ void v1_orphan(struct ike *ike, struct ike_sa *sa)
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
         bool going = c->held_policy || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in);
-        if (c->state == CHILD_HALF || going) /* its peer can be told no more */
+        if (ike_child_is(c, CHILD_HALF) || going) /* its peer can be told no more */
             ike_child_free(ike, c, true);
     }
     if (!sa->children) {
@@ -113,8 +112,8 @@ void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t ab
     uint32_t mid;
     struct wr w, s = wr_to(cookies, 16), a = wr_to(spi, 4);
     struct ike_chain c;
-    bool encrypted = sa->state >= IKE_ESTABLISHED;
-    if (sa->state == IKE_ORPHANED)
+    bool encrypted = !ike_is(sa, IKE_BEGINS);
+    if (ike_is(sa, IKE_ORPHAN))
         return;
     /* what answers strangers is bounded: it would be an amplifier */
     if (!encrypted && ike->clear_infos_second == ike->now / 1000 && ++ike->clear_infos > CLEAR_INFOS_PER_SECOND)
@@ -154,7 +153,7 @@ void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
 {
     bool esp = c->set->encr.alg || c->set->integ.alg, ah = c->set->ah.alg;
     uint8_t spi[4];
-    if (sa->state < IKE_ESTABLISHED || sa->state == IKE_ORPHANED)
+    if (!ike_is(sa, IKE_SPEAKS))
         return;
     for (int k = 0; k < 2; k++) {
         struct wr s = wr_to(spi, 4);
@@ -196,7 +195,7 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         }
         if (!c)
             continue;
-        if (c->state == CHILD_UP)
+        if (ike_child_stands(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c, "map %s entry %u line %u: the peer deletes the IPsec SA",
                     c->entry->map, c->entry->seq, c->line);
         ike_child_free(ike, c, true);
@@ -211,7 +210,7 @@ static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
     struct rd r = n->n >= 4 ? rd_of(n->data, n->n) : rd_of(n->spi, n->spi_len);
     uint32_t spi = rd_u32(&r);
     struct ike_child *c = r.bad ? NULL : ike_child_by_spi(sa, spi, false);
-    if (!c || c->state == CHILD_HALF)
+    if (!c || ike_child_is(c, CHILD_HALF))
         return;
     ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer does not know SPI 0x%08x any more",
             c->entry->map, c->entry->seq, c->line, spi);
@@ -236,7 +235,7 @@ static void quick_refused(struct ike_sa *sa, const struct ike_notify *n)
     if (r.bad || n->spi_len != 4 || !spi)
         return;
     for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
-        if (q->initiator && q->nr_len == 0 && !q->computing && (q->spi_in == spi || q->ah_in == spi)) {
+        if (v1_quick_waits(q) && (q->spi_in == spi || q->ah_in == spi)) {
             v1_quick_free(sa, q);
             return;
         }
@@ -261,7 +260,7 @@ static bool notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify
             sa->v1->dpd_missed = 0;
         return asked;
     }
-    if (n->type == N1_INVALID_SPI && sa->state == IKE_ESTABLISHED) {
+    if (n->type == N1_INVALID_SPI && ike_is(sa, IKE_STANDS)) {
         lost(ike, sa, n);
     } else if (n->type < 16384) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike1_notify_name(n->type),
@@ -273,22 +272,62 @@ static bool notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify
     return false;
 }
 
+/* Proves nothing, changes nothing; worth a line if we are waiting for an answer. */
+void v1_unproved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct ike_notify no;
+    bool is_notify = m->n && m->v[0].type == PL1_NOTIFY && ike1_notify_read(&m->v[0], &no);
+    if (is_notify && sa->v1->complaints++ < 3)
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "unauthenticated answer %s%s", ike1_notify_name(no.type),
+                no.type == N1_NO_PROPOSAL_CHOSEN ? ": the peer has none of our isakmp policies" : "");
+}
+
+static void info_in_clear(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_header *h)
+{
+    const struct ike_occasion o = {.exchange = X1_INFO, .on = IKE_ON_OTHER};
+    const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
+    struct ike_message m = {.h = *h};
+    struct rd c = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+    uint8_t inner;
+    if (row && ike_chain_read(&c, h->next, &m, &inner) && ike_transition_fits(row, &m))
+        ike_transition_heard(ike, sa, row, &m);
+}
+
+/* What is authentic and new. */
+void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    bool gone = false;
+    for (unsigned i = 1; i < m->n; i++) {
+        struct ike_notify no;
+        struct ike_delete d;
+        if (m->v[i].type == PL1_NOTIFY && ike1_notify_read(&m->v[i], &no))
+            sa->last_in = notified(ike, sa, &no) ? ike->now : sa->last_in;
+        else if (m->v[i].type == PL1_DELETE && ike1_delete_read(&m->v[i], &d))
+            deleted(ike, sa, &d, &gone);
+    }
+    if (!gone) {
+        ike_timer_update(ike, sa);
+        return;
+    }
+    struct ike_sa *heir = v1_other(ike, sa);
+    if (!ike_is(sa, IKE_OUTDATED))
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
+    v1_hand_over(ike, sa, heir);
+    v1_orphan(ike, sa); /* IPsec SAs outlive it: `clear crypto isakmp` at the peer sends just that */
+}
+
 void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
 {
+    const struct ike_occasion o = {.exchange = X1_INFO, .on = IKE_ON_REQUEST};
+    const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
     struct ike_message m = {.h = h};
     uint8_t iv[16], inner, want[IKE_HASH_MAX];
     size_t hash_len = ike_hash_len(sa->suite.prf);
-    if (!(h.flags &
-          IKE1_ENCRYPTED)) { /* proves nothing, changes nothing; worth a line if we are waiting for an answer */
-        struct rd c = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
-        struct ike_notify no;
-        if (ike_chain_read(&c, h.next, &m, &inner) && m.n && m.v[0].type == PL1_NOTIFY &&
-            ike1_notify_read(&m.v[0], &no) && sa->state < IKE_ESTABLISHED && sa->v1->complaints++ < 3)
-            ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "unauthenticated answer %s%s", ike1_notify_name(no.type),
-                    no.type == N1_NO_PROPOSAL_CHOSEN ? ": the peer has none of our isakmp policies" : "");
+    if (!(h.flags & IKE1_ENCRYPTED)) {
+        info_in_clear(ike, sa, p, n, &h);
         return;
     }
-    if (sa->state < IKE_ESTABLISHED || sa->state == IKE_ORPHANED || sa->busy || !v1_iv(ike, sa, h.id, iv)) {
+    if (!row || sa->busy || !v1_iv(ike, sa, h.id, iv)) {
         ike->stats.dropped++;
         return;
     }
@@ -308,24 +347,10 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
         ike->stats.replays++;
         return;
     }
-    bool gone = false;
-    for (unsigned i = 1; i < m.n; i++) {
-        struct ike_notify no;
-        struct ike_delete d;
-        if (m.v[i].type == PL1_NOTIFY && ike1_notify_read(&m.v[i], &no))
-            sa->last_in = notified(ike, sa, &no) ? ike->now : sa->last_in;
-        else if (m.v[i].type == PL1_DELETE && ike1_delete_read(&m.v[i], &d))
-            deleted(ike, sa, &d, &gone);
-    }
-    if (!gone) {
-        ike_timer_update(ike, sa);
-        return;
-    }
-    struct ike_sa *heir = v1_other(ike, sa);
-    if (sa->state != IKE_REPLACED)
-        ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
-    v1_hand_over(ike, sa, heir);
-    v1_orphan(ike, sa); /* IPsec SAs outlive it: `clear crypto isakmp` at the peer sends just that */
+    if (ike_transition_fits(row, &m))
+        ike_transition_heard(ike, sa, row, &m);
+    else
+        ike->stats.malformed++;
 }
 
 /* ---- time ---- */
@@ -342,11 +367,9 @@ static void dead(struct ike *ike, struct ike_sa *sa)
 #define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
 #define DPD_MISSES 5         /* IOS gives up after five */
 
-static bool liveness(struct ike *ike, struct ike_sa *sa)
+void v1_liveness(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
-    if (!sa->dpd_at || sa->dpd_at > ike->now)
-        return true;
     uint64_t period = 1000u * (uint64_t)(p && p->dpd_s ? p->dpd_s : ike->policy->v1_keepalive_s);
     uint64_t retry = 1000u * (uint64_t)(p && p->dpd_retry_s ? p->dpd_retry_s : ike->policy->v1_keepalive_retry_s);
     uint64_t quiet = ike->now - sa->last_in;
@@ -355,11 +378,11 @@ static bool liveness(struct ike *ike, struct ike_sa *sa)
         sa->v1->dpd_missed = 0;
     if (!sa->v1->dpd_missed && !ike_must_ask(ike, sa, quiet, period, periodic)) {
         sa->dpd_at = ike->now + (quiet < period ? period - quiet : period);
-        return true;
+        return;
     }
     if (++sa->v1->dpd_missed > DPD_MISSES) {
         dead(ike, sa);
-        return false;
+        return;
     }
     uint8_t data[4];
     struct wr w = wr_to(data, 4);
@@ -368,7 +391,6 @@ static bool liveness(struct ike *ike, struct ike_sa *sa)
     wr_u32(&w, sa->v1->dpd_seq);
     v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
     sa->dpd_at = ike->now + (retry ? retry : 2000);
-    return true;
 }
 
 /* There is no ISAKMP SA to rekey it by: a new one is begun, with the same selectors. */
@@ -390,9 +412,9 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
-        bool idle = c->state == CHILD_UP && ike_idle(ike, c);
+        bool idle = ike_child_stands(c) && ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
-            if (c->state == CHILD_UP)
+            if (ike_child_stands(c))
                 ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA %s", c->entry->map,
                         c->entry->seq, c->line,
                         idle ? "has carried nothing for its idle time" : "has reached its lifetime");
@@ -400,8 +422,8 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
             ike_child_free(ike, c, true);
         } else if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
-            bool ours = c->state == CHILD_UP && (!c->entry->responder_only || c->moved);
-            if (ours && sa->state == IKE_ORPHANED)
+            bool ours = ike_child_stands(c) && (!c->entry->responder_only || c->moved);
+            if (ours && ike_is(sa, IKE_ORPHAN))
                 orphan_again(ike, c);
             else if (ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
                 ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
@@ -410,12 +432,12 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
 }
 
 /* Phase 1 anew, while the old one still stands; the children go over when it is done. */
-static void phase1_again(struct ike *ike, struct ike_sa *sa)
+void v1_phase1_again(struct ike *ike, struct ike_sa *sa)
 {
     sa->rekey_at = 0;
     const struct ike_sa *heir = v1_other(ike, sa);
     bool outlived = heir && heir->expire_at > sa->expire_at + 30000;
-    if (sa->state != IKE_ESTABLISHED || sa->replaced_by || outlived || (!sa->children && !sa->tasks))
+    if (sa->replaced_by || outlived || (!sa->children && !sa->tasks))
         return;
     struct ike_end local = sa->local, remote = sa->remote;
     if (!sa->nat_local && !sa->nat_remote)
@@ -432,77 +454,89 @@ static void phase1_again(struct ike *ike, struct ike_sa *sa)
     v1_start(ike, fresh);
 }
 
+void v1_retransmit(struct ike *ike, struct ike_sa *sa)
+{
+    if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
+                ike_state_name((enum ike_state)sa->state));
+        v1_give_up(ike, sa);
+        return;
+    }
+    ike->stats.retransmits++;
+    sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+    v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
+}
+
+void v1_half_open_over(struct ike *ike, struct ike_sa *sa)
+{
+    ike_sa_free(ike, sa);
+}
+
+void v1_keepalive(struct ike *ike, struct ike_sa *sa)
+{
+    static const uint8_t alive = 0xff;
+    ike_send_raw(ike, sa, &alive, 1);
+    sa->keepalive_at = ike->now + 1000u * (uint64_t)ike->policy->nat_keepalive_s;
+}
+
+/* With its certificate its IPsec SAs end too; else they outlive it. */
+static void end_it(struct ike *ike, struct ike_sa *sa, bool proof_over)
+{
+    sa->expire_at = ike->now + 60000;
+    v1_hand_over(ike, sa, v1_other(ike, sa));
+    if (proof_over || !sa->children || sa->busy) {
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+        v1_next(ike, sa);
+        return;
+    }
+    v1_delete_self(ike, sa);
+    v1_orphan(ike, sa);
+}
+
+void v1_lifetime_over(struct ike *ike, struct ike_sa *sa)
+{
+    bool proof_over = sa->proof_ends_at && sa->proof_ends_at <= ike->now;
+    if (sa->children && !v1_other(ike, sa) && !sa->replaced_by) {
+        /* it had nothing to carry when its time to be renewed came; now it has: a little longer, for a successor */
+        v1_phase1_again(ike, sa);
+        sa->expire_at = ike->now + LAST_MINUTE_MS;
+        if (sa->replaced_by)
+            return;
+    }
+    ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "%s",
+            proof_over ? "the certificate that proved the peer has expired" : "the ISAKMP SA's lifetime is over");
+    end_it(ike, sa, proof_over);
+}
+
+void v1_outdated(struct ike *ike, struct ike_sa *sa)
+{
+    end_it(ike, sa, sa->proof_ends_at && sa->proof_ends_at <= ike->now);
+}
+
+void v1_proof_over_early(struct ike *ike, struct ike_sa *sa)
+{
+    v1_refuse(ike, sa, "the peer's certificate has expired while it was looked at");
+}
+
 void v1_tick(struct ike *ike, struct ike_sa *sa)
 {
-    if (sa->state < IKE_ESTABLISHED) {
-        if (sa->retransmit_at && sa->retransmit_at <= ike->now) {
-            if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
-                ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
-                        ike_state_name(sa->state));
-                v1_give_up(ike, sa);
-                return;
-            }
-            ike->stats.retransmits++;
-            sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
-            v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
-        }
-        if (sa->half_open_until && sa->half_open_until <= ike->now && !sa->initiator) {
-            ike_sa_free(ike, sa);
-            return;
-        }
-        ike_timer_update(ike, sa);
-        return;
-    }
-    if (sa->state == IKE_ORPHANED) {
-        children_tick(ike, sa);
-        if (sa->children)
-            ike_timer_update(ike, sa);
-        else
-            ike_sa_free(ike, sa);
-        return;
-    }
-    if (sa->rekey_at && sa->rekey_at <= ike->now)
-        phase1_again(ike, sa);
-    bool over = sa->expire_at && sa->expire_at <= ike->now;
-    if (over && sa->state == IKE_ESTABLISHED && sa->children && !v1_other(ike, sa) && !sa->replaced_by) {
-        /* it had nothing to carry when its time to be renewed came; now it has: a little longer, for a successor */
-        phase1_again(ike, sa);
-        sa->expire_at = ike->now + LAST_MINUTE_MS;
-        over = !sa->replaced_by;
-    }
-    if (over) {
-        struct ike_sa *heir = v1_other(ike, sa);
-        bool proof_over = sa->proof_ends_at && sa->proof_ends_at <= ike->now;
-        sa->expire_at = ike->now + 60000;
-        v1_hand_over(ike, sa, heir);
-        if (sa->state != IKE_REPLACED)
-            ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "%s",
-                    proof_over ? "the certificate that proved the peer has expired"
-                               : "the ISAKMP SA's lifetime is over");
-        if (proof_over || !sa->children || sa->busy) {
-            ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
-            v1_next(ike, sa);
-            return;
-        }
-        v1_delete_self(ike, sa);
-        v1_orphan(ike, sa);
-        return;
-    }
-    if (sa->keepalive_at && sa->keepalive_at <= ike->now) {
-        static const uint8_t alive = 0xff;
-        ike_send_raw(ike, sa, &alive, 1);
-        sa->keepalive_at = ike->now + 1000u * (uint64_t)ike->policy->nat_keepalive_s;
-    }
-    children_tick(ike, sa);
-    if (!liveness(ike, sa))
+    if (!ike_times(ike, sa, &ike1_transitions))
         return;
     uint64_t id = sa->id, spi = sa->own_spi;
-    v1_next(ike, sa);
-    sa = ike_still(ike, spi, id);
-    if (!sa)
+    if (ike_is(sa, IKE_CARRIES))
+        children_tick(ike, sa);
+    if (ike_is(sa, IKE_ORPHAN) && !sa->children) {
+        ike_sa_free(ike, sa);
         return;
-    v1_quick_tick(ike, sa);
-    sa = ike_still(ike, spi, id);
+    }
+    if (ike_is(sa, IKE_SPEAKS)) {
+        v1_next(ike, sa);
+        sa = ike_still(ike, spi, id);
+        if (!sa)
+            return;
+        v1_quick_tick(ike, sa);
+        sa = ike_still(ike, spi, id);
+    }
     if (sa)
         ike_timer_update(ike, sa);
 }

@@ -19,8 +19,6 @@
 
 void v1_start(struct ike *ike, struct ike_sa *sa)
 {
-    struct wr w;
-    struct ike_chain c;
     sa->v1 = calloc(1, sizeof *sa->v1);
     if (!sa->v1 || ike->policy->n_v1 == 0) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "there is no isakmp policy");
@@ -28,10 +26,18 @@ void v1_start(struct ike *ike, struct ike_sa *sa)
         return;
     }
     ike->stats.negotiations++;
-    if (v1_aggressive_wanted(ike, sa)) {
-        v1_aggressive_start(ike, sa);
-        return;
-    }
+    struct ike_occasion o = {.exchange = X1_MAIN, .on = IKE_ON_TASK, .initiator = true};
+    if (v1_aggressive_wanted(ike, sa))
+        o.exchange = X1_AGGRESSIVE;
+    const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
+    if (row)
+        ike_transition_begin(ike, sa, row);
+}
+
+void v1_main_start(struct ike *ike, struct ike_sa *sa)
+{
+    struct wr w;
+    struct ike_chain c;
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     size_t at = ike_pl_begin(&c, PL1_SA);
     v1_offer(&w, ike, sa);
@@ -43,10 +49,17 @@ void v1_start(struct ike *ike, struct ike_sa *sa)
         v1_give_up(ike, sa);
 }
 
-void v1_begin_again(struct ike *ike, struct ike_sa *sa)
+void v1_say_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    (void)m;
+    v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
+}
+
+void v1_begin_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     unsigned again = sa->v1->again + 1;
     const struct ike_profile *profile = sa->entry ? sa->entry->profile : sa->profile;
+    (void)m;
     if (sa->busy || again > BEGUN_AGAIN_MAX)
         return;
     ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
@@ -99,7 +112,7 @@ static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
         v1_give_up(ike, sa);
 }
 
-static void main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+void v1_main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
     char why[256];
@@ -147,7 +160,7 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
         v1_give_up(ike, sa);
 }
 
-static void main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+void v1_main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
     if (!v->dh || !v1_take_ke(sa, m, false))
@@ -170,7 +183,7 @@ static void responder_proved(struct ike *ike, struct ike_sa *sa, const struct ik
     v1_next(ike, sa);
 }
 
-static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+bool v1_main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike_id id;
     const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
@@ -184,7 +197,7 @@ static bool main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 
 /* ---- main mode, responder ---- */
 
-static void main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+void v1_main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
     struct wr w;
@@ -236,7 +249,7 @@ static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
         v1_give_up(ike, sa);
 }
 
-static void main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+void v1_main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
     /* our cookie has come back: the peer is where it says */
@@ -271,7 +284,7 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
         v1_established(ike, sa);
 }
 
-static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+bool v1_main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike_id id;
     const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
@@ -282,24 +295,6 @@ static bool main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 }
 
 /* ---- which message this is ---- */
-
-/* `prove`: the message that proves who the peer is; false if it does not, then it might as well be forged. */
-static const struct {
-    uint8_t exchange, state;
-    bool initiator, encrypted;
-    void (*run)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-    bool (*prove)(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-} rows[] = {
-    {X1_MAIN, IKE_NEW, false, false, main_1, NULL},
-    {X1_MAIN, IKE_MAIN_1, true, false, main_2, NULL},
-    {X1_MAIN, IKE_MAIN_1, false, false, main_3, NULL},
-    {X1_MAIN, IKE_MAIN_2, true, false, main_4, NULL},
-    {X1_MAIN, IKE_MAIN_2, false, true, NULL, main_5},
-    {X1_MAIN, IKE_MAIN_3, true, true, NULL, main_6},
-    {X1_AGGRESSIVE, IKE_NEW, false, false, v1_aggressive_1, NULL},
-    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, true, false, v1_aggressive_2, NULL},
-    {X1_AGGRESSIVE, IKE_AGGRESSIVE_1, false, true, NULL, v1_aggressive_3},
-};
 
 void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
              const uint8_t *p, size_t n, struct ike_header h)
@@ -313,20 +308,19 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     if (ike_equal(digest, v->last_in, 32)) {
         /* sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the
          * last message is the initiator's, which nothing answers. */
-        if (v->out && (!sa->initiator || h.exchange == X1_AGGRESSIVE) && sa->state != IKE_REPLACED)
+        if (v->out && (!sa->initiator || h.exchange == X1_AGGRESSIVE) && !ike_is(sa, IKE_OUTDATED))
             v1_send(ike, sa, v->out, v->out_len);
         return;
     }
-    size_t row = 0;
-    while (row < sizeof rows / sizeof *rows &&
-           (rows[row].exchange != h.exchange || rows[row].state != sa->state || rows[row].initiator != sa->initiator))
-        row++;
-    if (row == sizeof rows / sizeof *rows) {
-        ike->stats.dropped++;
-        return;
-    }
+    struct ike_occasion o = {.exchange = h.exchange, .on = IKE_ON_REQUEST, .initiator = sa->initiator};
+    if (sa->initiator)
+        o.on = IKE_ON_RESPONSE;
+    else if (ike_is(sa, IKE_EMPTY))
+        o.on = IKE_ON_FIRST;
+    const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
     bool encrypted = h.flags & IKE1_ENCRYPTED;
-    if (rows[row].encrypted != encrypted && !(h.exchange == X1_AGGRESSIVE && !encrypted)) {
+    bool belongs = row && (encrypted ? row->proves != NULL : row->in_clear);
+    if (!belongs) {
         ike->stats.dropped++;
         return;
     }
@@ -337,7 +331,7 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
         if (len == 0)
             return;
     }
-    if (!ike_chain_read(&r, h.next, &m, &inner)) {
+    if (!ike_chain_read(&r, h.next, &m, &inner) || !ike_transition_fits(row, &m)) {
         ike->stats.malformed++;
         if (encrypted) /* the one reason in practice */
             (void)!v1_not_proved(ike, sa,
@@ -355,8 +349,8 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
         memcpy(v->iv, iv, 16);
     sa->local = *local;
     sa->remote.port = remote->port;
-    if (rows[row].prove) {
-        if (!rows[row].prove(ike, sa, &m)) { /* as if it had not come */
+    if (row->proves) {
+        if (!ike_transition_proves(ike, sa, row, &m)) { /* as if it had not come */
             memcpy(v->iv, was_iv, 16);
             sa->local = was_local;
             sa->remote = was_remote;
@@ -371,5 +365,5 @@ void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     memcpy(v->last_in, digest, 32);
     sa->last_in = ike->now;
     sa->floated |= local->port == IKE_PORT_NATT;
-    rows[row].run(ike, sa, &m);
+    ike_transition_heard(ike, sa, row, &m);
 }

@@ -273,7 +273,7 @@ bool v1_key_owner(const struct ike *ike, const struct ike_sa *sa, const struct i
 void v1_give_up(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_entry *e = sa->entry;
-    bool ours = sa->initiator && e && sa->state < IKE_ESTABLISHED;
+    bool ours = sa->initiator && e && ike_is(sa, IKE_BEGINS);
     struct ike_task task = sa->tasks ? *sa->tasks : (struct ike_task){.kind = TASK_NONE};
     unsigned at = sa->peer_at;
     ike_sa_free(ike, sa);
@@ -307,7 +307,7 @@ static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
-        if (o->state != IKE_ORPHANED || !addr_eq(&o->local.addr, &sa->local.addr))
+        if (!ike_is(o, IKE_ORPHAN) || !addr_eq(&o->local.addr, &sa->local.addr))
             continue;
         v1_hand_over(ike, o, sa);
         ike_sa_free(ike, o);
@@ -350,7 +350,7 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
                                             : "");
     take_in_orphans(ike, sa);
     struct ike_sa *old = sa->replaces; /* what it was made to take the place of */
-    if (old && old->state == IKE_ESTABLISHED) {
+    if (old && ike_is(old, IKE_STANDS)) {
         v1_hand_over(ike, old, sa);
         sa->replaces = NULL;
         old->replaced_by = NULL;

@@ -11,8 +11,6 @@
 
 #include "backends/ike/v1/v1.h"
 
-#define OVERLAP_MS 30000 /* an old SA lives on beside its successor so long */
-
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q)
 {
     struct v1_quick **p = &sa->v1->quicks;
@@ -42,6 +40,15 @@ static struct v1_quick *quick_new(struct ike *ike, struct ike_sa *sa, uint32_t m
         return q;
     v1_quick_free(sa, q);
     return NULL;
+}
+
+/* What holds in a quick mode's state. */
+enum quick_trait { WAITS = 1 /* for the answer */, KEPT = 2 /* it is done */ };
+static const uint8_t quick_traits[] = {[QUICK_ASKED] = WAITS, [QUICK_FINISHED] = KEPT};
+
+bool v1_quick_waits(const struct v1_quick *q)
+{
+    return quick_traits[q->state] & WAITS;
 }
 
 /* The earliest of all retransmissions. */
@@ -155,128 +162,6 @@ static void write_rest(struct ike_sa *sa, const struct v1_quick *q, struct messa
     (void)sa;
 }
 
-/* ---- installing ---- */
-
-/* KEYMAT = prf(SKEYID_d, [g(qm)^xy |] protocol | SPI | Ni | Nr), and so on with what came out (§5.5). */
-static bool keymat(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, uint8_t protocol, uint32_t spi,
-                   uint8_t *a, size_t na, uint8_t *b, size_t nb)
-{
-    uint8_t head[5] = {protocol}, all[2 * (IKE_KEY_MAX + IKE_HASH_MAX)], k[IKE_HASH_MAX];
-    size_t len = ike_hash_len(sa->suite.prf), need = na + nb;
-    struct wr w = wr_to(head + 1, 4);
-    wr_u32(&w, spi);
-    bool ok = need <= sizeof all;
-    for (size_t done = 0; ok && done < need; done += len) {
-        size_t take = need - done < len ? need - done : len;
-        ok = ike_prf(
-            ike->crypto, sa->suite.prf, sa->v1->d, len,
-            (struct ike_iov[]){
-                {k, done ? len : 0}, {q->shared, q->shared_len}, {head, 5}, {q->ni, q->ni_len}, {q->nr, q->nr_len}},
-            5, k);
-        memcpy(all + done, k, take);
-    }
-    if (ok) {
-        memcpy(a, all, na);
-        memcpy(b, all + na, nb);
-    }
-    ike_wipe(all, sizeof all);
-    ike_wipe(k, sizeof k);
-    return ok;
-}
-
-static bool keys(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, struct ike_sa_keys *k)
-{
-    const struct ike_transform_set *s = q->set;
-    bool esp = s->encr.alg || s->integ.alg, bundle = esp && s->ah.alg;
-    size_t e = s->encr.alg ? ike_cipher_key_len((enum algo_id)s->encr.alg, s->encr.bits) : 0;
-    size_t a = s->integ.alg ? ike_hash_len((enum algo_id)s->integ.alg) : 0;
-    size_t h = s->ah.alg ? ike_hash_len((enum algo_id)s->ah.alg) : 0;
-    uint8_t none[1];
-    bool ok = !esp || (keymat(ike, sa, q, IKE_PROTO_ESP, q->spi_in, k->encr_in, e, k->integ_in, a) &&
-                       keymat(ike, sa, q, IKE_PROTO_ESP, q->spi_out, k->encr_out, e, k->integ_out, a));
-    return ok && (!h || (keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_in : q->spi_in, k->ah_in, h, none, 0) &&
-                         keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_out : q->spi_out, k->ah_out, h, none, 0)));
-}
-
-/* The one it takes the place of: by the same selectors, whoever began it, under whichever ISAKMP SA of the same
- * authenticated peer; of others behind its address never. */
-static struct ike_child *older(struct ike *ike, const struct ike_sa *sa, const struct ike_child *c)
-{
-    return ike_child_older(ike, sa, c->entry, &c->ts_local, &c->ts_remote);
-}
-
-/* The SAs of a quick mode: a responder's (`late`) receive as soon as it has chosen, and send when the third message has
- * come. NULL if the kernel refuses. */
-static struct ike_child *make_child(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, bool late)
-{
-    struct ike_child *c = ike_child_new(sa);
-    struct ike_sa_keys k = {0};
-    if (!c)
-        return NULL;
-    c->state = CHILD_HALF;
-    c->entry = q->entry;
-    c->set = q->set;
-    c->line = q->line ? q->line->line : q->entry->line;
-    c->one_of_many = q->entry->per_host || (q->line && q->line->one_of_many);
-    c->spi_in = q->spi_in;
-    c->spi_out = q->spi_out;
-    c->ah_spi_in = q->ah_in;
-    c->ah_spi_out = q->ah_out;
-    c->ts_local = q->local;
-    c->ts_remote = q->remote;
-    c->dh = q->group;
-    bool numbered = ike_child_number(ike, c, q->line, older(ike, sa, c));
-    c->transport = q->transport;
-    c->initiator = q->initiator;
-    c->lifetime_s = q->life_s;
-    c->lifetime_kb = q->life_kb;
-    bool ok = numbered && keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
-    ike_wipe(&k, sizeof k);
-    if (ok)
-        return c;
-    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel rejected the SAs");
-    ike_child_free(ike, c, false);
-    return NULL;
-}
-
-static void child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
-{
-    char a[128], b[128];
-    struct ike_child *old = older(ike, sa, c);
-    if (!ike_child_send(ike, c)) { /* it could only receive: the peer is told, and the old one stays */
-        v1_delete_child(ike, sa, c);
-        ike_child_free(ike, c, true);
-        return;
-    }
-    c->state = CHILD_UP;
-    c->up_at = ike->now;
-    if (c->lifetime_s) {
-        uint64_t life = 1000u * (uint64_t)c->lifetime_s;
-        /* both ends may begin; who began it does so first */
-        c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (c->initiator ? 88 : 95), 1);
-        c->expire_at = ike->now + life;
-    }
-    if (old) {
-        c->generation = old->generation + 1;
-        old->state = CHILD_REPLACED;
-        old->rekey_at = 0;
-        old->expire_at = ike->now + (c->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
-        ike_timer_update(ike, old->sa);
-    }
-    ike_log(ike, old ? EV_CHILD_REKEYED : EV_CHILD_UP, IKE_INFO, sa, c,
-            "map %s entry %u line %u: IPsec SA %s, SPI 0x%08x in, 0x%08x out, %s to %s, transform set %s",
-            c->entry->map, c->entry->seq, c->line, old ? "rekeyed" : "up", c->spi_in, c->spi_out,
-            ike_ts_text(&c->ts_local, a), ike_ts_text(&c->ts_remote, b), c->set->name);
-    ike_timer_update(ike, sa);
-}
-
-/* The half SA of a responder whose third message has not come. */
-static struct ike_child *half_of(struct ike_sa *sa, const struct v1_quick *q)
-{
-    struct ike_child *c = q->waits_for_last ? ike_child_by_spi(sa, q->spi_in, true) : NULL;
-    return c && c->state == CHILD_HALF ? c : NULL;
-}
-
 static void new_spis(struct ike *ike, struct v1_quick *q)
 {
     q->spi_in = ike_spi_new(ike);
@@ -315,6 +200,7 @@ static void send_first(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, c
     v1_quick_offer(&o.w, sa, q);
     ike_pl_end(&o.c, at);
     write_rest(sa, q, &o, public_value);
+    q->state = QUICK_ASKED;
     if (!send(ike, sa, q, &o, 1))
         v1_quick_free(sa, q);
 }
@@ -334,19 +220,19 @@ static void first_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     v1_next(ike, sa);
 }
 
-static void start(struct ike *ike, struct ike_sa *sa, const struct ike_task *t)
+void v1_quick_start(struct ike *ike, struct ike_sa *sa)
 {
+    const struct ike_task *t = sa->current;
     uint32_t mid;
     do
         ike->host.random(ike->host.ctx, &mid, sizeof mid);
     while (!mid);
     const struct ike_child *c = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
-    struct v1_quick *q = quick_new(ike, sa, mid, true);
-    if (!q || (t->kind == TASK_REKEY_CHILD && !c)) {
-        if (q)
-            v1_quick_free(sa, q);
+    if (t->kind == TASK_REKEY_CHILD && (!c || !ike_child_stands(c)))
         return;
-    }
+    struct v1_quick *q = quick_new(ike, sa, mid, true);
+    if (!q)
+        return;
     q->task = *t;
     q->entry = c ? c->entry : t->entry;
     q->line = t->line;
@@ -377,29 +263,41 @@ static void start(struct ike *ike, struct ike_sa *sa, const struct ike_task *t)
     ike_job_start(ike, sa, (enum algo_id)q->group, NULL, NULL, 0, first_key);
 }
 
+/* Nobody answers: said, and over. */
+void v1_task_delete_ike(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next)
+        v1_delete_child(ike, sa, c);
+    v1_delete_self(ike, sa);
+    if (!ike_is(sa, IKE_OUTDATED))
+        ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "ISAKMP SA deleted");
+    ike_sa_free(ike, sa);
+}
+
+void v1_task_delete_child(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_child *c = ike_child_by_spi(sa, sa->current->spi, true);
+    if (!c)
+        return;
+    v1_delete_child(ike, sa, c);
+    ike_child_free(ike, c, true);
+}
+
 void v1_next(struct ike *ike, struct ike_sa *sa)
 {
-    while (!sa->busy && sa->tasks &&
-           (sa->state == IKE_ESTABLISHED || sa->state == IKE_REPLACED || sa->state == IKE_DELETING)) {
+    const uint64_t id = sa->id, spi = sa->own_spi;
+    while (!sa->busy && sa->tasks && ike_is(sa, IKE_SPEAKS)) {
         struct ike_task *t = sa->tasks;
+        const struct ike_occasion o = {.on = IKE_ON_TASK, .initiator = true, .task = t->kind};
+        const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
         sa->tasks = t->next;
-        if (t->kind == TASK_DELETE_IKE) { /* nobody answers: said, and over */
-            free(t);
-            for (struct ike_child *c = sa->children; c; c = c->next)
-                v1_delete_child(ike, sa, c);
-            v1_delete_self(ike, sa);
-            if (sa->state != IKE_REPLACED)
-                ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "ISAKMP SA deleted");
-            ike_sa_free(ike, sa);
+        sa->current = t;
+        if (row)
+            ike_transition_begin(ike, sa, row);
+        sa = ike_still(ike, spi, id);
+        if (!sa)
             return;
-        }
-        struct ike_child *c = t->spi ? ike_child_by_spi(sa, t->spi, true) : NULL;
-        if (t->kind == TASK_DELETE_CHILD && c) {
-            v1_delete_child(ike, sa, c);
-            ike_child_free(ike, c, true);
-        } else if (t->kind == TASK_CHILD || (t->kind == TASK_REKEY_CHILD && c && c->state == CHILD_UP)) {
-            start(ike, sa, t);
-        }
+        sa->current = NULL;
         free(t);
     }
     arm(ike, sa);
@@ -408,7 +306,7 @@ void v1_next(struct ike *ike, struct ike_sa *sa)
 static void third(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 {
     struct message o;
-    struct ike_child *c = make_child(ike, sa, q, false); /* before the peer hears that it may send */
+    struct ike_child *c = v1_child_make(ike, sa, q, false); /* before the peer hears that it may send */
     if (!c) {
         v1_quick_free(sa, q);
         return;
@@ -418,7 +316,7 @@ static void third(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
         ike_child_free(ike, c, true);
         return;
     }
-    child_up(ike, sa, c);
+    v1_child_up(ike, sa, c);
     q->again_at = 0;
 }
 
@@ -490,6 +388,7 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
     }
     memcpy(q->nr, n->p, n->n);
     q->nr_len = n->n;
+    q->state = QUICK_FINISHED;
     if (!q->group) {
         third(ike, sa, q);
         return;
@@ -539,8 +438,8 @@ static void send_second(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, 
     begin(ike, sa, q->mid, &o);
     ike_pl_bytes(&o.c, PL1_SA, q->chosen, q->chosen_len);
     write_rest(sa, q, &o, public_value);
-    struct ike_child *c = make_child(ike, sa, q, true);
-    q->waits_for_last = true;
+    struct ike_child *c = v1_child_make(ike, sa, q, true);
+    q->state = QUICK_ANSWERED;
     if (c && send(ike, sa, q, &o, 2))
         return;
     if (c)
@@ -638,13 +537,63 @@ static uint32_t offered_spi(const struct ike_message *m, uint8_t *protocol)
 
 /* ---- which message this is ---- */
 
+void v1_quick_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v1_quick *q = sa->v1->heard;
+    char why[256];
+    uint16_t error;
+    uint8_t protocol;
+    uint32_t refused_spi = offered_spi(m, &protocol);
+    if (requested(ike, sa, q, m, why, &error))
+        return;
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "quick mode refused (%s): %s", ike1_notify_name(error), why);
+    v1_quick_free(sa, q);
+    v1_notify(ike, sa, protocol, refused_spi, error, NULL, 0);
+}
+
+void v1_quick_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    answered(ike, sa, sa->v1->heard, m);
+}
+
+void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v1_quick *q = sa->v1->heard;
+    struct ike_child *c = v1_child_half(sa, q);
+    (void)m;
+    if (c)
+        v1_child_up(ike, sa, c);
+    v1_quick_free(sa, q);
+}
+
+static const struct ike_transition *row_of(const struct ike_sa *sa, const struct v1_quick *q)
+{
+    struct ike_occasion o = {.exchange = X1_QUICK, .on = IKE_ON_FIRST};
+    if (q) {
+        o.on = q->initiator ? IKE_ON_RESPONSE : IKE_ON_REQUEST;
+        o.initiator = q->initiator;
+        o.part = IKE_IN(q->state);
+    }
+    return ike_transition_for(&ike1_transitions, sa, &o);
+}
+
+/* HASH(1) to HASH(3), whichever it must be. */
+static bool hash_wanted(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q,
+                        const struct ike_transition *row, const uint8_t *rest, size_t n, uint8_t *want)
+{
+    if (row->on == IKE_ON_REQUEST)
+        return hash3(ike, sa, q, want);
+    return hash12(ike, sa, q, row->on == IKE_ON_RESPONSE, rest, n, want);
+}
+
 void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
 {
     struct v1_quick *q = by_mid(sa, h.id);
+    const struct ike_transition *row = row_of(sa, q);
     uint8_t digest[32], iv[16], inner, want[IKE_HASH_MAX];
     size_t hash_len = ike_hash_len(sa->suite.prf);
-    if (sa->busy || (sa->state != IKE_ESTABLISHED && sa->state != IKE_REPLACED) || !(h.flags & IKE1_ENCRYPTED) ||
-        h.id == 0 || !v1_digest(ike, p, n, digest)) {
+    if (sa->busy || !ike_is(sa, IKE_SPEAKS) || !(h.flags & IKE1_ENCRYPTED) || h.id == 0 ||
+        !v1_digest(ike, p, n, digest)) {
         ike->stats.dropped++;
         return;
     }
@@ -653,7 +602,10 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
             v1_send(ike, sa, q->out, q->out_len);
         return;
     }
-    bool fresh = !q;
+    if (!row) {
+        ike->stats.dropped++;
+        return;
+    }
     if (q)
         memcpy(iv, q->iv, 16);
     else if (!v1_iv(ike, sa, h.id, iv))
@@ -669,44 +621,33 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
     const struct v1_quick probe = {.mid = h.id};
     const uint8_t *rest = m.v[0].p + hash_len;
     size_t rest_len = (size_t)(r.p - rest); /* up to where the chain ended; padding is not hashed */
-    bool good = fresh               ? hash12(ike, sa, &probe, false, rest, rest_len, want)
-                : q->waits_for_last ? hash3(ike, sa, q, want)
-                : q->initiator      ? hash12(ike, sa, q, true, rest, rest_len, want)
-                                    : false;
-    if (!good || !ike_equal(want, m.v[0].p, hash_len)) {
+    if (!hash_wanted(ike, sa, q ? q : &probe, row, rest, rest_len, want) || !ike_equal(want, m.v[0].p, hash_len)) {
         ike->stats.auth_failed++;
         return;
     }
     const uint64_t id = sa->id, spi = sa->own_spi;
-    if (fresh && !(q = quick_new(ike, sa, h.id, false))) { /* its id was used before */
+    if (!q && !(q = quick_new(ike, sa, h.id, false))) { /* its id was used before */
         ike->stats.replays++;
         return;
     }
     sa->last_in = ike->now;
     memcpy(q->iv, iv, 16);
     memcpy(q->in_digest, digest, 32);
-    if (fresh) {
-        char why[256];
-        uint16_t error;
-        uint8_t protocol;
-        uint32_t refused_spi = offered_spi(&m, &protocol);
-        if (!requested(ike, sa, q, &m, why, &error)) {
-            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "quick mode refused (%s): %s", ike1_notify_name(error),
-                    why);
+    sa->v1->heard = q;
+    if (ike_transition_fits(row, &m)) {
+        ike_transition_heard(ike, sa, row, &m);
+    } else {
+        ike->stats.malformed++;
+        if (row->on == IKE_ON_FIRST) {
             v1_quick_free(sa, q);
-            v1_notify(ike, sa, protocol, refused_spi, error, NULL, 0);
+            v1_notify(ike, sa, IKE_PROTO_ESP, 0, N1_PAYLOAD_MALFORMED, NULL, 0);
         }
-    } else if (q->waits_for_last) {
-        struct ike_child *c = half_of(sa, q);
-        if (c)
-            child_up(ike, sa, c);
-        v1_quick_free(sa, q);
-    } else if (q->out && q->initiator && q->nr_len == 0) {
-        answered(ike, sa, q, &m);
     }
     sa = ike_still(ike, spi, id); /* what came next may have been its end */
-    if (sa)
-        arm(ike, sa);
+    if (!sa)
+        return;
+    sa->v1->heard = NULL;
+    arm(ike, sa);
 }
 
 /* An initiator's is kept for a while after the third message, which may be lost; everything else is sent again. */
@@ -718,12 +659,12 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
             continue;
         if (!q->again_at || q->again_at > ike->now)
             continue;
-        bool over = q->initiator && q->nr_len;
+        bool over = quick_traits[q->state] & KEPT;
         if (over || ++q->tries >= IKE_RETRANSMIT_TRIES) {
             if (!over)
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
                         q->entry->map, q->entry->seq);
-            struct ike_child *half = half_of(sa, q);
+            struct ike_child *half = v1_child_half(sa, q);
             if (half)
                 ike_child_free(ike, half, true);
             v1_quick_free(sa, q);

@@ -8,8 +8,7 @@
 static bool v1_is_first(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n)
 {
     uint8_t digest[32];
-    bool early = sa->state == IKE_MAIN_1 || sa->state == IKE_AGGRESSIVE_1 || sa->state == IKE_NEW;
-    return early && sa->v1 && v1_digest(ike, p, n, digest) && ike_equal(digest, sa->v1->last_in, 32);
+    return ike_is(sa, IKE_BEGINS) && sa->v1 && v1_digest(ike, p, n, digest) && ike_equal(digest, sa->v1->last_in, 32);
 }
 
 static void first(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
@@ -55,16 +54,17 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
     uint64_t id = sa->id, spi = sa->own_spi;
     v1_main(ike, sa, local, remote, p, n, h);
     sa = ike_still(ike, spi, id);
-    if (sa && sa->state == IKE_NEW && !sa->busy)
+    if (sa && ike_is(sa, IKE_EMPTY) && !sa->busy)
         ike_sa_free(ike, sa);
 }
 
 /* Two answers to one request, with two cookies: one of them is not the peer's, and nothing tells which. */
-static bool v1_is_other_answer(const struct ike_sa *sa, const struct ike_header *h)
+static const struct ike_transition *v1_other_answer(const struct ike_sa *sa, const struct ike_header *h)
 {
-    bool waits = sa->state == IKE_MAIN_2 || sa->state == IKE_MAIN_3;
-    return sa->version == 1 && sa->initiator && waits && h->exchange == X1_MAIN && !(h->flags & IKE1_ENCRYPTED) &&
-           h->next == PL1_SA && h->id == 0 && h->spi_i == sa->spi_i && h->spi_r && h->spi_r != sa->spi_r;
+    const struct ike_occasion o = {.exchange = X1_MAIN, .on = IKE_ON_OTHER, .initiator = true};
+    bool is_one = sa->version == 1 && sa->initiator && h->exchange == X1_MAIN && !(h->flags & IKE1_ENCRYPTED) &&
+                  h->next == PL1_SA && h->id == 0 && h->spi_i == sa->spi_i && h->spi_r && h->spi_r != sa->spi_r;
+    return is_one ? ike_transition_for(&ike1_transitions, sa, &o) : NULL;
 }
 
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
@@ -79,11 +79,11 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         sa = ike_by_spi(ike, h.spi_i);
     /* the responder's first answer is how its cookie becomes known */
     bool known = sa && sa->version == 1 && sa->spi_i == h.spi_i &&
-                 (sa->spi_r == h.spi_r ||
-                  (sa->initiator && (sa->state == IKE_MAIN_1 || (sa->state == IKE_AGGRESSIVE_1 && !sa->spi_r))));
+                 (sa->spi_r == h.spi_r || (sa->initiator && !sa->spi_r && ike_is(sa, IKE_BEGINS)));
     bool same_source = sa && addr_eq(&sa->remote.addr, &remote->addr);
-    if (!known && same_source && v1_is_other_answer(sa, &h)) {
-        v1_begin_again(ike, sa);
+    const struct ike_transition *other = !known && same_source ? v1_other_answer(sa, &h) : NULL;
+    if (other) {
+        ike_transition_heard(ike, sa, other, &(struct ike_message){.h = h});
         return;
     }
     if (!known || !same_source) {
@@ -106,9 +106,11 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
     }
     /* The initiator goes on, so its last message of aggressive mode was lost: it sends that again when it gets ours
      * again. Nobody who has not got our cookie can ask for this. */
-    bool went_on = !sa->initiator && sa->state == IKE_AGGRESSIVE_1 && !sa->busy && sa->v1->out;
-    if (went_on && (h.exchange == X1_QUICK || h.exchange == X1_INFO) && (h.flags & IKE1_ENCRYPTED)) {
-        v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
+    const struct ike_occasion o = {.exchange = h.exchange, .on = IKE_ON_EARLY, .initiator = sa->initiator};
+    bool may_be = !sa->busy && sa->v1->out && (h.flags & IKE1_ENCRYPTED);
+    const struct ike_transition *early = may_be ? ike_transition_for(&ike1_transitions, sa, &o) : NULL;
+    if (early) {
+        ike_transition_heard(ike, sa, early, &(struct ike_message){.h = h});
         return;
     }
     switch (h.exchange) {

@@ -11,12 +11,20 @@ extern const struct ike_version ike_v1;
 #define NONCE1_LEN 20
 #define NONCE1_MAX 256
 
+enum v1_quick_state {
+    QUICK_BEGUN,    /* nothing has been sent */
+    QUICK_ASKED,    /* initiator: the offer is on its way */
+    QUICK_ANSWERED, /* responder: waits for the third message */
+    QUICK_FINISHED  /* initiator: has the answer; kept in case that the third message is lost */
+};
+
 /* A quick mode under way; several may be, each with its message id. */
 struct v1_quick {
     struct v1_quick *next;
     uint32_t mid;
-    bool initiator, waits_for_last; /* a responder that has sent its answer */
-    uint8_t iv[16];                 /* the next message's */
+    bool initiator;
+    uint8_t state;  /* enum v1_quick_state */
+    uint8_t iv[16]; /* the next message's */
     uint8_t ni[NONCE1_MAX], nr[NONCE1_MAX];
     uint16_t ni_len, nr_len;
     struct ike_dh *dh;
@@ -49,6 +57,7 @@ struct ike1 {
     uint8_t key[IKE_KEY_MAX]; /* of the cipher */
     uint8_t iv[16];           /* phase 1: the next; afterwards the last block of phase 1 */
     struct v1_quick *quicks;
+    struct v1_quick *heard; /* that the message which is worked off is of */
     bool peer_dpd, peer_natt;
     uint32_t dpd_seq; /* of our R-U-THERE */
     unsigned dpd_missed;
@@ -114,7 +123,16 @@ void v1_start(struct ike *ike, struct ike_sa *sa);
 void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
              const uint8_t *p, size_t n, struct ike_header h);
 /* Another answer than the one that is followed: one of them was forged. From the beginning, with another cookie. */
-void v1_begin_again(struct ike *ike, struct ike_sa *sa);
+void v1_begin_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_main_start(struct ike *ike, struct ike_sa *sa);
+void v1_main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+bool v1_main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m) MUST_CHECK;
+bool v1_main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m) MUST_CHECK;
+/* Our last message once more. */
+void v1_say_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 
 /* ---- phase1.c ---- */
 void v1_phase1_free(struct ike_sa *sa);
@@ -181,14 +199,42 @@ void v1_quick_offer(struct wr *w, const struct ike_sa *sa, const struct v1_quick
 bool v1_quick_choose(const struct ike_sa *sa, const struct ike_payload *pl, struct v1_quick *q, bool ours,
                      char why[static 256]) MUST_CHECK;
 
+/* ---- child.c ---- */
+/* The SAs of a quick mode: a responder's (`late`) receive as soon as it has chosen, and send when the third message has
+ * come. NULL if the kernel refuses. */
+struct ike_child *v1_child_make(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, bool late);
+/* Now it sends, and takes the place of an older one. */
+void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
+/* The half SA of a responder whose third message has not come; NULL. */
+struct ike_child *v1_child_half(struct ike_sa *sa, const struct v1_quick *q);
+
 /* ---- quick.c ---- */
+/* Has it asked, and is not answered yet? */
+bool v1_quick_waits(const struct v1_quick *q) MUST_CHECK;
 void v1_next(struct ike *ike, struct ike_sa *sa);
 void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
+void v1_quick_start(struct ike *ike, struct ike_sa *sa);
+void v1_quick_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_quick_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_task_delete_ike(struct ike *ike, struct ike_sa *sa);
+void v1_task_delete_child(struct ike *ike, struct ike_sa *sa);
 void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
 /* ---- info.c ---- */
 void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
+void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_unproved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* What the rows of time do (states.c). */
+void v1_retransmit(struct ike *ike, struct ike_sa *sa);
+void v1_half_open_over(struct ike *ike, struct ike_sa *sa);
+void v1_phase1_again(struct ike *ike, struct ike_sa *sa);
+void v1_lifetime_over(struct ike *ike, struct ike_sa *sa);
+void v1_outdated(struct ike *ike, struct ike_sa *sa);
+void v1_proof_over_early(struct ike *ike, struct ike_sa *sa);
+void v1_keepalive(struct ike *ike, struct ike_sa *sa);
+void v1_liveness(struct ike *ike, struct ike_sa *sa);
 /* `spi`: of what it is about, of protocols other than ISAKMP. */
 void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t spi, uint16_t type, const void *data,
                size_t n);

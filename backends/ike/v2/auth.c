@@ -364,7 +364,7 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     struct ike_notify n;
     const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
     struct ike_id id;
-    if (!x || sa->state != IKE_AUTH_SENT)
+    if (!x)
         return;
     sa->next_out++;
     ike_request_end(sa);
@@ -448,7 +448,7 @@ void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     struct v2_initial *x = sa->exchange;
     const struct ike_payload *idi = ike_find(m, PL2_IDI, 0);
     struct ike_id id;
-    if (!x || sa->state != IKE_INIT_DONE)
+    if (!x)
         return;
     if (!idi || !ike_id_read(idi, &id)) {
         refuse(ike, sa, m, "it sends no identity");

@@ -150,7 +150,7 @@ static void retry(struct ike *ike, struct ike_sa *sa)
 {
     struct ike_task t = *sa->current;
     struct ike_child *c = t.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t.spi, true) : NULL;
-    if (c && c->state == CHILD_REKEYING)
+    if (c && ike_child_is(c, CHILD_REKEYING))
         c->state = CHILD_UP;
     ike_exchange_end(sa);
     t.not_before = ike->now + ike_jitter(ike, RETRY_MS, 5);
@@ -165,7 +165,7 @@ static void child_refused(struct ike *ike, struct ike_sa *sa, const char *why)
     struct ike_child *old = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, old, "map %s entry %u: no %schild SA: %s", t->entry->map, t->entry->seq,
             old ? "new " : "", why);
-    if (old && old->state == CHILD_REKEYING)
+    if (old && ike_child_is(old, CHILD_REKEYING))
         old->state = CHILD_UP;
     ike_exchange_end(sa);
 }
@@ -402,7 +402,7 @@ static const char *child_answer(struct ike *ike, struct ike_sa *sa, const struct
 void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct create *x = sa->exchange;
-    if (!x || !sa->current || sa->current->kind > TASK_REKEY_IKE || sa->current->kind == TASK_DELETE_CHILD)
+    if (!x)
         return;
     sa->next_out++;
     ike_request_end(sa);
@@ -492,7 +492,7 @@ static void child_make(struct ike *ike, struct ike_sa *sa, const struct v2_pendi
         answer_error(ike, sa, p->id, N2_NO_PROPOSAL_CHOSEN);
         return;
     }
-    if (old && old->state == CHILD_REKEYING) {
+    if (old && ike_child_is(old, CHILD_REKEYING)) {
         old->peers_child = c; /* our own request is on its way: decided when it is answered */
     } else if (old) {
         old->state = CHILD_REPLACED;
@@ -670,6 +670,11 @@ static void ike_request(struct ike *ike, struct ike_sa *sa, const struct ike_mes
     pending_end(sa);
 }
 
+void v2_create_too_late(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
+}
+
 void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_payload *sap = ike_find(m, PL2_SA, 0);
@@ -681,7 +686,7 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
         answer_error(ike, sa, m->h.id, N2_INVALID_SYNTAX);
         return;
     }
-    if (sa->state != IKE_ESTABLISHED || ike_has_task(sa, TASK_DELETE_IKE, 0)) { /* §2.25.2 */
+    if (ike_has_task(sa, TASK_DELETE_IKE, 0)) { /* §2.25.2 */
         answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;
     }
@@ -698,7 +703,7 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
         answer_not_found(ike, sa, m->h.id, p.protocol, spi);
         return;
     }
-    bool busy = old && (old->state == CHILD_DELETING || old->state == CHILD_REPLACED || old->peers_child);
+    bool busy = old && (ike_child_leaves(old) || old->peers_child);
     if (busy) { /* §2.25.1 */
         answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;

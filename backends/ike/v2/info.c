@@ -18,7 +18,8 @@ void v2_info_start(struct ike *ike, struct ike_sa *sa)
     v2_begin(ike, &o);
     if (t->kind == TASK_DELETE_IKE) {
         ike2_delete_write(&o.c, IKE_PROTO_IKE, NULL, 0);
-        ike_state_set(ike, sa, sa->state == IKE_REPLACED ? IKE_REPLACED : IKE_DELETING);
+        if (!ike_is(sa, IKE_OUTDATED))
+            ike_state_set(ike, sa, IKE_DELETING);
     } else if (t->kind == TASK_DELETE_CHILD) {
         struct ike_child *c = ike_child_by_spi(sa, t->spi, true);
         ike2_delete_write(&o.c, protocol_of(c), &c->spi_in, 1);
@@ -32,11 +33,9 @@ void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
 {
     const struct ike_task *t = sa->current;
     (void)m;
-    if (!t)
-        return;
     sa->next_out++;
     if (t->kind == TASK_DELETE_IKE) {
-        if (sa->state != IKE_REPLACED)
+        if (!ike_is(sa, IKE_OUTDATED))
             ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "IKE SA deleted");
         ike_sa_free(ike, sa);
         return;
@@ -78,13 +77,12 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
         struct ike_child *c = ike_child_by_spi(sa, rd_u32(&r), false);
         if (!c)
             continue;
-        bool by_us = c->state == CHILD_DELETING && sa->current && sa->current->kind == TASK_DELETE_CHILD &&
+        bool by_us = ike_child_is(c, CHILD_DELETING) && sa->current && sa->current->kind == TASK_DELETE_CHILD &&
                      sa->current->spi == c->spi_in;
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
         successors_send(ike, sa, c);
-        bool replaced = c->state == CHILD_REPLACED || c->state == CHILD_DELETING;
-        if (!replaced)
+        if (!ike_child_leaves(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
                     c->entry->map, c->entry->seq, c->line);
         ike_child_free(ike, c, true);
@@ -102,7 +100,7 @@ static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
     struct rd r = rd_of(n.data, n.n);
     uint32_t spi = rd_u32(&r);
     const struct ike_child *c = r.bad ? NULL : ike_child_by_spi(sa, spi, false);
-    if (!c || c->state != CHILD_UP || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
+    if (!c || !ike_child_stands(c) || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
         return;
     ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer does not know SPI 0x%08x any more",
             c->entry->map, c->entry->seq, c->line, spi);
@@ -137,7 +135,7 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
         v2_next(ike, sa);
         return;
     }
-    if (sa->state != IKE_REPLACED)
+    if (!ike_is(sa, IKE_OUTDATED))
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the IKE SA");
     /* the peer won a collision that we have not heard the end of: what it made takes over */
     if (sa->peers_sa && sa->current && sa->current->kind == TASK_REKEY_IKE) {
@@ -154,27 +152,19 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
 
 static void reauthenticated(struct ike *ike, struct ike_sa *sa);
 
+/* Of a child that is still there, and as it was. */
 static bool still_needed(struct ike_sa *sa, const struct ike_task *t)
 {
     const struct ike_child *c = t->spi ? ike_child_by_spi(sa, t->spi, true) : NULL;
-    switch ((enum ike_task_kind)t->kind) {
-    case TASK_REKEY_CHILD:
-        return c && c->state == CHILD_UP && sa->state == IKE_ESTABLISHED;
-    case TASK_DELETE_CHILD:
-        return c != NULL;
-    case TASK_REKEY_IKE:
-    case TASK_CHILD:
-        return sa->state == IKE_ESTABLISHED;
-    default:
-        return true;
-    }
+    if (t->kind == TASK_REKEY_CHILD)
+        return c && ike_child_stands(c);
+    return t->kind != TASK_DELETE_CHILD || c;
 }
 
 void v2_next(struct ike *ike, struct ike_sa *sa)
 {
     sa->resume_at = 0;
-    while (!sa->busy && !sa->request && !sa->current && !sa->exchange &&
-           (sa->state == IKE_ESTABLISHED || sa->state == IKE_REPLACED || sa->state == IKE_DELETING)) {
+    while (!sa->busy && !sa->request && !sa->current && !sa->exchange && ike_is(sa, IKE_SPEAKS)) {
         struct ike_task **p = &sa->tasks;
         uint64_t soonest = 0;
         while (*p && (*p)->not_before > ike->now) {
@@ -188,26 +178,25 @@ void v2_next(struct ike *ike, struct ike_sa *sa)
             break;
         }
         *p = t->next;
-        if (!still_needed(sa, t)) {
+        const struct ike_occasion o = {.on = IKE_ON_TASK, .initiator = true, .task = t->kind};
+        const struct ike_transition *row = ike_transition_for(&ike2_transitions, sa, &o);
+        if (!row || !still_needed(sa, t)) {
             free(t);
             continue;
         }
         sa->current = t;
-        if (t->kind == TASK_CHILD || t->kind == TASK_REKEY_CHILD || t->kind == TASK_REKEY_IKE)
-            v2_create_start(ike, sa);
-        else
-            v2_info_start(ike, sa);
+        ike_transition_begin(ike, sa, row);
     }
     ike_timer_update(ike, sa);
     bool idle = !sa->busy && !sa->current && !sa->tasks;
-    if (sa->reauthenticates[0] && sa->state == IKE_ESTABLISHED && idle)
+    if (sa->reauthenticates[0] && ike_is(sa, IKE_STANDS) && idle)
         reauthenticated(ike, sa);
 }
 
 void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     const struct ike_entry *e = sa->entry;
-    bool ours = sa->initiator && e && sa->state < IKE_ESTABLISHED && !sa->reauthenticates[0];
+    bool ours = sa->initiator && e && ike_is(sa, IKE_BEGINS) && !sa->reauthenticates[0];
     struct ike_task *t = sa->current ? sa->current : sa->tasks;
     struct ike_task task = t ? *t : (struct ike_task){.kind = TASK_NONE};
     unsigned at = sa->peer_at;
@@ -228,36 +217,68 @@ void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why)
 static void dead_peer(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_entry *e = sa->entry;
-    if (sa->state < IKE_ESTABLISHED) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
-                sa->state == IKE_INIT_SENT ? "IKE_SA_INIT" : "IKE_AUTH");
-        v2_give_up(ike, sa, "no answer");
-        return;
-    }
-    if (sa->state == IKE_ESTABLISHED)
+    if (ike_is(sa, IKE_STANDS))
         ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
     if (e && e->n_peers > 1)
         ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
     ike_sa_free(ike, sa);
 }
 
-static bool retransmit(struct ike *ike, struct ike_sa *sa)
+/* False: often enough. */
+MUST_CHECK static bool once_more(struct ike *ike, struct ike_sa *sa)
 {
-    if (!sa->retransmit_at || sa->retransmit_at > ike->now || !sa->request)
-        return true;
-    if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
-        dead_peer(ike, sa);
+    if (++sa->request_tries >= IKE_RETRANSMIT_TRIES)
         return false;
-    }
     ike->stats.retransmits++;
-    if (sa->state == IKE_AUTH_SENT && sa->request_tries > 1 && v2_other_answer(ike, sa))
-        return true;
+    return true;
+}
+
+static void send_again(struct ike *ike, struct ike_sa *sa)
+{
+    uint64_t wait = (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
+    sa->retransmit_at = ike->now + ike_jitter(ike, wait, 2);
+    v2_resend(ike, sa, sa->request, sa->request_len);
+}
+
+static void not_answered(struct ike *ike, struct ike_sa *sa, const char *exchange)
+{
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)", exchange);
+    v2_give_up(ike, sa, "no answer");
+}
+
+void v2_retransmit_init(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->request)
+        return;
+    if (once_more(ike, sa))
+        send_again(ike, sa);
+    else
+        not_answered(ike, sa, "IKE_SA_INIT");
+}
+
+void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->request)
+        return;
+    if (!once_more(ike, sa))
+        not_answered(ike, sa, "IKE_AUTH");
+    else if (sa->request_tries < 2 || !v2_other_answer(ike, sa))
+        send_again(ike, sa);
+}
+
+void v2_retransmit(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->request)
+        return;
+    if (!once_more(ike, sa)) {
+        dead_peer(ike, sa);
+        return;
+    }
     /* a question whether the peer lives is repeated as the configuration says: dpd SECONDS RETRY */
     bool dpd = sa->current && sa->current->kind == TASK_DPD && sa->profile && sa->profile->dpd_retry_s;
-    uint64_t wait = dpd ? 1000u * (uint64_t)sa->profile->dpd_retry_s : (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
-    sa->retransmit_at = ike->now + (dpd ? wait : ike_jitter(ike, wait, 2));
-    v2_resend(ike, sa, sa->request, sa->request_len);
-    return true;
+    send_again(ike, sa);
+    if (dpd)
+        sa->retransmit_at = ike->now + 1000u * (uint64_t)sa->profile->dpd_retry_s;
 }
 
 static void children_tick(struct ike *ike, struct ike_sa *sa)
@@ -266,11 +287,11 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
         next = c->next;
         if (c->send_at && c->send_at <= ike->now)
             child_send(ike, sa, c);
-        bool idle = c->state == CHILD_UP && ike_idle(ike, c);
+        bool idle = ike_child_stands(c) && ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
             c->idle_at = 0;
-            if (c->state == CHILD_REPLACED) {
+            if (ike_child_is(c, CHILD_REPLACED)) {
                 ike_child_free(ike, c, true);
                 continue;
             }
@@ -284,21 +305,17 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
         } else if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
             bool ours = !c->entry->responder_only || c->moved;
-            if (c->state == CHILD_UP && ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
+            if (ike_child_stands(c) && ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
                 ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
         }
     }
 }
 
-static void liveness(struct ike *ike, struct ike_sa *sa)
+void v2_liveness(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
-    if (!sa->dpd_at || sa->dpd_at > ike->now)
+    if (!p || !p->dpd_s)
         return;
-    if (!p || !p->dpd_s) {
-        sa->dpd_at = 0;
-        return;
-    }
     uint64_t quiet = ike->now - sa->last_in, period = 1000u * (uint64_t)p->dpd_s;
     if (!sa->request && !ike_has_task(sa, TASK_DPD, 0) && ike_must_ask(ike, sa, quiet, period, p->dpd_periodic))
         ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
@@ -307,7 +324,7 @@ static void liveness(struct ike *ike, struct ike_sa *sa)
 
 static void end_for(struct ike *ike, struct ike_sa *sa, const char *why)
 {
-    if (sa->state != IKE_ESTABLISHED || ike_has_task(sa, TASK_DELETE_IKE, 0))
+    if (ike_has_task(sa, TASK_DELETE_IKE, 0))
         return;
     ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "%s", why);
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
@@ -338,7 +355,7 @@ void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
     fresh->reauthenticates[0] = sa->own_spi;
     fresh->reauthenticates[1] = sa->id;
     for (const struct ike_child *c = sa->children; c; c = c->next) {
-        if (c->state != CHILD_UP && c->state != CHILD_REKEYING)
+        if (!ike_child_serves(c))
             continue;
         struct ike_task t = {.kind = TASK_CHILD, .entry = c->entry, .narrow = true};
         t.flow_src = c->ts_local;
@@ -365,43 +382,57 @@ static void reauthenticated(struct ike *ike, struct ike_sa *sa)
     v2_next(ike, old);
 }
 
+/* ---- time: rows of states.c ---- */
+
+#define AGAIN_MS 120000 /* if the peer cannot even be told */
+
+void v2_half_open_over(struct ike *ike, struct ike_sa *sa)
+{
+    ike_log(ike, EV_MESSAGE, IKE_DEBUG, sa, NULL, "a half-open IKE SA is forgotten");
+    ike_sa_free(ike, sa);
+}
+
+void v2_lifetime_over(struct ike *ike, struct ike_sa *sa)
+{
+    sa->expire_at = ike->now + AGAIN_MS;
+    end_for(ike, sa, "the IKE SA's lifetime is over");
+}
+
+void v2_outdated(struct ike *ike, struct ike_sa *sa)
+{
+    sa->expire_at = ike->now + AGAIN_MS;
+    if (!sa->request)
+        ike_sa_free(ike, sa);
+}
+
+void v2_proof_over(struct ike *ike, struct ike_sa *sa)
+{
+    end_for(ike, sa, "the certificate that proved the peer has expired");
+}
+
+void v2_proof_over_early(struct ike *ike, struct ike_sa *sa)
+{
+    v2_fail(ike, sa, "the peer's certificate has expired while it was looked at");
+}
+
+void v2_rekey(struct ike *ike, struct ike_sa *sa)
+{
+    (void)ike;
+    if (!ike_has_task(sa, TASK_REKEY_IKE, 0))
+        ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_IKE});
+}
+
+void v2_keepalive(struct ike *ike, struct ike_sa *sa)
+{
+    static const uint8_t alive = 0xff;
+    ike_send_raw(ike, sa, &alive, 1);
+    sa->keepalive_at = ike->now + 1000u * (uint64_t)ike->policy->nat_keepalive_s;
+}
+
 void v2_tick(struct ike *ike, struct ike_sa *sa)
 {
-    if (!retransmit(ike, sa))
+    if (!ike_times(ike, sa, &ike2_transitions))
         return;
-    if (sa->half_open_until && sa->half_open_until <= ike->now && !sa->initiator) {
-        ike_log(ike, EV_MESSAGE, IKE_DEBUG, sa, NULL, "a half-open IKE SA is forgotten");
-        ike_sa_free(ike, sa);
-        return;
-    }
-    if (sa->expire_at && sa->expire_at <= ike->now) {
-        sa->expire_at = ike->now + 120000;
-        if (sa->state == IKE_REPLACED && !sa->request) {
-            ike_sa_free(ike, sa);
-            return;
-        }
-        end_for(ike, sa, "the IKE SA's lifetime is over");
-    }
-    if (sa->proof_ends_at && sa->proof_ends_at <= ike->now) {
-        sa->proof_ends_at = 0;
-        end_for(ike, sa, "the certificate that proved the peer has expired");
-    }
-    if (sa->reauth_at && sa->reauth_at <= ike->now) {
-        sa->reauth_at = 0;
-        if (sa->state == IKE_ESTABLISHED)
-            v2_reauthenticate(ike, sa);
-    }
-    if (sa->rekey_at && sa->rekey_at <= ike->now) {
-        sa->rekey_at = 0;
-        if (sa->state == IKE_ESTABLISHED && !ike_has_task(sa, TASK_REKEY_IKE, 0))
-            ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_IKE});
-    }
-    if (sa->keepalive_at && sa->keepalive_at <= ike->now) { /* RFC 3948 §2.3 */
-        static const uint8_t alive = 0xff;
-        ike_send_raw(ike, sa, &alive, 1);
-        sa->keepalive_at = ike->now + 1000u * (uint64_t)ike->policy->nat_keepalive_s;
-    }
     children_tick(ike, sa);
-    liveness(ike, sa);
     v2_next(ike, sa);
 }

@@ -335,18 +335,23 @@ bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
     return followed;
 }
 
-void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const uint8_t *p, size_t n,
-                      const struct ike_message *m)
+void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    (void)ike;
+    if (x && ike_find(m, PL2_KE, 0) && ike2_check(m) == NULL)
+        keep_answer(x, m->whole, m->whole_len);
+}
+
+void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct v2_initial *x = sa->exchange;
     struct ike_notify no;
-    bool waits = x && sa->state == IKE_INIT_SENT && !sa->busy && x->dh;
-    if (x && !waits && (sa->state == IKE_INIT_SENT || sa->state == IKE_AUTH_SENT) && ike_find(m, PL2_KE, 0) &&
-        ike2_check(m) == NULL) {
-        keep_answer(x, p, n);
+    if (!x || sa->busy || !x->dh) { /* one is being followed */
+        v2_init_other(ike, sa, m);
         return;
     }
-    if (!waits || once_more(ike, sa, x, m))
+    if (once_more(ike, sa, x, m))
         return;
     if (ike2_notify_find(m, N2_NO_PROPOSAL_CHOSEN, &no)) {
         /* anyone could have sent it: it ends nothing before the retransmissions do, but it is worth saying */
@@ -355,10 +360,10 @@ void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_end *
         return;
     }
     if (sa->local.addr.family == FAMILY_NONE) {
-        sa->local.addr = local->addr;
+        sa->local.addr = ike->here.addr;
         x->local_unknown = true;
     }
-    (void)!follow_answer(ike, sa, p, n, m); /* what is of no use might as well not have come */
+    (void)!follow_answer(ike, sa, m->whole, m->whole_len, m); /* what is of no use might as well not have come */
 }
 
 /* ---- responder ---- */
@@ -415,8 +420,40 @@ static unsigned cookie_threshold(const struct ike *ike)
     return ike->policy->cookie_threshold ? ike->policy->cookie_threshold : 100;
 }
 
-void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
-                     size_t n, const struct ike_message *m)
+void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct v2_initial *x = sa->exchange;
+    if (x && x->i_len == m->whole_len && memcmp(x->i_msg, m->whole, m->whole_len) == 0 && sa->response)
+        v2_resend(ike, sa, sa->response, sa->response_len);
+}
+
+/* What was chosen is in the exchange; the secret is the rest. */
+void v2_init_first(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    struct v2_initial *x = sa->exchange;
+    const struct ike_payload *ke = ike_find(m, PL2_KE, 0), *nonce = ike_find(m, PL2_NONCE, 0);
+    uint16_t group;
+    const uint8_t *value;
+    size_t value_len;
+    if (!ike2_ke_read(ke, &group, &value, &value_len))
+        return;
+    ike_state_set(ike, sa, IKE_INIT_DONE);
+    sa->suite = x->choice.suite;
+    sa->proposal = x->choice.ours;
+    sa->floated = sa->local.port == IKE_PORT_NATT;
+    memcpy(x->ni, nonce->p, nonce->n);
+    x->ni_len = nonce->n;
+    x->nr_len = NONCE_LEN;
+    ike->host.random(ike->host.ctx, x->nr, x->nr_len);
+    nat_look(ike, sa, m);
+    look_at_notifies(ike, sa, m, x);
+    sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
+    ike_timer_update(ike, sa);
+    ike_job_start(ike, sa, sa->suite.dh, NULL, value, value_len, responder_has_secret);
+}
+
+void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote,
+                     const struct ike_message *m)
 {
     const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *ke = ike_find(m, PL2_KE, 0),
                              *nonce = ike_find(m, PL2_NONCE, 0);
@@ -430,10 +467,11 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         return;
     }
     struct ike_sa *sa = ike_by_peer(ike, m->h.spi_i, &remote->addr);
+    struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_REQUEST};
     if (sa && !sa->initiator) { /* sent again: the same answer (§2.1) */
-        struct v2_initial *x = sa->exchange;
-        if (sa->state == IKE_INIT_DONE && x && x->i_len == n && memcmp(x->i_msg, p, n) == 0 && sa->response)
-            v2_resend(ike, sa, sa->response, sa->response_len);
+        const struct ike_transition *again = ike_transition_for(&ike2_transitions, sa, &o);
+        if (again)
+            ike_transition_heard(ike, sa, again, m);
         return;
     }
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
@@ -476,7 +514,9 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
     }
     sa = ike_sa_new(ike, 2, false, local, remote);
     struct v2_initial *x = sa ? initial_of(sa) : NULL;
-    if (!x || !keep_message(&x->i_msg, &x->i_len, p, n)) {
+    o.on = IKE_ON_FIRST;
+    const struct ike_transition *row = sa ? ike_transition_for(&ike2_transitions, sa, &o) : NULL;
+    if (!x || !row || !keep_message(&x->i_msg, &x->i_len, m->whole, m->whole_len)) {
         if (sa)
             ike_sa_free(ike, sa);
         return;
@@ -485,18 +525,6 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
     ike_peer_spi_known(ike, sa, m->h.spi_i);
     sa->known = ike_address_known(ike, &local->addr, &remote->addr);
     ike_half_open_set(ike, sa, kind);
-    ike_state_set(ike, sa, IKE_INIT_DONE);
-    sa->suite = choice.suite;
-    sa->proposal = choice.ours;
-    sa->floated = local->port == IKE_PORT_NATT;
     x->choice = choice;
-    memcpy(x->ni, nonce->p, nonce->n);
-    x->ni_len = nonce->n;
-    x->nr_len = NONCE_LEN;
-    ike->host.random(ike->host.ctx, x->nr, x->nr_len);
-    nat_look(ike, sa, m);
-    look_at_notifies(ike, sa, m, x);
-    sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
-    ike_timer_update(ike, sa);
-    ike_job_start(ike, sa, sa->suite.dh, NULL, value, value_len, responder_has_secret);
+    ike_transition_heard(ike, sa, row, m);
 }

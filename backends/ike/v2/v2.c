@@ -4,32 +4,6 @@
 
 #include "backends/ike/v2/v2.h"
 
-typedef void handler(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-
-#define IN(s) (1u << (s))
-#define LIVE (IN(IKE_ESTABLISHED) | IN(IKE_REPLACED) | IN(IKE_DELETING))
-
-/* Exchange, direction, the states it is heard in, who handles it. What is not here is dropped and counted. */
-static const struct {
-    uint8_t exchange;
-    bool response;
-    uint32_t states;
-    handler *run;
-} rows[] = {
-    {X2_AUTH, false, IN(IKE_INIT_DONE), v2_auth_request}, {X2_AUTH, true, IN(IKE_AUTH_SENT), v2_auth_response},
-    {X2_CREATE_CHILD, false, LIVE, v2_create_request},    {X2_CREATE_CHILD, true, LIVE, v2_create_response},
-    {X2_INFORMATIONAL, false, LIVE, v2_info_request},     {X2_INFORMATIONAL, true, LIVE, v2_info_response},
-};
-
-static handler *handler_for(const struct ike_sa *sa, const struct ike_header *h)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].exchange == h->exchange && rows[i].response == ((h->flags & IKE2_RESPONSE) != 0) &&
-            (rows[i].states & IN(sa->state)))
-            return rows[i].run;
-    return NULL;
-}
-
 /* RFC 7296 §2.5: what is marked critical and not understood is refused; the rest of it is left out. */
 static uint8_t unknown_critical(const struct ike_message *m)
 {
@@ -47,12 +21,13 @@ static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *loc
         return;
     }
     bool may = sa->nat_remote && !sa->nat_local && addr_eq(&sa->local.addr, &local->addr);
-    if (!may && !(sa->state == IKE_INIT_DONE && addr_eq(&sa->remote.addr, &remote->addr)))
+    bool floats = ike_is(sa, IKE_BEGINS) && !sa->initiator && addr_eq(&sa->remote.addr, &remote->addr);
+    if (!may && !floats)
         return;
     sa->local = *local;
     ike_remote_set(ike, sa, remote);
     sa->floated |= local->port == IKE_PORT_NATT;
-    if (sa->state == IKE_ESTABLISHED)
+    if (ike_is(sa, IKE_STANDS))
         ike_peer_moved(ike, sa);
 }
 
@@ -95,8 +70,12 @@ static void protected_message(struct ike *ike, struct ike_sa *sa, const struct i
     bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
     sa->last_in = ike->now;
     follow(ike, sa, local, remote);
-    handler *run = handler_for(sa, &h);
-    if (!run) {
+    const struct ike_occasion o = {.exchange = h.exchange,
+                                   .on = response ? IKE_ON_RESPONSE : IKE_ON_REQUEST,
+                                   .initiator = response,
+                                   .task = response && sa->current ? sa->current->kind : TASK_NONE};
+    const struct ike_transition *row = ike_transition_for(&ike2_transitions, sa, &o);
+    if (!row) {
         ike->stats.dropped++;
         return;
     }
@@ -112,43 +91,59 @@ static void protected_message(struct ike *ike, struct ike_sa *sa, const struct i
                 response ? "response" : "request", bad ? bad : "an unknown payload is marked critical");
         if (!response)
             v2_respond_notify(ike, sa, h.exchange, h.id, N2_INVALID_SYNTAX, NULL, 0);
-        if (sa->state < IKE_ESTABLISHED)
+        if (ike_is(sa, IKE_BEGINS))
             v2_give_up(ike, sa, "it is not understood");
         return;
     }
-    run(ike, sa, &m);
+    ike_transition_heard(ike, sa, row, &m);
+}
+
+/* An answer to IKE_SA_INIT: to the request that waits for one, or a second one. */
+static void init_answered(struct ike *ike, const struct ike_end *remote, const struct ike_message *m)
+{
+    struct ike_sa *sa = ike_by_spi(ike, m->h.spi_i);
+    bool fits = sa && sa->version == 2 && sa->initiator && !(m->h.flags & IKE2_INITIATOR) && m->h.id == 0 &&
+                addr_eq(&sa->remote.addr, &remote->addr);
+    struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_RESPONSE, .initiator = true};
+    const struct ike_transition *row = fits ? ike_transition_for(&ike2_transitions, sa, &o) : NULL;
+    o.on = IKE_ON_OTHER;
+    if (fits && !row)
+        row = ike_transition_for(&ike2_transitions, sa, &o);
+    if (row)
+        ike_transition_heard(ike, sa, row, m);
+    else
+        ike->stats.dropped++;
+}
+
+static void init_input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
+                       size_t n, struct ike_header h)
+{
+    bool response = h.flags & IKE2_RESPONSE;
+    struct ike_message m = {.h = h, .whole = p, .whole_len = n};
+    struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
+    uint8_t inner;
+    bool good = ike_chain_read(&r, h.next, &m, &inner) && !inner;
+    uint8_t critical = good ? unknown_critical(&m) : 0;
+    bool is_first = !response && (h.flags & IKE2_INITIATOR) && h.spi_r == 0;
+    if (!good || critical) {
+        ike->stats.malformed++;
+        /* §2.5; in clear and shorter than what it answers */
+        if (critical && is_first && ike->policy->n_v2)
+            v2_refuse(ike, local, remote, &h, N2_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
+    } else if (response) {
+        init_answered(ike, remote, &m);
+    } else if (is_first) {
+        v2_init_request(ike, local, remote, &m);
+    } else {
+        ike->stats.dropped++;
+    }
 }
 
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h)
 {
-    bool response = h.flags & IKE2_RESPONSE;
     if (h.exchange == X2_SA_INIT) {
-        struct ike_message m = {.h = h};
-        struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
-        uint8_t inner;
-        bool good = ike_chain_read(&r, h.next, &m, &inner) && !inner;
-        uint8_t critical = good ? unknown_critical(&m) : 0;
-        if (!good || critical) {
-            ike->stats.malformed++;
-            /* §2.5; in clear and shorter than what it answers */
-            if (critical && !response && (h.flags & IKE2_INITIATOR) && h.spi_r == 0 && ike->policy->n_v2)
-                v2_refuse(ike, local, remote, &h, N2_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
-            return;
-        }
-        if (!response) {
-            if ((h.flags & IKE2_INITIATOR) && h.spi_r == 0)
-                v2_init_request(ike, local, remote, p, n, &m);
-            else
-                ike->stats.dropped++;
-            return;
-        }
-        struct ike_sa *sa = ike_by_spi(ike, h.spi_i);
-        if (sa && sa->version == 2 && sa->initiator && !(h.flags & IKE2_INITIATOR) && h.id == 0 &&
-            addr_eq(&sa->remote.addr, &remote->addr))
-            v2_init_response(ike, sa, local, p, n, &m);
-        else
-            ike->stats.dropped++;
+        init_input(ike, local, remote, p, n, h);
         return;
     }
     struct ike_sa *sa = ike_by_spi(ike, h.flags & IKE2_INITIATOR ? h.spi_r : h.spi_i);
@@ -169,5 +164,13 @@ static void gone(struct ike *ike, struct ike_sa *sa)
     sa->pending = NULL;
 }
 
+static void start(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_TASK, .initiator = true};
+    const struct ike_transition *row = ike_transition_for(&ike2_transitions, sa, &o);
+    if (row)
+        ike_transition_begin(ike, sa, row);
+}
+
 const struct ike_version ike_v2 = {
-    .input = input, .start = v2_start, .next = v2_next, .tick = v2_tick, .gone = gone, .move = v2_create_move};
+    .input = input, .start = start, .next = v2_next, .tick = v2_tick, .gone = gone, .move = v2_create_move};

@@ -93,10 +93,13 @@ void v2_start(struct ike *ike, struct ike_sa *sa);
 /* Answers a request with a notify and keeps nothing. */
 void v2_refuse(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const struct ike_header *q,
                uint16_t type, const void *data, size_t n);
-void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
-                     size_t n, const struct ike_message *m);
-void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const uint8_t *p, size_t n,
-                      const struct ike_message *m);
+/* A request outside any SA: refused, asked for a cookie, or the beginning of one. */
+void v2_init_request(struct ike *ike, const struct ike_end *local, const struct ike_end *remote,
+                     const struct ike_message *m);
+void v2_init_first(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* Nobody authentic answers IKE_AUTH: another answer to IKE_SA_INIT is followed, if one came. False: none did. */
 bool v2_other_answer(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
 void v2_auth_start(struct ike *ike, struct ike_sa *sa);
@@ -159,6 +162,7 @@ bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const
 
 void v2_create_start(struct ike *ike, struct ike_sa *sa);
 void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v2_create_too_late(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 
 /* The lower of two nonces, in room of NONCE_MAX bytes that is malloced (§2.8.1). */
@@ -171,6 +175,18 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
 void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* Another IKE SA takes this one's place, its peer authenticated anew; both stand meanwhile. */
 void v2_reauthenticate(struct ike *ike, struct ike_sa *sa);
+/* What the rows of time do (states.c). */
+void v2_retransmit_init(struct ike *ike, struct ike_sa *sa);
+void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa);
+void v2_retransmit(struct ike *ike, struct ike_sa *sa);
+void v2_half_open_over(struct ike *ike, struct ike_sa *sa);
+void v2_lifetime_over(struct ike *ike, struct ike_sa *sa);
+void v2_outdated(struct ike *ike, struct ike_sa *sa);
+void v2_proof_over(struct ike *ike, struct ike_sa *sa);
+void v2_proof_over_early(struct ike *ike, struct ike_sa *sa);
+void v2_rekey(struct ike *ike, struct ike_sa *sa);
+void v2_keepalive(struct ike *ike, struct ike_sa *sa);
+void v2_liveness(struct ike *ike, struct ike_sa *sa);
 void v2_tick(struct ike *ike, struct ike_sa *sa);
 void v2_next(struct ike *ike, struct ike_sa *sa);
 

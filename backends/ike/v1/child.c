@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a quick mode makes: keys (RFC 2409 §5.5) and IPsec SAs. */
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+#define OVERLAP_MS 30000 /* an old SA lives on beside its successor so long */
+
+/* KEYMAT = prf(SKEYID_d, [g(qm)^xy |] protocol | SPI | Ni | Nr), and so on with what came out (§5.5). */
+static bool keymat(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, uint8_t protocol, uint32_t spi,
+                   uint8_t *a, size_t na, uint8_t *b, size_t nb)
+{
+    uint8_t head[5] = {protocol}, all[2 * (IKE_KEY_MAX + IKE_HASH_MAX)], k[IKE_HASH_MAX];
+    size_t len = ike_hash_len(sa->suite.prf), need = na + nb;
+    struct wr w = wr_to(head + 1, 4);
+    wr_u32(&w, spi);
+    bool ok = need <= sizeof all;
+    for (size_t done = 0; ok && done < need; done += len) {
+        size_t take = need - done < len ? need - done : len;
+        ok = ike_prf(
+            ike->crypto, sa->suite.prf, sa->v1->d, len,
+            (struct ike_iov[]){
+                {k, done ? len : 0}, {q->shared, q->shared_len}, {head, 5}, {q->ni, q->ni_len}, {q->nr, q->nr_len}},
+            5, k);
+        memcpy(all + done, k, take);
+    }
+    if (ok) {
+        memcpy(a, all, na);
+        memcpy(b, all + na, nb);
+    }
+    ike_wipe(all, sizeof all);
+    ike_wipe(k, sizeof k);
+    return ok;
+}
+
+static bool keys(struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, struct ike_sa_keys *k)
+{
+    const struct ike_transform_set *s = q->set;
+    bool esp = s->encr.alg || s->integ.alg, bundle = esp && s->ah.alg;
+    size_t e = s->encr.alg ? ike_cipher_key_len((enum algo_id)s->encr.alg, s->encr.bits) : 0;
+    size_t a = s->integ.alg ? ike_hash_len((enum algo_id)s->integ.alg) : 0;
+    size_t h = s->ah.alg ? ike_hash_len((enum algo_id)s->ah.alg) : 0;
+    uint8_t none[1];
+    bool ok = !esp || (keymat(ike, sa, q, IKE_PROTO_ESP, q->spi_in, k->encr_in, e, k->integ_in, a) &&
+                       keymat(ike, sa, q, IKE_PROTO_ESP, q->spi_out, k->encr_out, e, k->integ_out, a));
+    return ok && (!h || (keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_in : q->spi_in, k->ah_in, h, none, 0) &&
+                         keymat(ike, sa, q, IKE_PROTO_AH, bundle ? q->ah_out : q->spi_out, k->ah_out, h, none, 0)));
+}
+
+/* The one it takes the place of: by the same selectors, whoever began it, under whichever ISAKMP SA of the same
+ * authenticated peer; of others behind its address never. */
+static struct ike_child *older(struct ike *ike, const struct ike_sa *sa, const struct ike_child *c)
+{
+    return ike_child_older(ike, sa, c->entry, &c->ts_local, &c->ts_remote);
+}
+
+struct ike_child *v1_child_make(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, bool late)
+{
+    struct ike_child *c = ike_child_new(sa);
+    struct ike_sa_keys k = {0};
+    if (!c)
+        return NULL;
+    c->state = CHILD_HALF;
+    c->entry = q->entry;
+    c->set = q->set;
+    c->line = q->line ? q->line->line : q->entry->line;
+    c->one_of_many = q->entry->per_host || (q->line && q->line->one_of_many);
+    c->spi_in = q->spi_in;
+    c->spi_out = q->spi_out;
+    c->ah_spi_in = q->ah_in;
+    c->ah_spi_out = q->ah_out;
+    c->ts_local = q->local;
+    c->ts_remote = q->remote;
+    c->dh = q->group;
+    bool numbered = ike_child_number(ike, c, q->line, older(ike, sa, c));
+    c->transport = q->transport;
+    c->initiator = q->initiator;
+    c->lifetime_s = q->life_s;
+    c->lifetime_kb = q->life_kb;
+    bool ok = numbered && keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
+    ike_wipe(&k, sizeof k);
+    if (ok)
+        return c;
+    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel rejected the SAs");
+    ike_child_free(ike, c, false);
+    return NULL;
+}
+
+void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    char a[128], b[128];
+    struct ike_child *old = older(ike, sa, c);
+    if (!ike_child_send(ike, c)) { /* it could only receive: the peer is told, and the old one stays */
+        v1_delete_child(ike, sa, c);
+        ike_child_free(ike, c, true);
+        return;
+    }
+    c->state = CHILD_UP;
+    c->up_at = ike->now;
+    if (c->lifetime_s) {
+        uint64_t life = 1000u * (uint64_t)c->lifetime_s;
+        /* both ends may begin; who began it does so first */
+        c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (c->initiator ? 88 : 95), 1);
+        c->expire_at = ike->now + life;
+    }
+    if (old) {
+        c->generation = old->generation + 1;
+        old->state = CHILD_REPLACED;
+        old->rekey_at = 0;
+        old->expire_at = ike->now + (c->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
+        ike_timer_update(ike, old->sa);
+    }
+    ike_log(ike, old ? EV_CHILD_REKEYED : EV_CHILD_UP, IKE_INFO, sa, c,
+            "map %s entry %u line %u: IPsec SA %s, SPI 0x%08x in, 0x%08x out, %s to %s, transform set %s",
+            c->entry->map, c->entry->seq, c->line, old ? "rekeyed" : "up", c->spi_in, c->spi_out,
+            ike_ts_text(&c->ts_local, a), ike_ts_text(&c->ts_remote, b), c->set->name);
+    ike_timer_update(ike, sa);
+}
+
+struct ike_child *v1_child_half(struct ike_sa *sa, const struct v1_quick *q)
+{
+    struct ike_child *c = ike_child_by_spi(sa, q->spi_in, true);
+    return c && ike_child_is(c, CHILD_HALF) ? c : NULL;
+}
