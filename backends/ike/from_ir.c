@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/ike/engine/engine.h"
 #include "backends/ike/message/wire.h"
 
 struct maker {
@@ -320,17 +321,6 @@ static uint8_t auth_bits(const struct ptrlist *l)
     return bits;
 }
 
-/* The first of a profile's trustpoints that has certificates; NULL: whichever the policy has. */
-static const struct ike_credential *credential(struct maker *m, const struct ptrlist *refs)
-{
-    PTRLIST_FOR (struct ir_ref, r, refs) {
-        for (unsigned i = 0; i < m->p->n_credentials; i++)
-            if (str_eq(r->name, str_lit(m->p->credentials[i].trustpoint)))
-                return &m->p->credentials[i];
-    }
-    return NULL;
-}
-
 /* `identity local KIND VALUE`: an address is sent as it is written, the interface's own or not. */
 static void own_identity(struct maker *m, struct str kind, struct str value, struct ike_profile *x)
 {
@@ -359,15 +349,18 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     x.dpd_s = (uint32_t)(own_dpd ? p->dpd_s.v : m->c->ikev2.dpd_s.v);
     x.dpd_retry_s = (uint32_t)(own_dpd ? p->dpd_retry.v : m->c->ikev2.dpd_retry.v);
     x.dpd_periodic = str_is(own_dpd ? p->dpd_mode.s : m->c->ikev2.dpd_mode.s, "periodic");
-    x.credential = credential(m, &p->trustpoints);
+    ike_sign_with(m->p, &x, &p->trustpoints_sign);
+    ike_sign_with(m->p, &x, &p->trustpoints);
+    ike_verify_with(m->p, &x, &p->trustpoints_verify);
+    ike_verify_with(m->p, &x, &p->trustpoints);
     unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
-    const struct ike_credential *c = x.credential ? x.credential : m->p->n_credentials ? m->p->credentials : NULL;
+    const struct ike_credential *c = ike_credential_of(m->p, &x);
     if ((x.auth_local & by_cert) && (!c || !c->key))
         omit(m,
              "line %u: IKEv2 profile %s authenticates itself by certificate, but no trustpoint has one with its "
              "private key: put TRUSTPOINT.key and TRUSTPOINT.crt into --pki-dir",
              x.line, x.name);
-    if ((x.auth_remote & by_cert) && (!c || !c->store))
+    if ((x.auth_remote & by_cert) && !ike_verifies(m->p, &x))
         omit(m,
              "line %u: IKEv2 profile %s wants certificates of its peers, but no trustpoint has a CA's: put "
              "TRUSTPOINT.ca into --pki-dir",
@@ -394,7 +387,13 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
         x.id = bytes_of(m, p->self_identity.s.len ? p->self_identity.s : m->c->hostname.s);
     }
     x.auth_local = x.auth_remote = IKE_MAY_PSK | IKE_MAY_RSA | IKE_MAY_ECDSA;
-    x.credential = credential(m, &p->trustpoints);
+    ike_sign_with(m->p, &x, &p->trustpoints);
+    ike_verify_with(m->p, &x, &p->trustpoints);
+    if (x.names_trustpoints && !ike_verifies(m->p, &x))
+        omit(m,
+             "line %u: isakmp profile %s: none of its trustpoints has a CA's certificate: put TRUSTPOINT.ca into "
+             "--pki-dir",
+             x.line, x.name);
     x.cert_maps = ike_cert_maps(m->a, m->c, &p->cert_maps, &x.n_cert_maps, m->out);
     x.aggressive = str_is(p->initiate_mode.s, "aggressive");
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);

@@ -35,6 +35,12 @@ void ike_entry_interfaces(struct ike_entry *x, const struct target *t, const str
 void ike_pki_load(struct ike_policy *p, struct arena *a, const struct ir_config *c, const char *dir,
                   struct ike_omissions *out);
 void ike_pki_free(const struct ike_policy *p);
+/* Trustpoints that a profile names (struct ir_ref): the first that has certificates is what it signs with; peers'
+ * certificates may be of any of them. Others do not stand in for what is not there. */
+void ike_sign_with(const struct ike_policy *p, struct ike_profile *x, const struct ptrlist *refs);
+void ike_verify_with(const struct ike_policy *p, struct ike_profile *x, const struct ptrlist *refs);
+/* Has the profile a CA to hold peers' certificates against? */
+bool ike_verifies(const struct ike_policy *p, const struct ike_profile *x) MUST_CHECK;
 /* The certificate maps that a profile's `match certificate` lines name; what is not judged goes to `out`. */
 const struct ike_cert_map *ike_cert_maps(struct arena *a, const struct ir_config *c, const struct ptrlist *refs,
                                          unsigned *n, struct ike_omissions *out);

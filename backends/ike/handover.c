@@ -362,6 +362,20 @@ static size_t place(struct codec *c, const void *p, const void *first, size_t si
     return at > n ? 0 : at;
 }
 
+/* One of the policy's; compared by what it holds. */
+static void credential_ref(struct codec *c, const struct ike_credential **x)
+{
+    if (c->by_value) {
+        if (*x)
+            credential(c, (void *)(uintptr_t)*x);
+        return;
+    }
+    const struct ike_policy *all = c->out ? c->p : c->made;
+    size_t at = place(c, *x, all->credentials, sizeof **x, all->n_credentials);
+    if (!c->out)
+        *x = at ? &all->credentials[at - 1] : NULL;
+}
+
 static void profile(struct codec *c, void *p)
 {
     struct ike_profile *x = p;
@@ -381,15 +395,15 @@ static void profile(struct codec *c, void *p)
     NUM(c, x->dpd_retry_s);
     NUM(c, x->dpd_periodic);
     NUM(c, x->aggressive);
-    if (c->by_value) {
-        if (x->credential)
-            credential(c, (void *)(uintptr_t)x->credential);
-        return;
+    NUM(c, x->names_trustpoints);
+    NUM(c, x->n_trusts);
+    if (x->n_trusts > IKE_TRUSTS_MAX) {
+        c->bad = true;
+        x->n_trusts = 0;
     }
-    const struct ike_policy *all = c->out ? c->p : c->made;
-    size_t at = place(c, x->credential, all->credentials, sizeof *x->credential, all->n_credentials);
-    if (!c->out)
-        x->credential = at ? &all->credentials[at - 1] : NULL;
+    credential_ref(c, &x->credential);
+    for (unsigned i = 0; i < x->n_trusts; i++)
+        credential_ref(c, &x->trusts[i]);
 }
 
 static void transform_set(struct codec *c, void *p)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "backends/ike/crypto/cert.h"
+#include "backends/ike/engine/engine.h"
 #include "backends/ike/from_ir.h"
 #include "compiler/sem/revocation.h"
 
@@ -271,6 +272,45 @@ void ike_pki_load(struct ike_policy *p, struct arena *a, const struct ir_config 
         else
             v[p->n_credentials] = (struct ike_credential){.trustpoint = NULL};
     }
+}
+
+/* ---- trustpoints that profiles name ---- */
+
+static const struct ike_credential *credential_named(const struct ike_policy *p, struct str name)
+{
+    for (unsigned i = 0; i < p->n_credentials; i++)
+        if (str_eq(name, str_lit(p->credentials[i].trustpoint)))
+            return &p->credentials[i];
+    return NULL;
+}
+
+void ike_sign_with(const struct ike_policy *p, struct ike_profile *x, const struct ptrlist *refs)
+{
+    x->names_trustpoints |= refs->n != 0;
+    PTRLIST_FOR (struct ir_ref, r, refs) {
+        if (!x->credential)
+            x->credential = credential_named(p, r->name);
+    }
+}
+
+void ike_verify_with(const struct ike_policy *p, struct ike_profile *x, const struct ptrlist *refs)
+{
+    x->names_trustpoints |= refs->n != 0;
+    PTRLIST_FOR (struct ir_ref, r, refs) {
+        const struct ike_credential *c = credential_named(p, r->name);
+        if (c && x->n_trusts < IKE_TRUSTS_MAX)
+            x->trusts[x->n_trusts++] = c;
+    }
+}
+
+bool ike_verifies(const struct ike_policy *p, const struct ike_profile *x)
+{
+    const struct ike_credential *trusts[IKE_TRUSTS_MAX];
+    unsigned n = ike_trusts_of(p, x, trusts);
+    for (unsigned i = 0; i < n; i++)
+        if (trusts[i]->store)
+            return true;
+    return false;
 }
 
 void ike_pki_free(const struct ike_policy *p)

@@ -120,6 +120,7 @@ struct ike_credential {
     struct ike_revocation revocation;
 };
 
+#define IKE_TRUSTS_MAX 8
 enum ike_auth_bits { IKE_MAY_PSK = 1, IKE_MAY_RSA = 2, IKE_MAY_ECDSA = 4 };
 
 /* `crypto ikev2 profile` (version 2) or `crypto isakmp profile` (version 1). */
@@ -138,7 +139,10 @@ struct ike_profile {
     uint8_t auth_local, auth_remote; /* enum ike_auth_bits; one bit resp. any of them */
     const struct ike_psk *keys;
     unsigned n_keys;
-    const struct ike_credential *credential;
+    bool names_trustpoints;                              /* then no other stands in for those that are not there */
+    const struct ike_credential *credential;             /* to sign with */
+    const struct ike_credential *trusts[IKE_TRUSTS_MAX]; /* to verify peers with, one after the other */
+    unsigned n_trusts;
     uint32_t lifetime_s;
     uint32_t dpd_s, dpd_retry_s; /* 0: none */
     bool dpd_periodic;           /* else on demand */

@@ -399,6 +399,12 @@ static void v2_profile(struct ios_out *w, const struct ikev2_profile *p)
     PTRLIST_FOR (struct ir_ref, r, &p->trustpoints) {
         OUT(w, " pki trustpoint " STR_FMT "\n", STR_ARG(r->name));
     }
+    PTRLIST_FOR (struct ir_ref, r, &p->trustpoints_sign) {
+        OUT(w, " pki trustpoint " STR_FMT " sign\n", STR_ARG(r->name));
+    }
+    PTRLIST_FOR (struct ir_ref, r, &p->trustpoints_verify) {
+        OUT(w, " pki trustpoint " STR_FMT " verify\n", STR_ARG(r->name));
+    }
     OUT_NUM(w, p->lifetime_s, " lifetime %llu");
     OUT_FLAG(w, p->lifetime_certificate, " lifetime certificate");
     if (IR_IS_SET(p->dpd_s))

@@ -188,6 +188,8 @@ static const struct ir_field ikev2_profile_fields[] = {
     F(ikev2_profile, "keyring_aaa", STR, keyring_aaa),
     F(ikev2_profile, "keyring_ppk", STR, keyring_ppk),
     F(ikev2_profile, "trustpoints", REFS, trustpoints),
+    F(ikev2_profile, "trustpoints_sign", REFS, trustpoints_sign),
+    F(ikev2_profile, "trustpoints_verify", REFS, trustpoints_verify),
     F(ikev2_profile, "lifetime_s", NUM, lifetime_s),
     F(ikev2_profile, "lifetime_certificate", FLAG, lifetime_certificate),
     F(ikev2_profile, "dpd_s", NUM, dpd_s),

@@ -204,7 +204,8 @@ struct ikev2_profile {
     struct ptrlist auth_remote, auth_local; /* struct ikev2_auth */
     struct ir_ref keyring;
     struct ir_str keyring_aaa, keyring_ppk;
-    struct ptrlist trustpoints; /* struct ir_ref */
+    /* struct ir_ref; `sign` only, `verify` only, both */
+    struct ptrlist trustpoints_sign, trustpoints_verify, trustpoints;
     struct ir_num lifetime_s, lifetime_certificate;
     struct ir_num dpd_s, dpd_retry;
     struct ir_str dpd_mode;

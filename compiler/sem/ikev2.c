@@ -235,6 +235,16 @@ static void profile_keyring(struct builder *b, const struct ios_stmt *s, struct 
         set_ref(b, s, &p->keyring, ARG(1));
 }
 
+/* `pki trustpoint NAME [sign | verify]` */
+static struct ptrlist *trustpoints_of(struct builder *b, struct ikev2_profile *p, const struct ios_val *usage)
+{
+    if (has(usage) && str_is(val_str(b, usage), "sign"))
+        return &p->trustpoints_sign;
+    if (has(usage) && str_is(val_str(b, usage), "verify"))
+        return &p->trustpoints_verify;
+    return &p->trustpoints;
+}
+
 static void profile_line(struct builder *b, const struct ios_stmt *s)
 {
     struct ikev2_profile *p = b->cur[MODE_V2_PROFILE];
@@ -258,7 +268,7 @@ static void profile_line(struct builder *b, const struct ios_stmt *s)
         profile_keyring(b, s, p);
         break;
     case S_V2_TRUSTPOINT:
-        ref_list_edit(b, s, &p->trustpoints, ARG(0));
+        ref_list_edit(b, s, trustpoints_of(b, p, ARG(1)), ARG(0));
         break;
     case S_V2_LIFETIME:
         set_range(b, s, &p->lifetime_s, ARG(0), 120, 86400, "lifetime", "seconds");

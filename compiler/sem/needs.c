@@ -98,19 +98,38 @@ static void ask_trustpoint(struct asker *x, const struct trustpoint *t)
         unmet(x, NEED_REVOCATION, r.unsupported, t->name.s);
 }
 
-static void ask_trustpoints(struct asker *x, const struct ptrlist *refs)
+/* `verifies`: peers are held against them, so that their checks count. */
+static void ask_trustpoints(struct asker *x, const struct ptrlist *refs, bool verifies)
 {
     PTRLIST_FOR (struct ir_ref, r, refs) {
-        if (r->target)
-            ask_trustpoint(x, r->target);
-        else
+        if (!r->target)
             unmet(x, NEED_TRUSTPOINT, r->m.span, r->name);
+        else if (verifies)
+            ask_trustpoint(x, r->target);
     }
-    if (refs->n == 0) /* whichever there is */
-        PTRLIST_FOR (struct trustpoint, t, &x->c->trustpoints) {
-            ask_trustpoint(x, t);
-            break;
-        }
+}
+
+/* Where none is named whichever comes first. */
+static void ask_any_trustpoint(struct asker *x)
+{
+    PTRLIST_FOR (struct trustpoint, t, &x->c->trustpoints) {
+        ask_trustpoint(x, t);
+        break;
+    }
+}
+
+static void ask_v2_trustpoints(struct asker *x, const struct ikev2_profile *p, bool verifies)
+{
+    ask_trustpoints(x, &p->trustpoints, verifies);
+    ask_trustpoints(x, &p->trustpoints_sign, false);
+    ask_trustpoints(x, &p->trustpoints_verify, verifies);
+    unsigned verifying = p->trustpoints.n + p->trustpoints_verify.n;
+    if (verifies && !verifying && p->trustpoints_sign.n) {
+        const struct ir_ref *r = p->trustpoints_sign.v[0];
+        unmet(x, NEED_VERIFY, r->m.span, p->name.s);
+    } else if (verifies && !verifying) {
+        ask_any_trustpoint(x);
+    }
 }
 
 /* ---- IKEv2 ---- */
@@ -222,8 +241,8 @@ static void ask_v2_profile(struct asker *x, const struct ikev2_profile *p)
                    local = methods_of(x, &p->auth_local, p->span, p->name.s);
     if ((remote.psk && !remote.inline_key) || (local.psk && !local.inline_key))
         ask_v2_keys(x, p);
-    if (remote.certificate)
-        ask_trustpoints(x, &p->trustpoints);
+    if (remote.certificate || local.certificate)
+        ask_v2_trustpoints(x, p, remote.certificate);
     if (IR_IS_SET(p->keyring_ppk))
         unmet(x, NEED_PPK, p->keyring_ppk.m.span, p->name.s);
 }
@@ -276,7 +295,9 @@ static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
             unmet(x, NEED_XAUTH, t->span, p->name.s);
     }
     if (by_certificate(x->c) && p->trustpoints.n)
-        ask_trustpoints(x, &p->trustpoints);
+        ask_trustpoints(x, &p->trustpoints, true);
+    else if (by_certificate(x->c))
+        ask_any_trustpoint(x);
 }
 
 /* ---- entries ---- */
@@ -307,8 +328,7 @@ static void ask_ike(struct asker *x)
         else
             unmet(x, NEED_ISAKMP_PROFILE, s->isakmp_profile.m.span, s->isakmp_profile.name);
     } else if (by_certificate(x->c)) {
-        static const struct ptrlist none;
-        ask_trustpoints(x, &none);
+        ask_any_trustpoint(x);
     }
     if (IR_IS_SET(s->identity))
         unmet(x, NEED_CRYPTO_IDENTITY, s->identity.m.span, s->identity.name);

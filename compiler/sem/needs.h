@@ -27,6 +27,7 @@
     NEED(PPK, DIAG_COUNT, "post-quantum pre-shared keys (RFC 8784) are not supported")                                 \
     NEED(PQC, DIAG_COUNT, "additional key exchanges (RFC 9370) are not supported")                                     \
     NEED(TRUSTPOINT, D_UNDEFINED_TRUSTPOINT, "its profile's trustpoint is not defined")                                \
+    NEED(VERIFY, DIAG_COUNT, "its profile names trustpoints to sign with, and none to verify peers with")               \
     NEED(REVOCATION, DIAG_COUNT, "its trustpoint looks at peers' certificates in a way that is not supported")         \
     NEED(PROPOSAL, D_UNDEFINED_PROPOSAL, "the IKEv2 policy names a proposal that is not defined or incomplete")        \
     NEED(TRANSFORM_SET, D_UNDEFINED_TRANSFORM_SET, "one of its transform sets is not defined")                         \

@@ -101,6 +101,8 @@ static void resolve_ike(struct builder *b)
     PTRLIST_FOR (struct ikev2_profile, p, &c->ikev2_profiles) {
         resolve_list(b, &p->cert_maps, TAB_CERT_MAP);
         resolve_list(b, &p->trustpoints, TAB_TRUSTPOINT);
+        resolve_list(b, &p->trustpoints_sign, TAB_TRUSTPOINT);
+        resolve_list(b, &p->trustpoints_verify, TAB_TRUSTPOINT);
         resolve_local(b, &p->local);
         resolve(b, &p->keyring, TAB_V2_KEYRING);
     }

@@ -11,14 +11,25 @@ static const struct {
     enum revocation_method method;
 } methods[] = {{"none", REVOCATION_NONE}, {"crl", REVOCATION_CRL}, {"ocsp", REVOCATION_OCSP}};
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Keywords in any size of letters, as the parser takes them. */
+static bool is(struct str word, const char *keyword)
+{
+    return word.len == strlen(keyword) && strncasecmp(word.p, keyword, word.len) == 0;
+}
+
 /* The next word; the rest stays in *t. Empty at the end. */
 static struct str next_word(struct str *t)
 {
     uint32_t from = 0, to;
-    while (from < t->len && t->p[from] == ' ')
+    while (from < t->len && is_blank(t->p[from]))
         from++;
     to = from;
-    while (to < t->len && t->p[to] != ' ')
+    while (to < t->len && !is_blank(t->p[to]))
         to++;
     const struct str word = {t->p + from, to - from};
     *t = (struct str){t->p + to, t->len - to};
@@ -28,7 +39,7 @@ static struct str next_word(struct str *t)
 static enum revocation_method method_of(struct str word)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (str_is(word, methods[i].word))
+        if (is(word, methods[i].word))
             return methods[i].method;
     return 0;
 }
@@ -78,52 +89,55 @@ static uint32_t minutes(struct str word)
 static void read_ocsp(struct revocation *r, const struct ir_text *line, struct str rest)
 {
     struct str word = next_word(&rest), url = next_word(&rest);
-    if (str_is(word, "disable-nonce"))
+    if (is(word, "disable-nonce"))
         r->no_nonce = true;
-    else if (str_is(word, "url") && url.len > 7 && strncasecmp(url.p, "http://", 7) == 0)
+    else if (is(word, "url") && url.len > 7 && strncasecmp(url.p, "http://", 7) == 0)
         r->ocsp_url = url;
     else
         unsupported(r, line->span);
 }
 
 /* `crl optional` and `crl best-effort` are what older releases had for `revocation-check crl none`. */
-static void read_crl(struct revocation *r, const struct ir_text *line, struct str rest, bool *is_optional)
+static void read_crl(struct revocation *r, const struct ir_text *line, struct str rest, const struct ir_text **optional)
 {
     struct str word = next_word(&rest), what = next_word(&rest);
-    uint32_t keep_min = str_is(what, "delete-after") ? minutes(next_word(&rest)) : 0;
-    if (str_is(word, "optional") || str_is(word, "best-effort"))
-        *is_optional = true;
-    else if (str_is(word, "cache") && str_is(what, "none"))
+    uint32_t keep_min = is(what, "delete-after") ? minutes(next_word(&rest)) : 0;
+    if (is(word, "optional") || is(word, "best-effort"))
+        *optional = line;
+    else if (is(word, "cache") && is(what, "none"))
         r->crl_keep_s = 0;
-    else if (str_is(word, "cache") && keep_min)
+    else if (is(word, "cache") && keep_min)
         r->crl_keep_s = 60 * keep_min;
     else /* `cache extend` would count a list that has ended; `query` is LDAP */
         unsupported(r, line->span);
 }
 
-static void read_line(struct revocation *r, const struct ir_text *line, bool *is_optional)
+static void read_line(struct revocation *r, const struct ir_text *line, const struct ir_text **optional)
 {
     struct str rest = line->text.s, word = next_word(&rest), behind = rest, first = next_word(&behind);
-    if (str_is(word, "ocsp"))
+    if (is(word, "ocsp"))
         read_ocsp(r, line, rest);
-    else if (str_is(word, "crl"))
-        read_crl(r, line, rest, is_optional);
-    else if (str_is(word, "match") || str_is(word, "authorization"))
+    else if (is(word, "crl"))
+        read_crl(r, line, rest, optional);
+    else if (is(word, "match") || is(word, "authorization") || is(word, "vrf"))
         unsupported(r, line->span);
-    else if (str_is(word, "chain-validation") && first.len && !str_is(first, "stop"))
+    else if (is(word, "chain-validation") && first.len && !is(first, "stop"))
         unsupported(r, line->span);
 }
 
 void trustpoint_revocation(const struct trustpoint *t, struct revocation *out)
 {
-    bool is_optional = false;
+    const struct ir_text *optional = NULL;
     *out = (struct revocation){.crl_keep_s = UINT32_MAX, .is_supported = true};
     PTRLIST_FOR (struct ir_text, line, &t->other) {
-        read_line(out, line, &is_optional);
+        read_line(out, line, &optional);
     }
     read_methods(out, &t->revocation);
     if (out->n == 0)
         add_method(out, REVOCATION_CRL);
-    if (is_optional && out->methods[out->n - 1] != REVOCATION_NONE)
+    /* two spellings of one setting: what stands later holds */
+    if (optional && IR_IS_SET(t->revocation) && t->revocation.m.span.off > optional->span.off)
+        optional = NULL;
+    if (optional && out->methods[out->n - 1] != REVOCATION_NONE)
         add_method(out, REVOCATION_NONE);
 }

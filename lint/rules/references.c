@@ -192,6 +192,8 @@ static void trustpoint(struct lint_ctx *x, enum diag_id id)
     }
     PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
         undefined_list(x, id, &p->trustpoints, "trustpoint", &x->c->trustpoints, "");
+        undefined_list(x, id, &p->trustpoints_sign, "trustpoint", &x->c->trustpoints, "");
+        undefined_list(x, id, &p->trustpoints_verify, "trustpoint", &x->c->trustpoints, "");
     }
 }
 

@@ -77,7 +77,7 @@ ROWS = [
     (V2, 'proposal incomplete', ' group 19\n', '', ' proposal P', 'incomplete', 'IC3209'),
     (CERT, 'trustpoint', ' pki trustpoint TP', ' pki trustpoint TYPO', ' pki trustpoint TYPO', 'trustpoint is not defined', 'IC3110'),
     *[(CERT, 'trustpoint: ' + line, ' revocation-check none', ' revocation-check crl\n ' + line, ' ' + line, 'in a way that is not supported', None)
-      for line in ('crl query ldap://ldap.example', 'crl cache extend 5', 'match certificate CM skip revocation-check', 'chain-validation continue ROOT', 'authorization list AAA',
+      for line in ('MATCH certificate CM', 'CHAIN-VALIDATION continue ROOT', 'vrf MGMT', 'crl query ldap://ldap.example', 'crl cache extend 5', 'match certificate CM skip revocation-check', 'chain-validation continue ROOT', 'authorization list AAA',
                    'ocsp url https://ocsp.example/', 'ocsp url file:///etc/passwd')],
     (CERT, 'trustpoint: revocation-check ldap', ' revocation-check none', ' revocation-check ldap', ' revocation-check ldap', 'in a way that is not supported', None),
 ]

@@ -295,7 +295,7 @@ def fetched():
             ca.make('peer', 'rsa', 'CN=peer', revocation.LEAF % revocation.CRL, ca)
             der = [subprocess.run(['openssl', 'x509', '-in', ca.path(n, 'crt'), '-outform', 'DER'], check=True, capture_output=True).stdout for n in ('peer', 'ca')]
             chain = b''.join(struct.pack('>I', len(x)) + x for x in der)
-            url = b'http://127.0.0.1:8080/x'
+            url = b'http://%s:8080/x' % OURS.encode()
             cases = [(question(chain), 'CA that the configuration does not have'), (question(chain, url, (3,)), 'CA that the configuration does not have'),
                      (question(chain, url, (3, 2, 1)), 'CA that the configuration does not have'), (question(chain[:-1]), 'CA that'), (question(b''), 'CA that'), (question(bytes(50000)), 'CA that'),
                      (question(chain, n=200), 'cannot be read'), (question(chain, chain_len=2**32 - 1), 'cannot be read'), (question(chain, bytes(1024)), 'cannot be read'),

@@ -30,8 +30,11 @@ class Daemon:
         open(self.dir + '/master', 'w').write(MASTER + '\n')
         os.chmod(self.dir + '/master', 0o600)
         with self.node.inside():
+            self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self.notified.bind(self.dir + '/notify')
             self.p = subprocess.Popen([RELEASE, 'run', *self.options, '--state-dir', self.dir, '--master-key-file', self.dir + '/master', '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
-                                      stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT)
+                                      stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT,
+                                      env=dict(os.environ, NOTIFY_SOCKET=self.dir + '/notify'))
         self.children = []
         try:
             lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=self.alive)
@@ -51,6 +54,7 @@ class Daemon:
             self.p.kill()
             self.p.wait(lab.BOUND)
         lab.wait_for('the others end', lambda: not any(living(p) for p in self.children))
+        self.notified.close()
         shutil.rmtree(self.dir)
         self.lab.__exit__(*a)
 
@@ -191,6 +195,46 @@ def descriptors():
         assert r.returncode == 0 and 'stay' in r.stdout, r.stdout + r.stderr
 
 
+def unix_sockets(pid):
+    """what is neither a stream nor a pair of packets: a datagram socket may be sent to whoever listens"""
+    there = {int(m[1]) for m in re.finditer(r'^\w+: \w+ \w+ \w+ 0002 \w+ +(\d+)', open('/proc/%d/net/unix' % pid).read(), re.M)}
+    fds = ['/proc/%d/fd/%s' % (pid, f) for f in os.listdir('/proc/%d/fd' % pid)]
+    return [f for f in fds if int((re.match(r'socket:\[(\d+)\]', os.readlink(f)) or [0, 0])[1]) in there]
+
+
+def notify_socket():
+    """the service manager's socket is the main process' alone: with it anybody's datagram socket could be sent to"""
+    with Daemon() as d:
+        lab.wait_for('READY', lambda: d.notified.recv(4096) == b'READY=1')
+        assert unix_sockets(d.p.pid), 'the main process has none'
+        for p in d.children:
+            assert not unix_sockets(p), '%d has %s' % (p, unix_sockets(p))
+
+
+# what each may still do of the things that would lead out of it (tests/netns/sandbox.c), with files of permission 0644
+MAY = {'privileged': [], 'keys': [], 'network': [], 'fetcher': ['tcp', 'udp', 'pair of streams'],
+       'fetch': ['read a file', 'tcp', 'udp', 'pair of streams', 'pair of packets', 'fork']}
+
+
+def filters(which):
+    p = subprocess.run(['build/release/tests/netns/sandbox', which], capture_output=True, text=True)
+    assert p.returncode == 0 and p.stdout.splitlines() == MAY[which], (p.returncode, p.stdout, p.stderr)
+
+
+def orphans():
+    """a child that fetches ends with its template: nothing of a daemon goes on without it"""
+    import test_revocation as revocation
+    with revocation.Bench() as b:
+        b.peer(2)
+        b.web.mode = 'hang'
+        with b.daemon(2, revocation.check('crl')) as ours:
+            before = set(revocation.processes(ours.p.pid))
+            with b.pair.peer.calling():
+                lab.wait_for('it asks', lambda: set(revocation.processes(ours.p.pid)) - before and b.web.asked)
+                asking = set(revocation.processes(ours.p.pid)) - before
+        lab.wait_for('what asked ends with the daemon', lambda: not any(living(p) for p in asking), bound=2)
+
+
 def inputs():
     """a terminal's input is nobody's but the command's"""
     with Daemon() as d:
@@ -202,6 +246,10 @@ def tests():
     for which in ('network', 'keys', 'fetch'):
         yield 'netns: processes: %s stopped' % which, lambda which=which: stopped(which)
     yield 'netns: processes: descriptors', descriptors
+    yield 'netns: processes: the notify socket', notify_socket
+    for which in MAY:
+        yield 'netns: processes: what %s may do' % which, lambda which=which: filters(which)
+    yield 'netns: processes: no orphans', orphans
     yield 'netns: processes: no input', inputs
     yield 'netns: processes: secrets in memory', memories
     for which in ('main', 'keys', 'network', 'fetch'):

@@ -6,7 +6,7 @@ import contextlib, http.server, os, re, shutil, socket, struct, subprocess, sys,
 sys.path[:0] = ['tests/netns', 'tests/lint']
 import lab, test_certs as certs, test_ike as ike, test_strongswan as swan
 
-CRL, OCSP, NAME = 'http://127.0.0.1:8080/root.crl', 'http://127.0.0.1:8888/', 'http://pki.example:8080/root.crl'
+CRL, OCSP, NAME = 'http://%s:8080/root.crl' % ike.A, 'http://%s:8888/' % ike.A, 'http://pki.example:8080/root.crl'
 LEAF = 'keyUsage=digitalSignature\nsubjectAltName=DNS:r2.example\ncrlDistributionPoints=URI:%s\nauthorityInfoAccess=OCSP;URI:' + OCSP
 
 
@@ -44,7 +44,7 @@ class Web:
                         self.wfile.write(body)
         self.files, self.ends = files, threading.Event()
         with node.inside():
-            self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 8080), Handler)
+            self.server = http.server.ThreadingHTTPServer((ike.A, 8080), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -74,7 +74,7 @@ class Names:
             end = q.index(b'\0', 12) + 5
             self.asked.append(q[12:end])
             is_a = q[end - 4:end - 2] == b'\0\1'
-            answer = b'\xc0\x0c\0\1\0\1' + struct.pack('>IH', 42, 4) + socket.inet_aton('127.0.0.1') if is_a else b''
+            answer = b'\xc0\x0c\0\1\0\1' + struct.pack('>IH', 42, 4) + socket.inet_aton(ike.A) if is_a else b''
             self.s.sendto(q[:2] + b'\x81\x80\0\1' + struct.pack('>H', is_a) + b'\0\0\0\0' + q[12:end] + answer, who)
 
     def close(self):
@@ -151,8 +151,8 @@ class Bench:
         self.pair.peer.load(certs.swanctl(version, 'rsa').replace('auth = pubkey\n    id = "O=Example, CN=r1"', 'auth = pubkey\n    revocation = relaxed\n    id = "O=Example, CN=r1"'))
 
     @contextlib.contextmanager
-    def daemon(self, version, check):
-        text = certs.config(version, 'rsa').replace(' revocation-check none\n', check)
+    def daemon(self, version, check, change=lambda text: text):
+        text = change(certs.config(version, 'rsa').replace(' revocation-check none\n', check))
         wrap = ('unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', self.dir + '/resolv.conf')
         ours = ike.Ours(self.pair.a, text, more=('--pki-dir', self.dir + '/own', '--debug'), wrap=wrap)
         try:
@@ -218,8 +218,8 @@ def answers(b, version, we_call):
     b.root.revoked = set()
     with b.daemon(version, check('ocsp')) as ours:
         b.is_refused(ours, we_call, 'cannot be checked: OCSP %s: ' % OCSP)
-    with b.root.responder(b.pair.a, 'r2'), b.daemon(version, check('ocsp', more=' ocsp url http://127.0.0.1:8889/\n')) as ours:
-        b.is_refused(ours, we_call, 'cannot be checked: OCSP http://127.0.0.1:8889/: ')  # it and no other
+    with b.root.responder(b.pair.a, 'r2'), b.daemon(version, check('ocsp', more=' ocsp url http://%s:8889/\n' % ike.A)) as ours:
+        b.is_refused(ours, we_call, 'cannot be checked: OCSP http://%s:8889/: ' % ike.A)  # it and no other
 
 
 def names(b, version, we_call):
@@ -240,8 +240,8 @@ def servers(b, version, we_call):
             b.is_refused(ours, we_call, 'cannot be checked', why)
             b.web.mode = 'ok'
             b.web.files['/root.crl'] = b.root.list('r2')
-            if not we_call:
-                b.comes_up(ours, we_call)
+            b.peer(version)  # another certificate: what could not be told is not asked again at once
+            b.comes_up(ours, we_call)
 
 
 def killed(b, version, we_call):
@@ -285,7 +285,56 @@ def kept(b, version, we_call):
         b.is_refused(ours, we_call, 'the server answers 404')
 
 
-CASES = (lists, answers, names, servers, killed, kept)
+def trustpoints(b, version, we_call):
+    """one to sign with, another to verify with: the one that verifies says whose certificates and which check; one that has no
+    files is not stood in for by others"""
+    b.peer(version)
+    b.root.revoked = {'r2'}
+    b.web.files['/root.crl'] = b.root.list('r2')
+    other = certs.Authority(b.dir, 'stranger')
+    for name, ending in (('SIGN', 'key'), ('SIGN', 'crt'), ('SIGN', 'ca'), ('ROOT', 'ca')):
+        certs.place('%s/own/TP.%s' % (b.dir, ending), '%s/own/%s.%s' % (b.dir, name, ending))
+    os.chmod(b.dir + '/own/SIGN.key', 0o600)
+    certs.place(other.path('stranger', 'crt'), b.dir + '/own/STRANGER.ca')
+    more = 'crypto pki trustpoint SIGN\n revocation-check none\ncrypto pki trustpoint ROOT\n revocation-check crl\ncrypto pki trustpoint STRANGER\n revocation-check none\ncrypto pki trustpoint EMPTY\n revocation-check none\n'
+
+    def named(*lines):
+        return lambda text: text.replace('\n pki trustpoint TP\n', '\n' + ''.join(' pki trustpoint %s\n' % x for x in lines)) + more
+    with b.daemon(version, check('none'), named('SIGN sign', 'ROOT verify')) as ours:
+        b.is_refused(ours, we_call, 'its certificate is revoked: CRL')
+    with b.daemon(version, check('none'), named('SIGN sign', 'STRANGER verify')) as ours:
+        b.is_refused(ours, we_call, 'its certificate is refused')
+    with b.daemon(version, check('none'), named('SIGN sign', 'EMPTY verify')) as ours:
+        b.is_refused(ours, we_call, 'no trustpoint has a CA certificate')
+        assert 'wants certificates of its peers, but no trustpoint has' in ours.text(), ours.text()
+    with b.daemon(version, check('none'), named('EMPTY')) as ours:
+        b.is_refused(ours, we_call, 'no trustpoint has a CA certificate')
+    b.root.revoked = set()
+    b.web.files['/root.crl'] = b.root.list('r2')
+    with b.daemon(version, check('none'), named('SIGN sign', 'STRANGER verify', 'ROOT verify')) as ours:
+        b.comes_up(ours, we_call)
+
+
+def crowd(b, version, we_call):
+    """one peer's list is at a server that is silent: a good one is not kept waiting for it, and its own question is asked once"""
+    b.peer(version)
+    b.web.mode = 'hang'
+    with b.daemon(version, check('crl')) as ours:
+        b.hang_up()
+        for _ in range(20):  # each another negotiation of the same certificate
+            with b.pair.peer.calling():
+                lab.wait_for('it asks', lambda: b.web.asked)
+            b.hang_up()
+        assert len(b.web.asked) <= 2, b.web.asked
+        b.web.mode = 'ok'
+        b.web.files['/root.crl'] = b.root.list('r2')
+        b.peer(version)  # another certificate: another question
+        began = len(b.web.asked)
+        b.comes_up(ours, we_call)
+        assert len(b.web.asked) > began
+
+
+CASES = (trustpoints, crowd, lists, answers, names, servers, killed, kept)
 
 
 def tests():
@@ -299,7 +348,7 @@ def tests():
             f(b, version, we_call)
     for f in CASES:
         for version, we_call in ((2, False), (2, True), (1, False)):
-            if f in (names, kept, killed, servers) and (version, we_call) != (2, False):
+            if f in (trustpoints, crowd, names, kept, killed, servers) and (version, we_call) != (2, False):
                 continue
             yield 'netns: revocation: %s, IKEv%d, %s' % (f.__name__, version, 'we call' if we_call else 'charon calls'), skip if why else lambda f=f, v=version, w=we_call: run(f, v, w)
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <openssl/ocsp.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "backends/ike/fetch/fetch.h"
@@ -23,7 +24,7 @@ struct maker {
     EVP_PKEY *key;
     X509 *x;
 };
-static struct maker root, sub, twin, good, bad, responder, stranger, helper;
+static struct maker root, sub, twin, good, bad, responder, stranger, helper, weakly, watched;
 static time_t now;
 
 static void add_ext(X509 *x, X509 *issuer, const char *name, const char *value)
@@ -40,6 +41,7 @@ static struct maker issue(const struct maker *by, const char *cn, const char *co
 {
     static long serial = 100;
     struct maker m = {EVP_EC_gen("P-256"), X509_new()};
+    const EVP_MD *md = strcmp(cn, "weakly") == 0 ? EVP_sha1() : EVP_sha256();
     X509_NAME *n = X509_NAME_new();
     X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0);
     X509_set_version(m.x, 2);
@@ -52,7 +54,7 @@ static struct maker issue(const struct maker *by, const char *cn, const char *co
     X509_set_pubkey(m.x, m.key);
     for (; ext[0]; ext += 2)
         add_ext(m.x, by ? by->x : m.x, ext[0], ext[1]);
-    assert_true(X509_sign(m.x, by ? by->key : m.key, EVP_sha256()) > 0);
+    assert_true(X509_sign(m.x, by ? by->key : m.key, md) > 0);
     return m;
 }
 
@@ -77,6 +79,8 @@ static int make_all(void **state)
                                        NULL};
     static const char *const ocsp[] = {"extendedKeyUsage", "OCSPSigning", "keyUsage", "digitalSignature", NULL};
     static const char *const none[] = {NULL};
+    static const char *const listed[] = {"extendedKeyUsage",      "OCSPSigning",  "keyUsage", "digitalSignature",
+                                         "crlDistributionPoints", "URI:" CRL_URL, NULL};
     (void)state;
     now = time(NULL);
     root = issue(NULL, "root", ca);
@@ -87,12 +91,14 @@ static int make_all(void **state)
     responder = issue(&sub, "responder", ocsp);
     stranger = issue(&root, "stranger", ocsp); /* may sign for the root, not for the sub CA */
     helper = issue(&sub, "helper", none);      /* may not sign answers */
+    weakly = issue(&sub, "weakly", ocsp);      /* its certificate is signed over SHA-1 */
+    watched = issue(&sub, "watched", listed);  /* its CA says where to look whether it is revoked */
     return 0;
 }
 
 static int free_all(void **state)
 {
-    struct maker *v[] = {&root, &sub, &twin, &good, &bad, &responder, &stranger, &helper};
+    struct maker *v[] = {&root, &sub, &twin, &good, &bad, &responder, &stranger, &helper, &weakly, &watched};
     (void)state;
     for (unsigned i = 0; i < sizeof v / sizeof *v; i++) {
         X509_free(v[i]->x);
@@ -162,11 +168,14 @@ static bool web(void *ctx, const char *url, const struct ike_iov *post, size_t m
     return false;
 }
 
-static bool kept(void *ctx, const char *url, struct buf *body)
+static int64_t kept_since;
+
+static bool kept(void *ctx, const char *url, struct buf *body, int64_t *fetched_s)
 {
     (void)ctx;
     if (!kept_page.url || strcmp(kept_page.url, url) != 0)
         return false;
+    *fetched_s = kept_since;
     buf_add(body, kept_page.body.p, kept_page.body.len);
     return true;
 }
@@ -176,6 +185,7 @@ static void keep(void *ctx, const char *url, const struct buf *body, int64_t unt
     (void)ctx, (void)until_s;
     n_kept++;
     buf_free(&kept_page.body);
+    kept_since = now;
     kept_page = (struct page){.url = strcmp(url, CRL_URL) == 0 ? CRL_URL : "other"};
     buf_add(&kept_page.body, body->p, body->len);
 }
@@ -369,8 +379,13 @@ static void kept_lists(void **state)
     assert_int_equal(check(&how, &bad).verdict, FETCH_REVOKED);
     assert_int_equal(asked, 2);
     assert_int_equal(n_kept, 1);
-    how.crl_keep_s = 600; /* crl cache delete-after 10 */
+    how.crl_keep_s = 600; /* crl cache delete-after 10: from when it was fetched */
+    kept_since = now - 500;
+    assert_int_equal(check(&how, &bad).holds_until_s, now + 100);
+    assert_int_equal(asked, 2);
+    kept_since = now - 601;
     assert_int_equal(check(&how, &bad).holds_until_s, now + 600);
+    assert_int_equal(asked, 3);
     pages_clear();
 }
 
@@ -393,6 +408,8 @@ enum ocsp_wrong {
     O_BOTH, /* two answers about it: good, then revoked */
     O_TRY_LATER,
     O_SHA1,
+    O_WEAKLY,
+    O_WATCHED,
     O_GARBAGE
 };
 static enum ocsp_wrong how_wrong;
@@ -406,7 +423,8 @@ static bool answer(const struct ike_iov *post, struct buf *body)
                 *other = OCSP_cert_to_id(EVP_sha1(), bad.x, sub.x);
     enum ocsp_wrong w = how_wrong;
     static const struct maker *const signers[O_GARBAGE + 1] = {
-        [O_ISSUER] = &sub, [O_STRANGER] = &stranger, [O_HELPER] = &helper, [O_TWIN] = &twin};
+        [O_ISSUER] = &sub, [O_STRANGER] = &stranger, [O_HELPER] = &helper,
+        [O_TWIN] = &twin,  [O_WEAKLY] = &weakly,     [O_WATCHED] = &watched};
     static const int states[O_GARBAGE + 1] = {
         [O_REVOKED] = V_OCSP_CERTSTATUS_REVOKED, [O_UNKNOWN] = V_OCSP_CERTSTATUS_UNKNOWN}; /* else 0, good */
     const struct maker *by = signers[w] ? signers[w] : &responder;
@@ -467,6 +485,8 @@ static void answers(void **state)
                 {O_CRITICAL, FETCH_CANNOT_TELL, "critical"},
                 {O_TRY_LATER, FETCH_CANNOT_TELL, "trylater"},
                 {O_SHA1, FETCH_CANNOT_TELL, "hash"},
+                {O_WEAKLY, FETCH_CANNOT_TELL, "not signed by"},
+                {O_WATCHED, FETCH_CANNOT_TELL, "not signed by"}, /* its list is not there */
                 {O_GARBAGE, FETCH_CANNOT_TELL, "cannot be read"}};
     (void)state;
     respond = answer;
@@ -478,12 +498,42 @@ static void answers(void **state)
         if (a.verdict != FETCH_CANNOT_TELL)
             assert_int_equal(a.holds_until_s, now + FETCH_OCSP_KEEP_S);
     }
+    how_wrong = O_WATCHED; /* now it is */
+    list_put(CRL_URL, RIGHT, &sub);
+    assert_int_equal(check(&by_ocsp, &good).verdict, FETCH_GOOD);
+    pages_clear();
     how_wrong = O_NO_NONCE; /* ocsp disable-nonce */
     struct ike_revocation without = by_ocsp;
     without.no_nonce = true;
     assert_int_equal(check(&without, &good).verdict, FETCH_GOOD);
     respond = NULL;
     pages_clear();
+}
+
+/* PSS says its hash in parameters, not in its name. */
+static bool pss_allowed(EVP_PKEY *key, const EVP_MD *md)
+{
+    X509_CRL *c = X509_CRL_new();
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *how = NULL;
+    const X509_ALGOR *algorithm = NULL;
+    assert_int_equal(EVP_DigestSignInit(ctx, &how, md, NULL, key), 1);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) > 0);
+    assert_true(X509_CRL_sign_ctx(c, ctx) > 0);
+    X509_CRL_get0_signature(c, NULL, &algorithm);
+    bool ok = ike_algorithm_allowed(algorithm, IKE_WEAK_NONE);
+    EVP_MD_CTX_free(ctx);
+    X509_CRL_free(c);
+    return ok;
+}
+
+static void pss(void **state)
+{
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    (void)state;
+    assert_true(pss_allowed(key, EVP_sha256()));
+    assert_false(pss_allowed(key, EVP_sha1()));
+    EVP_PKEY_free(key);
 }
 
 /* ---- methods in their order; chains ---- */
@@ -509,6 +559,35 @@ static void methods(void **state)
     how.n = 0;
     assert_int_equal(check(&how, &good).verdict, FETCH_CANNOT_TELL);
     respond = NULL;
+    pages_clear();
+}
+
+/* A leaf on the list under a CA that names no list: what is revoked is not taken for what cannot be told. */
+static void above(void **state)
+{
+    static uint8_t bytes[16384];
+    static const char *const ca[] = {"basicConstraints", "critical,CA:TRUE", "keyUsage", "keyCertSign,cRLSign", NULL};
+    static const char *const leaf[] = {"crlDistributionPoints", "URI:" CRL_URL, "keyUsage", "digitalSignature", NULL};
+    const struct ike_revocation how = {
+        .methods = {IKE_REVOCATION_CRL, IKE_REVOCATION_NONE}, .n = 2, .ocsp_url = "", .crl_keep_s = UINT32_MAX};
+    const struct fetch_tools t = {.now_s = now, .http = web};
+    struct maker middle = issue(&root, "sub", ca), peer = issue(&middle, "peer", leaf);
+    const struct maker *v[] = {&peer, &middle, &root};
+    struct fetch_answer a;
+    (void)state;
+    struct maker kept_sub = sub, kept_bad = bad;
+    sub = middle; /* list_put() is about these */
+    bad = peer;
+    list_put(CRL_URL, RIGHT, &sub);
+    size_t n = chain_of(bytes, sizeof bytes, v, 3);
+    fetch_revocation(&how, bytes, n, &t, &a);
+    assert_int_equal(a.verdict, FETCH_REVOKED);
+    sub = kept_sub;
+    bad = kept_bad;
+    X509_free(middle.x);
+    EVP_PKEY_free(middle.key);
+    X509_free(peer.x);
+    EVP_PKEY_free(peer.key);
     pages_clear();
 }
 
@@ -547,6 +626,7 @@ static void chains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(kept_lists), cmocka_unit_test(answers),
-                                       cmocka_unit_test(methods), cmocka_unit_test(chains)};
+                                       cmocka_unit_test(pss),   cmocka_unit_test(methods),    cmocka_unit_test(above),
+                                       cmocka_unit_test(chains)};
     return cmocka_run_group_tests_name("fetch", tests, make_all, free_all);
 }

@@ -113,7 +113,7 @@ static STACK_OF(X509) *
 
 /* ---- what is too weak to prove anybody ---- */
 
-bool ike_digest_allowed(int nid, enum ike_weak_hash weak)
+static bool digest_allowed(int nid, enum ike_weak_hash weak)
 {
     if (nid == NID_md5)
         return weak == IKE_WEAK_MD5;
@@ -122,10 +122,9 @@ bool ike_digest_allowed(int nid, enum ike_weak_hash weak)
     return true;
 }
 
-/* NULL if key and signature of one certificate are strong enough. A trust anchor's own signature proves nothing and is
- * not looked at. */
-static const char *weakness(X509 *x, bool is_anchor, enum ike_weak_hash weak)
+const char *ike_cert_weakness(void *x509, bool is_anchor, enum ike_weak_hash weak)
 {
+    X509 *x = x509;
     const EVP_PKEY *key = X509_get0_pubkey(x);
     int digest = NID_undef, bits = key ? EVP_PKEY_get_bits(key) : 0;
     bool rsa = key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
@@ -136,7 +135,7 @@ static const char *weakness(X509 *x, bool is_anchor, enum ike_weak_hash weak)
         return "has a key that is too short";
     if (is_anchor)
         return NULL;
-    if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || !ike_digest_allowed(digest, weak))
+    if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || !digest_allowed(digest, weak))
         return "is signed with a hash that the policy does not name";
     return NULL;
 }
@@ -176,7 +175,7 @@ static const char *chain_fits(X509 *x, STACK_OF(X509) * chain, enum ike_weak_has
     if (ike_key_kind(X509_get0_pubkey(x)) == IKE_KEY_OTHER)
         return "its certificate has a key of a kind that is not supported";
     for (int i = 0; i < n; i++) {
-        const char *bad = weakness(sk_X509_value(chain, i), i > 0 && i + 1 == n, weak);
+        const char *bad = ike_cert_weakness(sk_X509_value(chain, i), i > 0 && i + 1 == n, weak);
         if (!bad)
             continue;
         snprintf(why, 160, "its certificate is refused: %s %s", i ? "a CA certificate" : "it", bad);
@@ -589,6 +588,7 @@ static const EVP_MD *sha2_of(int nid)
 }
 
 /* RSASSA-PSS: hash and salt length of its parameters; NULL for what is not SHA-2. */
+#define PSS_SALT_MAX 64 /* of an AUTH payload: as long as the longest hash */
 static const EVP_MD *pss_of(const X509_ALGOR *a, int *salt)
 {
     const void *param;
@@ -603,7 +603,20 @@ static const EVP_MD *pss_of(const X509_ALGOR *a, int *salt)
         *salt = p->saltLength ? (int)ASN1_INTEGER_get(p->saltLength) : 20;
     }
     RSA_PSS_PARAMS_free(p);
-    return *salt >= 0 && *salt <= 64 ? md : NULL;
+    return md;
+}
+
+bool ike_algorithm_allowed(const void *algorithm, enum ike_weak_hash weak)
+{
+    const ASN1_OBJECT *o = NULL;
+    int digest = NID_undef, key = NID_undef, salt = 0;
+    X509_ALGOR_get0(&o, NULL, NULL, algorithm);
+    int nid = OBJ_obj2nid(o);
+    if (nid == NID_rsassaPss) /* SHA-2 or nothing */
+        return pss_of(algorithm, &salt) != NULL;
+    if (nid == NID_ED25519 || nid == NID_ED448)
+        return true;
+    return OBJ_find_sigid_algs(nid, &digest, &key) == 1 && digest != NID_undef && digest_allowed(digest, weak);
 }
 
 static bool digital_signature(const struct ike_cert *c, const uint8_t *sig, size_t len, const struct ike_iov *v,
@@ -623,6 +636,8 @@ static bool digital_signature(const struct ike_cert *c, const uint8_t *sig, size
             key_nid = EVP_PKEY_RSA;
             salt = 0;
             md = pss_of(a, &salt);
+            if (salt < 0 || salt > PSS_SALT_MAX)
+                md = NULL;
         } else if (OBJ_find_sigid_algs(OBJ_obj2nid(o), &md_nid, &key_nid) == 1) {
             md = sha2_of(md_nid);
         }

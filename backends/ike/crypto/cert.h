@@ -46,8 +46,11 @@ struct ike_cert;
 void ike_cert_free(struct ike_cert *c);
 /* Hashes that only count in signatures where the policy in force names them: then routers of that age are meant. */
 enum ike_weak_hash { IKE_WEAK_NONE, IKE_WEAK_SHA1, IKE_WEAK_MD5 /* and SHA-1 */ };
-/* Does a hash (OpenSSL's NID) count in a signature? */
-bool ike_digest_allowed(int nid, enum ike_weak_hash weak) MUST_CHECK;
+/* Does a signature by that algorithm (X509_ALGOR, its hash with it) count? One whose hash cannot be told does not. */
+bool ike_algorithm_allowed(const void *algorithm, enum ike_weak_hash weak) MUST_CHECK;
+/* NULL if key and signature of one certificate (X509) are strong enough. A trust anchor's own signature proves nothing
+ * and is not looked at. */
+const char *ike_cert_weakness(void *x509, bool is_anchor, enum ike_weak_hash weak) MUST_CHECK;
 /* `certs`: as they came, the peer's own first. `now_s`: seconds since 1970, 0: validity times are not looked at. NULL
  * if it is good (then *out is the caller's), else the reason in words, perhaps in `why`. Keys of the chain have 2048
  * bits (RSA) or 224 (curves) at least, key usage and extended key usage allow IKE (RFC 4945 §5.1.3). */

@@ -7,7 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,13 +18,16 @@
 #include "backends/ike/daemon/sandbox.h"
 
 #define KEPT_MAX 16
+#define KEPT_MAX_S (400 * 86400LL) /* whatever a list says */
+#define CHILD_CPU_S 10
+#define CHILD_MEMORY (1u << 30) /* bytes; a list of FETCH_CRL_MAX becomes some 200 MB */
 
 /* A list that a child has fetched, as a file without a name. */
 struct kept_list {
     char url[FETCH_URL_MAX];
     int file;
-    int64_t until_s;
-    uint64_t used; /* when it was kept, by count: the oldest makes room */
+    int64_t fetched_s, until_s; /* since 1970 */
+    uint64_t used;              /* when it was kept, by count: the oldest makes room */
 };
 
 struct fetcher {
@@ -62,14 +66,16 @@ struct child {
     int fd;
 };
 
-static bool kept(void *ctx, const char *url, struct buf *body)
+static bool kept(void *ctx, const char *url, struct buf *body, int64_t *fetched_s)
 {
     const struct child *c = ctx;
     int64_t now_s = (int64_t)time(NULL);
     for (unsigned i = 0; i < KEPT_MAX; i++) {
         const struct kept_list *k = &c->t->kept[i];
-        if (k->file >= 0 && k->until_s > now_s && strcmp(k->url, url) == 0)
-            return pass_read(k->file, FETCH_CRL_MAX, body);
+        if (k->file < 0 || k->until_s <= now_s || strcmp(k->url, url) != 0)
+            continue;
+        *fetched_s = k->fetched_s;
+        return pass_read(k->file, FETCH_CRL_MAX, body);
     }
     return false;
 }
@@ -102,8 +108,13 @@ static void answer(struct child *c, const struct fetch_question *q, const char *
     struct fetch_told told = {.id = q->id, .answer = {.verdict = FETCH_CANNOT_TELL}};
     struct ike_revocation how = {
         .n = q->n_methods, .no_nonce = q->no_nonce, .ocsp_url = url, .crl_keep_s = q->crl_keep_s};
-    const struct fetch_tools tools = {
-        .ctx = c, .now_s = (int64_t)time(NULL), .weak = q->weak, .http = http_get, .kept = kept, .keep = keep};
+    const struct fetch_tools tools = {.ctx = c,
+                                      .now_s = (int64_t)time(NULL),
+                                      .weak = q->weak,
+                                      .http = http_get,
+                                      .method = http_method,
+                                      .kept = kept,
+                                      .keep = keep};
     memcpy(how.methods, q->methods, sizeof how.methods);
     if (anchor_is_ours(c->t, chain, q->chain_len))
         fetch_revocation(&how, chain, q->chain_len, &tools, &told.answer);
@@ -118,6 +129,19 @@ static bool question_is_whole(const struct fetch_question *q, size_t rest)
            q->chain_len <= IKE_CHAIN_BYTES_MAX && rest == (size_t)q->url_len + q->chain_len && q->weak <= IKE_WEAK_MD5;
 }
 
+/* It ends with the template, and costs so much at most. */
+static void bind_life(void)
+{
+    const struct rlimit cpu = {CHILD_CPU_S, CHILD_CPU_S}, file = {FETCH_CRL_MAX, FETCH_CRL_MAX};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setrlimit(RLIMIT_CPU, &cpu);
+    setrlimit(RLIMIT_FSIZE, &file);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow is larger than any limit */
+    const struct rlimit memory = {CHILD_MEMORY, CHILD_MEMORY};
+    setrlimit(RLIMIT_AS, &memory);
+#endif
+}
+
 static void child_run(const struct template *t, int fd, const uint8_t *p, size_t n)
 {
     struct fetch_question q;
@@ -130,6 +154,7 @@ static void child_run(const struct template *t, int fd, const uint8_t *p, size_t
             close(t->children[i].fd);
     memcpy(&q, p, sizeof q);
     memcpy(url, p + sizeof q, q.url_len);
+    bind_life();
     /* the resolver's configuration is read now: it may have changed since the daemon began */
     if (http_open() && sandbox_enter(SANDBOX_FETCHER) == 0)
         answer(&c, &q, url, p + sizeof q + q.url_len);
@@ -206,8 +231,22 @@ static void end_child(struct fetcher *f)
     *f = (struct fetcher){0};
 }
 
-static void keep_list(struct template *t, const struct to_keep *k, int file)
+/* A copy: what the child has of it cannot change it any more, and it is no longer than a list may be. -1: it is none.
+ */
+static int own_copy(int file)
 {
+    struct buf b = {0};
+    int copy = pass_read(file, FETCH_CRL_MAX, &b) ? pass_file(&b) : -1;
+    buf_free(&b);
+    return copy < 0 ? -1 : copy;
+}
+
+static void keep_list(struct template *t, const struct to_keep *k, int theirs)
+{
+    int64_t now_s = (int64_t)time(NULL);
+    int file = own_copy(theirs);
+    if (file < 0)
+        return;
     struct kept_list *at = &t->kept[0];
     for (unsigned i = 0; i < KEPT_MAX; i++) {
         struct kept_list *x = &t->kept[i];
@@ -219,7 +258,9 @@ static void keep_list(struct template *t, const struct to_keep *k, int file)
     }
     if (at->file >= 0)
         close(at->file);
-    *at = (struct kept_list){.file = file, .until_s = k->until_s, .used = ++t->used};
+    *at = (struct kept_list){.file = file, .fetched_s = now_s, .until_s = k->until_s, .used = ++t->used};
+    if (at->until_s > now_s + KEPT_MAX_S)
+        at->until_s = now_s + KEPT_MAX_S;
     memcpy(at->url, k->url, sizeof at->url);
     at->url[sizeof at->url - 1] = '\0';
 }
@@ -237,6 +278,7 @@ static void hear_child(struct template *t, struct fetcher *f)
         return;
     if (n == (int)sizeof m.keep && file >= 0) {
         keep_list(t, &m.keep, file);
+        close(file);
         return;
     }
     if (file >= 0)

@@ -12,7 +12,7 @@
 #include "backends/ike/fetch/fetch.h"
 
 #define FETCH_CHILDREN_MAX 8
-#define FETCH_CHILD_MS 15000 /* for one question; then it is ended, and nothing can be told */
+#define FETCH_CHILD_MS 25000 /* for one question; then it is ended, and nothing can be told */
 #define FETCH_ANCHORS_MAX 1024
 #define FETCH_QUESTION_MAX (IKE_CHAIN_BYTES_MAX + FETCH_URL_MAX + 64)
 

@@ -431,6 +431,7 @@ static bool open_main(struct parts *p)
 
 static int run_main(struct parts *p, int whole)
 {
+    daemon_notify_open(&p->notify); /* nobody else has it */
     if (!open_main(p))
         return EXIT_BROKEN;
     const char *bad = deal_policy(p, whole, "start");
@@ -465,12 +466,12 @@ int daemon_run(const struct daemon_options *o, const char *config, daemon_load_f
     static struct parts p; /* one a process */
     const struct rlimit none = {0, 0};
     int whole = -1;
-    p = (struct parts){.options = o, .config = config, .signals = -1, .listener = -1, .client = -1};
+    p = (struct parts){
+        .options = o, .config = config, .signals = -1, .listener = -1, .client = -1, .notify = {.fd = -1}};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0); /* no core with keys in it */
     signal(SIGPIPE, SIG_IGN);
     fflush(NULL);
-    daemon_notify_open(&p.notify);
     snprintf(p.reload, sizeof p.reload, "%s/%s", o->state_dir, DAEMON_RELOAD_SOCKET);
     snprintf(p.control, sizeof p.control, "%s/%s", o->state_dir, DAEMON_CONTROL_SOCKET);
     if (!open_pairs(&p) || !start_keys(&p) || !start_fetch(&p) || !start_network(&p)) {

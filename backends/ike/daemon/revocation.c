@@ -12,12 +12,22 @@
 #include "backends/ike/daemon/fetch.h"
 
 #define QUEUE_MAX 512
+#define ASKERS_MAX 64  /* of one question */
+#define NOT_TOLD_S 10  /* what could not be told is not asked again so soon */
 #define KNOWN_MAX 4096 /* places; another certificate in the same one takes it */
 #define DIGEST_LEN 32
 
+/* Who waits for the same answer. */
+struct asker {
+    struct asker *next;
+    uint64_t sa_spi, sa_id;
+};
+
 struct waiting {
     struct waiting *next;
-    uint64_t id, sa_spi, sa_id;
+    uint64_t id;
+    struct asker *askers;
+    unsigned n_askers;
     uint8_t digest[DIGEST_LEN];
     bool is_sent;
     size_t n;
@@ -62,15 +72,51 @@ static struct known *place_of(struct revocation *r, const uint8_t digest[static 
 static void remember(struct revocation *r, const uint8_t digest[static DIGEST_LEN], const struct fetch_answer *a)
 {
     struct known *k = place_of(r, digest);
-    if (a->verdict == FETCH_CANNOT_TELL || a->holds_until_s <= (int64_t)time(NULL))
+    int64_t now_s = (int64_t)time(NULL), until_s = a->holds_until_s;
+    if (a->verdict == FETCH_CANNOT_TELL)
+        until_s = now_s + NOT_TOLD_S;
+    if (until_s <= now_s)
         return;
-    *k = (struct known){.until_s = a->holds_until_s, .verdict = (uint8_t)verdict_of(a->verdict)};
+    *k = (struct known){.until_s = until_s, .verdict = (uint8_t)verdict_of(a->verdict)};
     memcpy(k->digest, digest, DIGEST_LEN);
     snprintf(k->why, sizeof k->why, "%.95s", a->why);
 }
 
+static void waiting_free(struct waiting *w)
+{
+    for (struct asker *a = w->askers, *next; a; a = next) {
+        next = a->next;
+        free(a);
+    }
+    free(w);
+}
+
+static bool anybody_there(struct revocation *r, const struct waiting *w)
+{
+    for (const struct asker *a = w->askers; a; a = a->next)
+        if (ike_still(r->d->ike, a->sa_spi, a->sa_id))
+            return true;
+    return false;
+}
+
+/* Questions of SAs that are gone are not asked. */
+static void drop_unwanted(struct revocation *r)
+{
+    for (struct waiting **at = &r->first, *w; (w = *at);) {
+        if (w->is_sent || anybody_there(r, w)) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        r->n_waiting--;
+        waiting_free(w);
+    }
+}
+
 static void send_some(struct revocation *r)
 {
+    if (r->d->ike)
+        drop_unwanted(r);
     for (struct waiting *w = r->first; w && r->n_sent < FETCH_CHILDREN_MAX; w = w->next) {
         if (w->is_sent)
             continue;
@@ -113,10 +159,10 @@ static void heard(uv_poll_t *poll, int status, int events)
         return;
     told.answer.why[sizeof told.answer.why - 1] = '\0';
     remember(r, w->digest, &told.answer);
-    if (d->ike)
-        ike_revocation_done(d->ike, daemon_now(d), w->sa_spi, w->sa_id, verdict_of(told.answer.verdict),
+    for (const struct asker *a = w->askers; a && d->ike; a = a->next)
+        ike_revocation_done(d->ike, daemon_now(d), a->sa_spi, a->sa_id, verdict_of(told.answer.verdict),
                             told.answer.why);
-    free(w);
+    waiting_free(w);
     send_some(r);
     daemon_arm(d);
 }
@@ -139,7 +185,7 @@ static void closed(uv_handle_t *h)
     struct revocation *r = h->data;
     for (struct waiting *w; (w = r->first);) {
         r->first = w->next;
-        free(w);
+        waiting_free(w);
     }
     free(r);
 }
@@ -173,8 +219,6 @@ static struct waiting *question_make(struct revocation *r, const struct ike_ques
         return NULL;
     memcpy(head.methods, how->methods, sizeof head.methods);
     w->n = sizeof head + url_len + q->chain_len;
-    w->sa_spi = q->sa_spi;
-    w->sa_id = q->sa_id;
     memcpy(w->bytes, &head, sizeof head);
     memcpy(w->bytes + sizeof head, how->ocsp_url, url_len);
     memcpy(w->bytes + sizeof head + url_len, q->chain, q->chain_len);
@@ -187,23 +231,47 @@ static struct waiting *question_make(struct revocation *r, const struct ike_ques
     return w;
 }
 
+/* False: so many wait already. */
+MUST_CHECK static bool join(struct waiting *w, const struct ike_question *q)
+{
+    struct asker *a = w->n_askers < ASKERS_MAX ? malloc(sizeof *a) : NULL;
+    if (!a)
+        return false;
+    *a = (struct asker){w->askers, q->sa_spi, q->sa_id};
+    w->askers = a;
+    w->n_askers++;
+    return true;
+}
+
+/* The end of the queue, or the place of the same question. */
+static struct waiting **place_in_queue(struct revocation *r, const uint8_t digest[static DIGEST_LEN])
+{
+    struct waiting **at = &r->first;
+    while (*at && memcmp((*at)->digest, digest, DIGEST_LEN) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
 enum ike_verdict revocation_ask(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX])
 {
     struct daemon *d = ctx;
     struct revocation *r = d->revocation;
     snprintf(why, IKE_WHY_MAX, "too many questions wait already");
-    struct waiting *w = r && r->n_waiting < QUEUE_MAX ? question_make(r, q) : NULL;
+    struct waiting *w = r ? question_make(r, q) : NULL;
     if (!w)
         return IKE_CANNOT_TELL;
     const struct known *k = place_of(r, w->digest);
     if (k->until_s > (int64_t)time(NULL) && memcmp(k->digest, w->digest, DIGEST_LEN) == 0) {
         snprintf(why, IKE_WHY_MAX, "%s", k->why);
-        free(w);
+        waiting_free(w);
         return (enum ike_verdict)k->verdict;
     }
-    struct waiting **at = &r->first;
-    while (*at)
-        at = &(*at)->next;
+    struct waiting **at = place_in_queue(r, w->digest);
+    bool is_new = !*at, taken = join(is_new ? w : *at, q);
+    if (!is_new || !taken || r->n_waiting >= QUEUE_MAX) {
+        waiting_free(w);
+        return !is_new && taken ? IKE_TELLS_LATER : IKE_CANNOT_TELL;
+    }
     *at = w;
     r->n_waiting++;
     send_some(r);

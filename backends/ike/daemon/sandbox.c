@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -44,9 +46,9 @@ static const int network[] = {SCMP_SYS(epoll_wait),      SCMP_SYS(epoll_pwait), 
                               SCMP_SYS(getgid),          SCMP_SYS(getegid)};
 /* Of a child that fetches; its template needs them too, for a filter holds for what is forked. */
 static const int fetcher[] = {
-    SCMP_SYS(poll),       SCMP_SYS(ppoll),       SCMP_SYS(connect),     SCMP_SYS(bind),      SCMP_SYS(setsockopt),
-    SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(eventfd2),  SCMP_SYS(memfd_create),
-    SCMP_SYS(pread64),    SCMP_SYS(getrandom),   SCMP_SYS(fstat),       SCMP_SYS(newfstatat)};
+    SCMP_SYS(poll),        SCMP_SYS(ppoll),       SCMP_SYS(connect),   SCMP_SYS(setsockopt),   SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(eventfd2),  SCMP_SYS(memfd_create), SCMP_SYS(pread64),
+    SCMP_SYS(getrandom),   SCMP_SYS(fstat),       SCMP_SYS(newfstatat)};
 /* Of the template, and of a child until it has read the resolver's configuration. */
 static const int fetch[] = {SCMP_SYS(wait4),   SCMP_SYS(seccomp), SCMP_SYS(capget),  SCMP_SYS(capset),
                             SCMP_SYS(geteuid), SCMP_SYS(getuid),  SCMP_SYS(getegid), SCMP_SYS(getgid),
@@ -116,14 +118,40 @@ static int allow_values(scmp_filter_ctx c, const struct allowed_value *v, size_t
 }
 #define ALLOW_VALUES(c, v) allow_values(c, v, sizeof(v) / sizeof *(v))
 
-/* Connections to anywhere, but no other kind of socket than those of IP and what joins two threads. */
-static int connections(scmp_filter_ctx c)
+#define TYPE_FLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
+
+/* One kind of socket: domain, type, protocol. */
+static int allow_socket(scmp_filter_ctx c, int call, int domain, int type, int protocol)
 {
-    static const struct allowed_value v[] = {{SCMP_SYS(socket), 0, AF_INET},     {SCMP_SYS(socket), 0, AF_INET6},
-                                             {SCMP_SYS(socketpair), 0, AF_UNIX}, {SCMP_SYS(ioctl), 1, FIONBIO},
-                                             {SCMP_SYS(fcntl), 1, F_GETFL},      {SCMP_SYS(fcntl), 1, F_SETFL},
-                                             {SCMP_SYS(fcntl), 1, F_GETFD},      {SCMP_SYS(fcntl), 1, F_SETFD}};
-    return ALLOW_VALUES(c, v);
+    const struct scmp_arg_cmp a[] = {SCMP_A0(SCMP_CMP_EQ, (uint64_t)domain),
+                                     SCMP_A1(SCMP_CMP_MASKED_EQ, (uint64_t)(uint32_t)~TYPE_FLAGS, (uint64_t)type),
+                                     SCMP_A2(SCMP_CMP_EQ, (uint64_t)protocol)};
+    return seccomp_rule_add_array(c, SCMP_ACT_ALLOW, call, 3, a);
+}
+
+/* TCP and UDP to anywhere, and pairs that cannot be connected elsewhere: of joined streams, and in the template those
+ * to its children. */
+static int connections(scmp_filter_ctx c, bool is_template)
+{
+    static const struct allowed_value v[] = {{SCMP_SYS(ioctl), 1, FIONBIO},
+                                             {SCMP_SYS(fcntl), 1, F_GETFL},
+                                             {SCMP_SYS(fcntl), 1, F_SETFL},
+                                             {SCMP_SYS(fcntl), 1, F_GETFD},
+                                             {SCMP_SYS(fcntl), 1, F_SETFD}};
+    static const struct {
+        int domain, type, protocol;
+    } kinds[] = {{AF_INET, SOCK_STREAM, 0},  {AF_INET, SOCK_STREAM, IPPROTO_TCP},
+                 {AF_INET, SOCK_DGRAM, 0},   {AF_INET, SOCK_DGRAM, IPPROTO_UDP},
+                 {AF_INET6, SOCK_STREAM, 0}, {AF_INET6, SOCK_STREAM, IPPROTO_TCP},
+                 {AF_INET6, SOCK_DGRAM, 0},  {AF_INET6, SOCK_DGRAM, IPPROTO_UDP}};
+    int r = ALLOW_VALUES(c, v);
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds && r == 0; i++)
+        r = allow_socket(c, SCMP_SYS(socket), kinds[i].domain, kinds[i].type, kinds[i].protocol);
+    if (r == 0)
+        r = allow_socket(c, SCMP_SYS(socketpair), AF_UNIX, SOCK_STREAM, 0);
+    if (r == 0 && is_template)
+        r = allow_socket(c, SCMP_SYS(socketpair), AF_UNIX, SOCK_SEQPACKET, 0);
+    return r;
 }
 
 /* Signals to ourselves (abort), and to nobody else: others run as the same user. */
@@ -150,29 +178,33 @@ static int arguments(scmp_filter_ctx c)
 /* The template forks, ends what it has forked, and lets it have a filter of its own; files are read, never written. */
 static int children(scmp_filter_ctx c)
 {
-    static const struct allowed_value v[] = {{SCMP_SYS(prctl), 0, PR_SET_DUMPABLE},
-                                             {SCMP_SYS(prctl), 0, PR_SET_NO_NEW_PRIVS},
+    static const struct allowed_value v[] = {{SCMP_SYS(prctl), 0, PR_SET_NO_NEW_PRIVS},
                                              {SCMP_SYS(prctl), 0, PR_SET_SECCOMP},
+                                             {SCMP_SYS(prctl), 0, PR_SET_PDEATHSIG},
+                                             {SCMP_SYS(prlimit64), 0, 0 /* us */},
                                              {SCMP_SYS(kill), 1, SIGKILL}};
     const struct scmp_arg_cmp reading = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
     int r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, reading);
     return r ? r : ALLOW_VALUES(c, v);
 }
 
-/* Threads, but no namespaces: their flags can be seen in clone() only, and where clone3() is not there libc takes the
- * other. Of prctl() only names are set, so that the process stays one that cannot be dumped. */
-static int threads(scmp_filter_ctx c)
+/* Threads (else `forks`: processes), but no namespaces: their flags can be seen in clone() only, and where clone3() is
+ * not there libc takes the other. Of prctl() only names are set, so that the process stays one that cannot be dumped.
+ */
+static int threads(scmp_filter_ctx c, bool forks)
 {
     const uint64_t namespaces =
         CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+    const uint64_t wanted = forks ? 0 : CLONE_THREAD;
     int r = seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 #ifndef __SANITIZE_ADDRESS__
     if (r == 0)
-        r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces, 0));
+        r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces | CLONE_THREAD, wanted));
     if (r == 0)
         r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 #else
-    (void)namespaces;
+    (void)namespaces, (void)wanted;
 #endif
     return r;
 }
@@ -191,11 +223,11 @@ static int filter(enum sandbox s)
     if (r == 0 && s == SANDBOX_NETWORK)
         r = ALLOW(c, network);
     if (r == 0 && (s == SANDBOX_NETWORK || s == SANDBOX_FETCH))
-        r = threads(c);
+        r = threads(c, s == SANDBOX_FETCH);
     if (r == 0 && (s == SANDBOX_FETCH || s == SANDBOX_FETCHER))
         r = ALLOW(c, fetcher);
     if (r == 0 && (s == SANDBOX_FETCH || s == SANDBOX_FETCHER))
-        r = connections(c);
+        r = connections(c, s == SANDBOX_FETCH);
     if (r == 0 && s == SANDBOX_FETCH)
         r = ALLOW(c, fetch);
     if (r == 0 && s == SANDBOX_FETCH)

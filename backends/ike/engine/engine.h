@@ -185,7 +185,8 @@ struct ike_sa {
     void *exchange; /* what the exchange under way needs; freed by exchange_free */
     void (*exchange_free)(void *);
     struct ike_job *job;
-    uint8_t *chain; /* the peer's, while its revocation is not known (ike_cert_chain()) */
+    const struct ike_credential *trust; /* that the peer's chain ends in, while it is not proved */
+    uint8_t *chain;                     /* the peer's, while its revocation is not known (ike_cert_chain()) */
     size_t chain_len;
     struct ike_unproved *unproved; /* what goes on when it is */
     struct v2_pending *pending;    /* v2: what was decided about a request of the peer's while its secret is computed */
@@ -432,7 +433,12 @@ const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_add
                                       const struct ike_entry *from);
 /* Makes the index that ike_entry_for() looks into; again when a peer's address has changed. */
 bool ike_entries_index(struct ike *ike) MUST_CHECK;
-/* What holds for a profile (NULL: none); NULL if there is no trustpoint. */
+/* What we sign with under a profile (NULL: none); NULL if there is no trustpoint. Where the profile names none the
+ * policy's first holds. */
+const struct ike_credential *ike_credential_of(const struct ike_policy *policy, const struct ike_profile *p);
+/* What peers are verified with: how many; the same rule. */
+unsigned ike_trusts_of(const struct ike_policy *policy, const struct ike_profile *p,
+                       const struct ike_credential *out[static IKE_TRUSTS_MAX]);
 const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p);
 /* May a key of that kind prove somebody? */
 bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k) MUST_CHECK;

@@ -50,9 +50,8 @@ static void *private_key(const struct ike_policy *p, const struct ike_key_owner 
     const struct ike_profile *profile = ike_profile_named(p, o->version, o->profile);
     if (o->profile && !profile)
         return NULL;
-    if (profile && profile->credential)
-        return profile->credential->key;
-    return p->n_credentials ? p->credentials[0].key : NULL;
+    const struct ike_credential *c = ike_credential_of(p, profile);
+    return c ? c->key : NULL;
 }
 
 /* ---- what is done with it ---- */

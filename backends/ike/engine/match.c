@@ -203,9 +203,27 @@ const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_add
     }
 }
 
+const struct ike_credential *ike_credential_of(const struct ike_policy *policy, const struct ike_profile *p)
+{
+    if (p && (p->credential || p->names_trustpoints))
+        return p->credential;
+    return policy->n_credentials ? &policy->credentials[0] : NULL;
+}
+
 const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p)
 {
-    return p && p->credential ? p->credential : ike->policy->n_credentials ? &ike->policy->credentials[0] : NULL;
+    return ike_credential_of(ike->policy, p);
+}
+
+unsigned ike_trusts_of(const struct ike_policy *policy, const struct ike_profile *p,
+                       const struct ike_credential *out[static IKE_TRUSTS_MAX])
+{
+    if (p && p->names_trustpoints) {
+        memcpy(out, p->trusts, sizeof p->trusts);
+        return p->n_trusts;
+    }
+    out[0] = ike_credential_of(policy, p);
+    return out[0] ? 1 : 0;
 }
 
 bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k)

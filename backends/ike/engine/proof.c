@@ -21,12 +21,18 @@ static int64_t wall_s(const struct ike *ike)
 const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const struct ike_iov *certs, unsigned n,
                                   const struct ike_id *id, unsigned allowed, struct ike_cert **out)
 {
-    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    const struct ike_credential *trusts[IKE_TRUSTS_MAX];
+    unsigned n_trusts = ike_trusts_of(ike->policy, sa->profile, trusts);
     enum ike_weak_hash weak = ike_weak_hash_of(sa->suite.prf);
+    const char *bad = "no trustpoint has a CA certificate to check its own with";
     *out = NULL;
-    if (!cr || !cr->store)
-        return "no trustpoint has a CA certificate to check its own with";
-    const char *bad = ike_cert_check(cr->store, certs, n, wall_s(ike), weak, out, sa->why);
+    sa->trust = NULL;
+    for (unsigned i = 0; i < n_trusts && !sa->trust; i++) {
+        if (trusts[i]->store)
+            bad = ike_cert_check(trusts[i]->store, certs, n, wall_s(ike), weak, out, sa->why);
+        if (trusts[i]->store && !bad)
+            sa->trust = trusts[i];
+    }
     if (bad)
         return bad;
     if (!ike_cert_names(*out, id->type, id->p, id->n))
@@ -44,7 +50,7 @@ bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c
         free(anchor);
         return false;
     }
-    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    const struct ike_credential *cr = sa->trust;
     bool is_asked = !cr || !cr->revocation.n || cr->revocation.methods[0] != IKE_REVOCATION_NONE;
     ike_unproved_free(sa);
     if (is_asked) {
@@ -86,11 +92,13 @@ bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct 
     }
     if (!sa->anchor) /* nobody has proved anything yet */
         return sa->psk_auth || ike_is(sa, IKE_BEGINS);
-    const struct ike_credential *c = profile_there ? profile_there->credential : NULL;
-    if (!c && m->to->n_credentials)
-        c = &m->to->credentials[0];
-    bool own_same = (profile_there && profile_there->credential) || m->same_credential;
-    return own_same && c && ike_store_has(c->store, sa->anchor);
+    const struct ike_credential *trusts[IKE_TRUSTS_MAX];
+    unsigned n = ike_trusts_of(m->to, profile_there, trusts);
+    bool own_same = (profile_there && profile_there->names_trustpoints) || m->same_credential;
+    bool trusted = false;
+    for (unsigned i = 0; i < n && !trusted; i++)
+        trusted = ike_store_has(trusts[i]->store, sa->anchor);
+    return own_same && trusted;
 }
 
 /* ---- revocation ---- */
@@ -124,7 +132,7 @@ static bool none_follows(const struct ike_revocation *r)
 static const char *judge(struct ike *ike, struct ike_sa *sa, enum ike_verdict v, const char *why,
                          char text[static IKE_WHY_MAX + 80])
 {
-    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    const struct ike_credential *cr = sa->trust;
     if (v == IKE_NOT_REVOKED) {
         ike_log(ike, EV_MESSAGE, IKE_DEBUG, sa, NULL, "its certificate is not revoked: %s", why);
         return NULL;
@@ -163,7 +171,7 @@ void ike_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
                 ike_proved_fn *next)
 {
     char why[IKE_WHY_MAX] = "nothing here asks CRLs or OCSP", text[IKE_WHY_MAX + 80];
-    const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    const struct ike_credential *cr = sa->trust;
     enum ike_verdict v = IKE_CANNOT_TELL;
     if (!sa->chain) {
         go_on(ike, sa, m, id, next, NULL);
@@ -179,7 +187,9 @@ void ike_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
         v = ike->host.revocation(ike->host.ctx, &q, why);
     if (v == IKE_TELLS_LATER) {
         sa->busy = true;
-        ike_timer_update(ike, sa); /* the certificate may end meanwhile */
+        if (!sa->half_open_until) /* whoever has begun: it waits so long, and the certificate may end meanwhile */
+            sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
+        ike_timer_update(ike, sa);
         return;
     }
     ike_unproved_free(sa);

@@ -42,7 +42,7 @@ static bool same_point(const DIST_POINT_NAME *list, const DIST_POINT *dp)
 static const char *out_of_scope(X509_CRL *crl, X509 *cert, const DIST_POINT *dp)
 {
     int where = -1;
-    bool is_ca = X509_check_ca(cert) > 0;
+    bool is_ca = X509_get_extension_flags(cert) & EXFLAG_CA;
     ISSUING_DIST_POINT *idp = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &where, NULL);
     const char *bad = NULL;
     if (!idp)
@@ -101,8 +101,9 @@ static bool key_fits(X509_CRL *crl, X509 *issuer)
 
 static bool strong(X509_CRL *crl, enum ike_weak_hash weak)
 {
-    int digest = NID_undef;
-    return OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, NULL) == 1 && ike_digest_allowed(digest, weak);
+    const X509_ALGOR *algorithm = NULL;
+    X509_CRL_get0_signature(crl, NULL, &algorithm);
+    return ike_algorithm_allowed(algorithm, weak);
 }
 
 /* NULL if the list is the issuer's, in force, and about this certificate. */
@@ -174,11 +175,18 @@ enum fetch_verdict fetch_crl_judge(const struct buf *der, X509 *cert, X509 *issu
 }
 
 /* `cache none` keeps nothing; `delete-after` less long than the list says. */
-static int64_t kept_until(const struct ike_revocation *how, int64_t ends_s, int64_t now_s)
+static int64_t kept_until(const struct ike_revocation *how, int64_t ends_s, int64_t fetched_s)
 {
-    if (how->crl_keep_s == UINT32_MAX || ends_s - now_s < (int64_t)how->crl_keep_s)
+    if (how->crl_keep_s == UINT32_MAX || ends_s - fetched_s < (int64_t)how->crl_keep_s)
         return ends_s;
-    return now_s + how->crl_keep_s;
+    return fetched_s + how->crl_keep_s;
+}
+
+static bool take_kept(const struct ike_revocation *how, const char *url, const struct fetch_tools *t, struct buf *body,
+                      int64_t *fetched_s)
+{
+    bool there = how->crl_keep_s && t->kept && t->kept(t->ctx, url, body, fetched_s);
+    return there && kept_until(how, INT64_MAX, *fetched_s) > t->now_s;
 }
 
 static enum fetch_verdict ask(const struct ike_revocation *how, const char *url, X509 *cert, X509 *issuer,
@@ -187,21 +195,23 @@ static enum fetch_verdict ask(const struct ike_revocation *how, const char *url,
     struct buf body = {0};
     char why[FETCH_WHY_MAX] = "";
     enum fetch_verdict v = FETCH_CANNOT_TELL;
-    if (how->crl_keep_s && t->kept && t->kept(t->ctx, url, &body))
+    int64_t fetched_s = t->now_s;
+    if (take_kept(how, url, t, &body, &fetched_s))
         v = fetch_crl_judge(&body, cert, issuer, dp, t, out);
     bool is_fresh = v == FETCH_CANNOT_TELL;
     if (is_fresh) {
         buf_free(&body);
         body = (struct buf){0};
+        fetched_s = t->now_s;
         if (t->http(t->ctx, url, NULL, FETCH_CRL_MAX, &body, why))
             v = fetch_crl_judge(&body, cert, issuer, dp, t, out);
         else
             snprintf(out->why, sizeof out->why, "%s", why);
     }
     if (v != FETCH_CANNOT_TELL) {
-        out->holds_until_s = kept_until(how, out->holds_until_s, t->now_s);
         if (is_fresh && t->keep && how->crl_keep_s)
             t->keep(t->ctx, url, &body, out->holds_until_s);
+        out->holds_until_s = kept_until(how, out->holds_until_s, fetched_s);
     }
     buf_free(&body);
     snprintf(why, sizeof why, "%.100s", out->why);

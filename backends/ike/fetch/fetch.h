@@ -20,6 +20,7 @@
 #define FETCH_OCSP_MAX (64u << 10)
 #define FETCH_URLS_MAX 4 /* that one certificate may make us ask, for each method */
 #define FETCH_URL_MS 3000
+#define FETCH_METHOD_MS 4000  /* for one method and one certificate, whatever it names */
 #define FETCH_OCSP_KEEP_S 300 /* an answer of OCSP holds so long at most */
 #define FETCH_SKEW_S 300      /* that clocks may differ by */
 
@@ -36,9 +37,11 @@ struct fetch_tools {
     /* GET, or POST of `post` where it is not NULL. False: it did not come, or not whole; `why` says so. */
     bool (*http)(void *ctx, const char *url, const struct ike_iov *post, size_t max, struct buf *body,
                  char why[static FETCH_WHY_MAX]);
-    /* A list that was kept under that address and has not ended. False: none is. */
-    bool (*kept)(void *ctx, const char *url, struct buf *body);
-    void (*keep)(void *ctx, const char *url, const struct buf *body, int64_t until_s);
+    /* From now on FETCH_METHOD_MS are left. NULL: nobody counts. */
+    void (*method)(void *ctx);
+    /* A list that was kept under that address, and when it was fetched. False: none is. */
+    bool (*kept)(void *ctx, const char *url, struct buf *body, int64_t *fetched_s);
+    void (*keep)(void *ctx, const char *url, const struct buf *body, int64_t ends_s);
 };
 
 struct fetch_answer {
@@ -47,7 +50,8 @@ struct fetch_answer {
     char why[FETCH_WHY_MAX];
 };
 
-/* Is any certificate of the chain below its trust anchor revoked? `chain`: as of ike_cert_chain(). Methods are asked in
+/* Is any certificate of the chain below its trust anchor revoked? Each is asked about: one that is revoked decides,
+ * then one that cannot be told. `chain`: as of ike_cert_chain(). Methods are asked in
  * their order up to IKE_REVOCATION_NONE, the next one only where one cannot tell; CAs before what they have signed. The
  * chain must be good in itself, so that nobody makes us ask but who has a certificate. */
 void fetch_revocation(const struct ike_revocation *how, const uint8_t *chain, size_t n, const struct fetch_tools *t,
@@ -78,9 +82,11 @@ int64_t fetch_seconds(const ASN1_TIME *t);
 
 /* Before the sandbox of the process: reads the resolver's configuration. False: nothing can be fetched. */
 bool http_open(void) MUST_CHECK;
+void http_method(void *ctx); /* fetch_tools.method */
 void http_close(void);
-/* As fetch_tools.http; only http: (RFC 5280 §8: what is fetched is signed), no redirect, no proxy, nothing compressed,
- * FETCH_URL_MS. Names are looked up by names.c, never by libcurl, which would read files and make threads. */
+/* As fetch_tools.http; only http: (RFC 5280 §8: what is fetched is signed), no redirect, no proxy, nothing of this host
+ * itself, FETCH_URL_MS. What is asked for is not compressed; `max` counts what comes out. Names are looked up by
+ * names.c, never by libcurl, which would read files and make threads. */
 bool http_get(void *ctx, const char *url, const struct ike_iov *post, size_t max, struct buf *body,
               char why[static FETCH_WHY_MAX]) MUST_CHECK;
 
@@ -89,12 +95,13 @@ bool http_get(void *ctx, const char *url, const struct ike_iov *post, size_t max
 #define NAMES_MAX 8
 struct names_answer {
     unsigned n;
-    struct ip_addr addr[NAMES_MAX]; /* IPv4 first */
-    uint32_t ttl_s;                 /* the shortest */
+    struct ip_addr addr[NAMES_MAX];
+    uint32_t ttl_s; /* the shortest */
 };
 bool names_open(void) MUST_CHECK;
 void names_close(void);
-/* Asks the DNS, not /etc/hosts; addresses as text are themselves, for ever. False: there is none; `why` says so. */
+/* Asks the DNS, not /etc/hosts, for IPv6 only where there is no IPv4; addresses as text are themselves, for ever.
+ * False: there is none; `why` says so. */
 bool names_lookup(const char *name, struct names_answer *out, char why[static FETCH_WHY_MAX]) MUST_CHECK;
 
 #endif

@@ -2,12 +2,38 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "backends/ike/fetch/fetch.h"
+
+static int64_t method_ends_ms; /* 0: nobody counts */
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void http_method(void *ctx)
+{
+    (void)ctx;
+    method_ends_ms = now_ms() + FETCH_METHOD_MS;
+}
+
+/* For one transfer; 0: the method has used up its time. */
+static long left_ms(void)
+{
+    int64_t left = method_ends_ms - now_ms();
+    if (!method_ends_ms || left > FETCH_URL_MS)
+        return FETCH_URL_MS;
+    return left > 0 ? (long)left : 0;
+}
 
 struct body {
     struct buf *out;
     size_t max;
+    long left_ms;
     bool is_too_long;
 };
 
@@ -82,8 +108,8 @@ static bool set_all(struct transfer *x, const char *url, const struct ike_iov *p
     SET(PROXY, ""); /* the environment's are not asked either */
     SET(NOPROXY, "*");
     SET(NOSIGNAL, 1L);
-    SET(CONNECTTIMEOUT_MS, (long)FETCH_URL_MS);
-    SET(TIMEOUT_MS, (long)FETCH_URL_MS);
+    SET(CONNECTTIMEOUT_MS, b->left_ms);
+    SET(TIMEOUT_MS, b->left_ms);
     SET(MAXFILESIZE_LARGE, (curl_off_t)b->max);
     SET(HTTP09_ALLOWED, 0L);
     SET(NETRC, (long)CURL_NETRC_IGNORED);
@@ -107,15 +133,17 @@ static bool transfer(const char *url, const struct ip_addr *to, const struct ike
                      struct buf *body, char why[static FETCH_WHY_MAX])
 {
     struct transfer x = {.c = curl_easy_init(), .to = straight_to(to)};
-    struct body b = {.out = body, .max = max};
+    struct body b = {.out = body, .max = max, .left_ms = left_ms()};
     long status = 0;
     if (post)
         x.headers = curl_slist_append(NULL, "Content-Type: application/ocsp-request");
-    bool ready = x.c && x.to && (!post || x.headers) && set_all(&x, url, post, &b);
+    bool ready = b.left_ms && x.c && x.to && (!post || x.headers) && set_all(&x, url, post, &b);
     CURLcode r = ready ? curl_easy_perform(x.c) : CURLE_FAILED_INIT;
     if (r == CURLE_OK)
         curl_easy_getinfo(x.c, CURLINFO_RESPONSE_CODE, &status);
-    if (b.is_too_long || r == CURLE_FILESIZE_EXCEEDED)
+    if (!b.left_ms)
+        snprintf(why, FETCH_WHY_MAX, "there is no time left for it");
+    else if (b.is_too_long || r == CURLE_FILESIZE_EXCEEDED)
         snprintf(why, FETCH_WHY_MAX, "the answer is longer than %zu bytes", max);
     else if (r != CURLE_OK)
         snprintf(why, FETCH_WHY_MAX, "%.190s", x.error[0] ? x.error : curl_easy_strerror(r));
@@ -125,6 +153,19 @@ static bool transfer(const char *url, const struct ip_addr *to, const struct ike
     curl_slist_free_all(x.headers);
     curl_easy_cleanup(x.c);
     return r == CURLE_OK && status == 200;
+}
+
+/* Loopback, unspecified, link-local, multicast: nothing of a CA's is there, and something of ours may be. */
+static bool is_own(const struct ip_addr *a)
+{
+    static const uint8_t loopback[16] = {[15] = 1}, none[16], mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool v6 = a->family == FAMILY_V6;
+    if (v6 && memcmp(a->b, mapped, 12) == 0)
+        return true;
+    if (v6)
+        return memcmp(a->b, loopback, 16) == 0 || memcmp(a->b, none, 16) == 0 || a->b[0] == 0xff ||
+               (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+    return a->b[0] == 127 || a->b[0] == 0 || a->b[0] >= 224 || (a->b[0] == 169 && a->b[1] == 254);
 }
 
 bool http_get(void *ctx, const char *url, const struct ike_iov *post, size_t max, struct buf *body,
@@ -141,6 +182,10 @@ bool http_get(void *ctx, const char *url, const struct ike_iov *post, size_t max
         return false;
     for (unsigned i = 0; i < a.n && i < 2; i++) { /* the second where the first does not answer */
         body->len = 0;
+        if (is_own(&a.addr[i])) {
+            snprintf(why, FETCH_WHY_MAX, "its address is of this host or of no host");
+            continue;
+        }
         if (transfer(url, &a.addr[i], post, max, body, why))
             return true;
     }

@@ -131,7 +131,8 @@ bool names_lookup(const char *name, struct names_answer *out, char why[static FE
     if (!is_open)
         return false;
     ask(&q, name, ns_t_a, heard_4);
-    ask(&q, name, ns_t_aaaa, heard_6);
+    if (!out->n)
+        ask(&q, name, ns_t_aaaa, heard_6);
     if (out->n)
         return true;
     snprintf(why, FETCH_WHY_MAX, "the name %.80s: %s", name, ares_strerror(q.status));

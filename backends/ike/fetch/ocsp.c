@@ -33,33 +33,41 @@ static bool asked_make(struct asked *a, X509 *cert, X509 *issuer, bool with_nonc
     return ok && (!with_nonce || OCSP_request_add1_nonce(a->request, NULL, NONCE_LEN) == 1);
 }
 
-/* The issuer itself, or whom it has given a certificate for OCSP (§4.2.2.2). */
-static bool signer_may(OCSP_BASICRESP *b, STACK_OF(X509) * known, X509 *issuer)
+/* Is a responder's own certificate revoked (§4.2.2.2.1)? By a CRL, never by OCSP. A CA that says nocheck, or names no
+ * list, wants it believed as long as it lasts. */
+static bool responder_stands(X509 *signer, X509 *issuer, const struct ike_revocation *how, const struct fetch_tools *t)
+{
+    struct fetch_answer a = {0};
+    bool has_list = X509_get_ext_by_NID(signer, NID_crl_distribution_points, -1) >= 0;
+    if (X509_get_ext_by_NID(signer, NID_id_pkix_OCSP_noCheck, -1) >= 0 || !has_list)
+        return true;
+    return fetch_crl(how, signer, issuer, t, &a) == FETCH_GOOD;
+}
+
+/* The issuer itself, or whom it has given a certificate for OCSP (§4.2.2.2) that is as strong as a peer's must be. */
+static bool signer_may(OCSP_BASICRESP *b, STACK_OF(X509) * known, X509 *issuer, const struct ike_revocation *how,
+                       const struct fetch_tools *t)
 {
     X509 *signer = NULL;
     if (OCSP_resp_get0_signer(b, &signer, known) != 1)
         return false;
-    return X509_cmp(signer, issuer) == 0 || (X509_get_key_usage(signer) & KU_DIGITAL_SIGNATURE);
-}
-
-static bool strong(OCSP_BASICRESP *b, enum ike_weak_hash weak)
-{
-    const ASN1_OBJECT *o = NULL;
-    int digest = NID_undef;
-    X509_ALGOR_get0(&o, NULL, NULL, OCSP_resp_get0_tbs_sigalg(b));
-    return OBJ_find_sigid_algs(OBJ_obj2nid(o), &digest, NULL) == 1 && ike_digest_allowed(digest, weak);
+    if (X509_cmp(signer, issuer) == 0)
+        return true;
+    return (X509_get_key_usage(signer) & KU_DIGITAL_SIGNATURE) && !ike_cert_weakness(signer, false, t->weak) &&
+           responder_stands(signer, issuer, how, t);
 }
 
 /* Trusts the issuer and nobody else: certificates that come in the answer must be of its making. */
-static bool signature_good(OCSP_BASICRESP *b, X509 *issuer, int64_t now_s)
+static bool signature_good(OCSP_BASICRESP *b, X509 *issuer, const struct ike_revocation *how,
+                           const struct fetch_tools *t)
 {
     X509_STORE *store = X509_STORE_new();
     STACK_OF(X509) *known = sk_X509_new_null();
     bool ok = store && known && X509_STORE_add_cert(store, issuer) == 1 && sk_X509_push(known, issuer) > 0;
     if (ok)
-        X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(store), (time_t)now_s);
+        X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(store), (time_t)t->now_s);
     ok = ok && OCSP_basic_verify(b, known, store, OCSP_PARTIAL_CHAIN | OCSP_NOEXPLICIT) == 1 &&
-         signer_may(b, known, issuer);
+         signer_may(b, known, issuer, how, t);
     sk_X509_free(known);
     X509_STORE_free(store);
     return ok;
@@ -122,7 +130,7 @@ static enum fetch_verdict judge_all(const struct asked *a, OCSP_BASICRESP *b, co
 }
 
 static enum fetch_verdict judge(const struct asked *a, const struct buf *body, X509 *issuer,
-                                const struct fetch_tools *t, struct fetch_answer *out)
+                                const struct ike_revocation *how, const struct fetch_tools *t, struct fetch_answer *out)
 {
     const unsigned char *at = (const unsigned char *)body->p, *end = at + body->len;
     OCSP_RESPONSE *r = body->len ? d2i_OCSP_RESPONSE(NULL, &at, (long)body->len) : NULL;
@@ -135,9 +143,9 @@ static enum fetch_verdict judge(const struct asked *a, const struct buf *body, X
         v = fetch_cannot(out, "the responder answers %s", OCSP_response_status_str(status));
     else if (!b)
         v = fetch_cannot(out, "the answer cannot be read");
-    else if (!signature_good(b, issuer, t->now_s))
+    else if (!signature_good(b, issuer, how, t))
         v = fetch_cannot(out, "the answer is not signed by the certificate's issuer, or by whom that has named");
-    else if (!strong(b, t->weak))
+    else if (!ike_algorithm_allowed(OCSP_resp_get0_tbs_sigalg(b), t->weak))
         v = fetch_cannot(out, "the answer is signed with a hash that the policy does not name");
     else if (!nonce_fits(a, b))
         v = fetch_cannot(out, "the answer lacks our nonce (a responder without nonces: ocsp disable-nonce)");
@@ -164,7 +172,7 @@ static enum fetch_verdict ask(const struct ike_revocation *how, const char *url,
     if (n <= 0)
         v = fetch_cannot(out, "out of memory");
     else if (t->http(t->ctx, url, &post, FETCH_OCSP_MAX, &body, why))
-        v = judge(&a, &body, issuer, t, out);
+        v = judge(&a, &body, issuer, how, t, out);
     else
         snprintf(out->why, sizeof out->why, "%s", why);
     buf_free(&body);

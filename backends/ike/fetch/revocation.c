@@ -116,6 +116,8 @@ static enum fetch_verdict check_certificate(const struct ike_revocation *how, co
     for (unsigned k = 0; k < how->n && v == FETCH_CANNOT_TELL; k++) {
         if (how->methods[k] == IKE_REVOCATION_NONE)
             break;
+        if (t->method)
+            t->method(t->ctx);
         if (k)
             snprintf(before, sizeof before, "%.90s; ", out->why);
         if (how->methods[k] == IKE_REVOCATION_CRL)
@@ -148,11 +150,16 @@ void fetch_revocation(const struct ike_revocation *how, const uint8_t *p, size_t
     }
     out->verdict = FETCH_GOOD;
     snprintf(out->why, sizeof out->why, "it is trusted itself");
-    for (unsigned i = c.n - 1; i-- > 0 && out->verdict == FETCH_GOOD;) {
-        out->holds_until_s = INT64_MAX;
-        out->verdict = check_certificate(how, &c, i, t, out);
-        holds_until_s = out->holds_until_s < holds_until_s ? out->holds_until_s : holds_until_s;
+    for (unsigned i = c.n - 1; i-- > 0 && out->verdict != FETCH_REVOKED;) {
+        struct fetch_answer one = {.holds_until_s = INT64_MAX};
+        one.verdict = check_certificate(how, &c, i, t, &one);
+        holds_until_s = one.holds_until_s < holds_until_s ? one.holds_until_s : holds_until_s;
+        if (one.verdict == FETCH_REVOKED || out->verdict == FETCH_GOOD)
+            *out = one;
     }
-    out->holds_until_s = out->verdict == FETCH_CANNOT_TELL ? 0 : holds_until_s;
+    if (out->verdict == FETCH_CANNOT_TELL)
+        out->holds_until_s = 0;
+    else if (out->verdict == FETCH_GOOD)
+        out->holds_until_s = holds_until_s;
     chain_free(&c);
 }

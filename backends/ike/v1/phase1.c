@@ -137,13 +137,15 @@ bool v1_by_signature(const struct ike_sa *sa)
 
 void v1_certreq_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
 {
-    const struct ike_credential *cr = v1_by_signature(sa) ? ike_credential_for(ike, sa->profile) : NULL;
-    for (unsigned i = 0; cr && i < cr->n_cas; i++) {
-        size_t at = ike_pl_begin(c, PL1_CERTREQ);
-        wr_u8(c->w, CERT_X509);
-        wr_bytes(c->w, cr->ca_names[i].p, cr->ca_names[i].n);
-        ike_pl_end(c, at);
-    }
+    const struct ike_credential *trusts[IKE_TRUSTS_MAX];
+    unsigned n = v1_by_signature(sa) ? ike_trusts_of(ike->policy, sa->profile, trusts) : 0;
+    for (unsigned k = 0; k < n; k++)
+        for (unsigned i = 0; i < trusts[k]->n_cas; i++) {
+            size_t at = ike_pl_begin(c, PL1_CERTREQ);
+            wr_u8(c->w, CERT_X509);
+            wr_bytes(c->w, trusts[k]->ca_names[i].p, trusts[k]->ca_names[i].n);
+            ike_pl_end(c, at);
+        }
 }
 
 static struct ike_id own_id(const struct ike *ike, const struct ike_sa *sa)

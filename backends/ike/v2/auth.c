@@ -59,12 +59,20 @@ static struct ike_key_owner key_owner(const struct ike_sa *sa, const struct ike_
 /* Which CAs we know, §3.7. */
 static void write_cert_request(struct ike_chain *c, const struct ike_credential *cr)
 {
-    if (!cr || !cr->n_cas)
+    if (!cr->n_cas)
         return;
     size_t at = ike_pl_begin(c, PL2_CERTREQ);
     wr_u8(c->w, CERT_X509);
     wr_bytes(c->w, cr->ca_hashes, 20u * cr->n_cas);
     ike_pl_end(c, at);
+}
+
+static void write_cert_requests(const struct ike *ike, const struct ike_profile *p, struct ike_chain *c)
+{
+    const struct ike_credential *trusts[IKE_TRUSTS_MAX];
+    unsigned n = ike_trusts_of(ike->policy, p, trusts);
+    for (unsigned i = 0; i < n; i++)
+        write_cert_request(c, trusts[i]);
 }
 
 void v2_cert_requests(const struct ike *ike, struct ike_chain *c)
@@ -109,7 +117,7 @@ static bool write_auth(struct ike *ike, struct ike_sa *sa, struct v2_initial *x,
     *why = "there is no pre-shared key for the peer";
     ike2_id_write(c, sa->initiator ? PL2_IDI : PL2_IDR, &id);
     if (sa->initiator && sa->profile->auth_remote & BY_CERTIFICATE)
-        write_cert_request(c, ike_credential_for(ike, sa->profile));
+        write_cert_requests(ike, sa->profile, c);
     if (!(sa->profile->auth_local & IKE_MAY_PSK))
         return write_signature(ike, sa, x, c, &id, why);
     struct ike_key_work w = {.verb = KEYS_PSK_MAKE, .owner = key_owner(sa, peer), .prf = sa->suite.prf, .n = 3};
@@ -307,22 +315,34 @@ static void read_auth_lifetime(struct ike *ike, struct ike_sa *sa, const struct 
     sa->reauth_at = ike->now + ike_jitter(ike, 1000u * (uint64_t)seconds / 10 * 9, 1);
 }
 
+/* A responder has an SA by now: it is told (§2.21.2). Ours ends whether it hears of it or not. */
+static void say_refused(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_out o;
+    v2_begin(ike, &o);
+    ike2_notify_write(&o.c, 0, NULL, 0, N2_AUTHENTICATION_FAILED, NULL, 0);
+    (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o);
+}
+
 static void refuse_responder(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
     const char *profile = sa->profile ? sa->profile->name : "none";
     struct ike_id id;
     char text[IKE_ID_TEXT_MAX] = "";
-    struct v2_out o;
     if (idr && ike_id_read(idr, &id))
         ike_id_text(&id, text);
     ike->stats.auth_failed++;
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s (profile %s, line %u)", text, bad,
             profile, sa->profile ? sa->profile->line : 0);
-    v2_begin(ike, &o); /* it has an SA now: tell it (§2.21.2) */
-    ike2_notify_write(&o.c, 0, NULL, 0, N2_AUTHENTICATION_FAILED, NULL, 0);
-    (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o); /* the SA ends, whether the peer hears of it or not */
+    say_refused(ike, sa);
     v2_give_up(ike, sa, bad);
+}
+
+void v2_never_told(struct ike *ike, struct ike_sa *sa)
+{
+    say_refused(ike, sa);
+    v2_fail(ike, sa, "whether the peer's certificate is revoked could not be learnt in time");
 }
 
 static void response_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)

@@ -180,6 +180,7 @@ void v2_retransmit_init(struct ike *ike, struct ike_sa *sa);
 void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa);
 void v2_retransmit(struct ike *ike, struct ike_sa *sa);
 void v2_half_open_over(struct ike *ike, struct ike_sa *sa);
+void v2_never_told(struct ike *ike, struct ike_sa *sa);
 void v2_lifetime_over(struct ike *ike, struct ike_sa *sa);
 void v2_outdated(struct ike *ike, struct ike_sa *sa);
 void v2_proof_over(struct ike *ike, struct ike_sa *sa);
