@@ -15,7 +15,8 @@ struct attack {
     attack_fn *run;
 };
 extern const struct attack attacks_identity[], attacks_answers[], attacks_floods[], attacks_changes[], attacks_state[],
-    attacks_certificates[], attacks_revocation[], attacks_states[], attacks_keys[], attacks_crowd[];
+    attacks_certificates[], attacks_revocation[], attacks_states[], attacks_collisions[], attacks_keys[],
+    attacks_crowd[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6

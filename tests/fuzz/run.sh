@@ -24,7 +24,7 @@ done
 # the IKE engine: no seeds, the engine makes the messages
 src="$(ls compiler/base/*.c compiler/algo/*.c backends/ike/ike.c backends/ike/message/*.c backends/ike/crypto/*.c backends/ike/engine/*.c backends/ike/v1/*.c backends/ike/v2/*.c) tests/sim/sim.c"
 for t in message ike; do
-	clang -g -O1 -w -D_GNU_SOURCE -DIOSCC_FUZZ -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	clang -g -O1 -w -D_GNU_SOURCE -DIOSCC_FUZZ -D__SANITIZE_ADDRESS__=1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -lcrypto
 	mkdir -p "build/fuzz/corpus_$t"
 	"build/fuzz/fuzz_$t" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 -max_len=2000 -len_control=0 \

@@ -86,6 +86,30 @@ struct ike_child *v1_child_make(struct ike *ike, struct ike_sa *sa, const struct
     return NULL;
 }
 
+static uint32_t lower_spi(const struct ike_child *c)
+{
+    return c->spi_in < c->spi_out ? c->spi_in : c->spi_out;
+}
+
+/* Each end has begun one, at about the same time: of the two both must let the same one go, and both see the same SPIs.
+ * Else each would delete the other's (IKEv1 has no rule). */
+static bool gives_way(const struct ike *ike, const struct ike_child *c, const struct ike_child *old)
+{
+    bool crossed = c->initiator != old->initiator && ike->now - old->up_at < OVERLAP_MS;
+    return crossed && lower_spi(c) < lower_spi(old);
+}
+
+/* One takes the place of the other; both live on for a while. */
+static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
+{
+    struct ike_child *out = gives_way(ike, c, old) ? c : old;
+    c->generation = old->generation + 1;
+    out->state = CHILD_REPLACED;
+    out->rekey_at = 0;
+    out->expire_at = ike->now + (out == old && c->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
+    ike_timer_update(ike, out->sa);
+}
+
 void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
 {
     char a[128], b[128];
@@ -103,13 +127,8 @@ void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
         c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (c->initiator ? 88 : 95), 1);
         c->expire_at = ike->now + life;
     }
-    if (old) {
-        c->generation = old->generation + 1;
-        old->state = CHILD_REPLACED;
-        old->rekey_at = 0;
-        old->expire_at = ike->now + (c->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
-        ike_timer_update(ike, old->sa);
-    }
+    if (old)
+        replace(ike, c, old);
     ike_log(ike, old ? EV_CHILD_REKEYED : EV_CHILD_UP, IKE_INFO, sa, c,
             "map %s entry %u line %u: IPsec SA %s, SPI 0x%08x in, 0x%08x out, %s to %s, transform set %s",
             c->entry->map, c->entry->seq, c->line, old ? "rekeyed" : "up", c->spi_in, c->spi_out,

@@ -21,7 +21,10 @@ struct create {
     unsigned tries;
     struct ike_sa *fresh; /* the IKE SA's successor */
     uint32_t fresh_spi;   /* of the new child */
-    struct ike_child as;  /* what it takes the place of, as it was: the peer may have deleted it meanwhile */
+    uint32_t gone[8];     /* SPIs of children that we do not have, and the peer has deleted: ours may be among them */
+    unsigned n_gone;
+    bool lost;           /* the peer has deleted what we rekey, and has another in its place: ours is one too many */
+    struct ike_child as; /* what it takes the place of, as it was: the peer may have deleted it meanwhile */
     /* what the answer chose, while the shared secret is computed */
     struct v2_child_try child;
     struct v2_choice ike_choice;
@@ -182,11 +185,44 @@ static void settle_collision(struct ike_sa *sa, struct ike_child *c, struct ike_
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = out->spi_in});
 }
 
+/* Is a child being made by us, whose answer is still on its way? */
+static struct create *making_child(const struct ike_sa *sa)
+{
+    bool makes = sa->current && (sa->current->kind == TASK_CHILD || sa->current->kind == TASK_REKEY_CHILD);
+    return makes && sa->exchange_free == create_free ? sa->exchange : NULL;
+}
+
+void v2_create_deleted(struct ike_sa *sa, uint32_t spi)
+{
+    struct create *x = making_child(sa);
+    if (x && x->n_gone < sizeof x->gone / sizeof *x->gone)
+        x->gone[x->n_gone++] = spi;
+}
+
+void v2_create_overtaken(struct ike_sa *sa, const struct ike_child *c)
+{
+    struct create *x = making_child(sa);
+    if (x && sa->current->kind == TASK_REKEY_CHILD && sa->current->spi == c->spi_in && c->peers_child)
+        x->lost = true;
+}
+
+static bool deleted_already(const struct create *x)
+{
+    for (unsigned i = 0; i < x->n_gone; i++)
+        if (x->gone[i] == x->child.spi_out)
+            return true;
+    return false;
+}
+
 static void child_finished(struct ike *ike, struct ike_sa *sa, struct ike_iov shared)
 {
     struct create *x = sa->exchange;
     const struct ike_task t = *sa->current;
     struct v2_child_try try = x->child;
+    if (deleted_already(x)) {
+        child_refused(ike, sa, "the peer has deleted it before its answer came");
+        return;
+    }
     struct ike_child *old = t.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t.spi, true) : NULL;
     try.old = old;
     if (!old && t.kind == TASK_REKEY_CHILD)
@@ -195,12 +231,17 @@ static void child_finished(struct ike *ike, struct ike_sa *sa, struct ike_iov sh
     struct ike_child *c = v2_child_install(ike, sa, &try, ni, nr, shared);
     if (c && !old)
         c->successor_of = NULL;
+    bool lost = x->lost && !old;
     ike_exchange_end(sa);
     if (!c) { /* the peer has SAs that we do not have */
         ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
         return;
     }
     v2_child_up(ike, c, old != NULL);
+    if (lost) {
+        c->state = CHILD_DELETING;
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+    }
     if (old)
         settle_collision(sa, c, old);
 }
@@ -642,9 +683,9 @@ static void responder_ike_secret(struct ike *ike, struct ike_sa *sa, struct ike_
 static void ike_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0);
-    bool making_child = sa->current && (sa->current->kind == TASK_CHILD || sa->current->kind == TASK_REKEY_CHILD ||
-                                        sa->current->kind == TASK_DELETE_CHILD);
-    struct v2_pending *p = making_child || sa->peers_sa ? NULL : calloc(1, sizeof *p);
+    bool about_child = sa->current && (sa->current->kind == TASK_CHILD || sa->current->kind == TASK_REKEY_CHILD ||
+                                       sa->current->kind == TASK_DELETE_CHILD);
+    struct v2_pending *p = about_child || sa->peers_sa ? NULL : calloc(1, sizeof *p);
     if (!p) {
         answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
         return;
@@ -699,6 +740,10 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
         return;
     }
     bool rekey = rekeyed_child(sa, m, &old, &spi);
+    if (rekey && !old && making_child(sa)) { /* it may be the one whose answer is on its way to us */
+        answer_error(ike, sa, m->h.id, N2_TEMPORARY_FAILURE);
+        return;
+    }
     if (rekey && !old) {
         answer_not_found(ike, sa, m->h.id, p.protocol, spi);
         return;

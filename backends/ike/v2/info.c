@@ -74,14 +74,18 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
     struct rd r = rd_of(d->spis, 4u * d->n);
     unsigned n = 0;
     for (unsigned i = 0; i < d->n; i++) {
-        struct ike_child *c = ike_child_by_spi(sa, rd_u32(&r), false);
-        if (!c)
+        uint32_t spi = rd_u32(&r);
+        struct ike_child *c = ike_child_by_spi(sa, spi, false);
+        if (!c) {
+            v2_create_deleted(sa, spi);
             continue;
+        }
         bool by_us = ike_child_is(c, CHILD_DELETING) && sa->current && sa->current->kind == TASK_DELETE_CHILD &&
                      sa->current->spi == c->spi_in;
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
         successors_send(ike, sa, c);
+        v2_create_overtaken(sa, c);
         if (!ike_child_leaves(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
                     c->entry->map, c->entry->seq, c->line);

@@ -162,6 +162,10 @@ bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const
 
 void v2_create_start(struct ike *ike, struct ike_sa *sa);
 void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* The peer deletes a child that we do not have (its SPI): it may be one that we are making, whose answer is late. */
+void v2_create_deleted(struct ike_sa *sa, uint32_t spi);
+/* The peer deletes the child that we rekey, having rekeyed it itself: its own holds. */
+void v2_create_overtaken(struct ike_sa *sa, const struct ike_child *c);
 void v2_create_too_late(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 
