@@ -94,6 +94,15 @@ await "the stream" connected; rekeys /tmp/a.log sw b; enough
 wait $p; [ ! -e /tmp/lost ] || say "iperf: $(cat /tmp/lost)"; logged a rekeyed 2''', a=router(v=v), b=swan(v=v))
     situation('reauthentication by the peer' + n, 'call b; up ha 10.2.0.9; logged a "SA established" 2; up ha 10.2.0.9',
               a=router(v=v), b=swan(v=v, conn=['reauth_time = 5s', 'over_time = 5s'] + (['rekey_time = 0'] if v == 2 else [])))
+    if v == 2:
+        situation('a dynamic entry, reauthentication by the peer make before break, no packet lost' + n, r"""call b; up ha 10.2.0.9
+row() { ip netns exec hb ping -c 60 -i 0.2 -W $BOUND 10.1.0.9 > /tmp/ping 2>&1; grep -q ' 60 packets received' /tmp/ping || say "lost: $(tail -2 /tmp/ping)"; }
+row & p=$!; logged a "SA established" 2; wait $p; logged b "deleting IKE_SA"; up ha 10.2.0.9; await "2 SAs" sas_are a 2""",
+                  a=router(v=v, dynamic=True, match='any'), b=swan(v=v, conn=['reauth_time = 5s', 'over_time = 20s', 'rekey_time = 0']), charon='make_before_break = yes')
+    situation('a dynamic entry, the branch comes back with another address' + n, r"""call b; up ha 10.2.0.9; ip -n b link set eth0 down; sw b --terminate --ike c --force > /dev/null 2>&1
+ip -n b addr del 192.0.2.2/24 dev eth0; has b eth0 192.0.2.7/24; ip -n b link set eth0 up; ip -n b route add default via 192.0.2.1
+call b; up ha 10.2.0.9; up hb 10.1.0.9; await "2 SAs" sas_are a 2; tunnel() { ip -n a xfrm state | grep -q 'dst 192.0.2.7'; }; await "the new end" tunnel""",
+              a=router(v=v, dynamic=True, match='fqdn domain example'), b=swan(v=v, me='%any', lid='branch.example'))
     situation('two protected ports on one pair' + n, r'''for p in 7000 7001; do ip netns exec hb nc -l -p $p > /tmp/got.$p & echo $! >> /tmp/pids; await "nc at $p" bound hb tcp $p; done
 got() { [ -s /tmp/got.$1 ] || echo hi$1 | ip netns exec ha nc -w 10 10.2.0.9 $1; grep -q hi$1 /tmp/got.$1; }
 for p in 7000 7001; do await "something at $p" got $p; done
