@@ -6,19 +6,6 @@
 #include "backends/ike/v2/v2.h"
 #include "tests/attack/lab.h"
 
-/* Jobs that wait until the attack is ready. */
-static struct {
-    struct ike_job *v[30000];
-    unsigned n;
-} queue;
-
-static void queue_job(void *ctx, struct ike_job *j)
-{
-    (void)ctx;
-    if (queue.n < 30000)
-        queue.v[queue.n++] = j;
-}
-
 /* ---- B7, B8: reloads ---- */
 
 static const char *reload_while_rekeying(void)

@@ -200,18 +200,6 @@ static const char *spoofed_own_address(void)
 }
 
 /* Jobs are handed out and never come back: the queue must have an end, and jobs whose SA is gone are not done. */
-static struct {
-    struct ike_job *v[30000];
-    unsigned n;
-} queue;
-
-static void queue_job(void *ctx, struct ike_job *j)
-{
-    (void)ctx;
-    if (queue.n < 30000)
-        queue.v[queue.n++] = j;
-}
-
 static const char *aggressive_flood(void)
 {
     struct pair x;

@@ -283,3 +283,14 @@ const char *pair_over(struct pair *x, const char *bad)
     tap_close(&x->tap);
     return over(&x->s, bad);
 }
+
+/* ---- jobs ---- */
+
+struct job_queue queue;
+
+void queue_job(void *ctx, struct ike_job *j)
+{
+    (void)ctx;
+    if (queue.n < sizeof queue.v / sizeof *queue.v)
+        queue.v[queue.n++] = j;
+}

@@ -93,6 +93,14 @@ void pair_open(struct pair *x, unsigned version, int lines);
 void pair_start(struct pair *x);
 const char *pair_over(struct pair *x, const char *bad);
 
+/* As host.job: what is to be computed waits here until the attack does it, or for ever. */
+struct job_queue {
+    struct ike_job *v[30000];
+    unsigned n;
+};
+extern struct job_queue queue;
+void queue_job(void *ctx, struct ike_job *j);
+
 #define HUB "203.0.113.1"
 #define BRANCH "198.51.100.7"
 #define CHILD(i) (0x5c000001u + (unsigned)(i))

@@ -565,17 +565,25 @@ static bool rekeyed_child(struct ike_sa *sa, const struct ike_message *m, struct
     return true;
 }
 
-static void responder_child_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+/* The secret that a request has waited for is there. */
+static void answer_pending(struct ike *ike, struct ike_sa *sa, const struct ike_job *j,
+                           void (*make)(struct ike *ike, struct ike_sa *sa, const struct v2_pending *p,
+                                        const struct ike_job *j))
 {
-    struct v2_pending *p = sa->pending;
+    const struct v2_pending *p = sa->pending;
     if (!j->ok)
         answer_error(ike, sa, p->id, N2_INVALID_SYNTAX);
     else if (p->is_dropped)
         answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
     else
-        child_make(ike, sa, p, j);
+        make(ike, sa, p, j);
     pending_end(sa);
     v2_next(ike, sa);
+}
+
+static void responder_child_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    answer_pending(ike, sa, j, child_make);
 }
 
 /* Decides, once; computes the secret where one is asked for. */
@@ -669,15 +677,7 @@ static void ike_make(struct ike *ike, struct ike_sa *sa, const struct v2_pending
 
 static void responder_ike_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
-    struct v2_pending *p = sa->pending;
-    if (!j->ok)
-        answer_error(ike, sa, p->id, N2_INVALID_SYNTAX);
-    else if (p->is_dropped)
-        answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
-    else
-        ike_make(ike, sa, p, j);
-    pending_end(sa);
-    v2_next(ike, sa);
+    answer_pending(ike, sa, j, ike_make);
 }
 
 static void ike_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
