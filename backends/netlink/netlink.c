@@ -49,13 +49,8 @@ struct nlmsghdr *netlink_begin(struct netlink *n, struct netlink_batch *b, uint1
         size_t cap = b->bytes.cap ? b->bytes.cap * 2 : 64 * 1024;
         while (cap - b->bytes.len < max)
             cap *= 2;
-        char *p = realloc(b->bytes.p, cap);
-        if (!p) {
-            b->bytes.failed = true;
+        if (!buf_grow(&b->bytes, cap))
             return NULL;
-        }
-        b->bytes.p = p;
-        b->bytes.cap = cap;
     }
     struct nlmsghdr *h = mnl_nlmsg_put_header(b->bytes.p + b->bytes.len);
     h->nlmsg_type = type;

@@ -59,6 +59,21 @@ unsigned str_distance(struct str a, const char *z, unsigned limit)
     return d > limit ? limit + 1 : d;
 }
 
+bool buf_grow(struct buf *b, size_t cap)
+{
+    char *p = malloc(cap);
+    if (!p)
+        return !(b->failed = true);
+    if (b->p) {
+        memcpy(p, b->p, b->cap < cap ? b->cap : cap);
+        explicit_bzero(b->p, b->cap);
+    }
+    free(b->p);
+    b->p = p;
+    b->cap = cap;
+    return true;
+}
+
 static bool reserve(struct buf *b, size_t more)
 {
     if (b->failed || more > SIZE_MAX / 2 - b->len)
@@ -68,12 +83,7 @@ static bool reserve(struct buf *b, size_t more)
     size_t cap = b->cap ? b->cap * 2 : 256;
     while (cap < b->len + more + 1)
         cap *= 2;
-    char *p = realloc(b->p, cap);
-    if (!p)
-        return !(b->failed = true);
-    b->p = p;
-    b->cap = cap;
-    return true;
+    return buf_grow(b, cap);
 }
 
 void buf_add(struct buf *b, const char *p, size_t len)

@@ -52,6 +52,8 @@ struct buf {
     size_t len, cap;
     bool failed; /* malloc() refused: the text is incomplete */
 };
+/* Room for `cap` bytes, all that is there included. Not realloc(), which leaves a copy behind: keys may be in it. */
+bool buf_grow(struct buf *b, size_t cap) MUST_CHECK;
 void buf_add(struct buf *b, const char *p, size_t len);
 void buf_puts(struct buf *b, const char *z);
 void buf_putc(struct buf *b, char c);

@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Does each attack find what it is for? Every file of tests/attack/mutants opens a finding again: a patch whose head names the
-attack that must break (`attack: NAME`). The tree is built once without the patch, where all attacks must hold, and once with
+attack that must break (`attack: NAME`), or the test of tests/run.py with a daemon that must fail (`test: NAME`). The tree is built once without the patch, where all attacks must hold, and once with
 each. With arguments, only mutants whose name contains one of them. The tree itself is not touched."""
 import glob, os, re, shutil, subprocess, sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COPY = os.path.join(ROOT, 'build/mutants/src')
 PROGRAM = 'build/mutant/tests/attack/attack'
+DAEMON = 'build/mutant/ioscc'
 
 
 def sh(*args, **how):
     return subprocess.run(args, cwd=COPY, capture_output=True, text=True, **how)
 
 
-def build():
-    p = sh('make', '-j2', '--no-print-directory', 'VARIANT=mutant', PROGRAM)
+def build(target=PROGRAM):
+    p = sh('make', '-j2', '--no-print-directory', 'VARIANT=mutant', target)
     return None if p.returncode == 0 else (p.stdout + p.stderr)[-2000:]
 
 
@@ -40,22 +41,33 @@ def copy():
                 os.remove(f)
 
 
+def attacked(name):
+    """does the attack find it?"""
+    p = sh(PROGRAM, name, timeout=300)
+    return p.returncode < 0 or bool(re.findall(r'^BROKEN (.*)$', p.stdout, re.M))
+
+
+def tested(name):
+    """does the test with a daemon find it? One that cannot be run here says nothing: then it is left out"""
+    p = subprocess.run([sys.executable, 'tests/run.py', name], cwd=ROOT, capture_output=True, text=True, env=dict(os.environ, IOSCC_RELEASE=os.path.join(COPY, DAEMON), IOSCC_BOUND='10'))  # a hang is what it looks for
+    return None if re.search(r' 0 failed, [1-9]\d* skipped', p.stdout) else p.returncode != 0
+
+
 def mutant(path):
     """None, or why the mutant says nothing"""
-    head = re.search(r'^attack: (.+)$', open(path).read(), re.M)
+    head = re.search(r'^(attack|test): (.+)$', open(path).read(), re.M)
     if not head:
         return 'names no attack'
+    is_test = head[1] == 'test'
     p = sh('patch', '-p1', '--no-backup-if-mismatch', '-i', path)
     if p.returncode:
         return 'does not apply: ' + p.stdout.strip()[-500:]
     try:
-        bad = build()
+        bad = build(DAEMON if is_test else PROGRAM)
         if bad:
             return 'does not build:\n' + bad
-        p = sh(PROGRAM, head[1], timeout=300)
-        broken = re.findall(r'^BROKEN (.*)$', p.stdout, re.M)
-        crashed = p.returncode < 0
-        return None if broken or crashed else '%s holds although the finding is open again' % head[1]
+        found = tested(head[2]) if is_test else attacked(head[2])
+        return '%s holds although the finding is open again' % head[2] if found is False else None
     finally:
         sh('patch', '-p1', '-R', '--no-backup-if-mismatch', '-i', path)
 

@@ -86,9 +86,12 @@ static void make_chain(void)
         ASN1_TIME_set(X509_getm_notBefore(v[i]), NOW_S - 86400);
         ASN1_TIME_set(X509_getm_notAfter(v[i]), NOW_S + 86400);
         X509_set_issuer_name(v[i], n);
-        X509_set_subject_name(v[i], n);
+        if (i == 1)
+            X509_set_subject_name(v[i], n);
         X509_set_pubkey(v[i], key);
     }
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(v[0]), "CN", MBSTRING_ASC, (const unsigned char *)"leaf", -1, -1,
+                               0);
     add(v[1], v[1], NID_basic_constraints, "critical,CA:TRUE");
     add(v[0], v[1], NID_crl_distribution_points, "URI:http://a/");
     add(v[0], v[1], NID_info_access, "OCSP;URI:http://a/");

@@ -5,7 +5,7 @@ import json, os, re, shutil, signal, socket, subprocess, sys, tempfile
 sys.path[:0] = ['tests/netns']
 import lab, test_ike as ike
 
-RELEASE = 'build/release/ioscc'
+RELEASE = os.environ.get('IOSCC_RELEASE', 'build/release/ioscc')
 # not one of them may be seen where it does not belong; none is a word of the program
 PSK, MASTER, ENABLE, TACACS = 'kilo-Psk-7391', 'mike-Master-5512', 'echo-Enable-8824', 'tango-Tacacs-6106'
 
