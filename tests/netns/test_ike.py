@@ -280,13 +280,13 @@ def commands(version):
                 text = ioscc('show', 'crypto', 'ikev2', 'sa', 'detailed')
                 assert re.search(r'^\d+ +%s/4500 +%s/4500 +none/none +READY' % (A, B), text, re.M) and 'Encr: AES-CBC, keysize: 256, PRF: SHA256, Hash: SHA256, DH Grp:19, Auth sign: PSK, Auth verify: PSK' in text, text
                 assert 'Initiator of SA : Yes' in text and 'NAT-T is detected  outside' in text, text
-            # what reads the network has no privileges: nobody, no capability, a filter of system calls
-            # and nor has what has the keys; what keeps CAP_NET_ADMIN has nothing else
+            # what has the keys, what fetches, what reads the network: nobody, no capability, a filter of system calls
+            # what keeps CAP_NET_ADMIN has nothing else
             def status(pid):
                 s = dict(re.findall(r'^(\w+):\s+(\S+)', open('/proc/%d/status' % pid).read(), re.M))
                 return int(s['CapPrm'], 16), s['Uid'], s['Seccomp'], s['NoNewPrivs']
             children = [int(x) for x in open('/proc/%d/task/%d/children' % (ours.p.pid, ours.p.pid)).read().split()]
-            assert [status(p) for p in children] == 2 * [(0, '65534', '2', '1')], [status(p) for p in children]
+            assert [status(p) for p in children] == 3 * [(0, '65534', '2', '1')], [status(p) for p in children]
             assert status(ours.p.pid)[0] == 1 << 12 and status(ours.p.pid)[2:] == ('2', '1'), status(ours.p.pid)
             assert oct(os.stat(ours.dir + '/reload.sock').st_mode & 0o777) == '0o600'
             assert oct(os.stat(ours.dir + '/control.sock').st_mode & 0o777) == '0o600'
