@@ -176,6 +176,8 @@ install: all docs/man/ioscc.1 ## install program and manual page
 	install -Dm644 docs/man/ioscc.1 $(DESTDIR)$(MANDIR)/man1/ioscc.1
 	install -Dm644 packaging/systemd/ioscc-apply.service $(DESTDIR)$(UNITDIR)/ioscc-apply.service
 	install -Dm644 packaging/systemd/ioscc-ike.service $(DESTDIR)$(UNITDIR)/ioscc-ike.service
+	install -Dm644 packaging/systemd/ioscc-early.service $(DESTDIR)$(UNITDIR)/ioscc-early.service
+	install -Dm644 packaging/systemd/early.nft $(DESTDIR)$(PREFIX)/lib/ioscc/early.nft
 
 docs/man/ioscc.1: docs/man/ioscc.1.scd
 	scdoc < $< > $@
