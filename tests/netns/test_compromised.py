@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that reads the network is somebody else's: with its descriptors it asks the one with CAP_NET_ADMIN and the one
 with the keys for what the policy does not call for. Each request is a line of the tables below (docs/security.md)."""
-import ctypes, os, re, signal, socket, struct, subprocess, sys, tempfile
+import ctypes, os, random, re, signal, socket, struct, subprocess, sys, tempfile
 
 sys.path[:0] = ['tests/netns']
 import lab, test_certs as certs, test_processes as processes, test_revocation as revocation
@@ -240,6 +240,61 @@ def privileged():
         assert d.alive(), d.said()
 
 
+def malformed():
+    """requests that do not say what they are (hypotheses 17 to 20, 25 to 27, 34, 44): the numbers, lengths, flags, types of
+    messages; bytes at random on both channels, by a seed that is printed"""
+    with Taken() as d:
+        delete = message(DELSA, sa_id(0x2001))
+        long_key = attribute(ALG_CRYPT, b'cbc(aes)'.ljust(64, b'\0') + struct.pack('=I', 2**32 - 1) + bytes(32))
+        no_algorithm = attribute(ALG_CRYPT, b'none such'.ljust(64, b'\0') + struct.pack('=I', 256) + bytes(32))
+        bitmap = attribute(23, struct.pack('=IIIIIII', 2**31, 0, 0, 0, 0, 0, 32))  # XFRMA_REPLAY_ESN_VAL
+        odd = struct.pack('=IHHII', 41, *struct.unpack('=HHII', delete[4:16])) + delete[16:] + bytes(1)
+        rows = [('more messages than are there', NOT_WHOLE, d.ask(1, 3, delete + delete)), ('fewer', NOT_WHOLE, d.ask(1, 1, delete + delete)), ('none', NOT_WHOLE, d.ask(1, 0, delete)),
+                ('more than there can be', NOT_WHOLE, d.ask(1, 2**32 - 1, delete)), ('a verb that is none', -95, d.ask(9)), ('nothing', NOT_WHOLE, d.ask(1, 1))]
+        bad = [(name, got) for name, want, got in rows if got != want]
+        assert not bad, bad
+        assert d.ask(1, 1, odd + message(FLUSHPOLICY, b'')) in (REFUSED, NOT_WHOLE)
+        before = d.node.run('ip', 'xfrm', 'policy').stdout
+        for flags in (0, 1, 5, 0x105, 0x301, 0x305, 0xffff):  # DUMP, REPLACE, APPEND
+            d.send(message(FLUSHPOLICY, b'', flags=flags))
+            d.send(message(GETPOLICY, b'', flags=flags))
+        assert d.send(message(DELSA, sa_id(0x2001), attribute(0x8000 | MARK, struct.pack('=II', 0, 1)))) == REFUSED  # the nested bit
+        for attributes in (long_key, no_algorithm, KEYS + bitmap):
+            assert d.send(message(NEWSA, sa(OURS, PEER, DYNAMIC), attributes)) < 0
+        d.privileged.send(struct.pack('=III', 2, 0, 0x1234) + address('203.0.113.5') + bytes(3 + 60) + bytes(1) + bytes(4))  # another's packets
+        d.privileged.recv(400)
+        many = [message(DELSA, sa_id(0x10000 + i)) for i in range(1600)]
+        assert d.send(*many) == -3  # ESRCH: none of them is there
+        seed = int.from_bytes(os.urandom(4), 'little')
+        print('seed %d' % seed)
+        chance = random.Random(seed)
+        for _ in range(3000):
+            q = bytearray(struct.pack('=III', chance.choice((1, 2, 3, 4, 0)), chance.randrange(3), 0) + chance.randbytes(20 + 60 + 4) + struct.pack('=I', 64) + chance.randbytes(64))
+            if chance.random() < 0.5:
+                q[-64:-48] = struct.pack('=IHHII', 64, chance.randrange(0x10, 0x26), chance.randrange(65536), 1, 0)
+            d.privileged.send(q if chance.random() < 0.9 else q[:chance.randrange(1, len(q))])
+            d.privileged.recv(400)
+        for _ in range(3000):
+            d.keys_end.send(chance.randbytes(chance.randrange(1, 400)))
+            ok = d.keys_end.recv(8192)[0]
+            assert not ok, 'the keys answer what is no question (seed %d)' % seed
+        assert d.node.run('ip', 'xfrm', 'policy').stdout == before and d.alive(), d.said()
+
+
+def foreign_socket():
+    """the kernel's socket that root opened, in the hands of nobody (hypothesis 34): what it asks is refused"""
+    with Taken() as d:
+        code = """import os, socket, sys
+s = socket.socket(fileno=int(sys.argv[1]))
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+s.send(bytes.fromhex(sys.argv[2])); print(int.from_bytes(s.recv(4096)[16:20], 'little', signed=True))"""
+        with d.node.inside():
+            s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 6)
+            out = subprocess.run([sys.executable, '-c', code, str(s.fileno()), message(FLUSHPOLICY, b'').hex()], capture_output=True, text=True, pass_fds=[s.fileno()])
+            s.close()
+        assert out.stdout.strip() == '-1', (out.stdout, out.stderr)
+
+
 def unread():
     """who never reads answers stops nobody"""
     for which in ('privileged', 'keys_end'):
@@ -317,6 +372,8 @@ def fetched():
 
 def tests():
     yield 'netns: compromised: fetched', fetched
+    yield 'netns: compromised: malformed', malformed
+    yield 'netns: compromised: a socket of the kernel', foreign_socket
     yield 'netns: compromised: fifty requests', privileged
     yield 'netns: compromised: answers unread', unread
     yield 'netns: compromised: answers unasked', answers

@@ -55,7 +55,7 @@ class Web:
 
 
 class Names:
-    """answers A for whatever is asked, and nothing for AAAA"""
+    """answers A for whatever is asked, ourselves for `self`, and nothing for AAAA"""
     def __init__(self, node):
         with node.inside():
             self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -74,7 +74,7 @@ class Names:
             end = q.index(b'\0', 12) + 5
             self.asked.append(q[12:end])
             is_a = q[end - 4:end - 2] == b'\0\1'
-            answer = b'\xc0\x0c\0\1\0\1' + struct.pack('>IH', 42, 4) + socket.inet_aton(ike.A) if is_a else b''
+            answer = b'\xc0\x0c\0\1\0\1' + struct.pack('>IH', 42, 4) + socket.inet_aton('127.0.0.1' if b'self' in q else ike.A) if is_a else b''
             self.s.sendto(q[:2] + b'\x81\x80\0\1' + struct.pack('>H', is_a) + b'\0\0\0\0' + q[12:end] + answer, who)
 
     def close(self):
@@ -229,6 +229,10 @@ def names(b, version, we_call):
     with b.daemon(version, check('crl')) as ours:
         b.comes_up(ours, we_call)
     assert ('/root.crl', 'pki.example:8080') in b.web.asked and any(b'pki' in n for n in b.names.asked), (b.web.asked, b.names.asked)
+    for url, why in (('http://self.example:8080/root.crl', 'of this host'), ('http://[::1]/x', 'of this host'), ('http://169.254.169.254/latest', 'of this host'), ('http://user@pki.example/', 'no address that is fetched')):
+        b.peer(version, url)
+        with b.daemon(version, check('crl')) as ours:
+            b.is_refused(ours, we_call, 'cannot be checked', why)
 
 
 def servers(b, version, we_call):
