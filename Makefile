@@ -126,7 +126,7 @@ ATTACK := $(wildcard tests/attack/*.c)
 $(B)/tests/attack/attack: $(ATTACK) $(wildcard tests/attack/*.h) tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $(ATTACK) tests/sim/sim.c $(B)/libioscc.a $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -Wl,--wrap=free,--wrap=realloc -o $@ $(ATTACK) tests/sim/sim.c $(B)/libioscc.a $(LIBS)
 
 build/release/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)
