@@ -12,6 +12,7 @@ struct maker {
     struct arena *a;
     const struct ir_config *c;
     struct str master;
+    const char *pki_dir;
     struct ike_omissions *out;
     const struct ike_policy *p;
     const struct xfrm_plan *plan;
@@ -334,6 +335,23 @@ static void own_identity(struct maker *m, struct str kind, struct str value, str
     x->id = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, (const char *)a.b, n), (uint32_t)n};
 }
 
+/* Which trustpoint's files the user is to put there: the first named one, else the first of all. */
+static const char *trustpoint_to_fill(struct maker *m, const struct ptrlist *named, const struct ptrlist *also)
+{
+    const struct ptrlist *refs = named->n ? named : also;
+    PTRLIST_FOR (struct ir_ref, r, refs)
+        return keep(m, r->name);
+    PTRLIST_FOR (struct trustpoint, t, &m->c->trustpoints)
+        return keep(m, t->name.s);
+    return "TRUSTPOINT";
+}
+
+static void lacks(struct maker *m, const struct ike_profile *x, const char *what, const char *t, const char *files)
+{
+    omit(m, "line %u: %s profile %s: none of its trustpoints has %s: put %s.%s into %s", x->line,
+         x->version == 2 ? "IKEv2" : "isakmp", x->name, what, t, files, m->pki_dir);
+}
+
 static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile *p)
 {
     struct ike_profile x = {.name = keep(m, p->name.s), .line = line_of(m, p->span), .version = 2};
@@ -355,16 +373,11 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     ike_verify_with(m->p, &x, &p->trustpoints);
     unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
     const struct ike_credential *c = ike_credential_of(m->p, &x);
-    if ((x.auth_local & by_cert) && (!c || !c->key))
-        omit(m,
-             "line %u: IKEv2 profile %s authenticates itself by certificate, but no trustpoint has one with its "
-             "private key: put TRUSTPOINT.key and TRUSTPOINT.crt into --pki-dir",
-             x.line, x.name);
+    if ((x.auth_local & by_cert) && !c)
+        lacks(m, &x, "a certificate with its private key", trustpoint_to_fill(m, &p->trustpoints_sign, &p->trustpoints),
+              "key and .crt");
     if ((x.auth_remote & by_cert) && !ike_verifies(m->p, &x))
-        omit(m,
-             "line %u: IKEv2 profile %s wants certificates of its peers, but no trustpoint has a CA's: put "
-             "TRUSTPOINT.ca into --pki-dir",
-             x.line, x.name);
+        lacks(m, &x, "a CA's certificate", trustpoint_to_fill(m, &p->trustpoints_verify, &p->trustpoints), "ca");
     x.cert_maps = ike_cert_maps(m->a, m->c, &p->cert_maps, &x.n_cert_maps, m->out);
     return x;
 }
@@ -390,10 +403,7 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
     ike_sign_with(m->p, &x, &p->trustpoints);
     ike_verify_with(m->p, &x, &p->trustpoints);
     if (x.names_trustpoints && !ike_verifies(m->p, &x))
-        omit(m,
-             "line %u: isakmp profile %s: none of its trustpoints has a CA's certificate: put TRUSTPOINT.ca into "
-             "--pki-dir",
-             x.line, x.name);
+        lacks(m, &x, "a CA's certificate", trustpoint_to_fill(m, &p->trustpoints, &p->trustpoints), "ca");
     x.cert_maps = ike_cert_maps(m->a, m->c, &p->cert_maps, &x.n_cert_maps, m->out);
     x.aggressive = str_is(p->initiate_mode.s, "aggressive");
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
@@ -758,7 +768,7 @@ static void only_used_versions(struct ike_policy *p)
 const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_plan *plan, struct str master,
                                           const char *pki_dir, struct ike_omissions *out)
 {
-    struct maker m = {.plan = plan, .t = t, .a = t->arena, .c = t->c, .master = master, .out = out};
+    struct maker m = {.plan = plan, .t = t, .a = t->arena, .c = t->c, .master = master, .pki_dir = pki_dir, .out = out};
     struct ike_policy *p = ARENA_NEW(t->arena, struct ike_policy);
     const struct ptrlist **lists = arena_array(t->arena, t->c->keyrings.n + 1, sizeof *lists);
     unsigned n = 0;

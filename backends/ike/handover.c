@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One description of each structure serves to write it, to read it, to compare it, and to say which fields it has. */
+#include "backends/ike/engine/engine.h"
 #include "backends/ike/handover.h"
 
 #include <openssl/err.h>
@@ -670,12 +671,13 @@ static const uint32_t *same_keys(struct arena *a, const struct ike_policy *from,
     return out;
 }
 
-static bool same_first_credential(struct arena *a, const struct ike_policy *from, const struct ike_policy *to)
+/* What is signed with where a profile names nothing. */
+static bool same_own_credential(struct arena *a, const struct ike_policy *from, const struct ike_policy *to)
 {
-    bool has = from->n_credentials != 0, gets = to->n_credentials != 0;
-    if (has != gets)
-        return false;
-    return !has || same(a, from->credentials, 1, to->credentials, 1, sizeof *from->credentials, credential)[0] == 0;
+    const struct ike_credential *had = ike_credential_of(from, NULL), *gets = ike_credential_of(to, NULL);
+    if (!had || !gets)
+        return had == gets;
+    return same(a, had, 1, gets, 1, sizeof *had, credential)[0] == 0;
 }
 
 void ike_policy_compare(struct arena *a, const struct ike_policy *from, const struct ike_policy *to,
@@ -689,5 +691,5 @@ void ike_policy_compare(struct arena *a, const struct ike_policy *from, const st
             same(a, from->profiles, from->n_profiles, to->profiles, to->n_profiles, sizeof *from->profiles, profile),
         .v1 = same(a, from->v1, from->n_v1, to->v1, to->n_v1, sizeof *from->v1, v1_policy),
         .key = same_keys(a, from, to),
-        .same_credential = same_first_credential(a, from, to)};
+        .same_credential = same_own_credential(a, from, to)};
 }

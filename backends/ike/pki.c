@@ -288,8 +288,9 @@ void ike_sign_with(const struct ike_policy *p, struct ike_profile *x, const stru
 {
     x->names_trustpoints |= refs->n != 0;
     PTRLIST_FOR (struct ir_ref, r, refs) {
-        if (!x->credential)
-            x->credential = credential_named(p, r->name);
+        const struct ike_credential *c = credential_named(p, r->name);
+        if (!x->credential && c && ike_credential_signs(c))
+            x->credential = c;
     }
 }
 

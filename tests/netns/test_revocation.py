@@ -310,13 +310,33 @@ def trustpoints(b, version, we_call):
         b.is_refused(ours, we_call, 'its certificate is refused')
     with b.daemon(version, check('none'), named('SIGN sign', 'EMPTY verify')) as ours:
         b.is_refused(ours, we_call, 'no trustpoint has a CA certificate')
-        assert 'wants certificates of its peers, but no trustpoint has' in ours.text(), ours.text()
+        assert "none of its trustpoints has a CA's certificate: put EMPTY.ca into " + b.dir in ours.text(), ours.text()
     with b.daemon(version, check('none'), named('EMPTY')) as ours:
         b.is_refused(ours, we_call, 'no trustpoint has a CA certificate')
     b.root.revoked = set()
     b.web.files['/root.crl'] = b.root.list('r2')
     with b.daemon(version, check('none'), named('SIGN sign', 'STRANGER verify', 'ROOT verify')) as ours:
         b.comes_up(ours, we_call)
+
+
+def unnamed(b, version, we_call):
+    """a profile names no trustpoint: of all, the one that has a key signs, all verify, and where two have the same CA the one that
+    asks more decides"""
+    b.peer(version)
+    other = certs.Authority(b.dir, 'stranger')
+    certs.place(other.path('stranger', 'crt'), b.dir + '/own/STRANGER.ca')
+    certs.place(b.dir + '/own/TP.ca', b.dir + '/own/LAX.ca')
+
+    def above(name):
+        first = 'crypto pki trustpoint %s\n enrollment terminal\n revocation-check none\n' % name
+        return lambda text: text.replace('\n pki trustpoint TP\n', '\n').replace('crypto pki trustpoint TP\n', first + 'crypto pki trustpoint TP\n')
+    with b.daemon(version, check('none'), above('STRANGER')) as ours:
+        b.comes_up(ours, we_call)
+    b.root.revoked = {'r2'}
+    b.web.files['/root.crl'] = b.root.list('r2')
+    with b.daemon(version, check('crl'), above('LAX')) as ours:
+        b.is_refused(ours, we_call, 'its certificate is revoked: CRL')
+    b.root.revoked = set()
 
 
 def crowd(b, version, we_call):
@@ -338,7 +358,7 @@ def crowd(b, version, we_call):
         assert len(b.web.asked) > began
 
 
-CASES = (trustpoints, crowd, lists, answers, names, servers, killed, kept)
+CASES = (trustpoints, unnamed, crowd, lists, answers, names, servers, killed, kept)
 
 
 def tests():
@@ -352,7 +372,7 @@ def tests():
             f(b, version, we_call)
     for f in CASES:
         for version, we_call in ((2, False), (2, True), (1, False)):
-            if f in (trustpoints, crowd, names, kept, killed, servers) and (version, we_call) != (2, False):
+            if f in (trustpoints, unnamed, crowd, names, kept, killed, servers) and (version, we_call) != (2, False):
                 continue
             yield 'netns: revocation: %s, IKEv%d, %s' % (f.__name__, version, 'we call' if we_call else 'charon calls'), skip if why else lambda f=f, v=version, w=we_call: run(f, v, w)
 

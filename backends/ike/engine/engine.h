@@ -433,10 +433,12 @@ const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_add
                                       const struct ike_entry *from);
 /* Makes the index that ike_entry_for() looks into; again when a peer's address has changed. */
 bool ike_entries_index(struct ike *ike) MUST_CHECK;
-/* What we sign with under a profile (NULL: none); NULL if there is no trustpoint. Where the profile names none the
- * policy's first holds. */
+/* Does it have a certificate of our own and its key? */
+bool ike_credential_signs(const struct ike_credential *c) MUST_CHECK;
+/* What we sign with under a profile (NULL: none): the first of its trustpoints that can, or, where it names none, of
+ * all trustpoints. NULL: none of them can. */
 const struct ike_credential *ike_credential_of(const struct ike_policy *policy, const struct ike_profile *p);
-/* What peers are verified with: how many; the same rule. */
+/* What peers are verified with: how many. Where the profile names none: every trustpoint that has a CA. */
 unsigned ike_trusts_of(const struct ike_policy *policy, const struct ike_profile *p,
                        const struct ike_credential *out[static IKE_TRUSTS_MAX]);
 const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p);

@@ -203,11 +203,19 @@ const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_add
     }
 }
 
+bool ike_credential_signs(const struct ike_credential *c)
+{
+    return c->key && c->n_chain;
+}
+
 const struct ike_credential *ike_credential_of(const struct ike_policy *policy, const struct ike_profile *p)
 {
     if (p && (p->credential || p->names_trustpoints))
         return p->credential;
-    return policy->n_credentials ? &policy->credentials[0] : NULL;
+    for (uint32_t i = 0; i < policy->n_credentials; i++)
+        if (ike_credential_signs(&policy->credentials[i]))
+            return &policy->credentials[i];
+    return NULL;
 }
 
 const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p)
@@ -222,8 +230,11 @@ unsigned ike_trusts_of(const struct ike_policy *policy, const struct ike_profile
         memcpy(out, p->trusts, sizeof p->trusts);
         return p->n_trusts;
     }
-    out[0] = ike_credential_of(policy, p);
-    return out[0] ? 1 : 0;
+    unsigned n = 0;
+    for (uint32_t i = 0; i < policy->n_credentials && n < IKE_TRUSTS_MAX; i++)
+        if (policy->credentials[i].store)
+            out[n++] = &policy->credentials[i];
+    return n;
 }
 
 bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k)

@@ -18,6 +18,15 @@ static int64_t wall_s(const struct ike *ike)
     return ike->host.wall_s ? ike->host.wall_s(ike->host.ctx) : 0;
 }
 
+/* Of two trustpoints that a chain ends in, the one that asks for more about its revocation decides: `none` of one does
+ * not take back `crl` of the other. */
+static unsigned strictness(const struct ike_revocation *r)
+{
+    if (r->n && r->methods[0] == IKE_REVOCATION_NONE)
+        return 0;
+    return r->n && r->methods[r->n - 1] == IKE_REVOCATION_NONE ? 1 : 2;
+}
+
 const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const struct ike_iov *certs, unsigned n,
                                   const struct ike_id *id, unsigned allowed, struct ike_cert **out)
 {
@@ -27,13 +36,23 @@ const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const stru
     const char *bad = "no trustpoint has a CA certificate to check its own with";
     *out = NULL;
     sa->trust = NULL;
-    for (unsigned i = 0; i < n_trusts && !sa->trust; i++) {
+    for (unsigned i = 0; i < n_trusts; i++) {
+        struct ike_cert *leaf = NULL;
+        const char *why = bad;
         if (trusts[i]->store)
-            bad = ike_cert_check(trusts[i]->store, certs, n, wall_s(ike), weak, out, sa->why);
-        if (trusts[i]->store && !bad)
-            sa->trust = trusts[i];
+            why = ike_cert_check(trusts[i]->store, certs, n, wall_s(ike), weak, &leaf, sa->why);
+        bool decides =
+            leaf && !why && (!sa->trust || strictness(&trusts[i]->revocation) > strictness(&sa->trust->revocation));
+        if (!decides) {
+            ike_cert_free(leaf);
+            bad = sa->trust ? bad : why;
+            continue;
+        }
+        ike_cert_free(*out);
+        *out = leaf;
+        sa->trust = trusts[i];
     }
-    if (bad)
+    if (!sa->trust)
         return bad;
     if (!ike_cert_names(*out, id->type, id->p, id->n))
         return "its certificate does not name this identity";

@@ -237,6 +237,10 @@ void v1_proof_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c, str
         return;
     }
     const struct ike_credential *cr = ike_credential_for(ike, sa->profile);
+    if (!cr) { /* a reload has taken it away */
+        c->w->bad = true;
+        return;
+    }
     for (unsigned i = 0; i < cr->n_chain; i++) {
         size_t cert = ike_pl_begin(c, PL1_CERT);
         wr_u8(c->w, CERT_X509);
