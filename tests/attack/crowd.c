@@ -235,7 +235,8 @@ static const char *crowd(unsigned version)
 {
     const char *env = getenv("IOSCC_SEED");
     const char *more = getenv("IOSCC_RUNS");
-    uint64_t first = env ? strtoull(env, NULL, 0) : 1, runs = more ? strtoull(more, NULL, 0) : SEEDS;
+    uint64_t first = env ? strtoull(env, NULL, 0) : 1;
+    uint64_t runs = more ? strtoull(more, NULL, 0) : SEEDS;
     for (uint64_t seed = first; seed < first + runs; seed++) {
         const char *bad = one(seed, version);
         if (bad)

@@ -48,7 +48,8 @@ struct maker issue(const struct maker *by, const char *kind, unsigned bits, cons
     X509_set_pubkey(m.x, m.key);
     for (; ext && ext[0]; ext += 2)
         add_ext(m.x, by ? by->x : m.x, ext[0], ext[1]);
-    X509_sign(m.x, by ? by->key : m.key, md ? md : EVP_sha256());
+    EVP_PKEY *signer = by ? by->key : m.key;
+    X509_sign(m.x, signer, md ? md : EVP_sha256());
     return m;
 }
 

@@ -302,7 +302,8 @@ static void list_put(const char *url, enum wrong w, const struct maker *by)
     if (w == INDIRECT || w == SOME_REASONS || w == OTHER_POINT || w == ONLY_CA)
         idp(c, w);
     X509_CRL_sort(c);
-    X509_CRL_sign(c, w == WRONG_KEY ? twin.key : by->key, w == WEAK_HASH ? EVP_sha1() : EVP_sha256());
+    EVP_PKEY *signer = w == WRONG_KEY ? twin.key : by->key;
+    X509_CRL_sign(c, signer, w == WEAK_HASH ? EVP_sha1() : EVP_sha256());
     int n = i2d_X509_CRL(c, &der);
     X509_CRL_free(c);
     if (w == GARBAGE)

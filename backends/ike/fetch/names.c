@@ -93,7 +93,8 @@ static void serve(void)
     unsigned bits = (unsigned)ares_getsock(channel, fd, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
         /* ARES_GETSOCK_WRITABLE shifts into the sign */
-        short in = bits >> i & 1 ? POLLIN : 0, out = bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0;
+        short in = bits >> i & 1 ? POLLIN : 0;
+        short out = bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0;
         if (in || out)
             v[n++] = (struct pollfd){.fd = fd[i], .events = (short)(in | out)};
     }
