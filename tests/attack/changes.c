@@ -171,6 +171,19 @@ static const char *b9_v2(void)
     return branch_moves(2);
 }
 
+/* A kernel sends by the SA it was given last. */
+static bool sends_what_is_received(const struct sim_node *from, const struct sim_node *to)
+{
+    const struct sim_sa *by = NULL;
+    for (unsigned i = 0; i < from->n; i++)
+        if (from->sas[i].sends && (!by || from->sas[i].sends > by->sends))
+            by = &from->sas[i];
+    for (unsigned i = 0; by && i < to->n; i++)
+        if (to->sas[i].spi_in == by->spi_out)
+            return true;
+    return false;
+}
+
 /* A second IKE SA of the same peer with the same selectors, without INITIAL_CONTACT: make before break. */
 static const char *make_before_break(void)
 {
@@ -187,14 +200,19 @@ static const char *make_before_break(void)
         return pair_over(&x, "the tunnel does not come up");
     uint64_t old = sa->id;
     v2_reauthenticate(x.s.nodes[1].ike, sa);
-    sim_run(&x.s, 10000);
-    struct ike_sa *now = first_sa(&x.s, 1);
     const char *bad = NULL;
-    if (x.s.nodes[1].refused)
+    for (unsigned ms = 0; ms < 10000 && !bad; ms++) {
+        sim_run(&x.s, 1);
+        if (!sends_what_is_received(&x.s.nodes[0], &x.s.nodes[1]) ||
+            !sends_what_is_received(&x.s.nodes[1], &x.s.nodes[0]))
+            bad = broken("%u ms after it began a packet finds no SA at its other end", ms);
+    }
+    struct ike_sa *now = first_sa(&x.s, 1);
+    if (!bad && x.s.nodes[1].refused)
         bad = broken("reauthentication is refused: %s", x.s.nodes[1].last);
-    else if (!now || now->id == old || children_of(&x.s, 0) != 1 || children_of(&x.s, 1) != 1)
+    else if (!bad && (!now || now->id == old || children_of(&x.s, 0) != 1 || children_of(&x.s, 1) != 1))
         bad = "the new SA has not taken the old one's place";
-    else if (x.s.nodes[0].n_policies != 1)
+    else if (!bad && x.s.nodes[0].n_policies != 1)
         bad = "policies are lost or doubled";
     return pair_over(&x, bad);
 }

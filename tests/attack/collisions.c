@@ -83,8 +83,52 @@ static const char *many(const struct collision *how)
 static const char *two_rekeyings(void)
 {
     const char *bad = many(&(struct collision){0});
-    for (uint64_t seed = 1; seed <= 50 && !bad; seed++)
+    for (uint64_t seed = 1; seed <= 300 && !bad; seed++)
         bad = collide(seed, 1, &(struct collision){0});
+    return bad;
+}
+
+static bool another_stands(struct pair *x, unsigned node, uint32_t than)
+{
+    const struct ike_child *c = first_child(&x->s, node);
+    return c->spi_in != than && ike_child_stands(c);
+}
+
+/* One end rekeys, and when it is done the other end: these do not cross, and the later one holds. */
+static const char *one_after_the_other(uint64_t seed, unsigned version)
+{
+    struct pair x;
+    pair_open(&x, version, 1);
+    pair_start(&x);
+    x.s.rng ^= seed * 0x9e3779b97f4a7c15u;
+    x.s.delay_ms = 1 + sim_random(&x.s, 400);
+    unsigned first = sim_random(&x.s, 2);
+    if (!up(&x, !first))
+        return pair_over(&x, "the control: the tunnel does not come up");
+    sim_run(&x.s, 60000);
+    uint32_t before = first_child(&x.s, !first)->spi_in;
+    rekey_now(&x, first);
+    for (unsigned ms = 0; ms < 5000 && !another_stands(&x, !first, before); ms++)
+        sim_run(&x.s, 1);
+    sim_run(&x.s, 1 + sim_random(&x.s, 4000));
+    uint32_t between = first_child(&x.s, !first)->spi_in;
+    rekey_now(&x, !first);
+    sim_run(&x.s, SETTLED_MS);
+    const char *bad = settled(&x);
+    if (!bad && (before == between || first_child(&x.s, !first)->spi_in == between))
+        bad = "one of the rekeyings did not take place";
+    char why[200];
+    snprintf(why, sizeof why, "%s", bad ? bad : "");
+    return pair_over(&x, bad ? broken("IKEv%u, seed %llu: %s", version, (unsigned long long)seed, why) : NULL);
+}
+
+static const char *no_collision(void)
+{
+    const char *bad = NULL;
+    for (uint64_t seed = 1; seed <= 100 && !bad; seed++)
+        bad = one_after_the_other(seed, 1);
+    for (uint64_t seed = 1; seed <= 100 && !bad; seed++)
+        bad = one_after_the_other(seed, 2);
     return bad;
 }
 
@@ -135,6 +179,7 @@ static const char *narrowed_again(void)
 }
 
 const struct attack attacks_collisions[] = {{"strongSwan 2945: two rekeyings of one child", two_rekeyings},
+                                            {"two rekeyings, one after the other", no_collision},
                                             {"strongSwan 2477: TS_UNACCEPTABLE inside a collision", refused_inside},
                                             {"strongSwan 1896: loss inside a collision", lost_inside},
                                             {"narrowed selectors asked for again", narrowed_again},

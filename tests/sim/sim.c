@@ -87,11 +87,13 @@ static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
         if (!have || have->sends)
             n->sim->broken = "an SA sends that does not receive, or twice";
         else
-            have->sends = true;
+            have->sends = ++n->n_sends;
         return have != NULL;
     }
-    struct sim_sa x = {
-        .spi_in = c->spi_in, .spi_out = c->spi_out, .to = c->in.remote.addr, .sends = which & IKE_SA_OUT};
+    struct sim_sa x = {.spi_in = c->spi_in,
+                       .spi_out = c->spi_out,
+                       .to = c->in.remote.addr,
+                       .sends = which & IKE_SA_OUT ? ++n->n_sends : 0};
     digest(x.in, k->encr_in, sizeof k->encr_in, k->integ_in, sizeof k->integ_in, k->ah_in, sizeof k->ah_in);
     digest(x.out, k->encr_out, sizeof k->encr_out, k->integ_out, sizeof k->integ_out, k->ah_out, sizeof k->ah_out);
     if (!key_is_new(n->sim, x.out)) /* each key has one sender */

@@ -16,8 +16,8 @@ struct sim;
 /* An SA pair as the model of the kernel has it. */
 struct sim_sa {
     uint32_t spi_in, spi_out;
-    struct ip_addr to; /* the peer's address it was made with */
-    bool sends;
+    struct ip_addr to;       /* the peer's address it was made with */
+    unsigned sends;          /* 0: it only receives; else the higher the later it was given to the kernel */
     uint8_t in[32], out[32]; /* digests of the keys */
 };
 
@@ -42,6 +42,7 @@ struct sim_node {
     bool refuse_all; /* nor any other */
     struct sim_sa *sas;
     unsigned n, cap;
+    unsigned n_sends;
     unsigned stale; /* SAs deleted by another address than they were made with */
     bool deaf;      /* gets nothing: the peer has died */
     unsigned ups, downs, child_ups, child_downs, rekeys, refused;

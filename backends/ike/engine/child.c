@@ -226,6 +226,36 @@ bool ike_child_send(struct ike *ike, struct ike_child *c)
     return ok;
 }
 
+void ike_child_send_or_end(struct ike *ike, struct ike_child *c)
+{
+    c->send_at = 0;
+    if (ike_child_send(ike, c))
+        return;
+    c->rekey_at = 0;
+    c->state = CHILD_DELETING;
+    if (!ike_has_task(c->sa, TASK_DELETE_CHILD, c->spi_in))
+        ike_task_add(c->sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
+    c->send_at = ike->now; /* the timer then begins the task */
+    ike_timer_update(ike, c->sa);
+}
+
+static bool waits_for(const struct ike_child *c, const struct ike_child *old)
+{
+    bool same = c->entry == old->entry && ike_ts_equal(&c->ts_local, &old->ts_local) &&
+                ike_ts_equal(&c->ts_remote, &old->ts_remote);
+    return c != old && c->send_at && (c->successor_of == old || same);
+}
+
+/* The old one goes: those that were to take over do so first, so that no packet finds nothing. */
+static void heirs_send(struct ike *ike, const struct ike_child *old)
+{
+    struct ike_sa *sa = old->sa;
+    for (struct ike_sa *next = sa, *after = NULL; next; next = after = ike_of_same_peer(ike, sa, after))
+        for (struct ike_child *c = next->children; c; c = c->next)
+            if (waits_for(c, old))
+                ike_child_send_or_end(ike, c);
+}
+
 /* RFC 7296 §2.23: the SAs are made anew where the peer is now; the policies follow with them. */
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
 {
@@ -258,6 +288,8 @@ static void old_policy_leave(struct ike *ike, const struct ike_policy *p)
 
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
 {
+    if (in_kernel && c->installed)
+        heirs_send(ike, c);
     child_forget(c);
     policies_leave(ike, c, in_kernel);
     if (c->installed) {

@@ -125,6 +125,7 @@ struct ike_child {
     uint8_t state;
     bool transport, initiator, installed, esn;
     bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
+    uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
     uint64_t idle_at, used_at, packets;  /* when to look at its traffic; when it was seen to flow; so many then */
     uint32_t lifetime_s, lifetime_kb;    /* what holds (v1 negotiates it) */
@@ -343,7 +344,10 @@ struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound
 bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late) MUST_CHECK;
 /* Now it sends. Does nothing if it does already. False: the kernel refuses; the child is of no use then. */
 bool ike_child_send(struct ike *ike, struct ike_child *c) MUST_CHECK;
-#define IKE_SEND_LATE_MS 1000
+/* The same; who cannot send is deleted, and the peer hears of it. */
+void ike_child_send_or_end(struct ike *ike, struct ike_child *c);
+#define IKE_SEND_LOOK_MS 250     /* so often we look whether the peer sends by it */
+#define IKE_SEND_LATEST_MS 10000 /* ... and so long at most: the old one serves meanwhile */
 /* RFC 4303 §2.1: SPIs of 0 to 255 are reserved; 0 is the non-ESP marker too (RFC 3948 §2.2). */
 #define IKE_SPI_MIN 256u
 uint32_t ike_spi_new(struct ike *ike);
@@ -533,6 +537,8 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
 /* Is it time to ask whether the peer lives? `quiet_ms` since a message of IKE came. Traffic from the peer proves it
  * alive; on demand it is asked only if we have sent something since. */
 bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_t period_ms, bool periodic) MUST_CHECK;
+/* Has anything come in by that child? False too where the kernel cannot be asked. */
+bool ike_peer_sends(struct ike *ike, const struct ike_child *c) MUST_CHECK;
 /* Begins to watch a child whose entry has an idle time. */
 void ike_idle_start(struct ike *ike, struct ike_child *c);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */

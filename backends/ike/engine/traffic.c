@@ -33,6 +33,12 @@ bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_
     return periodic ? !came : went && !came;
 }
 
+bool ike_peer_sends(struct ike *ike, const struct ike_child *c)
+{
+    uint64_t in, out;
+    return ike->host.traffic && ike->host.traffic(ike->host.ctx, c, &in, &out) && in > 0;
+}
+
 /* A look at each eighth of the time: an idle child goes at most that much too late. */
 static uint64_t step(const struct ike_child *c)
 {

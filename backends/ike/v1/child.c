@@ -75,6 +75,7 @@ struct ike_child *v1_child_make(struct ike *ike, struct ike_sa *sa, const struct
     bool numbered = ike_child_number(ike, c, q->line, older(ike, sa, c));
     c->transport = q->transport;
     c->initiator = q->initiator;
+    c->began_at = q->began_at;
     c->lifetime_s = q->life_s;
     c->lifetime_kb = q->life_kb;
     bool ok = numbered && keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
@@ -91,23 +92,67 @@ static uint32_t lower_spi(const struct ike_child *c)
     return c->spi_in < c->spi_out ? c->spi_in : c->spi_out;
 }
 
-/* Each end has begun one, at about the same time: of the two both must let the same one go, and both see the same SPIs.
- * Else each would delete the other's (IKEv1 has no rule). */
-static bool gives_way(const struct ike *ike, const struct ike_child *c, const struct ike_child *old)
+/* Each end had begun one before it knew of the other's: of the two both must let the same one go, and both see the same
+ * SPIs. Else each would delete the other's (IKEv1 has no rule). */
+static bool gives_way(const struct ike_child *c, const struct ike_child *old)
 {
-    bool crossed = c->initiator != old->initiator && ike->now - old->up_at < OVERLAP_MS;
+    bool crossed = c->initiator != old->initiator && c->began_at <= old->up_at;
     return crossed && lower_spi(c) < lower_spi(old);
 }
 
-/* One takes the place of the other; both live on for a while. */
+static void set_lifetime(struct ike *ike, struct ike_child *c)
+{
+    if (!c->lifetime_s)
+        return;
+    uint64_t life = 1000u * (uint64_t)c->lifetime_s;
+    /* both ends may begin; who began it does so first */
+    c->rekey_at = c->up_at + ike_jitter(ike, life / 100 * (c->initiator ? 88 : 95), 1);
+    c->expire_at = c->up_at + life;
+}
+
+/* One takes the place of the other; both live on for a while. What gives way goes soon: if the ends should not agree
+ * which one that is, the second to delete hears of it in time (v1_child_keep). */
 static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
 {
-    struct ike_child *out = gives_way(ike, c, old) ? c : old;
+    struct ike_child *out = gives_way(c, old) ? c : old;
+    bool soon = out == c || c->initiator;
     c->generation = old->generation + 1;
     out->state = CHILD_REPLACED;
     out->rekey_at = 0;
-    out->expire_at = ike->now + (out == old && c->initiator ? OVERLAP_MS / 10 : OVERLAP_MS);
+    out->expire_at = ike->now + (soon ? OVERLAP_MS / 10 : OVERLAP_MS);
     ike_timer_update(ike, out->sa);
+}
+
+static bool may_have_crossed(const struct ike_child *a, const struct ike_child *b)
+{
+    uint64_t apart = a->up_at > b->up_at ? a->up_at - b->up_at : b->up_at - a->up_at;
+    return a->initiator != b->initiator && apart < OVERLAP_MS;
+}
+
+static struct ike_child *other_of_two(struct ike_sa *sa, const struct ike_child *c)
+{
+    for (struct ike_child *o = sa->children; o; o = o->next)
+        if (ike_child_is(o, CHILD_REPLACED) && o->entry == c->entry && ike_ts_equal(&o->ts_local, &c->ts_local) &&
+            ike_ts_equal(&o->ts_remote, &c->ts_remote) && may_have_crossed(o, c))
+            return o;
+    return NULL;
+}
+
+void v1_child_keep(struct ike *ike, struct ike_sa *sa, const struct ike_child *gone)
+{
+    if (!ike_child_stands(gone))
+        return;
+    struct ike_child *o = other_of_two(sa, gone);
+    for (struct ike_sa *s = NULL; !o && (s = ike_of_same_peer(ike, sa, s));)
+        o = other_of_two(s, gone);
+    if (!o)
+        return;
+    o->state = CHILD_UP;
+    o->expire_at = 0;
+    set_lifetime(ike, o);
+    ike_log(ike, EV_MESSAGE, IKE_INFO, o->sa, o, "map %s entry %u line %u: SPI 0x%08x in, which crossed it, stays",
+            o->entry->map, o->entry->seq, o->line, o->spi_in);
+    ike_timer_update(ike, o->sa);
 }
 
 void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
@@ -121,12 +166,7 @@ void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
     }
     c->state = CHILD_UP;
     c->up_at = ike->now;
-    if (c->lifetime_s) {
-        uint64_t life = 1000u * (uint64_t)c->lifetime_s;
-        /* both ends may begin; who began it does so first */
-        c->rekey_at = ike->now + ike_jitter(ike, life / 100 * (c->initiator ? 88 : 95), 1);
-        c->expire_at = ike->now + life;
-    }
+    set_lifetime(ike, c);
     if (old)
         replace(ike, c, old);
     ike_log(ike, old ? EV_CHILD_REKEYED : EV_CHILD_UP, IKE_INFO, sa, c,

@@ -198,6 +198,7 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         if (ike_child_stands(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c, "map %s entry %u line %u: the peer deletes the IPsec SA",
                     c->entry->map, c->entry->seq, c->line);
+        v1_child_keep(ike, at, c);
         ike_child_free(ike, c, true);
         ike_timer_update(ike, at);
     }

@@ -34,6 +34,7 @@ static struct v1_quick *quick_new(struct ike *ike, struct ike_sa *sa, uint32_t m
         return NULL;
     q->mid = mid;
     q->initiator = initiator;
+    q->began_at = ike->now;
     q->next = sa->v1->quicks;
     sa->v1->quicks = q;
     if (v1_iv(ike, sa, mid, q->iv) && v1_mid_take(sa, mid))

@@ -32,6 +32,7 @@ struct v1_quick {
     uint8_t *shared; /* g(qm)^xy */
     size_t shared_len;
     bool computing;       /* it waits for the SA's job */
+    uint64_t began_at;    /* ms: its first message went out, or came in */
     struct ike_task task; /* an initiator's */
     uint32_t spi_in, spi_out, ah_in, ah_out;
     const struct ike_entry *entry;
@@ -205,6 +206,9 @@ bool v1_quick_choose(const struct ike_sa *sa, const struct ike_payload *pl, stru
 struct ike_child *v1_child_make(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, bool late);
 /* Now it sends, and takes the place of an older one. */
 void v1_child_up(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
+/* The peer deletes `gone`, under `sa`. Where each end had begun one, and we had let the other one go, that one stays:
+ * the two ends did not see them cross in the same order. `gone` is still there. */
+void v1_child_keep(struct ike *ike, struct ike_sa *sa, const struct ike_child *gone);
 /* The half SA of a responder whose third message has not come; NULL. */
 struct ike_child *v1_child_half(struct ike_sa *sa, const struct v1_quick *q);
 

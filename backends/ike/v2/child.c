@@ -347,11 +347,12 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
     c->entry = e;
     c->set = t->choice.set;
     /* where a peer asks anew for what it has (it authenticates itself anew, or has lost its state) the newer child
-     * takes over: both share their policies */
+     * takes over: both share their policies, which for a dynamic entry are the peer's own */
     const struct ike_child *before = t->old;
-    if (!before && e->dynamic)
+    if (!before)
         before = ike_child_older(ike, sa, e, &t->local, &t->remote);
-    bool numbered = ike_child_number(ike, c, t->line, before);
+    const struct ike_child *shares = t->old || e->dynamic ? before : NULL;
+    bool numbered = ike_child_number(ike, c, t->line, shares);
     c->line = t->line ? t->line->line : e->line;
     c->one_of_many = e->per_host || (t->line && t->line->one_of_many);
     if (t->old) { /* line and request number stay */
@@ -377,9 +378,9 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
         c->expire_at = ike->now + life;
     }
     c->low_nonce = v2_low_nonce(ni, nr);
-    bool late = t->old && !t->initiator; /* RFC 7296 §2.8: the old one carries until the peer shows that it has it */
+    bool late = before && !t->initiator; /* RFC 7296 §2.8: the old one carries until the peer shows that it has it */
     bool ok = numbered && derive(ike, sa, t, ni, nr, shared, &k) && ike_child_install(ike, c, &k, late);
-    c->send_at = c->waiting ? ike->now + IKE_SEND_LATE_MS : 0;
+    c->send_at = c->waiting ? ike->now + IKE_SEND_LOOK_MS : 0;
     ike_wipe(&k, sizeof k);
     if (!ok) {
         ike_log(ike, EV_REFUSED, IKE_ERROR, sa, c, "the kernel rejected the SAs");

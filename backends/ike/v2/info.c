@@ -49,24 +49,6 @@ void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
 
 /* ---- requests of the peer's ---- */
 
-/* Who cannot send is of no use: it is deleted, and the peer hears of it. */
-static void child_send(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
-{
-    if (ike_child_send(ike, c))
-        return;
-    c->rekey_at = 0;
-    c->state = CHILD_DELETING;
-    if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
-        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
-}
-
-static void successors_send(struct ike *ike, struct ike_sa *sa, const struct ike_child *old)
-{
-    for (struct ike_child *o = sa->children; o; o = o->next)
-        if (o->successor_of == old)
-            child_send(ike, sa, o);
-}
-
 /* Our ends of what the peer deletes, for the answer. */
 static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, uint32_t *ours,
                                 unsigned max)
@@ -84,7 +66,6 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
                      sa->current->spi == c->spi_in;
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
-        successors_send(ike, sa, c);
         v2_create_overtaken(sa, c);
         if (!ike_child_leaves(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
@@ -285,12 +266,23 @@ void v2_retransmit(struct ike *ike, struct ike_sa *sa)
         sa->retransmit_at = ike->now + 1000u * (uint64_t)sa->profile->dpd_retry_s;
 }
 
+/* RFC 7296 §2.8: it sends when the peer has shown that it can receive by it, or should have long since. */
+static void waits(struct ike *ike, struct ike_child *c)
+{
+    if (!c->send_at || c->send_at > ike->now)
+        return;
+    bool late = ike->now >= c->up_at + IKE_SEND_LATEST_MS;
+    if (!c->waiting || late || ike_peer_sends(ike, c))
+        ike_child_send_or_end(ike, c);
+    else
+        c->send_at = ike->now + IKE_SEND_LOOK_MS;
+}
+
 static void children_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
-        if (c->send_at && c->send_at <= ike->now)
-            child_send(ike, sa, c);
+        waits(ike, c);
         bool idle = ike_child_stands(c) && ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
