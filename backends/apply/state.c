@@ -243,6 +243,11 @@ int state_save(struct state *s)
     return r;
 }
 
+int state_put(struct state *s, const char *file, struct str text)
+{
+    return write_whole(s, file, text.p, text.len);
+}
+
 int state_store(struct state *s, struct str config, const char **name)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];

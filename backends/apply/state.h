@@ -44,6 +44,8 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
 int state_save(struct state *s) MUST_CHECK;
 /* Stores a copy of a configuration, 0600, and sets *name to its file's name. */
 int state_store(struct state *s, struct str text, const char **name) MUST_CHECK;
+/* Replaces another file beside the state, 0600. */
+int state_put(struct state *s, const char *file, struct str text) MUST_CHECK;
 /* Path of a stored configuration, in the arena. */
 const char *state_path(struct state *s, const char *file);
 /* Removes stored configurations that the state does not name. */

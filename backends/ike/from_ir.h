@@ -10,6 +10,7 @@
 /* What cannot be negotiated, as sentences for the log; in the arena. */
 struct ike_omissions {
     struct ptrlist lines; /* char * */
+    unsigned lacks;       /* so many of them say that what is in force needs something this host does not have */
 };
 /* Adds one, kept in the arena. */
 void ike_omit(struct arena *a, struct ike_omissions *out, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -41,7 +42,8 @@ void ike_sign_with(const struct ike_policy *p, struct ike_profile *x, const stru
 void ike_verify_with(const struct ike_policy *p, struct ike_profile *x, const struct ptrlist *refs);
 /* Has the profile a CA to hold peers' certificates against? */
 bool ike_verifies(const struct ike_policy *p, const struct ike_profile *x) MUST_CHECK;
-/* The certificate maps that a profile's `match certificate` lines name; what is not judged goes to `out`. */
+/* The certificate maps that a profile's `match certificate` lines name; what is not judged goes to `out`,
+ * which lacks it. */
 const struct ike_cert_map *ike_cert_maps(struct arena *a, const struct ir_config *c, const struct ptrlist *refs,
                                          unsigned *n, struct ike_omissions *out);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From the IR to what both kernel backends start from; and what of a crypto map Linux cannot do. */
+#include <stdio.h>
+
 #include "backends/target/target.h"
 
 const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why)
@@ -174,8 +176,11 @@ static void block(void *ctx, const struct unmet *u)
     struct target *t = ctx;
     const struct crypto_map_entry **place = ARENA_NEW(t->arena, const struct crypto_map_entry *);
     struct unmet *kept = ARENA_NEW(t->arena, struct unmet);
-    struct diag *d = diag_add(t->diags, D_LX_NEED, u->at, "entry %llu is blocked: %s (" STR_FMT ")",
-                              (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name));
+    char text[512] = "";
+    if (u->why)
+        snprintf(text, sizeof text, ": '" STR_FMT "' %s", STR_ARG(u->word), u->why);
+    struct diag *d = diag_add(t->diags, D_LX_NEED, u->at, "entry %llu is blocked: %s (" STR_FMT "%s)",
+                              (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name), text);
     if (u->at.off != u->entry->span.off)
         diag_note(t->diags, d, u->entry->span, "the entry is here");
     if (target_blocked(t, u->entry))

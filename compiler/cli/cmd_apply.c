@@ -6,7 +6,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "compiler/cli/session.h"
+#include "backends/ike/from_ir.h"
+#include "compiler/cli/run_inputs.h"
 
 enum {
     OPT_MAP,
@@ -15,6 +16,8 @@ enum {
     OPT_ONLY,
     OPT_PARTIAL,
     OPT_STATE,
+    OPT_PKI,
+    OPT_MASTER,
     OPT_FORMAT,
     OPT_CONFIRM,
     OPT_DRY,
@@ -26,7 +29,9 @@ enum {
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},                     \
     [OPT_ONLY] = {"only", 0, "xfrm|nftables", "leave the other half alone"},                                           \
     [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},            \
-    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"}
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},                                     \
+    [OPT_PKI] = {"pki-dir", 0, "DIR", "refuse what run could not negotiate with the trustpoints' files in DIR"},       \
+    [OPT_MASTER] = {"master-key-file", 0, "FILE", "... and with the keys that this master key opens"}
 
 static const struct cli_option plan_options[] = {
     PLAN_OPTIONS,
@@ -44,6 +49,7 @@ static const struct cli_option apply_options[] = {
 
 struct request {
     struct state_config how;
+    struct run_inputs inputs; /* NULL: what run would need is not looked at */
     const char *dir;
     struct buf map; /* all interface maps, a pair a line */
     unsigned confirm_s;
@@ -99,6 +105,12 @@ static int one_option(const struct command *c, struct request *q, int k, const c
         break;
     case OPT_STATE:
         q->dir = value;
+        break;
+    case OPT_PKI:
+        q->inputs.pki_dir = value;
+        break;
+    case OPT_MASTER:
+        q->inputs.master_key_file = value;
         break;
     case OPT_FORMAT:
         q->json = strcmp(value, "json") == 0;
@@ -172,6 +184,26 @@ static int refused(const struct session *s, const struct request *q)
     return EXIT_CLEAN;
 }
 
+/* What `run` would need of this host, where it was asked for. */
+static int lacks(struct session *s, const struct request *q, const char *file)
+{
+    struct run_inputs in = q->inputs;
+    struct buf master = {0};
+    if (!in.pki_dir && !in.master_key_file)
+        return EXIT_CLEAN;
+    if (!in.pki_dir)
+        in.pki_dir = PKI_DIR_DEFAULT;
+    in.allow_partial = q->how.allow_partial;
+    int code = run_master(s->command, &in, &master);
+    if (code == EXIT_CLEAN) {
+        const struct ike_policy *p = run_policy(s, &in, &master, file, &code);
+        if (p)
+            ike_pki_free(p);
+    }
+    buf_free(&master); /* wipes it */
+    return code;
+}
+
 static int run_plan(const struct command *c, int argc, char **argv)
 {
     struct request q = {.dir = STATE_DIR_DEFAULT};
@@ -189,7 +221,7 @@ static int run_plan(const struct command *c, int argc, char **argv)
         bool written = s.fatal || print_plan(&s, &q);
         bool wanted = apply_needed(&s.apply);
         code = wanted ? EXIT_FINDINGS : EXIT_CLEAN;
-        if (refused(&s, &q) != EXIT_CLEAN)
+        if (refused(&s, &q) != EXIT_CLEAN || lacks(&s, &q, file) != EXIT_CLEAN)
             code = EXIT_USAGE;
         if (!written)
             code = EXIT_SYSTEM;
@@ -248,6 +280,8 @@ static int do_apply(struct session *s, const struct request *q, const char *file
     if (!s->fatal)
         (void)!print_plan(s, q); /* it was asked for, whoever reads along */
     code = refused(s, q);
+    if (code == EXIT_CLEAN)
+        code = lacks(s, q, file);
     if (code != EXIT_CLEAN)
         return code;
     if (q->dry_run) {

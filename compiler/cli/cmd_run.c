@@ -9,6 +9,7 @@
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
+#include "compiler/cli/run_inputs.h"
 #include "compiler/cli/session.h"
 
 enum {
@@ -42,30 +43,11 @@ static const struct cli_option run_options[] = {
 struct request {
     struct state_config how;
     struct daemon_options daemon;
+    struct run_inputs inputs; /* NULL: not given */
     struct buf map, master;
-    const char *master_file;
     bool no_apply;
     int policy_file; /* where the daemon wants the policy */
-    const char *pki_dir;
 };
-
-/* In the process that reads files, and in no other. */
-static int read_master(const struct command *c, struct request *q)
-{
-    struct source src;
-    int r = q->master_file ? source_read(&src, q->master_file) : 0;
-    if (r < 0) {
-        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, q->master_file, strerror(-r));
-        return EXIT_USAGE;
-    }
-    if (!q->master_file)
-        return EXIT_CLEAN;
-    while (src.len && (src.text[src.len - 1] == '\n' || src.text[src.len - 1] == '\r'))
-        src.len--;
-    buf_add(&q->master, src.text, src.len);
-    source_free(&src);
-    return EXIT_CLEAN;
-}
 
 static void one_option(struct request *q, int k, const char *value)
 {
@@ -74,7 +56,7 @@ static void one_option(struct request *q, int k, const char *value)
         buf_printf(&q->map, "%s\n", value);
         break;
     case OPT_DEVICE:
-        q->how.device = value;
+        q->inputs.device = value;
         break;
     case OPT_PARTIAL:
         q->how.allow_partial = true;
@@ -83,10 +65,10 @@ static void one_option(struct request *q, int k, const char *value)
         q->daemon.state_dir = value;
         break;
     case OPT_MASTER:
-        q->master_file = value;
+        q->inputs.master_key_file = value;
         break;
     case OPT_PKI:
-        q->pki_dir = value;
+        q->inputs.pki_dir = value;
         break;
     case OPT_DISCARD:
         q->daemon.discard_sas = true;
@@ -121,24 +103,33 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     if (code == EXIT_CLEAN && !*file)
         return cli_usage_error(c, "no file given");
     q->how.name = *file;
+    bool mapped = q->map.len != 0;
     buf_putc(&q->map, '\0');
-    q->how.interface_map = q->map.p;
+    q->inputs.interface_map = mapped ? q->map.p : NULL;
     return code;
 }
 
-static int prepare(struct session *s, struct request *q, const char *file)
+/* What was not named: as the daemon was started, where one is asked to load anew; else as the manual says. */
+static int complete(struct session *s, struct request *q, bool anew)
+{
+    struct run_inputs *in = &q->inputs;
+    if (anew && !run_inputs_default(&s->state, s->command->name, in))
+        return EXIT_SYSTEM;
+    if (!in->pki_dir)
+        in->pki_dir = PKI_DIR_DEFAULT;
+    q->how.device = in->device;
+    q->how.interface_map = in->interface_map ? in->interface_map : "";
+    return run_master(s->command, in, &q->master);
+}
+
+static int plan(struct session *s, const struct request *q, const char *file)
 {
     int code = session_plan(s, file, &q->how);
-    if (code != EXIT_CLEAN)
+    if (code != EXIT_CLEAN || !s->errors || (q->how.allow_partial && !s->fatal))
         return code;
-    if (s->errors && (!q->how.allow_partial || s->fatal)) {
-        fprintf(stderr, "ioscc %s: %u things cannot be carried to Linux: nothing is touched%s\n", s->command->name,
-                s->errors, s->fatal ? "" : " (--allow-partial goes on without)");
-        return EXIT_FINDINGS;
-    }
-    if (q->no_apply || !apply_needed(&s->apply))
-        return EXIT_CLEAN;
-    return session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
+    fprintf(stderr, "ioscc %s: %u things cannot be carried to Linux: nothing is touched%s\n", s->command->name,
+            s->errors, s->fatal ? "" : " (--allow-partial goes on without)");
+    return EXIT_FINDINGS;
 }
 
 typedef int work_fn(const struct command *c, const struct buf *policy, const struct request *q);
@@ -196,40 +187,58 @@ static int as_reload(const struct command *c, const struct buf *policy, const st
     return bad ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
-/* Applies, makes the policy and hands it to `work` as bytes. */
-static int with_policy(const struct command *c, struct request *q, const char *file, work_fn *work)
+static int carry_out(struct session *s, const struct request *q)
+{
+    bool needed = !q->no_apply && apply_needed(&s->apply);
+    return needed ? session_run(s, q->how, PREVIOUS_IS_CURRENT, 0) : EXIT_CLEAN;
+}
+
+static int hand_over(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
+{
+    struct buf b = {0};
+    int r = run_inputs_save(&s->state, &q->inputs);
+    if (r < 0)
+        fprintf(stderr, "ioscc %s: cannot write into %s: %s\n", s->command->name, q->daemon.state_dir, strerror(-r));
+    state_unlock(&s->state); /* the daemon lives on; another apply may come */
+    bool whole = r == 0 && ike_policy_write(&b, p);
+    if (r == 0 && !whole)
+        fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
+    int code = whole ? work(s->command, &b, q) : EXIT_SYSTEM;
+    buf_free(&b); /* wipes it */
+    return code;
+}
+
+/* Makes the policy, applies, and hands the policy to `work` as bytes. */
+static int in_session(struct session *s, struct request *q, const char *file, bool anew, work_fn *work)
+{
+    int code = complete(s, q, anew);
+    if (code == EXIT_CLEAN)
+        code = plan(s, q, file);
+    q->inputs.allow_partial = q->how.allow_partial;
+    const struct ike_policy *p = code == EXIT_CLEAN ? run_policy(s, &q->inputs, &q->master, file, &code) : NULL;
+    if (p) {
+        code = carry_out(s, q);
+        if (code == EXIT_CLEAN)
+            code = hand_over(s, p, q, work);
+        ike_pki_free(p);
+    }
+    return code;
+}
+
+static int with_policy(const struct command *c, struct request *q, const char *file, bool anew, work_fn *work)
 {
     struct session s;
-    int code = read_master(c, q);
-    if (code == EXIT_CLEAN)
-        code = session_open(&s, c, q->daemon.state_dir, 10);
+    int code = session_open(&s, c, q->daemon.state_dir, 10);
     if (code != EXIT_CLEAN)
         return code;
-    code = prepare(&s, q, file);
-    if (code == EXIT_CLEAN) {
-        struct ike_omissions left_out = {0};
-        struct buf b = {0};
-        state_unlock(&s.state); /* the daemon lives on; another apply may come */
-        const struct ike_policy *p = ike_policy_build(
-            &s.apply.target, &s.apply.xfrm, (struct str){q->master.p, (uint32_t)q->master.len}, q->pki_dir, &left_out);
-        PTRLIST_FOR (char, line, &left_out.lines) {
-            daemon_log(IKE_WARNING, "%s: %s", file, line);
-        }
-        bool whole = p && ike_policy_write(&b, p);
-        if (!whole)
-            fprintf(stderr, "ioscc %s: out of memory\n", c->name);
-        code = whole ? work(c, &b, q) : EXIT_SYSTEM;
-        buf_free(&b); /* wipes it */
-        if (p)
-            ike_pki_free(p);
-    }
+    code = in_session(&s, q, file, anew, work);
     session_close(&s);
     return code;
 }
 
 static int parsed(const struct command *c, int argc, char **argv, struct request *q, const char **file)
 {
-    *q = (struct request){.daemon = {.state_dir = STATE_DIR_DEFAULT}, .pki_dir = "/etc/ioscc/pki", .policy_file = -1};
+    *q = (struct request){.daemon = {.state_dir = STATE_DIR_DEFAULT}, .policy_file = -1};
     return parse(c, argc, argv, q, file);
 }
 
@@ -250,7 +259,7 @@ static int load_for_daemon(void *arg, int policy_file)
 {
     struct loading *l = arg;
     l->request->policy_file = policy_file;
-    return with_policy(l->command, l->request, l->file, as_daemon);
+    return with_policy(l->command, l->request, l->file, false, as_daemon);
 }
 
 static int run(const struct command *c, int argc, char **argv)
@@ -270,7 +279,7 @@ static int reload(const struct command *c, int argc, char **argv)
     const char *file;
     int code = parsed(c, argc, argv, &q, &file);
     if (code == EXIT_CLEAN)
-        code = with_policy(c, &q, file, as_reload);
+        code = with_policy(c, &q, file, true, as_reload);
     return finished(&q, code);
 }
 

@@ -103,5 +103,6 @@ struct str interface_canonical(struct builder *b, struct str name);
 /* ---- passes over the finished configuration ---- */
 void defaults_apply(struct builder *b);     /* defaults.c */
 void references_resolve(struct builder *b); /* references.c */
+void trustpoints_check(struct builder *b);  /* pki.c: words that the router would not take */
 
 #endif

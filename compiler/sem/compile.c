@@ -160,6 +160,7 @@ int sem_compile(struct compiled *c, struct ios_parser *parser, struct source *sr
         b.c = c->units.v[i];
         defaults_apply(&b);
         references_resolve(&b);
+        trustpoints_check(&b);
     }
     return 0;
 }

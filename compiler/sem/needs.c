@@ -33,12 +33,16 @@ enum diag_id need_finding(enum need n)
     return rows[n].finding;
 }
 
-static void unmet(struct asker *x, enum need need, struct span at, struct str name)
+static void say(struct asker *x, const struct unmet *u)
 {
-    const struct unmet u = {need, x->e, at, name};
     x->n++;
     if (x->f)
-        x->f(x->ctx, &u);
+        x->f(x->ctx, u);
+}
+
+static void unmet(struct asker *x, enum need need, struct span at, struct str name)
+{
+    say(x, &(struct unmet){.need = need, .entry = x->e, .at = at, .name = name});
 }
 
 /* ---- lines that are not understood ---- */
@@ -95,7 +99,7 @@ static void ask_trustpoint(struct asker *x, const struct trustpoint *t)
     struct revocation r;
     trustpoint_revocation(t, &r);
     if (!r.is_supported)
-        unmet(x, NEED_REVOCATION, r.unsupported, t->name.s);
+        say(x, &(struct unmet){NEED_REVOCATION, x->e, r.unsupported, t->name.s, r.word, r.why});
 }
 
 /* `verifies`: peers are held against them, so that their checks count. */

@@ -5,7 +5,7 @@
  * run weaker than it is written. Independent of profiles of lint, of severities and of settings.
  *
  * Not here: what makes an entry do nothing (`complete` in the IR: the router disables it too), what only the host can
- * tell (keys that the master key does not open, files of trustpoints: from_ir.c), and words without such meaning
+ * tell (keys that the master key does not open, files of trustpoints: backends/ike/from_ir), and words without such meaning
  * (accounting, DPD, descriptions).
  */
 #ifndef IOSCC_SEM_NEEDS_H
@@ -47,6 +47,8 @@ struct unmet {
     const struct crypto_map_entry *entry;
     struct span at;  /* the line that is wrong */
     struct str name; /* of the object it is about; empty: the entry itself */
+    struct str word; /* that cannot be done; empty: the whole line */
+    const char *why; /* ... as the end of a sentence that begins with it; NULL: nothing more is known */
 };
 typedef void unmet_fn(void *ctx, const struct unmet *u);
 

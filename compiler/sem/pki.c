@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include "compiler/sem/builder.h"
+#include "compiler/sem/revocation.h"
 
 #define ARG(n) (&s->args[n])
 
@@ -377,6 +378,16 @@ static void description(struct builder *b, const struct ios_stmt *s)
     }
     if (f)
         set_text(b, s, f, ARG(0));
+}
+
+void trustpoints_check(struct builder *b)
+{
+    PTRLIST_FOR (struct trustpoint, t, &b->c->trustpoints) {
+        struct revocation r;
+        trustpoint_revocation(t, &r);
+        if (r.is_unknown)
+            diag_add(b->diags, D_BAD_VALUE, r.unsupported, "'" STR_FMT "' %s", STR_ARG(r.word), r.why);
+    }
 }
 
 const struct handler_row pki_handlers[] = {

@@ -44,11 +44,21 @@ static enum revocation_method method_of(struct str word)
     return 0;
 }
 
-static void unsupported(struct revocation *r, struct span at)
+/* The first line that cannot be done is named. */
+static void unsupported(struct revocation *r, struct span at, struct str word, const char *why)
 {
-    if (r->is_supported)
-        r->unsupported = at;
+    if (!r->is_supported)
+        return;
     r->is_supported = false;
+    r->unsupported = at;
+    r->word = word;
+    r->why = why;
+}
+
+static void unknown(struct revocation *r, struct span at, struct str word, const char *why)
+{
+    r->is_unknown |= r->is_supported;
+    unsupported(r, at, word, why);
 }
 
 static void add_method(struct revocation *r, enum revocation_method m)
@@ -69,7 +79,7 @@ static void read_methods(struct revocation *r, const struct ir_str *line)
         if (m)
             add_method(r, m);
         else
-            unsupported(r, line->m.span);
+            unknown(r, line->m.span, word, "is not a method: none, crl, ocsp");
         ended = m == REVOCATION_NONE;
     }
 }
@@ -89,12 +99,15 @@ static uint32_t minutes(struct str word)
 static void read_ocsp(struct revocation *r, const struct ir_text *line, struct str rest)
 {
     struct str word = next_word(&rest), url = next_word(&rest);
+    bool http = url.len > 7 && strncasecmp(url.p, "http://", 7) == 0;
     if (is(word, "disable-nonce"))
         r->no_nonce = true;
-    else if (is(word, "url") && url.len > 7 && strncasecmp(url.p, "http://", 7) == 0)
+    else if (is(word, "url") && http)
         r->ocsp_url = url;
+    else if (is(word, "url"))
+        unsupported(r, line->span, url, "is not asked: OCSP is asked by http:// only");
     else
-        unsupported(r, line->span);
+        unknown(r, line->span, word, "is not known behind ocsp: url, disable-nonce");
 }
 
 /* `crl optional` and `crl best-effort` are what older releases had for `revocation-check crl none`. */
@@ -108,8 +121,14 @@ static void read_crl(struct revocation *r, const struct ir_text *line, struct st
         r->crl_keep_s = 0;
     else if (is(word, "cache") && keep_min)
         r->crl_keep_s = 60 * keep_min;
-    else /* `cache extend` would count a list that has ended; `query` is LDAP */
-        unsupported(r, line->span);
+    else if (is(word, "query"))
+        unsupported(r, line->span, word, "asks a directory by LDAP, which is not supported");
+    else if (is(word, "cache") && is(what, "extend"))
+        unsupported(r, line->span, what, "would count a CRL that has ended, which is not supported");
+    else if (is(word, "cache"))
+        unknown(r, line->span, what.len ? what : word, "takes none, or delete-after 1 to 43200 (minutes)");
+    else /* `crl configure` stands in files of other systems that call themselves routers */
+        unsupported(r, line->span, word, "is not known behind crl: query, cache, optional, best-effort");
 }
 
 static void read_line(struct revocation *r, const struct ir_text *line, const struct ir_text **optional)
@@ -119,10 +138,14 @@ static void read_line(struct revocation *r, const struct ir_text *line, const st
         read_ocsp(r, line, rest);
     else if (is(word, "crl"))
         read_crl(r, line, rest, optional);
-    else if (is(word, "match") || is(word, "authorization") || is(word, "vrf"))
-        unsupported(r, line->span);
+    else if (is(word, "match"))
+        unsupported(r, line->span, word, "certificate: exceptions for some certificates are not supported");
+    else if (is(word, "authorization"))
+        unsupported(r, line->span, word, "of certificates by AAA is not supported");
+    else if (is(word, "vrf"))
+        unsupported(r, line->span, word, "is not supported: servers are asked by the host's own routes");
     else if (is(word, "chain-validation") && first.len && !is(first, "stop"))
-        unsupported(r, line->span);
+        unsupported(r, line->span, first, "is not supported: chains are followed to the trustpoint's own CA");
 }
 
 void trustpoint_revocation(const struct trustpoint *t, struct revocation *out)

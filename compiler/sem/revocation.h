@@ -20,6 +20,9 @@ struct revocation {
     uint32_t crl_keep_s;                     /* seconds; UINT32_MAX: until it ends, 0: it is not kept */
     bool is_supported;
     struct span unsupported; /* the line that is not, if one is not */
+    struct str word;         /* ... the word of it that counts */
+    const char *why;         /* ... what is wrong with it, as the end of a sentence that begins with the word */
+    bool is_unknown;         /* ... the router does not know it either: a misprint */
 };
 
 void trustpoint_revocation(const struct trustpoint *t, struct revocation *out);

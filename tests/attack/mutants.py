@@ -22,7 +22,7 @@ def build(target=PROGRAM):
 
 def copy():
     """sources as they stand; objects of the last time stay, make knows what is older"""
-    files = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', 'Makefile', 'compiler', 'grammar', 'lint', 'backends', 'docs/rules', 'tests/attack', 'tests/sim'],
+    files = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', 'Makefile', 'compiler', 'grammar', 'lint', 'backends', 'docs/rules', 'packaging', 'tests/attack', 'tests/sim'],
                            cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for f in files:
         to = os.path.join(COPY, f)
@@ -49,7 +49,7 @@ def attacked(name):
 
 def tested(name):
     """does the test with a daemon find it? One that cannot be run here says nothing: then it is left out"""
-    p = subprocess.run([sys.executable, 'tests/run.py', name], cwd=ROOT, capture_output=True, text=True, env=dict(os.environ, IOSCC_RELEASE=os.path.join(COPY, DAEMON), IOSCC_BOUND='10'))  # a hang is what it looks for
+    p = subprocess.run([sys.executable, 'tests/run.py', name], cwd=ROOT, capture_output=True, text=True, env=dict(os.environ, IOSCC_RELEASE=os.path.join(COPY, DAEMON), IOSCC_UNITS=os.path.join(COPY, 'packaging/systemd'), IOSCC_BOUND='10'))  # a hang is what it looks for
     return None if re.search(r' 0 failed, [1-9]\d* skipped', p.stdout) else p.returncode != 0
 
 

@@ -79,7 +79,10 @@ ROWS = [
     *[(CERT, 'trustpoint: ' + line, ' revocation-check none', ' revocation-check crl\n ' + line, ' ' + line, 'in a way that is not supported', None)
       for line in ('MATCH certificate CM', 'CHAIN-VALIDATION continue ROOT', 'vrf MGMT', 'crl query ldap://ldap.example', 'crl cache extend 5', 'match certificate CM skip revocation-check', 'chain-validation continue ROOT', 'authorization list AAA',
                    'ocsp url https://ocsp.example/', 'ocsp url file:///etc/passwd')],
-    (CERT, 'trustpoint: revocation-check ldap', ' revocation-check none', ' revocation-check ldap', ' revocation-check ldap', 'in a way that is not supported', None),
+    (CERT, 'trustpoint: revocation-check ldap', ' revocation-check none', ' revocation-check ldap', ' revocation-check ldap', "(TP: 'ldap' is not a method: none, crl, ocsp)", 'IC1005'),
+    (CERT, 'trustpoint: ocsp ulr', ' revocation-check none', ' revocation-check ocsp\n ocsp ulr http://x/', ' ocsp ulr http://x/', "'ulr' is not known behind ocsp", 'IC1005'),
+    (CERT, 'trustpoint: a URL of LDAP', ' revocation-check none', ' revocation-check ocsp\n ocsp url ldap://x/', ' ocsp url ldap://x/', "'ldap://x/' is not asked: OCSP is asked by http:// only", None),
+    (CERT, 'trustpoint: a time without end', ' revocation-check none', ' revocation-check crl\n crl cache delete-after 99999', ' crl cache delete-after 99999', "'delete-after' takes none, or", 'IC1005'),
 ]
 
 

@@ -5,7 +5,7 @@ import configparser, os, re, shutil, subprocess, sys, tempfile
 sys.path[:0] = ['tests/netns']
 import lab, test_processes as processes
 
-UNITS = 'packaging/systemd/'
+UNITS = os.environ.get('IOSCC_UNITS', 'packaging/systemd') + '/'  # tests/attack/mutants.py has its own
 
 
 def unit(name):

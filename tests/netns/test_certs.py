@@ -57,7 +57,7 @@ def place(src, dst):
     shutil.copy(src, dst)
 
 
-def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example', rules=None, more='', theirs='', seen=None):
+def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days=('-days', '30'), their_san='DNS:r2.example', between=None, trust=None, their_id='r2.example', rules=None, more='', theirs='', seen=None, after=None):
     """`want`: what our log says of the refusal"""
     d = tempfile.mkdtemp(prefix='ioscc-pki-')
     base = pair.tmp  # swanctl looks for files beside its configuration
@@ -86,6 +86,8 @@ def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days
                 assert not ours.sas(), 'established all the same'
             else:
                 ike.up(pair, ours, we_call)
+                if after:
+                    after(pair, ours, d)
                 for x in seen or ():
                     assert x in open(pair.tmp + '/b.log').read(), 'charon does not say: ' + x
         finally:
@@ -94,12 +96,31 @@ def one(pair, version, we_call, ours_by, theirs_by, kinds, want=None, their_days
         shutil.rmtree(d)
 
 
+def reloaded(pair, ours, pki):
+    """the same configuration again, without the options that the daemon was started with: nothing ends. Where the files are said to
+    be somewhere else, and are not, nothing is touched"""
+    def reload(*more):
+        with pair.a.inside():
+            return subprocess.run([ike.IOSCC, 'reload', '--discard-sas', '--no-apply', '--state-dir', ours.dir, *more, ours.dir + '/r.cfg'], capture_output=True, text=True)
+    p = reload()
+    assert p.returncode == 0 and p.stdout == '1 IKE SAs with 1 child SAs stay, 0 and 0 are ended.\n', p.stdout + p.stderr
+    assert '--pki-dir %s, as the daemon was started' % pki in p.stderr and '--interface-map Gi0/0=eth0, as the daemon' in p.stderr, p.stderr
+    before = ours.sas()
+    p = reload('--pki-dir', pki + '/not-there')
+    assert p.returncode == 1 and 'nothing is touched' in p.stderr and pki + '/not-there' in p.stderr, p.stdout + p.stderr
+    assert 'map M entry 10' in p.stderr and ' is blocked: ' in p.stderr, p.stderr
+    assert [s['spi_i'] for s in ours.sas()] == [s['spi_i'] for s in before]
+    p = reload('--allow-partial', '--pki-dir', pki + '/not-there')
+    assert p.returncode == 0 and '0 IKE SAs with 0 child SAs stay' in p.stdout, p.stdout + p.stderr
+
+
 def certificates(version):
     bad, rows = [], []
     with ike.Pair() as pair, tempfile.TemporaryDirectory() as d:
         root = Authority(d, 'root')
         second, other = Authority(d, 'second', root), Authority(d, 'other')
         cases = [('%s, %s initiates' % (k, 'ioscc' if we else 'charon'), dict(we_call=we, kinds=(k, k))) for k in (('rsa', 'ec256') if os.environ.get('IOSCC_QUICK') else ('rsa', 'ec256', 'ec384', 'ec521')) for we in (True, False)]
+        cases += [('reload without the options', dict(we_call=True, kinds=('rsa', 'rsa'), after=reloaded))]
         cases += [('a CA between', dict(we_call=False, kinds=('rsa', 'rsa'), between=second))]
         cases += [('expired', dict(we_call=we, kinds=('rsa', 'rsa'), their_days=('-days', '-1'), want='certificate has expired')) for we in (False,)]
         cases += [('of another CA', dict(we_call=False, kinds=('rsa', 'rsa'), trust=other, want='its certificate is refused'))]

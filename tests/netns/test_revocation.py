@@ -151,14 +151,24 @@ class Bench:
         self.pair.peer.load(certs.swanctl(version, 'rsa').replace('auth = pubkey\n    id = "O=Example, CN=r1"', 'auth = pubkey\n    revocation = relaxed\n    id = "O=Example, CN=r1"'))
 
     @contextlib.contextmanager
-    def daemon(self, version, check, change=lambda text: text):
+    def daemon(self, version, check, change=lambda text: text, more=()):
         text = change(certs.config(version, 'rsa').replace(' revocation-check none\n', check))
         wrap = ('unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', self.dir + '/resolv.conf')
-        ours = ike.Ours(self.pair.a, text, more=('--pki-dir', self.dir + '/own', '--debug'), wrap=wrap)
+        ours = ike.Ours(self.pair.a, text, more=('--pki-dir', self.dir + '/own', '--debug', *more), wrap=wrap)
         try:
             yield ours
         finally:
             ours.stop()
+
+    def is_not_run(self, version, check, change):
+        """nothing is touched, status 1; what it says"""
+        path = self.dir + '/r.cfg'
+        with open(path, 'w') as f:
+            f.write(change(certs.config(version, 'rsa').replace(' revocation-check none\n', check)))
+        with self.pair.a.inside():
+            p = subprocess.run([ike.IOSCC, 'run', '--discard-sas', '--no-apply', '--state-dir', self.dir + '/state', '-m', 'Gi0/0=eth0', '--pki-dir', self.dir + '/own', path], capture_output=True, text=True)
+        assert p.returncode == 1 and 'nothing is touched' in p.stderr, p.stdout + p.stderr
+        return p.stdout + p.stderr
 
     def hang_up(self):
         """what charon still waits for would keep it from calling"""
@@ -308,11 +318,14 @@ def trustpoints(b, version, we_call):
         b.is_refused(ours, we_call, 'its certificate is revoked: CRL')
     with b.daemon(version, check('none'), named('SIGN sign', 'STRANGER verify')) as ours:
         b.is_refused(ours, we_call, 'its certificate is refused')
-    with b.daemon(version, check('none'), named('SIGN sign', 'EMPTY verify')) as ours:
-        b.is_refused(ours, we_call, 'no trustpoint has a CA certificate')
-        assert "none of its trustpoints has a CA's certificate: put EMPTY.ca into " + b.dir in ours.text(), ours.text()
-    with b.daemon(version, check('none'), named('EMPTY')) as ours:
-        b.is_refused(ours, we_call, 'no trustpoint has a CA certificate')
+    # a trustpoint without files is not stood in for by others: nothing is run, or that entry is blocked
+    said = b.is_not_run(version, check('none'), named('SIGN sign', 'EMPTY verify'))
+    assert "none of its trustpoints has a CA's certificate: put EMPTY.ca into " + b.dir in said, said
+    b.is_not_run(version, check('none'), named('EMPTY'))
+    with b.daemon(version, check('none'), named('SIGN sign', 'EMPTY verify'), more=('--allow-partial',)) as ours:
+        assert 'map M entry 10 (line 22) is blocked' in ours.text(), ours.text()
+        ours.ask(do='initiate')
+        assert not ours.sas()
     b.root.revoked = set()
     b.web.files['/root.crl'] = b.root.list('r2')
     with b.daemon(version, check('none'), named('SIGN sign', 'STRANGER verify', 'ROOT verify')) as ours:

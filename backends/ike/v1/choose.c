@@ -39,14 +39,17 @@ static struct ike1_transform of_policy(const struct ike *ike, const struct ike_s
                                    .life_s = p->lifetime_s};
 }
 
+bool v1_policy_speakable(const struct ike_v1_policy *p, enum ike_key_kind own)
+{
+    bool provable = p->auth == ALGO_AUTH_PSK || (p->auth == ALGO_AUTH_RSA_SIG && own == IKE_KEY_RSA) ||
+                    (p->auth == ALGO_AUTH_ECDSA_SIG && own >= IKE_KEY_ECDSA_256);
+    return provable && algo_get((enum algo_id)p->encr.alg)->ike_v1 && ike_dh_len((enum algo_id)p->dh);
+}
+
 static bool speakable(const struct ike *ike, const struct ike_sa *sa, const struct ike_v1_policy *p)
 {
-    enum ike_key_kind k = own_key(ike, sa);
-    bool provable = p->auth == ALGO_AUTH_PSK || (p->auth == ALGO_AUTH_RSA_SIG && k == IKE_KEY_RSA) ||
-                    (p->auth == ALGO_AUTH_ECDSA_SIG && k >= IKE_KEY_ECDSA_256);
     const struct ike_v1_policy *like = sa->v1 ? sa->v1->only_like : NULL; /* aggressive mode */
-    return provable && (!like || (like->dh == p->dh && like->auth == p->auth)) &&
-           algo_get((enum algo_id)p->encr.alg)->ike_v1 && ike_dh_len((enum algo_id)p->dh);
+    return v1_policy_speakable(p, own_key(ike, sa)) && (!like || (like->dh == p->dh && like->auth == p->auth));
 }
 
 const struct ike_v1_policy *v1_first_policy(const struct ike *ike, const struct ike_sa *sa)

@@ -189,6 +189,8 @@ void v1_fragments_free(struct v1_fragments *f);
 bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_iov *whole) MUST_CHECK;
 
 /* ---- choose.c ---- */
+/* Can that policy be negotiated by who has a key of that kind (IKE_KEY_OTHER: none) in his certificate? */
+bool v1_policy_speakable(const struct ike_v1_policy *p, enum ike_key_kind own) MUST_CHECK;
 /* The first of our policies that can be offered to that peer. */
 const struct ike_v1_policy *v1_first_policy(const struct ike *ike, const struct ike_sa *sa);
 void v1_offer(struct wr *w, const struct ike *ike, const struct ike_sa *sa);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who peers are and how they prove it: identities, keys, profiles of both versions. */
+#include <stdlib.h>
+
+#include "backends/ike/engine/engine.h"
+#include "backends/ike/from_ir/maker.h"
+
+struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s, struct span at)
+{
+    char clear[SECRET_CLEAR_MAX];
+    size_t n = 0;
+    struct ike_bytes out = {NULL, 0};
+    if (s->s.form == SECRET_NONE)
+        return out;
+    if (s->s.form == SECRET_HEX) {
+        struct str h = secret_reveal(&s->s);
+        uint8_t *b = arena_array(m->a, h.len / 2 + 1, 1);
+        for (uint32_t i = 0; i + 1 < h.len; i += 2) {
+            char pair[3] = {h.p[i], h.p[i + 1], '\0'};
+            b[i / 2] = (uint8_t)strtoul(pair, NULL, 16);
+        }
+        return (struct ike_bytes){b, h.len / 2};
+    }
+    if (secret_clear(&s->s, m->master, clear, &n))
+        out = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, clear, n), (uint32_t)n};
+    else
+        omit(m, "line %u: the key cannot be decrypted: name the master key with --master-key-file", maker_line(m, at));
+    explicit_bzero(clear, sizeof clear);
+    return out;
+}
+
+static uint8_t plen_of(const struct ip_addr *a, const struct ir_addr *mask)
+{
+    static const uint8_t none[16];
+    if (memcmp(a->b, none, 16) == 0)
+        return 0;
+    if (a->family == FAMILY_V6)
+        return IR_IS_SET(*mask) && mask->plen != 255 ? mask->plen : 128;
+    int n = IR_IS_SET(*mask) ? mask4_len(addr_v4(&mask->a)) : 32;
+    return n < 0 ? 32 : (uint8_t)n;
+}
+
+uint8_t maker_id_type(struct str kind)
+{
+    static const struct {
+        const char *word;
+        uint8_t type;
+    } types[] = {{"fqdn", IKE_ID_FQDN},
+                 {"host", IKE_ID_FQDN},
+                 {"host-domain", IKE_ID_FQDN},
+                 {"email", IKE_ID_USER_FQDN},
+                 {"user", IKE_ID_USER_FQDN},
+                 {"user-fqdn", IKE_ID_USER_FQDN},
+                 {"user-domain", IKE_ID_USER_FQDN},
+                 {"key-id", IKE_ID_KEY_ID},
+                 {"group", IKE_ID_KEY_ID},
+                 {"dn", IKE_ID_DN}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (str_is(kind, types[i].word))
+            return types[i].type;
+    return 0;
+}
+
+static bool match_of(struct maker *m, const struct identity_match *i, struct ike_match *out)
+{
+    *out = (struct ike_match){.any = str_is(i->kind.s, "any")};
+    if (out->any)
+        return true;
+    if (i->address.a.family != FAMILY_NONE) {
+        out->addr = i->address.a;
+        out->plen = i->address.plen != 255 && i->address.a.family == FAMILY_V6 ? i->address.plen
+                                                                               : plen_of(&i->address.a, &i->mask);
+        return true;
+    }
+    out->id_type = maker_id_type(i->kind.s);
+    out->domain = i->domain.v || str_is(i->kind.s, "host-domain") || str_is(i->kind.s, "user-domain");
+    out->value = maker_bytes(m, i->value.s);
+    return out->id_type != 0;
+}
+
+static void matches(struct maker *m, const struct ptrlist *from, struct ike_profile *x)
+{
+    struct ike_match *v = arena_array(m->a, from->n + 1, sizeof *v);
+    PTRLIST_FOR (struct identity_match, i, from) {
+        if (match_of(m, i, &v[x->n_remote]))
+            x->n_remote++;
+        else
+            omit(m, "line %u: match identity %.*s is not judged", maker_line(m, i->span), (int)i->kind.s.len,
+                 i->kind.s.p);
+    }
+    x->remote = v;
+}
+
+/* Keys of a list are numbered once, whoever refers to the list. Returns the number before the first. */
+static uint32_t numbered(struct maker *m, const struct ptrlist *list)
+{
+    const struct ptrlist **place = arena_alloc(m->a, sizeof *place);
+    *place = list;
+    const struct str name = {(const char *)place, sizeof *place};
+    const uint32_t *before = symtab_get(&m->key_lists, name, 0);
+    if (before)
+        return *before;
+    uint32_t *own = arena_alloc(m->a, sizeof *own);
+    *own = m->n_key_ids;
+    m->n_key_ids += list->n;
+    symtab_put(m->a, &m->key_lists, name, 0, own);
+    return *own;
+}
+
+/* A key of IKEv1: by address, or by name. */
+static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike_psk *out)
+{
+    *out = (struct ike_psk){.id = id, .line = maker_line(m, k->span), .local = maker_key(m, &k->key, k->span)};
+    out->remote = out->local;
+    if (k->kind.v == KEY_HOSTNAME) {
+        out->who.id_type = IKE_ID_FQDN;
+        out->who.value = maker_bytes(m, k->peer.name);
+    } else {
+        out->who.addr = k->peer.addr;
+        out->who.plen = k->kind.v == KEY_IPV6 ? (uint8_t)(IR_IS_SET(k->peer_plen) ? k->peer_plen.v : 128)
+                                              : plen_of(&k->peer.addr, &k->mask);
+    }
+    return out->local.n > 0;
+}
+
+void maker_v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigned n_lists, const struct ike_psk **out,
+                   unsigned *n)
+{
+    uint32_t total = 0;
+    for (unsigned i = 0; i < n_lists; i++)
+        total += lists[i]->n;
+    struct ike_psk *v = arena_array(m->a, total + 1, sizeof *v);
+    for (unsigned i = 0; i < n_lists; i++)
+        for (uint32_t k = 0, before = numbered(m, lists[i]); k < lists[i]->n; k++)
+            *n += v1_key(m, lists[i]->v[k], before + k + 1, &v[*n]);
+    *out = v;
+}
+
+/* The key in the authentication line itself, for every peer of the profile. */
+static const struct ir_secret *inline_key(const struct ptrlist *l)
+{
+    PTRLIST_FOR (struct ikev2_auth, a, l) {
+        if (str_is(a->method.s, "pre-share") && a->key.s.form != SECRET_NONE)
+            return &a->key;
+    }
+    return NULL;
+}
+
+static void inline_keys(struct maker *m, const struct ikev2_profile *p, struct ike_psk *v, struct ike_profile *x)
+{
+    const struct ir_secret *local = inline_key(&p->auth_local), *remote = inline_key(&p->auth_remote);
+    struct ike_psk e = {.who = {.any = true}, .id = ++m->n_key_ids, .line = maker_line(m, p->span)};
+    if (local)
+        e.local = maker_key(m, local, p->span);
+    if (remote)
+        e.remote = maker_key(m, remote, p->span);
+    if (e.local.n || e.remote.n)
+        v[x->n_keys++] = e;
+}
+
+static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct ikev2_profile *from,
+                    struct ike_profile *x)
+{
+    struct ike_psk *v = arena_array(m->a, (k ? k->peers.n : 0) + 2, sizeof *v);
+    uint32_t before = k ? numbered(m, &k->peers) : 0;
+    for (uint32_t i = 0; k && i < k->peers.n; i++) {
+        const struct ikev2_peer *p = k->peers.v[i];
+        struct ike_psk *e = &v[x->n_keys];
+        *e = (struct ike_psk){.id = before + i + 1,
+                              .line = maker_line(m, p->span),
+                              .local = maker_key(m, &p->local_key, p->span),
+                              .remote = maker_key(m, &p->remote_key, p->span)};
+        if (p->address.a.family != FAMILY_NONE) {
+            e->who.addr = p->address.a;
+            e->who.plen = plen_of(&p->address.a, &p->mask);
+        } else if (IR_IS_SET(p->identity_kind)) {
+            e->who.id_type = maker_id_type(p->identity_kind.s);
+            e->who.domain = p->identity_domain.v != 0;
+            e->who.value = maker_bytes(m, p->identity.s);
+        } else if (IR_IS_SET(p->hostname)) {
+            e->who.id_type = IKE_ID_FQDN;
+            e->who.value = maker_bytes(m, p->hostname.s);
+        } else {
+            continue;
+        }
+        x->n_keys += e->local.n || e->remote.n;
+    }
+    inline_keys(m, from, v, x);
+    x->keys = v;
+}
+
+static uint8_t auth_bits(const struct ptrlist *l)
+{
+    uint8_t bits = 0;
+    PTRLIST_FOR (struct ikev2_auth, a, l) {
+        bits |= (uint8_t)(str_is(a->method.s, "pre-share")   ? IKE_MAY_PSK
+                          : str_is(a->method.s, "rsa-sig")   ? IKE_MAY_RSA
+                          : str_is(a->method.s, "ecdsa-sig") ? IKE_MAY_ECDSA
+                                                             : 0);
+    }
+    return bits;
+}
+
+/* `identity local KIND VALUE`: an address is sent as it is written, the interface's own or not. */
+static void own_identity(struct maker *m, struct str kind, struct str value, struct ike_profile *x)
+{
+    struct ip_addr a;
+    x->id_type = maker_id_type(kind);
+    x->id = maker_bytes(m, value);
+    if (!str_is(kind, "address") || !addr_parse(value, &a))
+        return;
+    size_t n = a.family == FAMILY_V6 ? 16 : 4;
+    x->id_type = a.family == FAMILY_V6 ? IKE_ID_IPV6 : IKE_ID_IPV4;
+    x->id = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, (const char *)a.b, n), (uint32_t)n};
+}
+
+/* Which trustpoint's files the user is to put there: the first named one, else the first of all; NULL: there is none.
+ */
+static const char *trustpoint_to_fill(struct maker *m, const struct ptrlist *named, const struct ptrlist *also)
+{
+    const struct ptrlist *refs = named->n ? named : also;
+    PTRLIST_FOR (struct ir_ref, r, refs)
+        return maker_keep(m, r->name);
+    PTRLIST_FOR (struct trustpoint, t, &m->c->trustpoints)
+        return maker_keep(m, t->name.s);
+    return NULL;
+}
+
+/* A sentence for the log, should an entry in force use the profile. */
+static void lacks(struct maker *m, const struct ike_profile *x, const char *what, const char *t, const char *files)
+{
+    struct ike_omissions said = {0};
+    if (!t)
+        ike_omit(m->a, &said, "line %u: %s profile %s needs %s, and no trustpoint is configured", x->line,
+                 x->version == 2 ? "IKEv2" : "isakmp", x->name, what);
+    else
+        ike_omit(m->a, &said, "line %u: %s profile %s: none of its trustpoints has %s: put %s.%s into %s", x->line,
+                 x->version == 2 ? "IKEv2" : "isakmp", x->name, what, t, files, m->pki_dir);
+    ptrlist_add(m->a, &m->profile_lacks[m->p->n_profiles].lines, said.lines.v[0]);
+}
+
+static void certificate_maps(struct maker *m, const struct ptrlist *refs, struct ike_profile *x)
+{
+    struct ike_omissions said = {0};
+    x->cert_maps = ike_cert_maps(m->a, m->c, refs, &x->n_cert_maps, &said);
+    for (uint32_t i = 0; i < said.lines.n; i++)
+        ptrlist_add(m->a, &m->profile_lacks[m->p->n_profiles].lines, said.lines.v[i]);
+}
+
+void maker_locals(struct maker *m, const struct ptrlist *from, const struct ip_addr **v, unsigned *n)
+{
+    struct ip_addr *a = arena_array(m->a, from->n + 1, sizeof *a);
+    PTRLIST_FOR (struct local_address, l, from) {
+        const struct interface *i = l->interface.target;
+        if (l->address.addr.family != FAMILY_NONE)
+            a[(*n)++] = l->address.addr;
+        else if (i && i->addresses.n)
+            a[(*n)++] = ((const struct if_address *)i->addresses.v[0])->address.a;
+    }
+    *v = a;
+}
+
+/* Policies with proposals; the built-in ones when none is written (R-PRP-5). */
+static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile *p)
+{
+    struct ike_profile x = {.name = maker_keep(m, p->name.s), .line = maker_line(m, p->span), .version = 2};
+    matches(m, &p->match_identities, &x);
+    maker_locals(m, &p->local, &x.locals, &x.n_locals);
+    if (IR_IS_SET(p->identity_kind))
+        own_identity(m, p->identity_kind.s, p->identity.s, &x);
+    x.auth_local = auth_bits(&p->auth_local);
+    x.auth_remote = auth_bits(&p->auth_remote);
+    v2_keys(m, p->keyring.target, p, &x);
+    x.lifetime_s = (uint32_t)p->lifetime_s.v;
+    bool own_dpd = IR_IS_SET(p->dpd_s);
+    x.dpd_s = (uint32_t)(own_dpd ? p->dpd_s.v : m->c->ikev2.dpd_s.v);
+    x.dpd_retry_s = (uint32_t)(own_dpd ? p->dpd_retry.v : m->c->ikev2.dpd_retry.v);
+    x.dpd_periodic = str_is(own_dpd ? p->dpd_mode.s : m->c->ikev2.dpd_mode.s, "periodic");
+    ike_sign_with(m->p, &x, &p->trustpoints_sign);
+    ike_sign_with(m->p, &x, &p->trustpoints);
+    ike_verify_with(m->p, &x, &p->trustpoints_verify);
+    ike_verify_with(m->p, &x, &p->trustpoints);
+    unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
+    const struct ike_credential *c = ike_credential_of(m->p, &x);
+    if ((x.auth_local & by_cert) && !c)
+        lacks(m, &x, "a certificate with its private key", trustpoint_to_fill(m, &p->trustpoints_sign, &p->trustpoints),
+              "key and .crt");
+    if ((x.auth_remote & by_cert) && !ike_verifies(m->p, &x))
+        lacks(m, &x, "a CA's certificate", trustpoint_to_fill(m, &p->trustpoints_verify, &p->trustpoints), "ca");
+    certificate_maps(m, &p->cert_maps, &x);
+    return x;
+}
+
+static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profile *p)
+{
+    struct ike_profile x = {.name = maker_keep(m, p->name.s), .line = maker_line(m, p->span), .version = 1};
+    const struct ptrlist **lists = arena_array(m->a, p->keyrings.n + 1, sizeof *lists);
+    unsigned n = 0;
+    matches(m, &p->identities, &x);
+    PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
+        const struct keyring *k = r->target;
+        lists[n++] = k ? &k->keys : &m->c->isakmp_keys; /* `default`: the global keys */
+    }
+    if (n == 0)
+        lists[n++] = &m->c->isakmp_keys;
+    maker_v1_keys(m, lists, n, &x.keys, &x.n_keys);
+    if (IR_IS_SET(p->self_identity_kind)) {
+        x.id_type = maker_id_type(p->self_identity_kind.s);
+        x.id = maker_bytes(m, p->self_identity.s.len ? p->self_identity.s : m->c->hostname.s);
+    }
+    x.auth_local = x.auth_remote = IKE_MAY_PSK | IKE_MAY_RSA | IKE_MAY_ECDSA;
+    ike_sign_with(m->p, &x, &p->trustpoints);
+    ike_verify_with(m->p, &x, &p->trustpoints);
+    if (x.names_trustpoints && !ike_verifies(m->p, &x))
+        lacks(m, &x, "a CA's certificate", trustpoint_to_fill(m, &p->trustpoints, &p->trustpoints), "ca");
+    certificate_maps(m, &p->cert_maps, &x);
+    x.aggressive = str_is(p->initiate_mode.s, "aggressive");
+    x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
+    x.dpd_retry_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_retry.v : m->c->isakmp.keepalive_retry.v);
+    x.dpd_periodic = str_is(m->c->isakmp.keepalive_mode.s, "periodic");
+    return x;
+}
+
+void maker_profiles(struct maker *m, struct ike_policy *p)
+{
+    struct ike_profile *v = arena_array(m->a, m->c->ikev2_profiles.n + m->c->isakmp_profiles.n + 1, sizeof *v);
+    p->profiles = v;
+    m->profile_lacks =
+        arena_array(m->a, m->c->ikev2_profiles.n + m->c->isakmp_profiles.n + 1, sizeof *m->profile_lacks);
+    PTRLIST_FOR (struct ikev2_profile, x, &m->c->ikev2_profiles) {
+        if (!x->complete.v || x->shutdown.v)
+            continue;
+        v[p->n_profiles] = v2_profile(m, x);
+        symtab_put(m->a, &m->profiles, x->name.s, 2, &v[p->n_profiles++]);
+    }
+    PTRLIST_FOR (struct isakmp_profile, x, &m->c->isakmp_profiles) {
+        v[p->n_profiles] = v1_profile(m, x);
+        symtab_put(m->a, &m->profiles, x->name.s, 1, &v[p->n_profiles++]);
+    }
+}

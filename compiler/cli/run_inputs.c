@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/cli/run_inputs.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/ike/daemon/daemon.h"
+#include "backends/ike/from_ir.h"
+
+#define FILE_NAME "run.json"
+#define FORMAT 1
+
+static json_t *path_json(const char *path)
+{
+    char *whole = path ? realpath(path, NULL) : NULL;
+    json_t *out = path ? json_string(whole ? whole : path) : json_null();
+    free(whole);
+    return out;
+}
+
+int run_inputs_save(struct state *s, const struct run_inputs *in)
+{
+    json_t *o = json_pack("{s:i,s:o,s:o,s:s,s:s?}", "format", FORMAT, "pki_dir", path_json(in->pki_dir),
+                          "master_key_file", path_json(in->master_key_file), "interface_map",
+                          in->interface_map ? in->interface_map : "", "device", in->device);
+    char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    if (!p)
+        return -ENOMEM;
+    int r = state_put(s, FILE_NAME, (struct str){p, (uint32_t)strlen(p)});
+    free(p);
+    return r;
+}
+
+static void fill_in(struct state *s, const char *command, const char *option, const json_t *kept, const char **to)
+{
+    const char *text = json_string_value(kept);
+    if (*to || !text || !*text)
+        return;
+    *to = arena_strndup(s->arena, text, strlen(text));
+    for (const char *line = *to; *line;) {
+        size_t n = strcspn(line, "\n");
+        if (n)
+            fprintf(stderr, "ioscc %s: --%s %.*s, as the daemon was started\n", command, option, (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+}
+
+bool run_inputs_default(struct state *s, const char *command, struct run_inputs *in)
+{
+    json_error_t e;
+    const char *path = state_path(s, FILE_NAME);
+    FILE *f = fopen(path, "re");
+    if (!f && errno == ENOENT)
+        return true;
+    json_t *o = f ? json_loadf(f, 0, &e) : NULL;
+    if (f)
+        fclose(f);
+    if (json_integer_value(json_object_get(o, "format")) != FORMAT) {
+        fprintf(stderr, "ioscc %s: %s cannot be read: what the daemon was started with is not known\n", command, path);
+        json_decref(o);
+        return false;
+    }
+    fill_in(s, command, "pki-dir", json_object_get(o, "pki_dir"), &in->pki_dir);
+    fill_in(s, command, "master-key-file", json_object_get(o, "master_key_file"), &in->master_key_file);
+    fill_in(s, command, "interface-map", json_object_get(o, "interface_map"), &in->interface_map);
+    fill_in(s, command, "device", json_object_get(o, "device"), &in->device);
+    json_decref(o);
+    return true;
+}
+
+int run_master(const struct command *c, const struct run_inputs *in, struct buf *out)
+{
+    struct source src;
+    const char *path = in->master_key_file;
+    int r = path ? source_read(&src, path) : 0;
+    if (r < 0) {
+        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));
+        return EXIT_USAGE;
+    }
+    if (!path)
+        return EXIT_CLEAN;
+    while (src.len && (src.text[src.len - 1] == '\n' || src.text[src.len - 1] == '\r'))
+        src.len--;
+    buf_add(out, src.text, src.len);
+    source_free(&src);
+    return EXIT_CLEAN;
+}
+
+const struct ike_policy *run_policy(struct session *s, const struct run_inputs *in, const struct buf *master,
+                                    const char *file, int *code)
+{
+    struct ike_omissions left_out = {0};
+    const struct str key = {master->p, (uint32_t)master->len};
+    const struct ike_policy *p = ike_policy_build(&s->apply.target, &s->apply.xfrm, key, in->pki_dir, &left_out);
+    PTRLIST_FOR (char, line, &left_out.lines) {
+        daemon_log(IKE_WARNING, "%s: %s", file, line);
+    }
+    *code = p ? EXIT_CLEAN : EXIT_SYSTEM;
+    if (!p)
+        fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
+    if (!p || !left_out.lacks || in->allow_partial)
+        return p;
+    fprintf(
+        stderr,
+        "ioscc %s: this host lacks what the configuration needs (above): nothing is touched (--allow-partial goes on "
+        "without)\n",
+        s->command->name);
+    *code = EXIT_FINDINGS;
+    ike_pki_free(p);
+    return NULL;
+}
