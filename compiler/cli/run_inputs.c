@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/from_ir.h"
@@ -14,12 +14,13 @@
 #define FILE_NAME "run.json"
 #define FORMAT 1
 
+/* Absolute, and not resolved: who turns a symbolic link means what it then leads to. */
 static json_t *path_json(const char *path)
 {
-    char *whole = path ? realpath(path, NULL) : NULL;
-    json_t *out = path ? json_string(whole ? whole : path) : json_null();
-    free(whole);
-    return out;
+    char *here = path && *path != '/' ? getcwd(NULL, 0) : NULL;
+    json_t *out = here ? json_sprintf("%s/%s", here, path) : json_string(path);
+    free(here);
+    return out ? out : json_null();
 }
 
 int run_inputs_save(struct state *s, const struct run_inputs *in)

@@ -74,6 +74,34 @@ static bool key_is_new(struct sim *s, const uint8_t d[32])
     return true;
 }
 
+static int out_find(const struct sim_node *n, const struct ike_child *c)
+{
+    for (unsigned i = 0; i < n->n_outs; i++)
+        if (n->outs[i].spi == c->spi_out && addr_eq(&n->outs[i].to, &c->out.remote.addr))
+            return (int)i;
+    return -1;
+}
+
+/* False: there is one, as the kernel says (EEXIST). */
+static bool out_add(struct sim_node *n, const struct ike_child *c)
+{
+    if (out_find(n, c) >= 0)
+        return false;
+    if (n->n_outs == n->cap_outs) {
+        n->cap_outs = n->cap_outs ? 2 * n->cap_outs : 16;
+        n->outs = realloc(n->outs, n->cap_outs * sizeof *n->outs);
+    }
+    n->outs[n->n_outs++] = (struct sim_out){c->out.remote.addr, c->spi_out};
+    return true;
+}
+
+static void out_delete(struct sim_node *n, const struct ike_child *c)
+{
+    int at = out_find(n, c);
+    if (at >= 0)
+        n->outs[at] = n->outs[--n->n_outs];
+}
+
 static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which)
 {
     struct sim_node *n = ctx;
@@ -86,6 +114,8 @@ static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
     if (which == IKE_SA_OUT) {
         if (!have || have->sends)
             n->sim->broken = "an SA sends that does not receive, or twice";
+        else if (!out_add(n, c))
+            return false;
         else
             have->sends = ++n->n_sends;
         return have != NULL;
@@ -100,7 +130,7 @@ static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
         n->sim->broken = "a key is used twice";
     if (memcmp(x.in, x.out, 32) == 0)
         n->sim->broken = "one key for both directions";
-    if (have)
+    if (have || (which & IKE_SA_OUT && !out_add(n, c)))
         return false;
     if (n->n == n->cap) {
         n->cap = n->cap ? 2 * n->cap : 16;
@@ -113,6 +143,8 @@ static bool sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_key
 static void sa_delete(void *ctx, const struct ike_child *c)
 {
     struct sim_node *n = ctx;
+    if (c->sends) /* as the daemon does */
+        out_delete(n, c);
     for (unsigned i = 0; i < n->n; i++)
         if (n->sas[i].spi_in == c->spi_in && n->sas[i].spi_out == c->spi_out) {
             n->stale += !addr_eq(&n->sas[i].to, &c->in.remote.addr);
@@ -247,6 +279,7 @@ void sim_end(struct sim *s)
         if (s->nodes[i].ike)
             sim_node_stop(s, i);
         free(s->nodes[i].sas);
+        free(s->nodes[i].outs);
         free(s->nodes[i].policies);
     }
     for (unsigned i = 0; i < s->n_air; i++)

@@ -43,6 +43,11 @@ struct sim_node {
     struct sim_sa *sas;
     unsigned n, cap;
     unsigned n_sends;
+    struct sim_out { /* outbound SAs as the kernel knows them: by destination and SPI, whoever made them */
+        struct ip_addr to;
+        uint32_t spi;
+    } * outs;
+    unsigned n_outs, cap_outs;
     unsigned stale; /* SAs deleted by another address than they were made with */
     bool deaf;      /* gets nothing: the peer has died */
     unsigned ups, downs, child_ups, child_downs, rekeys, refused;

@@ -302,7 +302,8 @@ void kernel_sa_delete(void *ctx, const struct ike_child *c)
     d->sas_deleted++;
     if (d->options.discard_sas)
         return;
-    unsigned n = all_of(v, c, NULL, IKE_SA_IN | IKE_SA_OUT);
+    /* the peer chose the outbound one's SPI: what is not ours may be another peer's */
+    unsigned n = all_of(v, c, NULL, c->sends ? IKE_SA_IN | IKE_SA_OUT : IKE_SA_IN);
     for (unsigned i = 0; i < n && ok; i++)
         ok = xfrm_put_sa_delete(&d->privileged.n, &b, &v[i]);
     int r = ok ? privileged_send(&d->privileged, &b, true, &failed) : -ENOMEM;
@@ -420,7 +421,7 @@ bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t
     *in = *out = 0;
     if (d->options.discard_sas)
         return false;
-    unsigned n = all_of(v, c, NULL, IKE_SA_IN | IKE_SA_OUT);
+    unsigned n = all_of(v, c, NULL, c->sends ? IKE_SA_IN | IKE_SA_OUT : IKE_SA_IN);
     for (unsigned i = 0; i < n; i++) {
         uint64_t packets;
         if (privileged_packets(&d->privileged, &v[i].dst, v[i].proto, v[i].spi, &packets) == 0)

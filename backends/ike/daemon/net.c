@@ -138,7 +138,6 @@ static bool open_one(struct daemon *d, uint8_t family, uint16_t port)
     int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return v6; /* a host without IPv6 */
-    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set(fd, SOL_SOCKET, SO_RCVBUF, 4 << 20);
     bool ok = (!v6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
               (v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set(fd, IPPROTO_IP, IP_PKTINFO, 1));

@@ -89,6 +89,15 @@ uint32_t ike_spi_new(struct ike *ike)
     return v;
 }
 
+bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t spi)
+{
+    for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, to, sa));)
+        for (const struct ike_child *c = sa->children; c; c = c->next)
+            if (c->installed && addr_eq(&c->out.remote.addr, to) && (c->spi_out == spi || c->ah_spi_out == spi))
+                return true;
+    return false;
+}
+
 /* What an entry can have at one time, its successors and what is being deleted with it. */
 bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e)
 {
@@ -191,6 +200,7 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     unsigned which = c->waiting ? IKE_SA_IN : IKE_SA_IN | IKE_SA_OUT;
     if (!ike->host.sa_add(ike->host.ctx, c, k, which))
         return false;
+    c->sends = !c->waiting;
     if (!policies_ready(ike, c)) {
         ike->host.sa_delete(ike->host.ctx, c);
         return false;
@@ -218,6 +228,7 @@ bool ike_child_send(struct ike *ike, struct ike_child *c)
         return true;
     c->out = (struct ike_path){c->sa->local, c->sa->remote};
     bool ok = ike->host.sa_add(ike->host.ctx, c, c->waiting, IKE_SA_OUT);
+    c->sends = ok;
     forget_keys(c);
     if (!ok)
         ike_log(ike, EV_CHILD_DOWN, IKE_ERROR, c->sa, c,
@@ -246,12 +257,13 @@ static bool waits_for(const struct ike_child *c, const struct ike_child *old)
     return c != old && c->send_at && (c->successor_of == old || same);
 }
 
-/* The old one goes: those that were to take over do so first, so that no packet finds nothing. */
+/* The old one goes: those that were to take over do so first, so that no packet finds nothing. Those of an SA that ends
+ * itself go with it. */
 static void heirs_send(struct ike *ike, const struct ike_child *old)
 {
     struct ike_sa *sa = old->sa;
     for (struct ike_sa *next = sa, *after = NULL; next; next = after = ike_of_same_peer(ike, sa, after))
-        for (struct ike_child *c = next->children; c; c = c->next)
+        for (struct ike_child *c = next->children; c && !ike_is(next, IKE_ENDS); c = c->next)
             if (waits_for(c, old))
                 ike_child_send_or_end(ike, c);
 }

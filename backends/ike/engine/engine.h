@@ -124,6 +124,7 @@ struct ike_child {
     uint16_t dh; /* enum algo_id: PFS group of its exchange */
     uint8_t state;
     bool transport, initiator, installed, esn;
+    bool sends;                          /* its outbound SA is in the kernel: ours to delete */
     bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
     uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
@@ -351,6 +352,9 @@ void ike_child_send_or_end(struct ike *ike, struct ike_child *c);
 /* RFC 4303 §2.1: SPIs of 0 to 255 are reserved; 0 is the non-ESP marker too (RFC 3948 §2.2). */
 #define IKE_SPI_MIN 256u
 uint32_t ike_spi_new(struct ike *ike);
+/* Do we send by that SPI to that address already? With it the peer would name another SA, which may be another peer's
+ * (RFC 4301 §4.4.2.1: destination and SPI name one SA). */
+bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t spi) MUST_CHECK;
 void ike_child_move(struct ike_child *c, struct ike_sa *to);
 /* The same peer's child with the same selectors under whichever of its SAs, which a new one takes the place of. */
 struct ike_child *ike_child_older(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,

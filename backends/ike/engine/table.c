@@ -189,12 +189,12 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
     ike_state_set(ike, sa, IKE_DEAD);
     if (sa->job)
         atomic_store(&sa->job->unwanted, true);
-    ike_timer_remove(ike, sa);
     unlink_both(ike, sa);
     if (sa->held_by)
         *sa->held_by = NULL;
     while (sa->children)
         ike_child_free(ike, sa->children, true);
+    ike_timer_remove(ike, sa); /* nothing arms it behind this */
     ike_unproved_free(sa);
     if (ike->version[sa->version] && ike->version[sa->version]->gone)
         ike->version[sa->version]->gone(ike, sa);

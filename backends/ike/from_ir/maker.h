@@ -23,6 +23,7 @@ struct maker {
     struct symtab sets, profiles; /* by place: built once */
     struct symtab key_lists;      /* lists of keys by place: the number before their first key's */
     uint32_t n_key_ids;
+    struct symtab closed_keys;          /* lines of keys that cannot be opened, and were named */
     struct profile_lack *profile_lacks; /* by the profile's place in the policy */
 };
 
@@ -37,9 +38,9 @@ struct ike_bytes maker_bytes(const struct maker *m, struct str s);
 
 /* The number of an identity's kind (RFC 7296 §3.5, as IKE_ID_...), 0: it has none. */
 uint8_t maker_id_type(struct str kind);
-/* A secret in the clear; empty, with a line for the log, if the master key does not open it. */
-struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s, struct span at);
-/* Keys of IKEv1 of all lists, those that are known. */
+/* A secret in the clear; empty if there is none, or the master key does not open it. */
+struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s);
+/* Keys of IKEv1 of all lists; those that cannot be opened without their value. */
 void maker_v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigned n_lists, const struct ike_psk **out,
                    unsigned *n);
 /* `match address local`: addresses. */
@@ -48,6 +49,8 @@ void maker_profiles(struct maker *m, struct ike_policy *p);
 
 /* ---- needs.c ---- */
 
+/* Says that the key of that line is needed and cannot be opened; once. */
+void maker_key_is_closed(struct maker *m, uint32_t line);
 /* Says what the host does not have of what the entry needs, each sentence once. False: nothing can be negotiated for
  * it at all. */
 bool maker_host_has(struct maker *m, const struct ike_policy *p, const struct ike_entry *x) MUST_CHECK;

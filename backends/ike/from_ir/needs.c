@@ -28,19 +28,58 @@ static bool is_peer(const struct ike_entry *x, const struct ip_addr *net, uint8_
     return false;
 }
 
-/* Has it a pre-shared key for one of its peers? Of a dynamic entry anybody's will do, and so does one by name. */
-static bool has_key(const struct ike_policy *p, const struct ike_entry *x)
+void maker_key_is_closed(struct maker *m, uint32_t line)
 {
-    const struct ike_psk *v = x->profile ? x->profile->keys : p->keys;
-    unsigned n = x->profile ? x->profile->n_keys : p->n_keys;
-    for (unsigned i = 0; i < n; i++)
-        if (x->dynamic || v[i].who.addr.family == FAMILY_NONE || is_peer(x, &v[i].who.addr, v[i].who.plen))
-            return true;
-    for (unsigned i = 0; i < p->n_aggressive; i++) /* `set aggressive-mode password` */
-        if (p->aggressive[i].key.local.n &&
-            is_peer(x, &p->aggressive[i].peer, p->aggressive[i].peer.family == FAMILY_V6 ? 128 : 32))
-            return true;
-    return false;
+    if (symtab_get(&m->closed_keys, STR_EMPTY, line))
+        return;
+    symtab_put(m->a, &m->closed_keys, STR_EMPTY, line, m);
+    m->out->lacks++;
+    omit(m, "line %u: the key cannot be decrypted: name the master key with --master-key-file", line);
+}
+
+/* Pre-shared keys of an entry's profile, of all keyrings where it has none. Which of the two an exchange of IKEv2
+ * needs. */
+struct keys {
+    const struct ike_psk *v;
+    unsigned n;
+    bool local, remote;
+};
+
+static bool is_open(const struct keys *k, const struct ike_psk *row)
+{
+    return (!k->local || row->local.n) && (!k->remote || row->remote.n);
+}
+
+/* A row that would be chosen: is its key there? */
+static bool is_usable(struct maker *m, const struct keys *k, const struct ike_psk *row)
+{
+    if (row && !is_open(k, row))
+        maker_key_is_closed(m, row->line);
+    return row && is_open(k, row);
+}
+
+/* Has it one for one of its peers? The row that their address chooses counts, as in a negotiation; of a dynamic entry,
+ * and by names, any may be chosen. */
+static bool has_key(struct maker *m, const struct ike_policy *p, const struct ike_entry *x, const struct keys *k)
+{
+    bool any = false;
+    for (unsigned i = 0; i < k->n; i++)
+        if (x->dynamic || k->v[i].who.addr.family == FAMILY_NONE)
+            any |= is_usable(m, k, &k->v[i]);
+    for (unsigned i = 0; i < x->n_peers; i++)
+        any |= is_usable(m, k, ike_psk_find(k->v, k->n, &x->peers[i].addr, NULL));
+    for (unsigned i = 0; i < p->n_aggressive; i++) { /* `set aggressive-mode password` */
+        const struct ip_addr *peer = &p->aggressive[i].peer;
+        any |= p->aggressive[i].key.local.n && is_peer(x, peer, peer->family == FAMILY_V6 ? 128 : 32);
+    }
+    return any;
+}
+
+static struct keys keys_of(const struct ike_policy *p, const struct ike_entry *x)
+{
+    if (x->profile)
+        return (struct keys){x->profile->keys, x->profile->n_keys, true, false};
+    return (struct keys){p->keys, p->n_keys, true, false};
 }
 
 /* IKEv1: is one of the isakmp policies of use to it? */
@@ -48,7 +87,8 @@ static bool v1_can(struct maker *m, const struct ike_policy *p, const struct ike
 {
     const struct ike_credential *c = ike_credential_of(p, x->profile);
     enum ike_key_kind own = c && ike_credential_signs(c) ? ike_key_kind(c->key) : IKE_KEY_OTHER;
-    bool key = has_key(p, x), verifies = ike_verifies(p, x->profile);
+    const struct keys keys = keys_of(p, x);
+    bool key = has_key(m, p, x, &keys), verifies = ike_verifies(p, x->profile);
     for (unsigned i = 0; i < p->n_v1; i++) {
         bool proves = p->v1[i].auth == ALGO_AUTH_PSK ? key : verifies;
         if (proves && v1_policy_speakable(&p->v1[i], own))
@@ -63,14 +103,19 @@ static bool v1_can(struct maker *m, const struct ike_policy *p, const struct ike
 }
 
 /* IKEv2: can we prove ourselves, and can anybody prove himself to us? */
-static bool v2_can(const struct ike_policy *p, const struct ike_entry *x)
+static bool v2_can(struct maker *m, const struct ike_policy *p, const struct ike_entry *x)
 {
     const unsigned by_cert = IKE_MAY_RSA | IKE_MAY_ECDSA;
     const struct ike_profile *f = x->profile;
-    bool key = has_key(p, x);
-    bool we = f->auth_local & by_cert ? ike_credential_of(p, f) != NULL : key;
-    bool they = ((f->auth_remote & IKE_MAY_PSK) && key) || ((f->auth_remote & by_cert) && ike_verifies(p, f));
-    return we && they;
+    const struct ike_credential *c = ike_credential_of(p, f);
+    struct keys keys = keys_of(p, x);
+    keys.local = f->auth_local & IKE_MAY_PSK;
+    keys.remote = f->auth_remote & IKE_MAY_PSK;
+    bool key = (keys.local || keys.remote) && has_key(m, p, x, &keys);
+    bool signs = (f->auth_local & by_cert) && c && ike_credential_signs(c) &&
+                 ike_key_allowed(f->auth_local, ike_key_kind(c->key));
+    bool they = (keys.remote && key) || ((f->auth_remote & by_cert) && ike_verifies(p, f));
+    return (signs || (keys.local && key)) && they;
 }
 
 bool maker_host_has(struct maker *m, const struct ike_policy *p, const struct ike_entry *x)
@@ -84,7 +129,7 @@ bool maker_host_has(struct maker *m, const struct ike_policy *p, const struct ik
     }
     if (x->version == 1)
         return v1_can(m, p, x);
-    if (x->profile && v2_can(p, x))
+    if (x->profile && v2_can(m, p, x))
         return true;
     m->out->lacks++;
     omit(m,

@@ -2,6 +2,7 @@
 /* The policy as a whole: algorithms, global settings, entries. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "backends/ike/engine/engine.h"
 #include "backends/ike/from_ir/maker.h"
@@ -229,6 +230,16 @@ static void entries(struct maker *m, struct ike_policy *p)
     }
 }
 
+/* Without it the peer would be held to a key of the keyrings, which is another one: a key that nobody has instead. */
+static void closed_password(struct maker *m, struct ike_aggressive_peer *y)
+{
+    uint8_t *nobodys = arena_array(m->a, 32, 1);
+    if (getentropy(nobodys, 32) < 0)
+        abort();
+    y->key.local = y->key.remote = (struct ike_bytes){nobodys, 32};
+    maker_key_is_closed(m, y->key.line);
+}
+
 /* Who is called in aggressive mode, and as whom. */
 static void aggressive_peers(struct maker *m, struct ike_policy *p)
 {
@@ -256,7 +267,9 @@ static void aggressive_peers(struct maker *m, struct ike_policy *p)
         }
         y->key.id = ++m->n_key_ids;
         y->key.line = maker_line(m, x->span);
-        y->key.local = y->key.remote = maker_key(m, &x->password, x->span);
+        y->key.local = y->key.remote = maker_key(m, &x->password);
+        if (x->password.s.form != SECRET_NONE && !y->key.local.n)
+            closed_password(m, y);
         p->n_aggressive++;
     }
     if (p->n_aggressive && p->aggressive_disabled)

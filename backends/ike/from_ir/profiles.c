@@ -5,7 +5,7 @@
 #include "backends/ike/engine/engine.h"
 #include "backends/ike/from_ir/maker.h"
 
-struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s, struct span at)
+struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s)
 {
     char clear[SECRET_CLEAR_MAX];
     size_t n = 0;
@@ -23,8 +23,6 @@ struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s, struct sp
     }
     if (secret_clear(&s->s, m->master, clear, &n))
         out = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, clear, n), (uint32_t)n};
-    else
-        omit(m, "line %u: the key cannot be decrypted: name the master key with --master-key-file", maker_line(m, at));
     explicit_bzero(clear, sizeof clear);
     return out;
 }
@@ -107,10 +105,13 @@ static uint32_t numbered(struct maker *m, const struct ptrlist *list)
     return *own;
 }
 
+/* Rows whose key the master key does not open stay, without one: they are who they are, and prove nobody. A wider row
+ * must not stand in for them. */
+
 /* A key of IKEv1: by address, or by name. */
 static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike_psk *out)
 {
-    *out = (struct ike_psk){.id = id, .line = maker_line(m, k->span), .local = maker_key(m, &k->key, k->span)};
+    *out = (struct ike_psk){.id = id, .line = maker_line(m, k->span), .local = maker_key(m, &k->key)};
     out->remote = out->local;
     if (k->kind.v == KEY_HOSTNAME) {
         out->who.id_type = IKE_ID_FQDN;
@@ -120,7 +121,7 @@ static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike
         out->who.plen = k->kind.v == KEY_IPV6 ? (uint8_t)(IR_IS_SET(k->peer_plen) ? k->peer_plen.v : 128)
                                               : plen_of(&k->peer.addr, &k->mask);
     }
-    return out->local.n > 0;
+    return k->key.s.form != SECRET_NONE;
 }
 
 void maker_v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigned n_lists, const struct ike_psk **out,
@@ -151,10 +152,10 @@ static void inline_keys(struct maker *m, const struct ikev2_profile *p, struct i
     const struct ir_secret *local = inline_key(&p->auth_local), *remote = inline_key(&p->auth_remote);
     struct ike_psk e = {.who = {.any = true}, .id = ++m->n_key_ids, .line = maker_line(m, p->span)};
     if (local)
-        e.local = maker_key(m, local, p->span);
+        e.local = maker_key(m, local);
     if (remote)
-        e.remote = maker_key(m, remote, p->span);
-    if (e.local.n || e.remote.n)
+        e.remote = maker_key(m, remote);
+    if (local || remote)
         v[x->n_keys++] = e;
 }
 
@@ -168,8 +169,8 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
         struct ike_psk *e = &v[x->n_keys];
         *e = (struct ike_psk){.id = before + i + 1,
                               .line = maker_line(m, p->span),
-                              .local = maker_key(m, &p->local_key, p->span),
-                              .remote = maker_key(m, &p->remote_key, p->span)};
+                              .local = maker_key(m, &p->local_key),
+                              .remote = maker_key(m, &p->remote_key)};
         if (p->address.a.family != FAMILY_NONE) {
             e->who.addr = p->address.a;
             e->who.plen = plen_of(&p->address.a, &p->mask);
@@ -183,7 +184,7 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
         } else {
             continue;
         }
-        x->n_keys += e->local.n || e->remote.n;
+        x->n_keys += p->local_key.s.form != SECRET_NONE || p->remote_key.s.form != SECRET_NONE;
     }
     inline_keys(m, from, v, x);
     x->keys = v;

@@ -337,6 +337,16 @@ static void answer_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     v1_next(ike, sa);
 }
 
+/* With an SPI that we send by already the peer would name another SA. */
+static bool spi_is_free(const struct ike *ike, const struct ike_sa *sa, const struct v1_quick *q, char why[static 256])
+{
+    const struct ip_addr *to = &sa->remote.addr;
+    bool taken = ike_spi_is_taken(ike, to, q->spi_out) || (q->ah_out && ike_spi_is_taken(ike, to, q->ah_out));
+    if (taken)
+        snprintf(why, 256, "the peer's SPI 0x%08x is that of an SA that stands", q->spi_out);
+    return !taken;
+}
+
 static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const struct ike_message *m)
 {
     const struct ike_payload *sap = ike_find(m, PL1_SA, 0), *n = ike_find(m, PL1_NONCE, 0),
@@ -347,7 +357,8 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
     for (unsigned k = 0; i && k < m->n; k++)
         if (&m->v[k] == i)
             r = ike_find(m, PL1_ID, k + 1);
-    bool ok = sap && n && n->n >= 8 && n->n <= NONCE1_MAX && v1_quick_choose(sa, sap, q, true, why);
+    bool ok = sap && n && n->n >= 8 && n->n <= NONCE1_MAX && v1_quick_choose(sa, sap, q, true, why) &&
+              spi_is_free(ike, sa, q, why);
     if (ok && q->group && (!ke || ke->n != ike_dh_len((enum algo_id)q->group))) {
         ok = false;
         snprintf(why, sizeof why, "the peer's answer lacks the Diffie-Hellman value");
@@ -503,7 +514,7 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
     q->life_kb = q->entry->lifetime_kb;
     q->group = q->entry->pfs;
     new_spis(ike, q);
-    if (!v1_quick_choose(sa, sap, q, false, why))
+    if (!v1_quick_choose(sa, sap, q, false, why) || !spi_is_free(ike, sa, q, why))
         return false;
     if (q->group && (!ke || ke->n != ike_dh_len((enum algo_id)q->group))) {
         snprintf(why, 256, "the Diffie-Hellman value for PFS is missing");

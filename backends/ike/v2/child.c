@@ -58,6 +58,19 @@ void v2_child_ts_write(struct v2_out *o, const struct v2_child_try *t)
         ike2_notify_write(&o->c, 0, NULL, 0, N2_ADDITIONAL_TS_POSSIBLE, NULL, 0);
 }
 
+/* RFC 4303 §2.1, and no SA that stands: with it the peer would name another one. */
+static bool spi_refused(const struct ike *ike, const struct ike_sa *sa, const struct v2_child_try *t,
+                        char why[static 256])
+{
+    bool reserved = t->spi_out < IKE_SPI_MIN || t->spi_out == t->spi_in;
+    bool taken = !reserved && ike_spi_is_taken(ike, &sa->remote.addr, t->spi_out);
+    if (reserved)
+        snprintf(why, 256, "the peer's SPI %u is reserved (RFC 4303 section 2.1), or our own", t->spi_out);
+    if (taken)
+        snprintf(why, 256, "the peer's SPI 0x%08x is that of an SA that stands", t->spi_out);
+    return reserved || taken;
+}
+
 static uint32_t spi_of(const struct ike2_proposal *p)
 {
     struct rd r = rd_of(p->spi, 4);
@@ -227,13 +240,9 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
                  out->choice.set->line);
         return N2_NO_PROPOSAL_CHOSEN;
     }
-    out->spi_out = spi_of(&out->choice.chosen);
-    if (out->spi_out < IKE_SPI_MIN) {
-        snprintf(why, 256, "the peer's SPI %u is reserved (RFC 4303 section 2.1)", out->spi_out);
-        return N2_NO_PROPOSAL_CHOSEN;
-    }
     out->spi_in = ike_spi_new(ike);
-    return 0;
+    out->spi_out = spi_of(&out->choice.chosen);
+    return spi_refused(ike, sa, out, why) ? N2_NO_PROPOSAL_CHOSEN : 0;
 }
 
 /* ---- initiator ---- */
@@ -283,10 +292,8 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
         return N2_NO_PROPOSAL_CHOSEN;
     }
     out->spi_out = spi_of(&out->choice.chosen);
-    if (out->spi_out < IKE_SPI_MIN || out->spi_out == out->spi_in) {
-        snprintf(why, 256, "the peer's SPI %u is reserved, or our own", out->spi_out);
+    if (spi_refused(ike, sa, out, why))
         return N2_NO_PROPOSAL_CHOSEN;
-    }
     return 0;
 }
 
