@@ -22,6 +22,18 @@ static struct str next_word(struct str l, uint32_t *at)
     return w;
 }
 
+/* The same misprinted: `pre-shred-key`, `kye`. What stands behind is as secret as if it had been spelt right. */
+static bool almost_announces_key(struct str w)
+{
+    static const char *const words[] = {"key", "password", "pre-shared-key", "secret", "key-string", "passphrase"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        unsigned far = strlen(words[i]) > 6 ? 2 : 1;
+        if (w.len > 2 && !str_ieq(w, "keys") && str_distance(w, words[i], far) <= far)
+            return true;
+    }
+    return false;
+}
+
 /* Words after which a secret comes. */
 static bool announces_key(struct str w)
 {
@@ -31,7 +43,8 @@ static bool announces_key(struct str w)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
-    return w.len >= 5 && (str_prefix_of(w, "pre-shared-key") || str_prefix_of(w, "password"));
+    return (w.len >= 5 && (str_prefix_of(w, "pre-shared-key") || str_prefix_of(w, "password"))) ||
+           almost_announces_key(w);
 }
 
 /* Words that may stand between the announcement and the secret. */

@@ -133,6 +133,9 @@ static void redaction(void **state)
     masked(" password 7 0822455D0A16", " password 7 <key>");
     masked("username u secret 5 $1$abc", "username u secret 5 <key>");
     masked("no keys\there", "no keys here");
+    masked(" pre-shred-key s3cret", " pre-shred-key <key>");
+    masked("crypto isakmp kye s3cret address 1.2.3.4", "crypto isakmp kye <key> address 1.2.3.4");
+    masked(" pasword 7 0822455D0A16", " pasword 7 <key>");
     uint32_t caret = 37, len = 7;
     struct buf b = {0};
     redact_line(str_lit("crypto isakmp key averylongsecretkey addresss 1.2.3.4"), &b, &caret, &len);
