@@ -8,8 +8,11 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -110,6 +113,34 @@ static void if_name(struct emitter *x, uint32_t key, const char *name)
 
 /* ---- addresses and ports ---- */
 
+static bool is_turned(const struct nft_expr *e)
+{
+    return e->look == LOOK_PACKET_TURNED || e->look == LOOK_FLOW_TURNED;
+}
+
+static void ct(struct emitter *x, uint32_t key, uint32_t reg)
+{
+    struct nftnl_expr *e = begin(x, "ct");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
+}
+
+/* An address that the flow began with. */
+static void flow_addr(struct emitter *x, uint8_t family, bool dst, uint32_t reg)
+{
+    uint32_t key = dst ? NFT_CT_DST_IP : NFT_CT_SRC_IP;
+    if (family == FAMILY_V6)
+        key = dst ? NFT_CT_DST_IP6 : NFT_CT_SRC_IP6;
+    struct nftnl_expr *e = begin(x, "ct");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
+}
+
 static uint32_t addr_offset(uint8_t family, bool dst)
 {
     return family == FAMILY_V6 ? (dst ? 24u : 8u) : (dst ? 16u : 12u);
@@ -124,9 +155,13 @@ static void address(struct emitter *x, const struct nft_expr *e)
     bool aligned = true;
     for (uint32_t i = whole; i < size; i++)
         aligned &= e->bits.care[i] == 0;
-    uint32_t len = aligned && whole ? whole : size;
-    payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(e->family, e->kind == RULE_DADDR), len, NFT_REG_1);
-    if (!aligned)
+    bool dst = (e->kind == RULE_DADDR) != is_turned(e), flow = e->look >= LOOK_FLOW;
+    uint32_t len = aligned && whole && !flow ? whole : size;
+    if (flow)
+        flow_addr(x, e->family, dst, NFT_REG_1);
+    else
+        payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(e->family, dst), len, NFT_REG_1);
+    if (!aligned || (flow && whole < size))
         mask(x, e->bits.care, size, NFT_REG_1);
     cmp(x, NFT_CMP_EQ, e->bits.value, len);
 }
@@ -134,7 +169,8 @@ static void address(struct emitter *x, const struct nft_expr *e)
 static void ports(struct emitter *x, const struct nft_expr *e)
 {
     const uint16_t lo = htons(e->ports.lo), hi = htons(e->ports.hi);
-    payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, e->kind == RULE_DPORT ? 2 : 0, 2, NFT_REG_1);
+    bool dst = (e->kind == RULE_DPORT) != is_turned(e);
+    payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, dst ? 2 : 0, 2, NFT_REG_1);
     if (e->ports.lo == e->ports.hi) {
         cmp(x, NFT_CMP_EQ, &lo, 2);
         return;
@@ -149,14 +185,19 @@ static uint32_t reg_at(uint32_t word)
     return word % 4 == 0 ? (uint32_t)NFT_REG_1 + word / 4 : (uint32_t)NFT_REG32_00 + word;
 }
 
-static void key_addr(struct emitter *x, const struct nft_set *s, bool dst, uint32_t *word)
+static void key_addr(struct emitter *x, const struct nft_expr *e, bool dst, uint32_t *word)
 {
+    const struct nft_set *s = e->set;
     uint32_t size = s->family == FAMILY_V6 ? 16 : 4;
     const uint8_t *care = dst ? s->dst_care : s->src_care;
     bool whole = true;
     for (uint32_t i = 0; i < size; i++)
         whole &= care[i] == 0xff;
-    payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(s->family, dst), size, reg_at(*word));
+    bool at_dst = dst != is_turned(e);
+    if (e->look >= LOOK_FLOW)
+        flow_addr(x, s->family, at_dst, reg_at(*word));
+    else
+        payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(s->family, at_dst), size, reg_at(*word));
     if (s->verdicts && !whole)
         mask(x, care, size, reg_at(*word));
     *word += size / 4;
@@ -167,15 +208,15 @@ static void set_lookup(struct emitter *x, const struct nft_expr *e)
     const struct nft_set *s = e->set;
     uint32_t word = 0;
     if (s->fields & SET_SADDR)
-        key_addr(x, s, false, &word);
+        key_addr(x, e, false, &word);
     if (s->fields & SET_DADDR)
-        key_addr(x, s, true, &word);
+        key_addr(x, e, true, &word);
     if (s->fields & SET_PROTO)
         meta(x, NFT_META_L4PROTO, reg_at(word++));
     if (s->fields & SET_SPORT)
-        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, reg_at(word++));
+        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, is_turned(e) ? 2 : 0, 2, reg_at(word++));
     if (s->fields & SET_DPORT)
-        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg_at(word++));
+        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, is_turned(e) ? 0 : 2, 2, reg_at(word++));
     struct nftnl_expr *l = begin(x, "lookup");
     if (!l)
         return;
@@ -231,8 +272,70 @@ static void translate(struct emitter *x, const struct nft_expr *from)
     nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS, flags);
 }
 
+/* `snat ip to ip saddr`: into the register that the translation reads goes what the packet has. */
+static void keep_source(struct emitter *x, const struct nft_expr *from)
+{
+    bool v6 = from->family == FAMILY_V6;
+    payload(x, NFT_PAYLOAD_NETWORK_HEADER, addr_offset(from->family, false), v6 ? 16 : 4, NFT_REG_1);
+    struct nftnl_expr *e = begin(x, "nat");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_MAP_IPS);
+}
+
+static const uint32_t nat_label[4] = {[NFT_NAT_LABEL / 32] = 1u << NFT_NAT_LABEL % 32};
+
+static void has_label(struct emitter *x)
+{
+    static const uint32_t none[4];
+    ct(x, NFT_CT_LABELS, NFT_REG_1);
+    mask(x, nat_label, sizeof nat_label, NFT_REG_1);
+    cmp(x, NFT_CMP_NEQ, none, sizeof none);
+}
+
+static void set_label(struct emitter *x)
+{
+    load(x, NFT_REG_1, nat_label, sizeof nat_label);
+    struct nftnl_expr *e = begin(x, "ct");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_LABELS);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+}
+
+static void is_translated(struct emitter *x)
+{
+    const uint32_t bits = IPS_SRC_NAT | IPS_DST_NAT, none = 0;
+    ct(x, NFT_CT_STATUS, NFT_REG_1);
+    mask(x, &bits, sizeof bits, NFT_REG_1);
+    cmp(x, NFT_CMP_NEQ, &none, sizeof none);
+}
+
+static void flow_direction(struct emitter *x, uint8_t dir)
+{
+    ct(x, NFT_CT_DIRECTION, NFT_REG_1);
+    cmp(x, NFT_CMP_EQ, &dir, 1);
+}
+
+static void from_local(struct emitter *x)
+{
+    const uint32_t local = RTN_LOCAL;
+    struct nftnl_expr *e = begin(x, "fib");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
+    cmp(x, NFT_CMP_EQ, &local, sizeof local);
+}
+
 static void reqid(struct emitter *x, const struct nft_expr *from)
 {
+    const uint32_t bits = XFRM_OURS_MASK, ours = XFRM_OURS;
     struct nftnl_expr *e = begin(x, "xfrm");
     if (!e)
         return;
@@ -240,7 +343,12 @@ static void reqid(struct emitter *x, const struct nft_expr *from)
     nftnl_expr_set_u32(e, NFTNL_EXPR_XFRM_KEY, NFT_XFRM_KEY_REQID);
     nftnl_expr_set_u8(e, NFTNL_EXPR_XFRM_DIR, from->kind == RULE_REQID_IN ? XFRM_POLICY_IN : XFRM_POLICY_OUT);
     nftnl_expr_set_u32(e, NFTNL_EXPR_XFRM_SPNUM, 0);
-    cmp(x, NFT_CMP_EQ, &from->number, 4);
+    if (from->kind != RULE_REQID_FOREIGN) {
+        cmp(x, NFT_CMP_EQ, &from->number, 4);
+        return;
+    }
+    mask(x, &bits, sizeof bits, NFT_REG_1);
+    cmp(x, NFT_CMP_NEQ, &ours, sizeof ours);
 }
 
 static void route_secured(struct emitter *x, uint8_t yes)
@@ -313,6 +421,28 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         meta(x, NFT_META_IIF, NFT_REG_1);
         cmp(x, NFT_CMP_NEQ, &none, 4);
         break;
+    case RULE_OWN:
+        meta(x, NFT_META_IIF, NFT_REG_1);
+        cmp(x, NFT_CMP_EQ, &none, 4);
+        break;
+    case RULE_FROM_LOCAL:
+        from_local(x);
+        break;
+    case RULE_TRANSLATED:
+        is_translated(x);
+        break;
+    case RULE_NAT_OURS:
+        has_label(x);
+        break;
+    case RULE_MARK_NAT:
+        set_label(x);
+        break;
+    case RULE_FLOW_DIR:
+        flow_direction(x, (uint8_t)e->number);
+        break;
+    case RULE_SNAT_SELF:
+        keep_source(x, e);
+        break;
     case RULE_CAME_CLEAR:
         meta_u8(x, NFT_META_SECPATH, 0);
         break;
@@ -327,6 +457,7 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         break;
     case RULE_REQID_IN:
     case RULE_REQID_OUT:
+    case RULE_REQID_FOREIGN:
         reqid(x, e);
         break;
     case RULE_FAMILY:

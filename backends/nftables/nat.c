@@ -31,6 +31,8 @@ struct action {
 static void add_action(struct natter *x, struct nft_rule *r, const struct action *a)
 {
     nft_add(x->p, r, RULE_COUNTER);
+    if (a->kind != RULE_ACCEPT)
+        nft_add(x->p, r, RULE_MARK_NAT); /* the guard then looks at what it has become */
     struct nft_expr *e = nft_add(x->p, r, a->kind);
     e->family = FAMILY_V4;
     e->address = a->first;
@@ -354,7 +356,7 @@ void nft_nat(struct nft_plan *p, struct target *t)
         return;
     struct natter x = {.p = p, .t = t};
     collect(&x);
-    x.post = nat_chain(&x, "nat_postrouting", HOOK_POSTROUTING, 100);
+    x.post = nat_chain(&x, "nat_postrouting", HOOK_POSTROUTING, 90);
     x.pre = nat_chain(&x, "nat_prerouting", HOOK_PREROUTING, -100);
     for (int fixed = 1; fixed >= 0; fixed--) /* static translations come first */
         PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {

@@ -436,8 +436,8 @@ static void mss(struct nft_plan *p, const struct base *b, const struct interface
     }
 }
 
-static void one_map(struct nft_plan *p, struct target *t, const struct base *b, const struct target_map *m,
-                    uint32_t number)
+static void one_map(struct nft_plan *p, struct target *t, const struct base *b, const struct nft_guard *g,
+                    const struct target_map *m, uint32_t number)
 {
     struct nft_chain *in = nft_chain_new(p, nft_name(p, "clear%u", number));
     struct nft_chain *out = nft_chain_new(p, nft_name(p, "count%u", number));
@@ -458,6 +458,7 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
         mss(p, b, i, link);
     }
     entry_filters(p, t, b, m);
+    nft_guard_map(p, g, m, in, number);
 }
 
 void nft_plan_build(struct nft_plan *p, struct target *t)
@@ -471,9 +472,10 @@ void nft_plan_build(struct nft_plan *p, struct target *t)
         .forward = base_chain(p, "forward", HOOK_FORWARD, FILTER),
         .postrouting = base_chain(p, "postrouting", HOOK_POSTROUTING, AFTER_SNAT),
     };
+    const struct nft_guard g = nft_guard_begin(p);
     uint32_t number = 0;
     PTRLIST_FOR (struct target_map, m, &t->maps) {
-        one_map(p, t, &b, m, number++);
+        one_map(p, t, &b, &g, m, number++);
     }
     nft_nat(p, t);
 }

@@ -8,6 +8,8 @@
  *                            mirror claims is dropped [crypto check]; `set ip access-group … in` on what was decrypted
  *   input                    IKE, ESP and AH from peers only
  *   postrouting, NAT         `ip nat inside source`, its list's denies in order [NAT before crypto]
+ *   postrouting, own NAT     flows that the crypto list protects keep their addresses: nobody's NAT rule behind ours
+ * sees them postrouting, after all   the guard: what the list protects and is not about to be encrypted is dropped
  *   postrouting, after NAT   interface access list on what is not about to be encrypted [output ACL]; `set ip
  *                            access-group … out` and line counters on what is
  *   forward                  MSS
@@ -19,21 +21,33 @@
 #include "compiler/base/must.h"
 
 #define NFT_TABLE "ioscc"
+/* The conntrack label of flows that our own rules translate: the highest of 128, which tools that number them from 0 do
+ * not come to. */
+#define NFT_NAT_LABEL 127u
+/* Request numbers of our policies: lines of lists begin with byte 0x5c, peers of dynamic entries with 0x5d. */
+#define XFRM_OURS 0x5c000000u
+#define XFRM_OURS_MASK 0xfe000000u
 
 enum nft_kind {
     /* matches */
     RULE_IN_IF,        /* name */
     RULE_OUT_IF,       /* name */
     RULE_FORWARDED,    /* it came in by some interface */
+    RULE_OWN,          /* it did not: the host itself sends it */
+    RULE_FROM_LOCAL,   /* its source is an address of this host */
+    RULE_TRANSLATED,   /* its flow has other addresses than it began with */
+    RULE_NAT_OURS,     /* ... by a rule of this table */
+    RULE_FLOW_DIR,     /* number: 0 the way the flow began, 1 the answers */
     RULE_CAME_CLEAR,   /* meta ipsec missing */
     RULE_CAME_SECURED, /* meta ipsec exists */
     RULE_GOES_CLEAR,   /* rt ipsec missing */
     RULE_GOES_SECURED, /* rt ipsec exists */
     RULE_REQID_IN,     /* number */
     RULE_REQID_OUT,
-    RULE_FAMILY, /* family */
-    RULE_PROTO,  /* number */
-    RULE_SADDR,  /* bits, family */
+    RULE_REQID_FOREIGN, /* outbound: an SA that is not of our policies */
+    RULE_FAMILY,        /* family */
+    RULE_PROTO,         /* number */
+    RULE_SADDR,         /* bits, family */
     RULE_DADDR,
     RULE_SPORT, /* ports */
     RULE_DPORT,
@@ -43,7 +57,7 @@ enum nft_kind {
     RULE_TCP_ANY_FLAG, /* number: at least one of these */
     RULE_FRAGMENT,     /* not the first one */
     RULE_DSCP,         /* number: value of the six bits, number2: mask */
-    RULE_ADDR_IN_SET,  /* set: saddr . daddr [. protocol [. sport . dport]] */
+    RULE_ADDR_IN_SET,  /* set: saddr . daddr [. protocol [. sport . dport]]; `look` */
     RULE_VERDICT_MAP,  /* set: its fields, masked; the element says what happens */
     /* statements */
     RULE_COUNTER,
@@ -55,13 +69,20 @@ enum nft_kind {
     RULE_MASQUERADE,
     RULE_SNAT, /* family, address, address2 (last of a range), number: port or 0 */
     RULE_DNAT,
-    RULE_SET_MSS, /* number */
+    RULE_SNAT_SELF, /* family: the source stays what it is, and no later rule of anybody's changes it */
+    RULE_MARK_NAT,  /* says to RULE_NAT_OURS that it was us */
+    RULE_SET_MSS,   /* number */
     RULE_KINDS
 };
 
+/* What a rule's addresses and a set's key are taken from. Turned: destination before source, for sets and rules that
+ * hold the way back. Of a flow: the addresses that it began with, whatever NAT has made of them; ports are the
+ * packet's. */
+enum nft_look { LOOK_PACKET, LOOK_PACKET_TURNED, LOOK_FLOW, LOOK_FLOW_TURNED };
+
 struct nft_set;
 struct nft_expr {
-    uint8_t kind, family;
+    uint8_t kind, family, look; /* look: enum nft_look, of addresses, ports and sets */
     const char *name;
     uint32_t number, number2;
     struct addr_bits bits;
@@ -137,6 +158,14 @@ static inline bool nft_has_addr(const struct addr_bits *a)
 
 /* acl.c: a chain that is an access list for filtering; NULL if the list has no lines (everything passes). */
 const char *nft_acl_chain(struct nft_plan *p, struct target *t, const struct acl *a);
+/* guard.c: the second wall behind the XFRM policies, outbound. After one_map() has made the chain of the inbound check,
+ * whose rules and sets it reads the other way round. */
+struct nft_guard {
+    struct nft_chain *filter, *bind; /* base chains */
+};
+struct nft_guard nft_guard_begin(struct nft_plan *p);
+void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
+                   const struct nft_chain *inbound, uint32_t number);
 /* nat.c */
 void nft_nat(struct nft_plan *p, struct target *t);
 

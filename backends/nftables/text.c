@@ -25,9 +25,22 @@ static void prefix(struct buf *b, const struct addr_bits *a, uint8_t family)
         buf_printf(b, "/%d", n);
 }
 
-static void addr_match(struct buf *b, const struct nft_expr *e, const char *field)
+static bool is_turned(const struct nft_expr *e)
 {
-    buf_printf(b, "%s %s ", ip_word(e->family), field);
+    return e->look == LOOK_PACKET_TURNED || e->look == LOOK_FLOW_TURNED;
+}
+
+/* Where an address is found. */
+static void addr_field(struct buf *b, const struct nft_expr *e, uint8_t family, bool dst)
+{
+    const char *flow = e->look >= LOOK_FLOW ? "ct original " : "";
+    buf_printf(b, "%s%s %s", flow, ip_word(family), dst != is_turned(e) ? "daddr" : "saddr");
+}
+
+static void addr_match(struct buf *b, const struct nft_expr *e)
+{
+    addr_field(b, e, e->family, e->kind == RULE_DADDR);
+    buf_putc(b, ' ');
     if (nft_prefix_length(&e->bits) >= 0) {
         prefix(b, &e->bits, e->family);
         return;
@@ -59,16 +72,18 @@ static void flags(struct buf *b, uint32_t f)
         buf_puts(b, "0x0");
 }
 
-static void set_match(struct buf *b, const struct nft_set *s)
+static void set_match(struct buf *b, const struct nft_expr *e)
 {
-    const char *ip = ip_word(s->family);
-    buf_printf(b, "%s saddr", ip);
-    if (s->fields & SET_DADDR)
-        buf_printf(b, " . %s daddr", ip);
+    const struct nft_set *s = e->set;
+    addr_field(b, e, s->family, false);
+    if (s->fields & SET_DADDR) {
+        buf_puts(b, " . ");
+        addr_field(b, e, s->family, true);
+    }
     if (s->fields & SET_PROTO)
         buf_puts(b, " . meta l4proto");
     if (s->fields & SET_PORTS)
-        buf_puts(b, " . th sport . th dport");
+        buf_puts(b, is_turned(e) ? " . th dport . th sport" : " . th sport . th dport");
     buf_printf(b, " @%s", s->name);
 }
 
@@ -130,6 +145,30 @@ static void expr(struct buf *b, const struct nft_expr *e)
     case RULE_FORWARDED:
         buf_puts(b, "meta iif != 0");
         break;
+    case RULE_OWN:
+        buf_puts(b, "meta iif 0");
+        break;
+    case RULE_FROM_LOCAL:
+        buf_puts(b, "fib saddr type local");
+        break;
+    case RULE_TRANSLATED:
+        buf_puts(b, "ct status snat,dnat");
+        break;
+    case RULE_NAT_OURS:
+        buf_printf(b, "ct label %u", NFT_NAT_LABEL);
+        break;
+    case RULE_MARK_NAT:
+        buf_printf(b, "ct label set %u", NFT_NAT_LABEL);
+        break;
+    case RULE_FLOW_DIR:
+        buf_printf(b, "ct direction %s", e->number ? "reply" : "original");
+        break;
+    case RULE_REQID_FOREIGN:
+        buf_printf(b, "ipsec out reqid & %u != %u", XFRM_OURS_MASK, XFRM_OURS);
+        break;
+    case RULE_SNAT_SELF:
+        buf_printf(b, "snat %s to %s saddr", ip_word(e->family), ip_word(e->family));
+        break;
     case RULE_CAME_CLEAR:
         buf_puts(b, "meta ipsec missing");
         break;
@@ -155,17 +194,12 @@ static void expr(struct buf *b, const struct nft_expr *e)
         buf_printf(b, "meta l4proto %u", e->number);
         break;
     case RULE_SADDR:
-        addr_match(b, e, "saddr");
-        break;
     case RULE_DADDR:
-        addr_match(b, e, "daddr");
+        addr_match(b, e);
         break;
     case RULE_SPORT:
-        buf_puts(b, "th sport ");
-        range(b, e->ports);
-        break;
     case RULE_DPORT:
-        buf_puts(b, "th dport ");
+        buf_puts(b, (e->kind == RULE_DPORT) != is_turned(e) ? "th dport " : "th sport ");
         range(b, e->ports);
         break;
     case RULE_ICMP_TYPE:
@@ -193,7 +227,7 @@ static void expr(struct buf *b, const struct nft_expr *e)
                    e->number2 << (e->family == FAMILY_V6 ? 6 : 2), e->number << (e->family == FAMILY_V6 ? 6 : 2));
         break;
     case RULE_ADDR_IN_SET:
-        set_match(b, e->set);
+        set_match(b, e);
         break;
     case RULE_VERDICT_MAP:
         map_match(b, e->set);

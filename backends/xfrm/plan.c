@@ -175,10 +175,19 @@ static void add(struct planner *x, const struct xfrm_pol *like, const struct xfr
     ptrlist_add(x->p->arena, &x->p->policies[pol->dir], pol);
 }
 
-static void too_many(struct planner *x, const struct flat_rule *r)
+/* What a rule is of: a line, an entry, or (what several of them leave clear) the map as a whole. */
+static struct span origin(const struct crypto_map *m, const struct crypto_map_entry *e, const struct ace *l)
 {
-    struct diag *d = diag_add(x->t->diags, D_LX_TOO_MANY, r->line ? r->line->span : r->entry->span,
-                              "this line needs more than %u selectors", TARGET_LINE_MAX);
+    if (l)
+        return l->span;
+    return e ? e->span : m->span;
+}
+
+static void too_many(struct planner *x, const struct target_map *m, const struct flat_rule *r)
+{
+    const char *what = r->line ? "this line needs" : "what the deny lines of this crypto map leave clear needs";
+    struct diag *d = diag_add(x->t->diags, D_LX_TOO_MANY, origin(m->map, r->entry, r->line),
+                              "%s more than %u selectors", what, TARGET_LINE_MAX);
     diag_hint(x->t->diags, d, "wildcards with holes and port ranges multiply: split the line or widen it");
 }
 
@@ -210,9 +219,8 @@ static struct xfrm_pol policy_of(const struct rule *u, enum xfrm_dir dir)
     return pol;
 }
 
-static void outbound(struct planner *x, const struct rule *u, const struct ptrlist *sels)
+static void bound(struct planner *x, const struct rule *u, struct xfrm_pol pol, const struct ptrlist *sels)
 {
-    struct xfrm_pol pol = policy_of(u, XFRM_DIR_OUT);
     if (u->binding == UNBOUND) {
         PTRLIST_FOR (struct xfrm_sel, s, sels) {
             add(x, &pol, s);
@@ -229,11 +237,36 @@ static void outbound(struct planner *x, const struct rule *u, const struct ptrli
     }
 }
 
+/* Fragments have no ports for the kernel's lookup: it takes 0 for them. Where ports decide, and nobody puts fragments
+ * together before (conntrack does, while the packet filter stands), they go nowhere: they might be protected ones. */
+static void fragments(struct planner *x, const struct rule *u)
+{
+    struct ptrlist sels = {0};
+    struct box b = u->r->box;
+    bool has_ports = b.sport.lo || b.dport.lo || b.sport.hi != 65535 || b.dport.hi != 65535;
+    if (u->r->verdict != VERDICT_PROTECT || !has_ports || b.proto == IPPROTO_ICMP || b.proto == IPPROTO_ICMPV6)
+        return;
+    b.sport = b.dport = (struct port_range){0, 0};
+    if (!xfrm_select(x->p->arena, &b, TARGET_LINE_MAX, &sels))
+        return; /* said of the line itself, which has more */
+    struct xfrm_pol pol = policy_of(u, XFRM_DIR_OUT);
+    pol.action = XFRM_DO_BLOCK;
+    pol.ntmpl = 0;
+    memset(pol.tmpl, 0, sizeof pol.tmpl);
+    bound(x, u, pol, &sels);
+}
+
+static void outbound(struct planner *x, const struct rule *u, const struct ptrlist *sels)
+{
+    bound(x, u, policy_of(u, XFRM_DIR_OUT), sels);
+    fragments(x, u);
+}
+
 static void inbound(struct planner *x, const struct rule *u, const struct box *b, bool optional)
 {
     struct ptrlist sels = {0};
     if (!xfrm_select(x->p->arena, b, TARGET_LINE_MAX, &sels)) {
-        too_many(x, u->r);
+        too_many(x, u->m, u->r);
         return;
     }
     static const enum xfrm_dir dirs[] = {XFRM_DIR_IN, XFRM_DIR_FWD};
@@ -291,11 +324,12 @@ static void one_rule(struct planner *x, struct rule *u)
     struct ptrlist sels = {0};
     struct box mirror = box_mirror(&u->r->box), both;
     if (u->r->box.proto == 0) {
-        diag_add(x->t->diags, D_LX_NOT_SELECTABLE, u->r->line->span, "protocol 0 means any protocol to the kernel");
+        diag_add(x->t->diags, D_LX_NOT_SELECTABLE, origin(u->m->map, u->r->entry, u->r->line),
+                 "protocol 0 means any protocol to the kernel");
         return;
     }
     if (!xfrm_select(x->p->arena, &u->r->box, TARGET_LINE_MAX, &sels)) {
-        too_many(x, u->r);
+        too_many(x, u->m, u->r);
         return;
     }
     outbound(x, u, &sels);
@@ -382,7 +416,7 @@ static void look_for_slow_pairs(struct planner *x)
             symtab_put(x->p->arena, &pairs, xfrm_sel_key(&hit->addresses), 0, hit);
         }
         if (++hit->n == SLOW_PAIR)
-            diag_add(x->t->diags, D_LX_SLOW_PAIR, pol->line ? pol->line->span : pol->entry->span,
+            diag_add(x->t->diags, D_LX_SLOW_PAIR, origin(pol->map, pol->entry, pol->line),
                      "this is the 500th policy between one pair of networks: the kernel searches such a list packet "
                      "by packet");
     }

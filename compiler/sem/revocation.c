@@ -26,6 +26,8 @@ static bool is(struct str word, const char *keyword)
 static struct str next_word(struct str *t)
 {
     uint32_t from = 0, to;
+    if (!t->len)
+        return STR_EMPTY;
     while (from < t->len && is_blank(t->p[from]))
         from++;
     to = from;

@@ -10,9 +10,9 @@ find testdata -name '*.cfg' | while read -r f; do cp "$f" "build/fuzz/seeds/$(ec
 for d in testdata/fleet/*; do build/release/ioscc facts "$d" >"build/fuzz/seeds_fleet/$(basename "$d")"; done
 cp lint/profiles/*.yaml build/fuzz/seeds_fleet/
 awk -F'"' '/^KEYWORD/{printf "\"%s\"\n", $2}' grammar/keywords.def > build/fuzz/keywords.dict
-src="$(ls compiler/base/*.c compiler/algo/*.c compiler/ir/*.c compiler/sets/*.c compiler/sem/*.c compiler/fleet/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c) build/gen/ios_parse.c build/gen/ios_lex.c build/gen/embedded.c"
+src="$(ls compiler/base/*.c compiler/algo/*.c compiler/ir/*.c compiler/sets/*.c compiler/sem/*.c compiler/fleet/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c backends/ike/message/*.c backends/ike/crypto/*.c backends/ike/engine/*.c backends/ike/v1/*.c backends/ike/v2/*.c backends/ike/from_ir/*.c) build/gen/ios_parse.c build/gen/ios_lex.c build/gen/embedded.c"
 pids=
-for t in parse json fleet; do
+for t in parse json fleet plan; do
 	clang -g -O1 -w -D_GNU_SOURCE -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -ljansson -lyaml -lcrypto -lnftnl -lmnl
 	mkdir -p "build/fuzz/corpus_$t"
@@ -41,7 +41,7 @@ build/fuzz/fuzz_fetch -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 
 pids="$pids $!"
 failed=0
 for p in $pids; do wait "$p" || failed=1; done
-for t in parse json fleet message ike fetch; do
+for t in parse json fleet plan message ike fetch; do
 	echo "== fuzz_$t"
 	grep -E 'stat::number_of_executed_units|SUMMARY|ERROR' "build/fuzz/$t.log" || tail -3 "build/fuzz/$t.log"
 done

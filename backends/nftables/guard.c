@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The guard: outbound, behind the XFRM policies. Policies belong to interfaces by number and go when somebody flushes
+ * them or a link is made anew; rules of others translate what policies then no longer know. This wall stands by
+ * interface name and looks at what leaves after everybody's NAT: what the flattened list protects, and is not about to
+ * be encrypted by an SA of ours, is dropped. Three looks: the packet's own addresses; for flows that somebody has
+ * translated the addresses they began with, and those turned round for the answers. What has to leave in the clear:
+ * IKE, ESP and AH of this host, DHCP, neighbour discovery.
+ *
+ * So that a foreign masquerade does not stop the tunnel either, protected flows are bound to their own source address
+ * (a translation to itself) before the NAT chains of others are asked. Our own rules come before: NAT before crypto.
+ */
+#include <netinet/in.h>
+
+#include "backends/nftables/plan.h"
+
+/* After every NAT chain; conntrack's own last hooks are far behind. */
+#define AFTER_ALL 1000
+/* Our own NAT stands at 90 (nat.c), those of others at 100 as a rule. */
+#define AFTER_OWN_NAT 91
+
+static struct nft_chain *base(struct nft_plan *p, const char *name, bool nat, int priority)
+{
+    struct nft_chain *c = nft_chain_new(p, name);
+    c->hook = HOOK_POSTROUTING;
+    c->nat = nat;
+    c->priority = priority;
+    return c;
+}
+
+struct nft_guard nft_guard_begin(struct nft_plan *p)
+{
+    return (struct nft_guard){.filter = base(p, "guard", false, AFTER_ALL),
+                              .bind = base(p, "nat_bind", true, AFTER_OWN_NAT)};
+}
+
+/* ---- what leaves in the clear ---- */
+
+static struct nft_rule *pass_proto(struct nft_plan *p, struct nft_chain *c, uint8_t family, uint8_t proto)
+{
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_FAMILY)->family = family;
+    nft_add_number(p, r, RULE_PROTO, proto);
+    return r;
+}
+
+static void pass_local(struct nft_plan *p, struct nft_rule *r, const char *comment)
+{
+    nft_add(p, r, RULE_FROM_LOCAL);
+    nft_add(p, r, RULE_RETURN);
+    r->comment = comment;
+}
+
+static void pass_own(struct nft_plan *p, struct nft_rule *r, const char *comment)
+{
+    nft_add(p, r, RULE_OWN);
+    nft_add(p, r, RULE_RETURN);
+    r->comment = comment;
+}
+
+static void add_port(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind, uint16_t lo, uint16_t hi)
+{
+    nft_add(p, r, kind)->ports = (struct port_range){lo, hi};
+}
+
+static void pass_ipsec(struct nft_plan *p, struct nft_chain *c, uint8_t family)
+{
+    static const uint16_t ike[] = {500, 4500};
+    pass_local(p, pass_proto(p, c, family, IPPROTO_ESP), "IPsec of this host");
+    pass_local(p, pass_proto(p, c, family, IPPROTO_AH), "IPsec of this host");
+    for (size_t i = 0; i < sizeof ike / sizeof *ike; i++) {
+        struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
+        add_port(p, r, RULE_SPORT, ike[i], ike[i]);
+        pass_local(p, r, "IKE of this host");
+    }
+}
+
+/* Without these the host has no address, or finds no neighbour to send anything to. */
+static void pass_link(struct nft_plan *p, struct nft_chain *c, uint8_t family)
+{
+    bool v6 = family == FAMILY_V6;
+    struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
+    add_port(p, r, RULE_SPORT, v6 ? 546 : 67, v6 ? 547 : 68);
+    add_port(p, r, RULE_DPORT, v6 ? 546 : 67, v6 ? 547 : 68);
+    pass_own(p, r, "DHCP of this host");
+    /* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away */
+    static const uint8_t discovery[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+    for (size_t i = 0; v6 && i < sizeof discovery; i++) {
+        r = pass_proto(p, c, family, IPPROTO_ICMPV6);
+        nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);
+        pass_own(p, r, "neighbour discovery");
+    }
+}
+
+/* ---- the list, the other way round ---- */
+
+/* The inbound check's rules hold the mirror of the list: read with source and destination exchanged they are the list
+ * itself. `protect`: what takes the place of its drop. */
+static void copy_turned(struct nft_plan *p, struct nft_chain *to, const struct nft_chain *inbound, enum nft_look look,
+                        enum nft_kind protect, uint8_t family)
+{
+    PTRLIST_FOR (struct nft_rule, from, &inbound->rules) {
+        struct nft_rule *r = nft_rule_new(p, to);
+        r->comment = from->comment;
+        for (uint32_t i = 0; i < from->n; i++) {
+            const struct nft_expr *e = &from->v[i];
+            bool ends = e->kind == RULE_DROP;
+            if (e->kind == RULE_COUNTER && protect != RULE_DROP)
+                continue;
+            struct nft_expr *copy = nft_add(p, r, ends ? protect : (enum nft_kind)e->kind);
+            *copy = *e;
+            copy->look = (uint8_t)look;
+            if (ends)
+                *copy = (struct nft_expr){.kind = (uint8_t)protect, .family = family};
+        }
+    }
+}
+
+/* A list without lines: nothing leaves. */
+static void closed_lists(struct nft_plan *p, struct nft_chain *c, const struct target_map *m)
+{
+    for (uint32_t i = 0; i < m->flat.n; i++) {
+        if (m->flat.v[i].line || m->flat.v[i].verdict != VERDICT_DROP)
+            continue;
+        struct nft_rule *r = nft_rule_new(p, c);
+        nft_add_box(p, r, &m->flat.v[i].box);
+        nft_add(p, r, RULE_COUNTER);
+        nft_add(p, r, RULE_DROP);
+        r->comment = "an access list without lines";
+    }
+}
+
+static void jump_to(struct nft_plan *p, struct nft_rule *r, const struct nft_chain *to)
+{
+    nft_add_name(p, r, RULE_JUMP, to->name);
+}
+
+static void flow_jump(struct nft_plan *p, struct nft_chain *c, uint32_t dir, const struct nft_chain *to)
+{
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add_number(p, r, RULE_FLOW_DIR, dir);
+    jump_to(p, r, to);
+}
+
+/* Flows that somebody else has translated, or that we had before the list became what it is. */
+static void flows(struct nft_plan *p, struct nft_chain *c, const struct nft_chain *inbound, uint32_t number,
+                  uint8_t family)
+{
+    struct nft_chain *began = nft_chain_new(p, nft_name(p, "began%u", number));
+    struct nft_chain *answer = nft_chain_new(p, nft_name(p, "answer%u", number));
+    copy_turned(p, began, inbound, LOOK_FLOW_TURNED, RULE_DROP, family);
+    copy_turned(p, answer, inbound, LOOK_FLOW, RULE_DROP, family);
+    struct nft_chain *look = nft_chain_new(p, nft_name(p, "flow%u", number));
+    struct nft_rule *ours = nft_rule_new(p, look);
+    nft_add(p, ours, RULE_NAT_OURS);
+    nft_add(p, ours, RULE_RETURN);
+    ours->comment = "NAT before crypto: judged by what it has become";
+    flow_jump(p, look, 0, began);
+    flow_jump(p, look, 1, answer);
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_TRANSLATED);
+    jump_to(p, r, look);
+}
+
+void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
+                   const struct nft_chain *inbound, uint32_t number)
+{
+    uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
+    struct nft_chain *packet = nft_chain_new(p, nft_name(p, "packet%u", number));
+    copy_turned(p, packet, inbound, LOOK_PACKET_TURNED, RULE_DROP, family);
+    closed_lists(p, packet, m);
+    struct nft_chain *bind = nft_chain_new(p, nft_name(p, "bind%u", number));
+    copy_turned(p, bind, inbound, LOOK_PACKET_TURNED, RULE_SNAT_SELF, family);
+    struct nft_chain *all = nft_chain_new(p, nft_name(p, "guard%u", number));
+    pass_ipsec(p, all, family);
+    pass_link(p, all, family);
+    jump_to(p, nft_rule_new(p, all), packet);
+    flows(p, all, inbound, number, family);
+    PTRLIST_FOR (char, link, &m->links) {
+        static const enum nft_kind leaves[] = {RULE_GOES_CLEAR, RULE_REQID_FOREIGN};
+        for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+            struct nft_rule *r = nft_rule_new(p, g->filter);
+            nft_add_name(p, r, RULE_OUT_IF, link);
+            nft_add(p, r, leaves[i]);
+            jump_to(p, r, all);
+        }
+        struct nft_rule *r = nft_rule_new(p, g->bind);
+        nft_add_name(p, r, RULE_OUT_IF, link);
+        jump_to(p, r, bind);
+    }
+}
