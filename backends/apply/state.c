@@ -30,7 +30,7 @@ const char *state_path(struct state *s, const char *file)
 }
 
 /* The directory holds keys: it must be ours and closed to others. */
-static int make_dir(const char *dir, const char **why)
+int state_make_dir(const char *dir, const char **why)
 {
     struct stat st;
     if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
@@ -60,6 +60,62 @@ static int take_lock(struct state *s, int wait_s, const char **why)
     }
     *why = "another ioscc is at work on this host";
     return -errno;
+}
+
+/* ---- one daemon ---- */
+
+#define DAEMON_LOCK "daemon.lock"
+
+static int daemon_lock(const char *dir, int flags)
+{
+    char path[512];
+    if (snprintf(path, sizeof path, "%s/" DAEMON_LOCK, dir) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+int state_daemon_begin(const char *dir, const char *config, bool applies)
+{
+    const char *why;
+    char line[400];
+    int fd = state_make_dir(dir, &why);
+    if (fd == 0)
+        fd = daemon_lock(dir, O_RDWR | O_CREAT);
+    if (fd < 0)
+        return fd;
+    int n = snprintf(line, sizeof line, "%ld %d %.250s\n", (long)getpid(), applies, config);
+    bool held = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (held && ftruncate(fd, 0) == 0 && pwrite(fd, line, (size_t)n, 0) == n)
+        return fd;
+    int error = -errno;
+    close(fd);
+    return error;
+}
+
+void state_daemon_ask(const char *dir, struct state_daemon *out)
+{
+    char line[400] = "";
+    *out = (struct state_daemon){.pid = 0};
+    int fd = daemon_lock(dir, O_RDONLY);
+    if (fd < 0)
+        return;
+    out->was_there = true;
+    out->is_running = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    ssize_t n = out->is_running ? pread(fd, line, sizeof line - 1, 0) : 0;
+    close(fd);
+    int applies = 0, at = 0;
+    if (n > 0 && sscanf(line, "%ld %d %n", &out->pid, &applies, &at) == 2)
+        snprintf(out->config, sizeof out->config, "%.*s", (int)strcspn(line + at, "\n"), line + at);
+    out->applies = applies;
+}
+
+/* ---- the state file ---- */
+
+static uint64_t namespace_here(void)
+{
+    struct stat st;
+    return stat("/proc/self/ns/net", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
 static const char *text(struct state *s, const json_t *o, const char *key)
@@ -143,8 +199,18 @@ static int read_state(struct state *s, const char **why)
     json_t *o = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(o) || json_integer_value(json_object_get(o, "format")) != FORMAT) {
         json_decref(o);
-        *why = "the state file is damaged or of another version";
+        *why = "the state file is damaged or of another version (remove state.json there: 'ioscc apply' finds what is "
+               "ours "
+               "again)";
         return -EINVAL;
+    }
+    const json_t *ns = json_object_get(o, "namespace");
+    if (json_is_integer(ns) && (uint64_t)json_integer_value(ns) != s->netns) {
+        json_decref(o);
+        *why =
+            "it is the state of another network namespace (name another --state-dir here; if that namespace is gone, "
+            "remove the directory)";
+        return -EXDEV;
     }
     s->applying = json_is_true(json_object_get(o, "applying"));
     s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
@@ -163,9 +229,9 @@ static int read_state(struct state *s, const char **why)
 
 int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why)
 {
-    *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1};
+    *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1, .netns = namespace_here()};
     s->current.interface_map = s->previous.interface_map = "";
-    int r = wait_s < 0 ? 0 : make_dir(dir, why);
+    int r = wait_s < 0 ? 0 : state_make_dir(dir, why);
     if (r == 0 && wait_s >= 0)
         r = take_lock(s, wait_s, why);
     if (r == 0)
@@ -202,11 +268,12 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o}", "format", FORMAT, "applying", s->applying, "applied",
-                     (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "current",
-                     config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
-                     "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
-                     s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s));
+    return json_pack("{s:i,s:I,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o}", "format", FORMAT, "namespace",
+                     (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
+                     (json_int_t)s->confirm_by, "current", config_json(&s->current), "previous",
+                     s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
+                     s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
+                     "counter_bases", bases_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */

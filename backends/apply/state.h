@@ -26,6 +26,7 @@ struct state_config {
 
 struct state {
     struct arena *arena;
+    uint64_t netns; /* the network namespace that it is about: inode of /proc/self/ns/net */
     const char *dir;
     int lock_fd;
     bool applying; /* the last apply did not come to its end */
@@ -36,6 +37,24 @@ struct state {
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */
 };
+
+/* Makes the directory, closed to others. 0, or a negative errno with the reason. */
+int state_make_dir(const char *dir, const char **why) MUST_CHECK;
+
+/* ---- one daemon a state directory ---- */
+
+/* Who runs: `ioscc run` holds DIR/daemon.lock as long as it lives. */
+struct state_daemon {
+    bool is_running;
+    bool was_there; /* one has run since the host's start (the state directory is of that time) */
+    bool applies;   /* it has applied its configuration too, and does so at a reload */
+    long pid;
+    char config[256]; /* as it was named */
+};
+/* Takes it for this process and what it forks; never given back by hand. A descriptor, or a negative errno
+ * (-EWOULDBLOCK: another one runs). */
+int state_daemon_begin(const char *dir, const char *config, bool applies) MUST_CHECK;
+void state_daemon_ask(const char *dir, struct state_daemon *out);
 
 /* Takes the lock, waiting up to `wait_s` seconds (-EWOULDBLOCK then), and reads the state; an empty one if there is
  * none. Makes the directory. `wait_s` < 0: reads without the lock and makes nothing. */

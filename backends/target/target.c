@@ -266,12 +266,26 @@ static void one_map(struct target *t, const struct crypto_map *m)
     }
 }
 
+/* An interface whose map is not there: nobody knows what should be protected on it. */
+static void undefined_maps(struct target *t)
+{
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        const struct ir_ref *const maps[] = {&i->crypto_map, &i->crypto_map6};
+        for (int k = 0; k < 2; k++)
+            if (IR_IS_SET(*maps[k]) && !maps[k]->target && !i->shutdown.v)
+                diag_add(t->diags, D_LX_NEED, maps[k]->m.span,
+                         "crypto map " STR_FMT " of " STR_FMT " is not defined: nothing is protected there",
+                         STR_ARG(maps[k]->name), STR_ARG(i->name.s));
+    }
+}
+
 void target_build(struct target *t, struct arena *ar, const struct ir_config *c, const struct if_map *ifs,
                   struct diag_list *diags)
 {
     *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
     check_interfaces(t);
     needs_in_force(c, block, t);
+    undefined_maps(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         if (m->bindings.n)
             one_map(t, m);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/ike/from_ir.h"
+#include "compiler/cli/consent.h"
 #include "compiler/cli/run_inputs.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
     OPT_DEVICE,
     OPT_ONLY,
     OPT_PARTIAL,
+    OPT_LESS,
     OPT_STATE,
     OPT_PKI,
     OPT_MASTER,
@@ -29,6 +31,7 @@ enum {
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},                     \
     [OPT_ONLY] = {"only", 0, "xfrm|nftables", "leave the other half alone"},                                           \
     [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},            \
+    [OPT_LESS] = {"allow-less", 0, NULL, "go on although the file protects nothing, or much less than what stands"},   \
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},                                     \
     [OPT_PKI] = {"pki-dir", 0, "DIR", "refuse what run could not negotiate with the trustpoints' files in DIR"},       \
     [OPT_MASTER] = {"master-key-file", 0, "FILE", "... and with the keys that this master key opens"}
@@ -54,7 +57,7 @@ struct request {
     struct buf map; /* all interface maps, a pair a line */
     unsigned confirm_s;
     int wait_s;
-    bool json, dry_run;
+    bool json, dry_run, allow_less;
 };
 
 static bool number(const char *s, unsigned max, unsigned *out)
@@ -102,6 +105,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
         break;
     case OPT_PARTIAL:
         q->how.allow_partial = true;
+        break;
+    case OPT_LESS:
+        q->allow_less = true;
         break;
     case OPT_STATE:
         q->dir = value;
@@ -172,6 +178,9 @@ static bool print_plan(const struct session *s, const struct request *q)
 static int refused(const struct session *s, const struct request *q)
 {
     const char *name = s->command->name;
+    int code = consent_ask(s, q->how.name, q->allow_less);
+    if (code != EXIT_CLEAN)
+        return code;
     if (s->apply.xfrm_diff.conflicts.n) {
         fprintf(stderr, "ioscc %s: objects of somebody else are in the way: nothing is touched\n", name);
         return EXIT_FINDINGS;
@@ -292,7 +301,8 @@ static int do_apply(struct session *s, const struct request *q, const char *file
         fprintf(stderr, "ioscc apply: dry run: %s\n", s->apply.error);
         return EXIT_SYSTEM;
     }
-    return carry_out(s, q);
+    code = session_no_daemon(s, "'ioscc reload FILE' hands it another configuration.");
+    return code == EXIT_CLEAN ? carry_out(s, q) : code;
 }
 
 static int run_apply(const struct command *c, int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ioscc run: apply, then IKE until it is told to end; ioscc initiate: asks the running daemon for SAs. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
+#include "compiler/cli/consent.h"
 #include "compiler/cli/run_inputs.h"
 #include "compiler/cli/session.h"
 
@@ -16,6 +18,7 @@ enum {
     OPT_MAP,
     OPT_DEVICE,
     OPT_PARTIAL,
+    OPT_LESS,
     OPT_STATE,
     OPT_MASTER,
     OPT_PKI,
@@ -28,6 +31,7 @@ static const struct cli_option run_options[] = {
     [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},
     [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},
+    [OPT_LESS] = {"allow-less", 0, NULL, "go on although the file protects nothing, or much less than what stands"},
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state and the control socket are kept (/run/ioscc)"},
     [OPT_MASTER] = {"master-key-file", 0, "FILE", "the router's master key, for type 6 keys"},
     [OPT_PKI] = {"pki-dir", 0, "DIR",
@@ -45,7 +49,7 @@ struct request {
     struct daemon_options daemon;
     struct run_inputs inputs; /* NULL: not given */
     struct buf map, master;
-    bool no_apply;
+    bool no_apply, allow_less;
     int policy_file; /* where the daemon wants the policy */
 };
 
@@ -60,6 +64,9 @@ static void one_option(struct request *q, int k, const char *value)
         break;
     case OPT_PARTIAL:
         q->how.allow_partial = true;
+        break;
+    case OPT_LESS:
+        q->allow_less = true;
         break;
     case OPT_STATE:
         q->daemon.state_dir = value;
@@ -125,6 +132,8 @@ static int complete(struct session *s, struct request *q, bool anew)
 static int plan(struct session *s, const struct request *q, const char *file)
 {
     int code = session_plan(s, file, &q->how);
+    if (code == EXIT_CLEAN && !s->fatal)
+        code = consent_ask(s, file, q->allow_less);
     if (code != EXIT_CLEAN || !s->errors || (q->how.allow_partial && !s->fatal))
         return code;
     fprintf(stderr, "ioscc %s: %u things cannot be carried to Linux: nothing is touched%s\n", s->command->name,
@@ -196,16 +205,16 @@ static int carry_out(struct session *s, const struct request *q)
 static int hand_over(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
 {
     struct buf b = {0};
-    int r = run_inputs_save(&s->state, &q->inputs);
-    if (r < 0)
-        fprintf(stderr, "ioscc %s: cannot write into %s: %s\n", s->command->name, q->daemon.state_dir, strerror(-r));
     state_unlock(&s->state); /* the daemon lives on; another apply may come */
-    bool whole = r == 0 && ike_policy_write(&b, p);
-    if (r == 0 && !whole)
+    bool whole = ike_policy_write(&b, p);
+    if (!whole)
         fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
     int code = whole ? work(s->command, &b, q) : EXIT_SYSTEM;
     buf_free(&b); /* wipes it */
-    return code;
+    int r = code == EXIT_CLEAN ? run_inputs_save(&s->state, &q->inputs) : 0;
+    if (r < 0)
+        fprintf(stderr, "ioscc %s: cannot write into %s: %s\n", s->command->name, q->daemon.state_dir, strerror(-r));
+    return r < 0 ? EXIT_SYSTEM : code;
 }
 
 /* Makes the policy, applies, and hands the policy to `work` as bytes. */
@@ -262,6 +271,26 @@ static int load_for_daemon(void *arg, int policy_file)
     return with_policy(l->command, l->request, l->file, false, as_daemon);
 }
 
+/* One a state directory; the lock goes with this process. */
+static int only_daemon(const struct command *c, struct request *q, const char *file)
+{
+    struct state_daemon d;
+    int r = state_daemon_begin(q->daemon.state_dir, file, !q->no_apply);
+    if (r >= 0) {
+        q->daemon.lock = r;
+        return EXIT_CLEAN;
+    }
+    state_daemon_ask(q->daemon.state_dir, &d);
+    if (r == -EWOULDBLOCK)
+        fprintf(stderr,
+                "ioscc %s: a daemon runs already with %s (process %ld): 'ioscc reload FILE' hands it another "
+                "configuration\n",
+                c->name, d.config, d.pid);
+    else
+        fprintf(stderr, "ioscc %s: %s: %s\n", c->name, q->daemon.state_dir, strerror(-r));
+    return EXIT_SYSTEM;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
     struct request q;
@@ -269,8 +298,23 @@ static int run(const struct command *c, int argc, char **argv)
     int code = parsed(c, argc, argv, &q, &file);
     struct loading l = {c, &q, file};
     if (code == EXIT_CLEAN)
+        code = only_daemon(c, &q, file);
+    if (code == EXIT_CLEAN)
         code = daemon_run(&q.daemon, file, load_for_daemon, &l);
     return finished(&q, code);
+}
+
+/* Before anything is touched: is there who would take it? */
+static int there_is_one(const struct command *c, struct request *q)
+{
+    struct state_daemon d;
+    state_daemon_ask(q->daemon.state_dir, &d);
+    q->no_apply |= d.is_running && !d.applies; /* as it was started */
+    if (d.is_running)
+        return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: no daemon runs with state directory %s: nothing is touched%s\n", c->name,
+            q->daemon.state_dir, geteuid() ? " (or you are not root)" : "");
+    return EXIT_SYSTEM;
 }
 
 static int reload(const struct command *c, int argc, char **argv)
@@ -278,6 +322,8 @@ static int reload(const struct command *c, int argc, char **argv)
     struct request q;
     const char *file;
     int code = parsed(c, argc, argv, &q, &file);
+    if (code == EXIT_CLEAN)
+        code = there_is_one(c, &q);
     if (code == EXIT_CLEAN)
         code = with_policy(c, &q, file, true, as_reload);
     return finished(&q, code);

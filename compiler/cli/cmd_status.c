@@ -64,6 +64,18 @@ static void when(const char *before, time_t t)
         printf("%s%s", before, text);
 }
 
+/* Is what negotiates there? False: it was, and is not. */
+static bool print_daemon(const struct session *s)
+{
+    struct state_daemon d;
+    state_daemon_ask(s->state.dir, &d);
+    if (d.is_running)
+        printf("The IKE daemon runs with %s, process %ld.\n", d.config, d.pid);
+    else if (d.was_there && s->state.current.file)
+        printf("The IKE daemon has ended: nothing is negotiated, what needs an SA waits ('ioscc run' starts it).\n");
+    return d.is_running || !d.was_there || !s->state.current.file;
+}
+
 static int print_status(struct session *s)
 {
     struct state *st = &s->state;
@@ -83,6 +95,7 @@ static int print_status(struct session *s)
              st->confirm_by);
         printf("\n");
     }
+    bool late = st->confirm_by && st->confirm_by < time(NULL), complete = print_daemon(s);
     bool drift = apply_needed(&s->apply) || s->apply.xfrm_diff.conflicts.n;
     if (drift && st->current.file)
         printf("Not in sync. To put it right:\n");
@@ -92,7 +105,7 @@ static int print_status(struct session *s)
     buf_free(&b);
     if (!written)
         return EXIT_SYSTEM;
-    return drift || st->applying ? EXIT_FINDINGS : EXIT_CLEAN;
+    return drift || st->applying || late || !complete ? EXIT_FINDINGS : EXIT_CLEAN;
 }
 
 static int run_status(const struct command *c, int argc, char **argv)
@@ -125,7 +138,9 @@ static int run_remove(const struct command *c, int argc, char **argv)
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
     const struct state_config nothing = {.interface_map = ""};
-    code = session_plan(&s, NULL, &nothing);
+    code = session_no_daemon(&s, "End it first.");
+    if (code == EXIT_CLEAN)
+        code = session_plan(&s, NULL, &nothing);
     if (code == EXIT_CLEAN) {
         struct buf b = {0};
         apply_print(&b, &s.apply);
@@ -204,7 +219,9 @@ static int run_rollback(const struct command *c, int argc, char **argv)
         fprintf(stderr, "ioscc rollback: there is nothing to go back to\n");
         code = EXIT_USAGE;
     } else {
-        code = go_back(&s);
+        code = session_no_daemon(&s, "'ioscc reload FILE' hands it another configuration.");
+        if (code == EXIT_CLEAN)
+            code = go_back(&s);
     }
     session_close(&s);
     return code;

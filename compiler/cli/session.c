@@ -180,6 +180,17 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     return code;
 }
 
+int session_no_daemon(const struct session *s, const char *advice)
+{
+    struct state_daemon d;
+    state_daemon_ask(s->state.dir, &d);
+    if (!d.is_running || !d.applies)
+        return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: a daemon runs with %s (process %ld): nothing is touched. %s\n", s->command->name,
+            d.config, d.pid, advice);
+    return EXIT_FINDINGS;
+}
+
 void session_close(struct session *s)
 {
     if (s->prepared)

@@ -31,6 +31,9 @@ enum session_previous { PREVIOUS_IS_CURRENT, PREVIOUS_STAYS, PREVIOUS_FORGOTTEN 
 int session_run(struct session *s, struct state_config how, enum session_previous previous,
                 time_t confirm_by) MUST_CHECK;
 void session_close(struct session *s);
+/* Does a daemon run that applies its own configuration? Then nobody changes the kernel beside it: EXIT_FINDINGS after a
+ * message that ends with `advice`. */
+int session_no_daemon(const struct session *s, const char *advice) MUST_CHECK;
 
 /* Asks the running daemon (docs/control.md); takes the request over. NULL after a message. */
 struct json_t;

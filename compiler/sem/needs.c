@@ -351,8 +351,10 @@ static void ask_options(struct asker *x)
 static unsigned ask_entry(struct asker *x)
 {
     enum entry_type type = (enum entry_type)x->e->type.v;
+    if (type == ENTRY_DYNAMIC && !x->e->dynamic.target)
+        unmet(x, NEED_DYNAMIC_MAP, x->e->dynamic.m.span, x->e->dynamic.name);
     if (type == ENTRY_DYNAMIC || type == ENTRY_GDOI)
-        return 0; /* asked by the entries it stands for; not supported at all */
+        return x->n; /* asked by the entries it stands for; not supported at all */
     ask_understood(x, x->e->span, STR_EMPTY);
     ask_sets(x);
     if (type != ENTRY_MANUAL) {

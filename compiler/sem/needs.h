@@ -33,6 +33,7 @@
     NEED(TRANSFORM_SET, D_UNDEFINED_TRANSFORM_SET, "one of its transform sets is not defined")                         \
     NEED(CRYPTO_IDENTITY, DIAG_COUNT, "restricting peers by a crypto identity is not supported")                       \
     NEED(XAUTH, DIAG_COUNT, "extended authentication (XAUTH) is not supported")                                        \
+    NEED(DYNAMIC_MAP, D_UNDEFINED_DYNAMIC_MAP, "its dynamic map is not defined")                                        \
     NEED(UNDERSTOOD, D_UNKNOWN_COMMAND, "it holds a line that is not understood")
 
 enum need {

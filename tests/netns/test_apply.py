@@ -237,7 +237,8 @@ def killed(rounds=15 if '--quick' in sys.argv else 200):
         state = os.path.join(r.dir, 'state')
 
         def command(*args):
-            return ['ip', 'netns', 'exec', r.node.name, binary, args[0], '--state-dir', state, *args[1:]]
+            less = ['--allow-less'] if args[0] == 'apply' else []  # one form has half of the tunnels
+            return ['ip', 'netns', 'exec', r.node.name, binary, args[0], '--state-dir', state, *less, *args[1:]]
         subprocess.run(command('apply', paths[0]), check=True, capture_output=True)
         start = time.monotonic()
         subprocess.run(command('apply', paths[1]), check=True, capture_output=True)

@@ -108,7 +108,7 @@ done < /test/cases
 # what a wiretap sends again is dropped
 tail=$(seq_errors)
 capture /tmp/one.pcap a -c 1 -Q out 'ip proto 50'
-for n in a b; do ip netns exec $n ioscc apply --state-dir /run/$n -m Gi0/0=eth0 /test/${n}0.cfg > /dev/null 2>&1; done
+for n in a b; do ip netns exec $n ioscc apply --allow-less --state-dir /run/$n -m Gi0/0=eth0 /test/${n}0.cfg > /tmp/out 2>&1 || { say "apply in $n"; cat /tmp/out; }; done
 ip netns exec ha ping -c 2 -W $BOUND 10.2.0.9 > /dev/null 2>&1 || say "replay: no tunnel"
 await "a packet to send again" ended $dump
 ip netns exec a /test/resend /tmp/one.pcap eth0 3 || say "resend: $?"

@@ -27,6 +27,7 @@ struct daemon_options {
     bool discard_sas;      /* negotiates, but gives nothing to the kernel: for measuring and testing */
     bool debug;
     const char *debug_peer; /* debug lines of this peer only */
+    int lock;               /* state_daemon_begin()'s, of the main process alone; 0: none */
 };
 
 #define DAEMON_SOCKETS_MAX 64

@@ -67,6 +67,8 @@ static void close_end(struct parts *p, enum pair which, unsigned end)
 /* Everything but the ends that are named, so that a process that ends is noticed. */
 static void keep_ends(struct parts *p, const int *keep, unsigned n)
 {
+    if (p->options->lock)
+        close(p->options->lock);
     for (unsigned i = 0; i < 2 * PAIRS; i++) {
         int *fd = &p->pair[i / 2][i % 2];
         bool kept = false;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A wrong file must not open a host: an empty one, one of another system, one that was cut off. Internal. */
+#ifndef IOSCC_CLI_CONSENT_H
+#define IOSCC_CLI_CONSENT_H
+
+#include "compiler/cli/session.h"
+
+/* May the planned configuration take the place of what stands? Not if it applies no crypto map to an interface, if it
+ * has less than half of the policies that stand, or fewer and no `end` as its last line. `allow_less`: the user wants
+ * that. EXIT_FINDINGS after a message that says how much would go. */
+int consent_ask(const struct session *s, const char *file, bool allow_less) MUST_CHECK;
+
+#endif

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Closed in every moment: while things happen to a live host, protected packets are sent all the time and every frame on the
+outside link is looked at. Not one may pass in the clear, and what must be clear flows. No SA ever stands here (this kernel
+has no ESP), so that nothing protected may leave at all; real ESP is in the guest (tests/vm).
+
+Each event is a row: what stands before apply, and what happens then, as lines of a shell in the router's namespace (`lan:`,
+`isp:`: in the others'). In the end of each the walls are taken away, and then it must leak: else it would prove nothing."""
+import os, re, select, socket, sys, threading, time
+
+sys.path[:0] = ['tests/netns']
+import lab
+from lab import wait_for
+
+IOSCC = os.path.abspath(os.environ.get('IOSCC', 'build/asan/ioscc'))
+ESP, AH, UDP = 50, 51, 17
+QUIET_S = 0.3 if os.environ.get('IOSCC_QUICK') else 1.0  # how long it is looked at after the event
+CONFIG = '''hostname r1
+crypto isakmp policy 10
+ encr aes 256
+ hash sha256
+ authentication pre-share
+ group 14
+crypto isakmp key correct-horse-battery address 192.0.2.2
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+ip access-list extended L
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+ permit udp 10.1.0.0 0.0.255.255 10.70.0.0 0.0.255.255 range 1000 2000
+crypto map M 10 ipsec-isakmp
+ set peer 192.0.2.2
+ set transform-set T
+ match address L
+interface GigabitEthernet0/0
+ ip address 192.0.2.1 255.255.255.0
+ crypto map M
+interface GigabitEthernet0/1
+ ip address 10.1.0.1 255.255.0.0
+end
+'''
+NAT = CONFIG.replace('crypto map M 10', '''ip access-list extended NAT
+ deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+ deny ip 10.1.0.0 0.0.255.255 10.70.0.0 0.0.255.255
+ permit ip 10.1.0.0 0.0.255.255 any
+ip nat inside source list NAT interface GigabitEthernet0/0 overload
+crypto map M 10''').replace(' crypto map M\n', ' ip nat outside\n crypto map M\n').replace('end\n', ' ip nat inside\nend\n')
+# the list is on what NAT makes of the packets
+TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n', '').replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip host 192.0.2.1 10.2.0.0 0.0.255.255', 1)
+MASQUERADE = 'nft add table ip docker; nft add chain ip docker post "{ type nat hook postrouting priority 100; }"; nft add rule ip docker post oifname eth0 masquerade'
+NOTRACK = 'nft add table ip raw1; nft add chain ip raw1 pre "{ type filter hook prerouting priority -300; }"; nft add rule ip raw1 pre notrack'
+FLUSH = 'ip xfrm policy flush'
+# the same link made anew: as pppd, a VLAN or systemd-networkd does it
+ANEW = 'ip link del eth0; ip link add eth0 type veth peer name wan netns $ISP; ip link set eth0 up; ip addr add 192.0.2.1/24 dev eth0; isp: ip link set wan up; ip addr add 192.0.2.2/24 dev wan; ip route add 10.1.0.0/16 via 192.0.2.1; r: ip route add default via 192.0.2.2'
+FOREIGN = 'ip xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 dir out priority 1'
+
+RUN = '$IOSCC run $OPTIONS $FILE > $FILE.log 2>&1 & echo $! > $FILE.pid; for i in $(seq 200); do [ -S $STATE/control.sock ] && break; sleep 0.1; done'
+
+# name, configuration, before apply, the event, what is said then
+EVENTS = [
+    ('nothing happens', CONFIG, '', 'true'),
+    ('nothing happens, with NAT', NAT, '', 'true'),
+    ('the link goes down and comes up', CONFIG, '', 'ip link set eth0 down; ip link set eth0 up; ip route add default via 192.0.2.2'),
+    ('the link is made anew', CONFIG, '', ANEW),
+    ('the link is made anew, with NAT', NAT, '', ANEW),
+    ('the link is renamed and gets its name back', CONFIG, '', 'ip link set eth0 down; ip link set eth0 name x0; ip link set x0 name eth0; ip link set eth0 up; ip route add default via 192.0.2.2'),
+    ('the inside link is made anew', NAT, '', 'ip link del eth1; ip link add eth1 type veth peer name lan0 netns $LAN; ip link set eth1 up; ip addr add 10.1.0.1/16 dev eth1; lan: ip link set lan0 up; ip addr add 10.1.0.9/16 dev lan0; ip route add default via 10.1.0.1'),
+    ('policies are flushed', CONFIG, '', FLUSH),
+    ('policies are flushed, with NAT', NAT, '', FLUSH),
+    ('the ruleset is flushed', CONFIG, '', 'nft flush ruleset'),
+    ('the ruleset is flushed, with NAT', NAT, '', 'nft flush ruleset'),
+    ('somebody else masquerades', CONFIG, '', MASQUERADE),
+    ('somebody else masquerades, with NAT', NAT, '', MASQUERADE),
+    ('somebody else has masqueraded from the beginning', CONFIG, MASQUERADE, 'true'),
+    ('somebody else masquerades, policies are flushed', CONFIG, '', MASQUERADE + '; ' + FLUSH),
+    ('somebody else has masqueraded, policies are flushed', CONFIG, MASQUERADE, FLUSH),
+    ('somebody else translates to an address', CONFIG, '', MASQUERADE.replace(' masquerade', ' snat to 192.0.2.1')),
+    ('somebody else translates destinations', CONFIG, '', 'nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 10.2.0.9 udp dport 9 dnat to 10.2.0.8:10'),
+    ('a policy of somebody else comes before ours', CONFIG, '', FOREIGN),
+    ('a policy of somebody else comes before ours, with NAT', NAT, '', FOREIGN),
+    ('connections are not tracked', CONFIG, '', NOTRACK),
+    ('connections are not tracked, policies are flushed', CONFIG, '', NOTRACK + '; ' + FLUSH),
+    ('the list is on translated addresses', TRANSLATED, '', 'true'),
+    ('the list is on translated addresses, policies are flushed', TRANSLATED, '', FLUSH),
+    ('the list is on translated addresses, the link is made anew', TRANSLATED, '', ANEW),
+    ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
+    ('one more address', CONFIG, '', 'ip addr add 192.0.2.78/24 dev eth0'),
+    ('the default route goes and comes', CONFIG, '', 'ip route del default; ip route add default via 192.0.2.2'),
+    ('a more special route', CONFIG, '', 'ip route add 10.2.0.0/16 via 192.0.2.2'),
+    ('the tables of iptables are flushed', NAT, '', 'iptables -F; iptables -t nat -F; iptables -t mangle -F'),
+    ('a table that accepts early', CONFIG, '', 'nft add table ip acc; nft add chain ip acc f "{ type filter hook forward priority -500; }"; nft add rule ip acc f accept; nft add chain ip acc p "{ type filter hook postrouting priority -500; }"; nft add rule ip acc p accept'),
+    ('a table that accepts early, policies are flushed', CONFIG, '', 'nft add table ip acc; nft add chain ip acc p "{ type filter hook postrouting priority 500; }"; nft add rule ip acc p accept; ' + FLUSH),
+    ('the MTU becomes small', CONFIG, '', 'ip link set eth0 mtu 600'),
+    ('neighbours are forgotten', CONFIG, '', 'ip neigh flush all'),
+    ('forwarding goes off and on', CONFIG, '', 'echo 0 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv4/ip_forward'),
+    ('applied again', CONFIG, '', '$IOSCC apply $OPTIONS $FILE'),
+    ('applied twice at once', NAT, '', '$IOSCC apply $OPTIONS $FILE & $IOSCC apply $OPTIONS $FILE; wait'),
+    ('another configuration and back', NAT, '', 'sed "s/aes 256/aes/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2; $IOSCC rollback --state-dir $STATE'),
+    ('the state is lost', CONFIG, '', 'rm -rf $STATE; $IOSCC apply $OPTIONS $FILE'),
+    ('the state is damaged', CONFIG, '', 'echo x > $STATE/state.json; $IOSCC status --state-dir $STATE; rm $STATE/state.json; $IOSCC apply $OPTIONS $FILE', 'remove state.json there'),
+    # files that are not what they should be
+    ('an empty file', CONFIG, '', ': > $FILE.2; $IOSCC apply $OPTIONS $FILE.2; $IOSCC apply --state-dir $STATE $FILE.2', r'is empty: nothing is touched \(\d+ of \d+ policies'),
+    ('prose', CONFIG, '', 'echo "Dear router, please protect everything." > $FILE.2; $IOSCC apply --state-dir $STATE $FILE.2', 'applies no crypto map to an interface: nothing is touched'),
+    ('/etc/passwd', CONFIG, '', '$IOSCC apply --state-dir $STATE /etc/passwd', 'applies no crypto map to an interface: nothing is touched'),
+    ('a configuration of another system', CONFIG, '', 'printf "ASA Version 9.8(2)\\nhostname asa\\nnames\\ninterface GigabitEthernet1/1\\n nameif outside\\n security-level 0\\n" > $FILE.2; $IOSCC apply --state-dir $STATE $FILE.2', 'is a configuration of another system: nothing is touched'),
+    ('a file cut off before its interfaces', CONFIG, '', 'sed "/^interface/,\\$d" $FILE > $FILE.2; $IOSCC apply --state-dir $STATE $FILE.2', 'applies no crypto map to an interface: nothing is touched'),
+    ('a file with much less in it', CONFIG, '', 'grep -v "permit udp" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'has less than half of what stands: nothing is touched'),
+    ('a crypto map that is misspelt', CONFIG, '', 'sed "s/^ crypto map M/ crypto map N/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2; $IOSCC apply --allow-partial $OPTIONS $FILE.2', 'crypto map N of GigabitEthernet0/0 is not defined'),
+    ('a list that is misspelt', CONFIG, '', 'sed "s/match address L/match address K/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', ''),
+    ('a transform set that is misspelt', CONFIG, '', 'sed "s/transform-set T$/transform-set U/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'nothing is touched'),
+    ('a failing half', CONFIG, '', 'nft delete table inet ioscc; nft add table inet ioscc "{ flags owner; }"; $IOSCC apply $OPTIONS $FILE', ''),
+    ('the state directory is full', CONFIG, '', 'mkdir $FILE.d; mount -t tmpfs -o size=4k none $STATE; $IOSCC apply $OPTIONS $FILE; umount $STATE', ''),
+    # daemons
+    ('a daemon comes, and is killed', CONFIG, '', RUN + '; kill -9 $(cat $FILE.pid)'),
+    ('a daemon comes, and ends', CONFIG, '', RUN + '; kill $(cat $FILE.pid); sleep 0.5; $IOSCC status --state-dir $STATE', 'IKE daemon has ended'),
+    ('a daemon comes, and each of its processes is killed', NAT, '', RUN + '; for p in $(pgrep -P $(cat $FILE.pid)); do kill -9 $p; done'),
+    ('two daemons', CONFIG, '', RUN + '; $IOSCC run $OPTIONS $FILE; $IOSCC run --state-dir $STATE.2 -m Gi0/0=eth0,Gi0/1=eth1 $FILE', r'a daemon runs already with \S+r\.cfg \(process \d+\)(.|\n)*UDP port 500 cannot be had'),
+    ('somebody wants the port of a daemon', CONFIG, '', RUN + '; python3 -c "import os, socket; os.setuid(65534); s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((\\"192.0.2.1\\", 4500))" 2>&1 | tail -1', 'Address already in use'),
+    ('apply beside a daemon', CONFIG, '', RUN + '; sed "s/aes 256/aes/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'a daemon runs with .*: nothing is touched'),
+    ('remove beside a daemon', CONFIG, '', RUN + '; $IOSCC remove --state-dir $STATE', 'a daemon runs with .*: nothing is touched'),
+    ('reload of an empty file', CONFIG, '', RUN + '; : > $FILE.2; $IOSCC reload --state-dir $STATE $FILE.2', 'is empty: nothing is touched|the router has no interface'),
+    ('reload without a daemon', CONFIG, '', 'sed "s/aes 256/aes/" $FILE > $FILE.2; $IOSCC reload $OPTIONS $FILE.2', 'no daemon runs with state directory .*: nothing is touched'),
+    ('reload, the link is made anew', NAT, '', RUN + '; ' + ANEW + '; $IOSCC reload --state-dir $STATE $FILE'),
+    ('another namespace with the same state directory', CONFIG, '', 'isp: $IOSCC apply --state-dir $STATE -m Gi0/0=wan,Gi0/1=lo $FILE; r: true', 'it is the state of another network namespace'),
+]
+
+
+class World:
+    """lan 10.1.0.9 -- eth1 router eth0 -- isp 192.0.2.2 with 10.2.0.9, 10.70.0.9 and 9.9.9.9"""
+
+    def __init__(self, l, config):
+        self.r, self.lan, self.isp = l.node('r'), l.node('lan'), l.node('isp')
+        l.link(self.r, 'eth0', self.isp, 'wan')
+        l.link(self.r, 'eth1', self.lan, 'lan0')
+        for node, link, addr in ((self.r, 'eth0', '192.0.2.1/24'), (self.r, 'eth1', '10.1.0.1/16'), (self.isp, 'wan', '192.0.2.2/24'), (self.lan, 'lan0', '10.1.0.9/16')):
+            node.ip('addr', 'add', addr, 'dev', link)
+        for addr in ('10.2.0.9/32', '10.2.0.8/32', '10.70.0.9/32', '9.9.9.9/32'):
+            self.isp.ip('addr', 'add', addr, 'dev', 'lo')
+        self.r.ip('route', 'add', 'default', 'via', '192.0.2.2')
+        self.lan.ip('route', 'add', 'default', 'via', '10.1.0.1')
+        self.isp.ip('route', 'add', '10.1.0.0/16', 'via', '192.0.2.1')
+        self.r.sysctl('net/ipv4/ip_forward', 1)
+        self.dir = l.directory()
+        self.file = self.dir + '/r.cfg'
+        with open(self.file, 'w') as f:
+            f.write(config)
+        self.leaks, self.clear, self.stop, self.error = [], 0, threading.Event(), None
+        with self.isp.inside():
+            self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # of all links, those to come too
+        with self.lan.inside():
+            self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sender.bind(('', 1234))
+        self.threads = [threading.Thread(target=f, daemon=True) for f in (self.send, self.look)]
+        for t in self.threads:
+            t.start()
+
+    def shell(self, text, ok=True):
+        """lines of a shell; `lan:`, `isp:` and `r:` change the namespace"""
+        env = dict(os.environ, IOSCC=IOSCC, FILE=self.file, STATE=self.dir + '/state', OPTIONS='--state-dir %s/state -m Gi0/0=eth0,Gi0/1=eth1' % self.dir, ISP=self.isp.name, LAN=self.lan.name, NO_COLOR='1')
+        node, part, parts = self.r, '', []
+        for word in text.split(' '):
+            if word in ('lan:', 'isp:', 'r:'):
+                parts.append((node, part))
+                node, part = {'lan:': self.lan, 'isp:': self.isp, 'r:': self.r}[word], ''
+            else:
+                part += word + ' '
+        out = ''
+        for node, part in parts + [(node, part)]:
+            p = node.run('sh', '-c', part.strip().rstrip(';') or 'true', ok=False, env=env)
+            out += p.stdout + p.stderr
+            if ok and p.returncode:
+                raise AssertionError('%s: exit %d\n%s' % (part, p.returncode, out))
+        return out
+
+    def send(self):
+        """protected, protected by its ports and in fragments, clear; all the time"""
+        large = b'x' * 3000
+        while not self.stop.is_set():
+            for to, data in ((('10.2.0.9', 9), b'protected'), (('10.70.0.9', 1500), large), (('9.9.9.9', 9), b'clear')):
+                try:
+                    self.sender.sendto(data, to)
+                except OSError:
+                    pass  # its link is being made anew
+            self.stop.wait(0.01)
+
+    def look(self):
+        while not self.stop.is_set():
+            if not select.select([self.wire], [], [], 0.1)[0]:
+                continue
+            p, where = self.wire.recvfrom(65535)
+            if where[2] == 4 or len(p) < 34 or p[12:14] != b'\x08\x00':  # ours to send, or not IPv4
+                continue
+            proto, src, dst = p[23], socket.inet_ntoa(p[26:30]), socket.inet_ntoa(p[30:34])
+            if where[0] == 'lo':
+                continue
+            if dst == '9.9.9.9':
+                self.clear += 1
+            elif dst.startswith(('10.2.', '10.70.')) and proto not in (ESP, AH):
+                self.leaks.append('%s to %s, protocol %d, fragment bits %02x%02x' % (src, dst, proto, p[20], p[21]))
+
+    def flows(self):
+        before = self.clear
+        wait_for('what is clear flows', lambda: self.clear > before + 3)
+
+    def end(self):
+        self.shell('[ ! -e $FILE.pid ] || kill $(cat $FILE.pid)', ok=False)
+        self.stop.set()
+        for t in self.threads:
+            t.join()
+        self.sender.close()
+        self.wire.close()
+
+
+def event(config, before, what, says=''):
+    with lab.Lab() as l:
+        w = World(l, config)
+        try:
+            w.flows()
+            wait_for('the control: protected packets pass without walls', lambda: w.leaks)
+            w.shell(before)
+            w.flows()
+            w.shell('$IOSCC apply $OPTIONS $FILE')
+            time.sleep(0.1)  # what was on its way
+            w.leaks.clear()
+            w.flows()
+            said = w.shell(what, ok=False)
+            assert re.search(says, said), 'it does not say %s:\n%s' % (says, said)
+            w.flows()
+            time.sleep(QUIET_S)
+            assert not w.leaks, '%d in the clear, the first: %s\n%s' % (len(w.leaks), w.leaks[0], w.shell('nft list ruleset; ip xfrm policy | head -40', ok=False)[:6000])
+            w.flows()
+            w.shell('nft delete table inet ioscc; ip xfrm policy flush', ok=False)
+            w.leaks.clear()
+            wait_for('it leaks without the walls', lambda: w.leaks)
+        finally:
+            w.end()
+
+
+def tests():
+    for name, *row in EVENTS:
+        yield 'netns: closed: ' + name, lambda row=row: event(*row)
+
+
+if __name__ == '__main__':
+    bad = 0
+    for name, f in tests():
+        if len(sys.argv) < 2 or any(a in name for a in sys.argv[1:]):
+            start = time.monotonic()
+            try:
+                f()
+                print('ok   %4.1f s %s' % (time.monotonic() - start, name), flush=True)
+            except AssertionError as e:
+                bad += 1
+                print('FAIL %s\n%s' % (name, e), flush=True)
+    sys.exit(bad != 0)
