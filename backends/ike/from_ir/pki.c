@@ -138,6 +138,19 @@ static int no_password(char *buffer, int size, int writing, void *arg)
     return -1;
 }
 
+/* Peers will refuse it; it stops nothing here, the host's clock may be wrong. */
+static void own_dates(struct loader *l, const struct trustpoint *t, const struct ike_bytes *der)
+{
+    const unsigned char *p = der->p;
+    X509 *x = d2i_X509(NULL, &p, der->n);
+    if (x && X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
+        say(l, "trustpoint " STR_FMT ": its certificate has expired: peers will refuse it", STR_ARG(t->name.s));
+    if (x && X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
+        say(l, "trustpoint " STR_FMT ": its certificate is not valid yet: peers will refuse it", STR_ARG(t->name.s));
+    X509_free(x);
+    ERR_clear_error();
+}
+
 static void own_certificate(struct loader *l, struct ike_credential *c, X509 *x)
 {
     struct ike_bytes der = der_of(l, x);
@@ -254,6 +267,8 @@ static void one(struct loader *l, const struct trustpoint *t, struct ike_credent
     if (!from_file(l, t, "ca", c, ca_certificate))
         from_config(l, t, c, true, ca_certificate);
     own_key(l, t, c);
+    if (c->n_chain)
+        own_dates(l, t, &c->chain[0]);
     c->revocation = revocation_of(l, t);
     if (c->n_chain && ike_cert_subject((struct ike_iov){c->chain[0].p, c->chain[0].n}, name, sizeof name, &n))
         c->subject = (struct ike_bytes){(const uint8_t *)arena_strndup(l->a, (char *)name, n), (uint32_t)n};
