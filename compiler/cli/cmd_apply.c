@@ -71,20 +71,6 @@ static bool number(const char *s, unsigned max, unsigned *out)
     return true;
 }
 
-static int map_file(const struct command *c, struct request *q, const char *path)
-{
-    struct source src;
-    int r = source_read(&src, path);
-    if (r < 0) {
-        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));
-        return EXIT_USAGE;
-    }
-    buf_add(&q->map, src.text, src.len);
-    buf_putc(&q->map, '\n');
-    source_free(&src);
-    return EXIT_CLEAN;
-}
-
 static int one_option(const struct command *c, struct request *q, int k, const char *value)
 {
     unsigned n = 0;
@@ -93,7 +79,7 @@ static int one_option(const struct command *c, struct request *q, int k, const c
         buf_printf(&q->map, "%s\n", value);
         break;
     case OPT_MAP_FILE:
-        return map_file(c, q, value);
+        return cli_map_file(c, value, &q->map);
     case OPT_DEVICE:
         q->how.device = value;
         break;

@@ -11,11 +11,12 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/load.h"
 
-enum { OPT_TO, OPT_OUTPUT, OPT_MAP, OPT_DEVICE, OPT_SECRETS, OPT_NO_PLACES, OPT_SCHEMA };
+enum { OPT_TO, OPT_OUTPUT, OPT_MAP, OPT_MAP_FILE, OPT_DEVICE, OPT_SECRETS, OPT_NO_PLACES, OPT_SCHEMA };
 static const struct cli_option options[] = {
     [OPT_TO] = {"to", 't', "FORMAT", "what to make: json (default), ios, xfrm, nftables"},
     [OPT_OUTPUT] = {"output", 'o', "FILE", "write to FILE, or into it if it is a directory; 0600 when it holds keys"},
     [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces, for xfrm and nftables"},
+    [OPT_MAP_FILE] = {"interface-map-file", 'M', "FILE", "the same from a file, one pair a line, # comments"},
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, for xfrm and nftables (the first)"},
     [OPT_SECRETS] = {"show-secrets", 0, NULL, "print keys and passwords instead of <key>"},
     [OPT_NO_PLACES] = {"no-places", 0, NULL, "JSON without lines and columns: the meaning alone, for comparison"},
@@ -111,6 +112,13 @@ static int make(const struct command *c, const struct backend *to, struct compil
     return o->error ? cli_usage_error(c, "--interface-map: %s", o->error) : EXIT_CLEAN;
 }
 
+/* Without an interface, or with a line that needs too many selectors, what came out is not what the router does: who
+ * pipes it on gets nothing. */
+static bool is_useless(const struct compiled *c)
+{
+    return c->diags.per_id[D_LX_INTERFACE] || c->diags.per_id[D_LX_TOO_MANY];
+}
+
 /* FILE, or the backend's own name inside a directory. */
 static const char *target_file(struct arena *a, const char *output, const struct backend *to)
 {
@@ -130,7 +138,7 @@ static int run(const struct command *c, int argc, char **argv)
     const struct backend *to = &backend_json;
     const char *output = NULL, *device = NULL, *value;
     struct backend_options o = {.interface_map = ""};
-    struct buf b = {0};
+    struct buf b = {0}, map = {0};
     int i = 1, k;
     while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
         if (k == OPT_TO && !(to = backend_find(value)))
@@ -138,7 +146,9 @@ static int run(const struct command *c, int argc, char **argv)
         if (k == OPT_OUTPUT)
             output = value;
         if (k == OPT_MAP)
-            o.interface_map = value;
+            buf_printf(&map, "%s\n", value);
+        if (k == OPT_MAP_FILE && cli_map_file(c, value, &map) != EXIT_CLEAN)
+            return EXIT_USAGE;
         if (k == OPT_DEVICE)
             device = value;
         o.show_secrets |= k == OPT_SECRETS;
@@ -157,11 +167,18 @@ static int run(const struct command *c, int argc, char **argv)
     if (code != EXIT_CLEAN)
         return code;
     uint32_t errors = 0;
+    buf_putc(&map, '\0');
+    o.interface_map = map.p;
     code = make(c, to, &compiled, &b, &o, device, &errors);
-    if (code == EXIT_CLEAN)
-        code = finish(target_file(&compiled.arena, output, to), &b, to->holds_secrets && o.show_secrets);
-    else
+    buf_free(&map);
+    if (code == EXIT_CLEAN && to->one_router && is_useless(&compiled)) {
         buf_free(&b);
+        code = EXIT_FINDINGS;
+    } else if (code == EXIT_CLEAN) {
+        code = finish(target_file(&compiled.arena, output, to), &b, to->holds_secrets && o.show_secrets);
+    } else {
+        buf_free(&b);
+    }
     sem_free(&compiled);
     return code != EXIT_CLEAN ? code : errors ? EXIT_FINDINGS : EXIT_CLEAN;
 }

@@ -16,6 +16,7 @@
 
 enum {
     OPT_MAP,
+    OPT_MAP_FILE,
     OPT_DEVICE,
     OPT_PARTIAL,
     OPT_LESS,
@@ -29,6 +30,7 @@ enum {
 };
 static const struct cli_option run_options[] = {
     [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},
+    [OPT_MAP_FILE] = {"interface-map-file", 'M', "FILE", "the same from a file, one pair a line, # comments"},
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},
     [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},
     [OPT_LESS] = {"allow-less", 0, NULL, "go on although the file protects nothing, or much less than what stands"},
@@ -53,12 +55,14 @@ struct request {
     int policy_file; /* where the daemon wants the policy */
 };
 
-static void one_option(struct request *q, int k, const char *value)
+static int one_option(const struct command *c, struct request *q, int k, const char *value)
 {
     switch (k) {
     case OPT_MAP:
         buf_printf(&q->map, "%s\n", value);
         break;
+    case OPT_MAP_FILE:
+        return cli_map_file(c, value, &q->map);
     case OPT_DEVICE:
         q->inputs.device = value;
         break;
@@ -90,6 +94,7 @@ static void one_option(struct request *q, int k, const char *value)
         q->daemon.debug_peer = value;
         break;
     }
+    return EXIT_CLEAN;
 }
 
 static int parse(const struct command *c, int argc, char **argv, struct request *q, const char **file)
@@ -99,7 +104,7 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     *file = NULL;
     while (code == EXIT_CLEAN && i < argc) {
         if ((k = cli_next(c, argc, argv, &i, &value)) >= 0)
-            one_option(q, k, value);
+            code = one_option(c, q, k, value);
         else if (k != CLI_END)
             return k == CLI_HELP ? -1 : EXIT_USAGE;
         else if (i < argc && !*file)

@@ -56,3 +56,17 @@ const struct ir_config *cli_router(const struct compiled *c, const char *device)
     }
     return NULL;
 }
+
+int cli_map_file(const struct command *c, const char *path, struct buf *map)
+{
+    struct source src;
+    int r = source_read(&src, path);
+    if (r < 0) {
+        fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));
+        return EXIT_USAGE;
+    }
+    buf_add(map, src.text, src.len);
+    buf_putc(map, '\n');
+    source_free(&src);
+    return EXIT_CLEAN;
+}

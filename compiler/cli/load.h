@@ -17,4 +17,7 @@ uint32_t cli_complain(struct compiled *c);
 /* The router of that name, the first if `device` is NULL; NULL if there is none. */
 const struct ir_config *cli_router(const struct compiled *c, const char *device);
 
+/* --interface-map-file: its text behind what `map` holds, rows as if_map_parse() takes them. An exit code. */
+int cli_map_file(const struct command *c, const char *path, struct buf *map) MUST_CHECK;
+
 #endif

@@ -381,6 +381,21 @@ def npm():
             return os.path.abspath(p)
 
 
+def interfaces(ioscc, env):
+    """an interface map from a file; where an interface has no device nothing is printed that could be piped on"""
+    with Box(ioscc, env) as b:
+        text = b.write('r.cfg', open('testdata/linux/wide.cfg').read())
+        names = re.findall(r'^interface (\S+)', open('testdata/linux/wide.cfg').read(), re.M)
+        pairs = ['%s=eth%d' % (n, i) for i, n in enumerate(names)]
+        map_file = b.write('map', '# ours\n' + '\n'.join(pairs) + '\n')
+        for to in ('xfrm', 'nftables'):
+            p = b.run('compile', '--to', to, '-M', map_file, text)
+            assert p.stdout == b.run('compile', '--to', to, *[x for pair in pairs for x in ('-m', pair)], text).stdout and len(p.stdout) > 500, p.stderr
+            p = b.run('compile', '--to', to, text, code=1)
+            assert p.stdout == '' and 'IC4001' in p.stderr, p.stdout[:500] + p.stderr
+        b.run('compile', '--to', 'xfrm', '-M', 'not-there', text, code=2)
+
+
 def tests(ioscc, env):
     t = lambda f: lambda: f(ioscc, env)
     yield 'check: sarif', t(sarif), None if multitool() else 'sarif-multitool is not installed (make npm)'
@@ -388,7 +403,7 @@ def tests(ioscc, env):
     yield 'check: checkstyle', t(xsd('checkstyle')), need('xmllint')
     yield 'check: gitlab', t(schema('gitlab'))
     yield 'check: rdjsonl', t(schema('rdjsonl'))
-    for f in (github, gcc, no_key_in_reports, settings, profiles, ignores, baseline, fix, summary, joined, both_wait, dot, type7, type6):
+    for f in (github, gcc, no_key_in_reports, settings, profiles, ignores, baseline, fix, summary, joined, both_wait, dot, type7, type6, interfaces):
         yield 'check: ' + f.__name__.replace('_', ' '), t(f)
     yield 'check: diff base', t(diff_base), need('git')
     why = need('chromium') or need('node') or (None if npm() else 'playwright-core is not installed (make npm)')

@@ -266,6 +266,7 @@ def killed(rounds=15 if '--quick' in sys.argv else 200):
                 p.send_signal(signal.SIGKILL)
                 p.wait()
                 killed_ones += p.returncode == -9
+                span *= 1.02 if p.returncode == -9 else 0.8  # the machine may be less busy than when it was measured
                 status = subprocess.run(command('status'), capture_output=True, text=True)
                 differs = 'Not in sync' in status.stdout or 'interrupted' in status.stdout
                 need(status.returncode == (1 if differs else 0), lambda: 'seed %d: %s' % (seed, status))
