@@ -80,8 +80,9 @@ static void pass_link(struct nft_plan *p, struct nft_chain *c, uint8_t family)
 {
     bool v6 = family == FAMILY_V6;
     struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
-    add_port(p, r, RULE_SPORT, v6 ? 546 : 67, v6 ? 547 : 68);
-    add_port(p, r, RULE_DPORT, v6 ? 546 : 67, v6 ? 547 : 68);
+    const uint16_t dhcp = v6 ? 546 : 67; /* and the next one: client and server */
+    add_port(p, r, RULE_SPORT, dhcp, dhcp + 1);
+    add_port(p, r, RULE_DPORT, dhcp, dhcp + 1);
     pass_own(p, r, "DHCP of this host");
     /* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away */
     static const uint8_t discovery[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};

@@ -135,7 +135,8 @@ static void settings(struct maker *m, const struct sa_settings *sa, struct ike_e
     const struct ir_ref *p = x->version == 2 ? &sa->ikev2_profile : &sa->isakmp_profile;
     if (IR_IS_SET(*p))
         x->profile = symtab_get(&m->profiles, p->name, x->version);
-    x->pfs = (uint16_t)(IR_IS_SET(sa->pfs_group) ? sa->pfs_group.v : sa->pfs_bare.v ? ALGO_DH_768_MODP : ALGO_NONE);
+    const uint16_t bare = sa->pfs_bare.v ? ALGO_DH_768_MODP : ALGO_NONE; /* `set pfs` alone: group 1 */
+    x->pfs = IR_IS_SET(sa->pfs_group) ? (uint16_t)sa->pfs_group.v : bare;
     x->lifetime_s = (uint32_t)sa->lifetime_s.v;
     x->lifetime_kb = sa->lifetime_kb_disabled.v ? 0 : (uint32_t)sa->lifetime_kb.v;
     x->idle_s = (uint32_t)sa->idle_s.v;
