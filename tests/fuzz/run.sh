@@ -34,7 +34,7 @@ done
 # what is fetched for the sake of certificates
 src="compiler/base/*.c compiler/algo/*.c backends/ike/message/*.c backends/ike/crypto/*.c backends/ike/fetch/*.c"
 clang -g -O1 -w -D_GNU_SOURCE -DCARES_NO_DEPRECATED -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	-o build/fuzz/fuzz_fetch tests/fuzz/fuzz_fetch.c $src -lcrypto -lcurl -lcares
+	-o build/fuzz/fuzz_fetch tests/fuzz/fuzz_fetch.c $src -lcrypto -lcares
 mkdir -p build/fuzz/corpus_fetch
 build/fuzz/fuzz_fetch -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 -max_len=4000 \
 	-artifact_prefix="build/fuzz/fetch-" build/fuzz/corpus_fetch >build/fuzz/fetch.log 2>&1 &

@@ -11,7 +11,7 @@ sys.path.insert(0, 'tests/netns')
 import lab
 
 CHARON = '/usr/lib/ipsec/charon'
-PAIRS = int(os.environ.get('IOSCC_PAIRS', '40'))
+PAIRS = int(os.environ.get('IOSCC_PAIRS', '8' if lab.QUICK else '40'))
 A, B = '198.51.100.2', '198.51.100.3'
 ENCR = {'aes': ('aes128', 'AES-CBC-128', 'AES_CBC-128'), 'aes 192': ('aes192', 'AES-CBC-192', 'AES_CBC-192'), 'aes 256': ('aes256', 'AES-CBC-256', 'AES_CBC-256'), '3des': ('3des', '3DES', '3DES_CBC')}
 HASH = {'sha': ('sha1', 'SHA-1', 'SHA1'), 'sha256': ('sha256', 'SHA-256', 'SHA2_256'), 'sha384': ('sha384', 'SHA-384', 'SHA2_384'), 'sha512': ('sha512', 'SHA-512', 'SHA2_512')}
@@ -277,7 +277,7 @@ def compare(ioscc, env):
                 if not same:
                     wrong.append('pair %d of seed %d: said %s (%s), strongSwan %s\n%s\n--\n%s' % (i, seed, say, want.get('why'), got, x.config(), y.config()))
         assert not wrong, '%d of %d differ\n%s' % (len(wrong), PAIRS, '\n====\n'.join(wrong[:3]))
-        assert all(seen.get(k, 0) >= 3 for k in ('up', 'child', 'ike')), 'the pairs are too much alike: %s' % seen
+        assert all(seen.get(k, 0) >= max(1, PAIRS // 13) for k in ('up', 'child', 'ike')), 'the pairs are too much alike: %s' % seen
     finally:
         shutil.rmtree(tmp)
 

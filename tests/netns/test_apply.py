@@ -2,6 +2,7 @@
 """How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
 import errno, os, random, re, signal, subprocess, sys, threading, time
 
+import lab
 from lab import Lab, drain, frame, ip_packet, mac, parse, wait_for
 from test_policies import IOSCC, PAIR, Router, need
 
@@ -222,7 +223,7 @@ def only():
         r.ioscc('remove')
 
 
-def killed(rounds=15 if '--quick' in sys.argv else 200):
+def killed(rounds=15 if lab.QUICK else 200):
     """kill -9 at random moments: status tells the truth, one more apply gets there, and traffic that was protected before
     and after never leaves in the clear meanwhile"""
     seed = int(os.environ.get('IOSCC_SEED', time.time_ns() & 0xffffffff))

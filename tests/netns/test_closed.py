@@ -13,7 +13,7 @@ from lab import wait_for
 
 IOSCC = os.path.abspath(os.environ.get('IOSCC', 'build/asan/ioscc'))
 ESP, AH, UDP = 50, 51, 17
-QUIET_S = 0.3 if os.environ.get('IOSCC_QUICK') else 1.0  # how long it is looked at after the event
+QUIET_S = 0.3 if lab.QUICK else 1.0  # how long it is looked at after the event
 CONFIG = '''hostname r1
 crypto isakmp policy 10
  encr aes 256
@@ -234,7 +234,7 @@ def event(config, before, what, says=''):
 
 
 def tests():
-    for name, *row in EVENTS[::8] if os.environ.get('IOSCC_QUICK') else EVENTS:
+    for name, *row in EVENTS[::8] if lab.QUICK else EVENTS:
         yield 'netns: closed: ' + name, lambda row=row: event(*row)
 
 

@@ -360,7 +360,7 @@ def fetched():
                 number, verdict, said = told(d.fetch_end)
                 assert verdict == 0 and why in said, (q[:24], verdict, said)
             most = 0
-            for i in range(300):
+            for i in range(60 if lab.QUICK else 300):
                 d.fetch_end.send(question(chain, number=i))
                 most = max(most, len(open('/proc/%d/task/%d/children' % (d.fetch, d.fetch)).read().split()))
                 if i >= 20:

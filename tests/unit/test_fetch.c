@@ -592,6 +592,24 @@ static void above(void **state)
     pages_clear();
 }
 
+/* Libcurl is loaded, not linked: before that, and where there is none, nothing is fetched and the reason is said. */
+static void no_libcurl(void **state)
+{
+    (void)state;
+    struct buf body = {0};
+    char why[FETCH_WHY_MAX] = "";
+    assert_true(http_open());
+    assert_false(http_get(NULL, CRL_URL, NULL, 1000, &body, why));
+    assert_string_equal(why, "this host has no libcurl.so.4");
+    http_close();
+    assert_true(http_load());
+    assert_true(http_open());
+    assert_false(http_get(NULL, "http://127.0.0.1/", NULL, 1000, &body, why));
+    assert_string_equal(why, "its address is of this host or of no host");
+    http_close();
+    buf_free(&body);
+}
+
 static void chains(void **state)
 {
     static uint8_t bytes[16384];
@@ -626,8 +644,9 @@ static void chains(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lists), cmocka_unit_test(kept_lists), cmocka_unit_test(answers),
-                                       cmocka_unit_test(pss),   cmocka_unit_test(methods),    cmocka_unit_test(above),
-                                       cmocka_unit_test(chains)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_libcurl), cmocka_unit_test(lists),
+                                       cmocka_unit_test(kept_lists), cmocka_unit_test(answers),
+                                       cmocka_unit_test(pss),        cmocka_unit_test(methods),
+                                       cmocka_unit_test(above),      cmocka_unit_test(chains)};
     return cmocka_run_group_tests_name("fetch", tests, make_all, free_all);
 }

@@ -374,6 +374,7 @@ void fetch_run(int main_fd, int network_fd)
     signal(SIGHUP, SIG_IGN);
     tzset(); /* children have no files; OpenSSL reads the zone and its own configuration where it has not yet */
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+    (void)!http_load(); /* without it every question is answered so */
     if (sandbox_enter(SANDBOX_FETCH) < 0)
         return;
     while (serve(&t))

@@ -80,6 +80,8 @@ int64_t fetch_seconds(const ASN1_TIME *t);
 
 /* ---- http.c ---- */
 
+/* Loads libcurl, before any sandbox; what is forked has it too. False: this host has none, and http_get() says so. */
+bool http_load(void) MUST_CHECK;
 /* Before the sandbox of the process: reads the resolver's configuration. False: nothing can be fetched. */
 bool http_open(void) MUST_CHECK;
 void http_method(void *ctx); /* fetch_tools.method */

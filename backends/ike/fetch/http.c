@@ -1,10 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "backends/ike/fetch/fetch.h"
+
+/*
+ * libcurl is loaded by the fetching process alone: with what it needs itself it is two thirds of the time that
+ * a check of one router takes. The types are its header's.
+ */
+#define CURL_LIBRARY "libcurl.so.4"
+#define CURL_CALLS(X)                                                                                                  \
+    X(easy_cleanup)                                                                                                    \
+    X(easy_getinfo)                                                                                                    \
+    X(easy_init) X(easy_perform) X(easy_setopt) X(easy_strerror) X(free) X(global_cleanup) X(global_init)              \
+        X(slist_append) X(slist_free_all) X(url) X(url_cleanup) X(url_get) X(url_set)
+#define CURL_MEMBER(name) __typeof__(curl_##name) *name;
+static struct {
+    CURL_CALLS(CURL_MEMBER)
+} curl;
+
+/* ISO C has no conversion from an object's address to a function's: dlsym's is copied. */
+static bool load_call(void *library, const char *name, void *call)
+{
+    void *found = dlsym(library, name);
+    memcpy(call, &found, sizeof found);
+    return found != NULL;
+}
+
+#define LOAD_CALL(name) &&load_call(library, "curl_" #name, &curl.name)
+bool http_load(void)
+{
+    void *library = dlopen(CURL_LIBRARY, RTLD_NOW | RTLD_LOCAL); /* stays: the process ends with it */
+    bool is_whole = library CURL_CALLS(LOAD_CALL);
+    if (!is_whole)
+        memset(&curl, 0, sizeof curl);
+    return is_whole;
+}
 
 static int64_t method_ends_ms; /* 0: nobody counts */
 
@@ -39,13 +73,15 @@ struct body {
 
 bool http_open(void)
 {
-    return curl_global_init(CURL_GLOBAL_NOTHING) == CURLE_OK && names_open();
+    bool loaded = curl.global_init != NULL;
+    return (!loaded || curl.global_init(CURL_GLOBAL_NOTHING) == CURLE_OK) && names_open();
 }
 
 void http_close(void)
 {
     names_close();
-    curl_global_cleanup();
+    if (curl.global_cleanup)
+        curl.global_cleanup();
 }
 
 /* What says its length is refused before it comes; the others here. */
@@ -63,21 +99,21 @@ static size_t more(char *p, size_t one, size_t n, void *arg)
 /* Host of the address; false: it is none that is fetched. */
 static bool host_of(const char *url, char out[static 256])
 {
-    CURLU *u = curl_url();
+    CURLU *u = curl.url();
     char *host = NULL, *scheme = NULL, *user = NULL;
-    bool ok = u && curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "http") == 0 &&
-              curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && strlen(host) < 256;
+    bool ok = u && curl.url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+              curl.url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "http") == 0 &&
+              curl.url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && strlen(host) < 256;
     size_t n = ok ? strlen(host) : 0;
     bool bracketed = n > 2 && host[0] == '[' && host[n - 1] == ']';
     if (bracketed)
         snprintf(out, 256, "%.*s", (int)n - 2, host + 1);
     else if (ok)
         snprintf(out, 256, "%s", host);
-    curl_free(host);
-    curl_free(scheme);
-    curl_free(user);
-    curl_url_cleanup(u);
+    curl.free(host);
+    curl.free(scheme);
+    curl.free(user);
+    curl.url_cleanup(u);
     return ok;
 }
 
@@ -87,7 +123,7 @@ static struct curl_slist *straight_to(const struct ip_addr *a)
     char text[ADDR_TEXT_MAX], rule[ADDR_TEXT_MAX + 8];
     addr_text(a, text);
     snprintf(rule, sizeof rule, a->family == FAMILY_V6 ? "::[%s]:" : "::%s:", text);
-    return curl_slist_append(NULL, rule);
+    return curl.slist_append(NULL, rule);
 }
 
 struct transfer {
@@ -101,7 +137,7 @@ static bool set_all(struct transfer *x, const char *url, const struct ike_iov *p
 {
     CURL *c = x->c;
     bool ok = true;
-#define SET(option, value) ok &= curl_easy_setopt(c, CURLOPT_##option, value) == CURLE_OK
+#define SET(option, value) ok &= curl.easy_setopt(c, CURLOPT_##option, value) == CURLE_OK
     SET(URL, url);
     SET(PROTOCOLS_STR, "http");
     SET(FOLLOWLOCATION, 0L);
@@ -132,26 +168,26 @@ static bool set_all(struct transfer *x, const char *url, const struct ike_iov *p
 static bool transfer(const char *url, const struct ip_addr *to, const struct ike_iov *post, size_t max,
                      struct buf *body, char why[static FETCH_WHY_MAX])
 {
-    struct transfer x = {.c = curl_easy_init(), .to = straight_to(to)};
+    struct transfer x = {.c = curl.easy_init(), .to = straight_to(to)};
     struct body b = {.out = body, .max = max, .left_ms = left_ms()};
     long status = 0;
     if (post)
-        x.headers = curl_slist_append(NULL, "Content-Type: application/ocsp-request");
+        x.headers = curl.slist_append(NULL, "Content-Type: application/ocsp-request");
     bool ready = b.left_ms && x.c && x.to && (!post || x.headers) && set_all(&x, url, post, &b);
-    CURLcode r = ready ? curl_easy_perform(x.c) : CURLE_FAILED_INIT;
+    CURLcode r = ready ? curl.easy_perform(x.c) : CURLE_FAILED_INIT;
     if (r == CURLE_OK)
-        curl_easy_getinfo(x.c, CURLINFO_RESPONSE_CODE, &status);
+        curl.easy_getinfo(x.c, CURLINFO_RESPONSE_CODE, &status);
     if (!b.left_ms)
         snprintf(why, FETCH_WHY_MAX, "there is no time left for it");
     else if (b.is_too_long || r == CURLE_FILESIZE_EXCEEDED)
         snprintf(why, FETCH_WHY_MAX, "the answer is longer than %zu bytes", max);
     else if (r != CURLE_OK)
-        snprintf(why, FETCH_WHY_MAX, "%.190s", x.error[0] ? x.error : curl_easy_strerror(r));
+        snprintf(why, FETCH_WHY_MAX, "%.190s", x.error[0] ? x.error : curl.easy_strerror(r));
     else if (status != 200)
         snprintf(why, FETCH_WHY_MAX, "the server answers %ld", status);
-    curl_slist_free_all(x.to);
-    curl_slist_free_all(x.headers);
-    curl_easy_cleanup(x.c);
+    curl.slist_free_all(x.to);
+    curl.slist_free_all(x.headers);
+    curl.easy_cleanup(x.c);
     return r == CURLE_OK && status == 200;
 }
 
@@ -174,6 +210,10 @@ bool http_get(void *ctx, const char *url, const struct ike_iov *post, size_t max
     char host[256];
     struct names_answer a;
     (void)ctx;
+    if (!curl.global_init) {
+        snprintf(why, FETCH_WHY_MAX, "this host has no " CURL_LIBRARY);
+        return false;
+    }
     if (!host_of(url, host)) {
         snprintf(why, FETCH_WHY_MAX, "it is no address that is fetched");
         return false;
