@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backends/apply/flows.h"
+
 /* ---- errors as sentences ---- */
 
 /* What an error of the kernel means here, and what can be done. */
@@ -189,8 +191,20 @@ static void describe_op(struct buf *b, const struct xfrm_op *o)
 static void not_put_back(struct apply *a, int error)
 {
     size_t len = strlen(a->error);
+    a->is_half_done = error < 0;
     if (error < 0)
         snprintf(a->error + len, sizeof a->error - len, "; and putting the policies back failed: %s", strerror(-error));
+}
+
+/* The rules stand: what went on by other rules must not go on by them. */
+static void begin_flows_anew(struct apply *a)
+{
+    int r = flows_begin_anew(&a->nft_link, &a->nft, &a->ifs.links, &a->flows_anew);
+    if (r < 0)
+        snprintf(a->warning, sizeof a->warning,
+                 "connections from before keep the translation that they began with: this kernel does not list them "
+                 "(%s; nf_conntrack_netlink)",
+                 strerror(-r));
 }
 
 /* XFRM first, step by step with a way back; nftables last, because its batch is all or nothing. */
@@ -209,6 +223,8 @@ int apply_run(struct apply *a)
         return r;
     }
     r = nft_diff_run(&a->nft_link, &a->nft_diff);
+    if (r == 0 && a->nft_diff.any)
+        begin_flows_anew(a);
     if (r == 0)
         return 0;
     fail(a, r, "the kernel refused the nftables batch", &a->nft_link);

@@ -34,7 +34,10 @@ struct apply {
     struct nft_plan nft;
     struct nft_held nft_held;
     struct nft_diff nft_diff;
-    char error[512]; /* what went wrong, as a sentence with what to do */
+    uint32_t flows_anew; /* connections from before whose translation was another: they begin anew */
+    char error[512];     /* what went wrong, as a sentence with what to do */
+    char warning[256];   /* applied, but: a sentence; "" if there is nothing to say */
+    bool is_half_done;   /* it failed, and what had been done could not be taken back */
 };
 
 /* The host's interfaces and addresses. Returns 0 or a negative errno. */

@@ -16,6 +16,12 @@
     for (const struct nlattr *a = mnl_nlmsg_get_payload_offset(h, off);                                                \
          mnl_attr_ok(a, (int)((const char *)mnl_nlmsg_get_payload_tail(h) - (const char *)a)); a = mnl_attr_next(a))
 
+#define NETLINK_FOR_NESTED(a, nest)                                                                                    \
+    for (const struct nlattr *a = mnl_attr_get_payload(nest);                                                          \
+         mnl_attr_ok(a, (int)((const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest) -              \
+                              (const char *)a));                                                                       \
+         a = mnl_attr_next(a))
+
 /* Length of a message with its padding. */
 static inline size_t netlink_size(const struct nlmsghdr *h)
 {

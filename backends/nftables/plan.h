@@ -132,6 +132,18 @@ struct nft_plan {
 void nft_plan_build(struct nft_plan *p, struct target *t);
 void nft_plan_text(struct buf *b, const struct nft_plan *p);
 
+/* ---- what it does to a flow (walk.c) ---- */
+
+/* BY_US: a rule of `ip nat`. TO_ITSELF: the flow is protected and bound to its own source. */
+enum nft_translation { TRANSLATES_NOT, TRANSLATES_BY_US, TRANSLATES_TO_ITSELF };
+struct nft_walk;
+/* In the plan's arena; ends with it. The plan does not change any more. */
+struct nft_walk *nft_walk_new(const struct nft_plan *p);
+/* What the NAT chains of a hook (HOOK_PREROUTING, HOOK_POSTROUTING) do to a flow's first packet as it comes there.
+ * Which interfaces it takes is not known: rules of all of them are asked. `is_own`: this host sends it itself. */
+enum nft_translation nft_walk_hook(struct nft_walk *w, enum nft_hook hook, const struct packet *p,
+                                   bool is_own) MUST_CHECK;
+
 /* ---- for the files that build it ---- */
 
 struct nft_chain *nft_chain_new(struct nft_plan *p, const char *name);

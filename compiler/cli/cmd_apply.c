@@ -258,6 +258,8 @@ static int carry_out(struct session *s, const struct request *q)
     if (code != EXIT_CLEAN)
         return code;
     printf("Applied.\n");
+    if (s->apply.flows_anew)
+        printf("%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
     if (deadline && !start_watch(st, deadline)) {
         fprintf(stderr, "ioscc apply: cannot start the process that would go back: run 'ioscc rollback' yourself\n");
         return EXIT_SYSTEM;

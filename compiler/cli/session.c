@@ -169,11 +169,17 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     int r = apply_run(&s->apply);
     if (r == 0) {
         code = finish(s, &how, previous, confirm_by);
+        if (s->apply.warning[0])
+            fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.warning);
     } else {
-        fprintf(stderr, "ioscc %s: %s\nNothing was changed.\n", s->command->name, s->apply.error);
-        s->state = before;
-        save(s);
-        state_sweep(&s->state);
+        const char *end = s->apply.is_half_done ? "It is half done: 'ioscc status' says what is not as it should be."
+                                                : "Nothing was changed.";
+        fprintf(stderr, "ioscc %s: %s\n%s\n", s->command->name, s->apply.error, end);
+        if (!s->apply.is_half_done) { /* else it stays marked as unfinished */
+            s->state = before;
+            save(s);
+            state_sweep(&s->state);
+        }
         code = EXIT_SYSTEM;
     }
     sigprocmask(SIG_SETMASK, &old, NULL);

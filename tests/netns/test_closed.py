@@ -46,6 +46,7 @@ crypto map M 10''').replace(' crypto map M\n', ' ip nat outside\n crypto map M\n
 TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n', '').replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip host 192.0.2.1 10.2.0.0 0.0.255.255', 1)
 MASQUERADE = 'nft add table ip docker; nft add chain ip docker post "{ type nat hook postrouting priority 100; }"; nft add rule ip docker post oifname eth0 masquerade'
 NOTRACK = 'nft add table ip raw1; nft add chain ip raw1 pre "{ type filter hook prerouting priority -300; }"; nft add rule ip raw1 pre notrack'
+TRACKED = 'nft add table ip t; nft add chain ip t f "{ type filter hook forward priority 0; }"; nft add rule ip t f ct state new counter; sleep 0.3'
 FLUSH = 'ip xfrm policy flush'
 # the same link made anew: as pppd, a VLAN or systemd-networkd does it
 ANEW = 'ip link del eth0; ip link add eth0 type veth peer name wan netns $ISP; ip link set eth0 up; ip addr add 192.0.2.1/24 dev eth0; isp: ip link set wan up; ip addr add 192.0.2.2/24 dev wan; ip route add 10.1.0.0/16 via 192.0.2.1; r: ip route add default via 192.0.2.2'
@@ -80,6 +81,9 @@ EVENTS = [
     ('the list is on translated addresses', TRANSLATED, '', 'true'),
     ('the list is on translated addresses, policies are flushed', TRANSLATED, '', FLUSH),
     ('the list is on translated addresses, the link is made anew', TRANSLATED, '', ANEW),
+    ('the list is on translated addresses, connections from before are tracked', TRANSLATED, TRACKED, 'true'),
+    ('connections from before are translated', CONFIG, MASQUERADE + '; sleep 0.3; grep 10.2.0.9 /proc/net/nf_conntrack', 'echo protected: $(grep -c "src=10.1.0.9 dst=10.2.0.9" /proc/net/nf_conntrack)', 'protected: 0'),
+    ('a change that translates nothing otherwise', NAT, TRACKED, 'sed "s/^ permit udp/ permit ip 10.1.0.0 0.0.255.255 10.99.0.0 0.0.255.255\\n&/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', r'\A(?![\s\S]*begin anew)[\s\S]*Applied'),
     ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
     ('one more address', CONFIG, '', 'ip addr add 192.0.2.78/24 dev eth0'),
     ('the default route goes and comes', CONFIG, '', 'ip route del default; ip route add default via 192.0.2.2'),

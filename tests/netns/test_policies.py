@@ -412,6 +412,70 @@ def kernel_agrees(rounds=15 if lab.QUICK else 60):
     need(min(counts.get(k, 0) for k in ('clear', 'protect', 'drop')) > rounds // 6, 'seed %d: %s' % (seed, counts))
 
 
+def random_nat(rng):
+    """lists for protection and for translation over the same few hosts; sometimes what is protected is what NAT makes of it"""
+    def lines(n):
+        for _ in range(n):
+            src, dst = ('%s.%d %s' % (net, *rng.choice([(0, '0.0.0.7'), (rng.randrange(10), '0.0.0.0'), (0, '0.0.255.255')])) for net in ('10.2.0', '10.1.0'))
+            yield ' %s %s' % (rng.choice(['permit', 'deny  ']), rng.choice(['ip %s %s' % (src, dst), 'udp %s %s range 2 6' % (src, dst), 'icmp %s %s echo' % (src, dst), 'udp %s eq %d %s' % (src, rng.randrange(1, 9), dst)]))
+    crypto = list(lines(rng.randrange(1, 5))) + [' permit ip host 10.9.0.1 host 10.9.0.2'] + [' permit ip host 198.51.100.2 10.1.0.0 0.0.0.3'] * rng.randrange(2)
+    return """hostname rnd
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+crypto map M 10 ipsec-isakmp
+ set peer 192.0.2.1
+ set transform-set T
+ match address A
+interface GigabitEthernet0/0
+ ip address 198.51.100.2 255.255.255.0
+ ip nat outside
+ crypto map M
+interface GigabitEthernet0/1
+ ip address 10.2.100.1 255.255.0.0
+ ip nat inside
+ip nat inside source list N interface GigabitEthernet0/0 overload
+ip access-list extended A
+%s
+ip access-list extended N
+%s
+end
+""" % ('\n'.join(crypto), '\n'.join(lines(rng.randrange(1, 6))))
+
+
+def translation_agrees(rounds=6 if lab.QUICK else 40):
+    """random lists for NAT, one over the other while the same flows go on: the kernel translates what the rules as data say
+    (backends/nftables/walk.c), and no flow keeps what an earlier configuration made of it (backends/apply/flows.c)"""
+    seed = int(os.environ.get('IOSCC_SEED', time.time_ns() & 0xffffffff))
+    rng = random.Random(seed)
+    counts = {}
+    flows = [('10.2.0.%d' % rng.randrange(10), '10.1.0.%d' % rng.randrange(10)) + rng.choice([(1, 8, 0), (17, rng.randrange(1, 9), rng.randrange(1, 9))]) for _ in range(80)]
+    flows = list(dict.fromkeys(flows))
+    with Lab() as l:
+        r = Router(l, lan='10.2.100.1/16')
+        r.node.ip('route', 'add', '10.1.0.0/16', 'via', r.gateway)
+        for h in range(10):
+            r.knows('10.2.0.%d' % h)
+        path = os.path.join(r.dir, 'random.cfg')
+        for n in range(rounds):
+            text = random_nat(rng)
+            open(path, 'w').write(text)
+            r.ioscc('apply', '--allow-less', path)
+            want = decide(path, 'nat GigabitEthernet0/0=eth0,GigabitEthernet0/1=eth1', flows)
+            drain(r.outside)
+            with one_cpu():
+                for i, p in enumerate(flows):
+                    r.from_inside(ip_packet(*p, ident=i + 1))
+                r.settle(False)
+            seen = {parse(f)[5]: parse(f)[0] for f in drain(r.outside) if parse(f)}
+            for i, p in enumerate(flows):
+                if i + 1 not in seen:
+                    continue  # protected: nothing is to be seen of it
+                got = 'ours' if seen[i + 1] == '198.51.100.2' else 'not'
+                need(got == 'ours' or seen[i + 1] == p[0], lambda: 'seed %d round %d: %s leaves from %s' % (seed, n, p, seen[i + 1]))
+                counts[got] = counts.get(got, 0) + 1
+                need((got == 'ours') == (want[i][0] == 'ours'), lambda: 'seed %d round %d: %s: kernel %s, rules %s\n%s' % (seed, n, p, got, want[i], text))
+    need(min(counts.get(k, 0) for k in ('ours', 'not')) > rounds, 'seed %d: %s' % (seed, counts))
+
+
 def random_filter(rng):
     """a list with lines of few shapes, so that maps are made of them, between lines of other kinds"""
     shapes = [(rng.choice(['tcp', 'udp']), rng.choice(['host 10.1.0.%d', '10.1.0.%d 0.0.0.5', '10.1.0.%d 0.0.0.1']),
@@ -482,7 +546,7 @@ def filter_agrees(rounds=8 if lab.QUICK else 40):
 
 
 def tests():
-    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees, filter_agrees):
+    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees, translation_agrees, filter_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 
