@@ -42,6 +42,8 @@ void ike_sign_with(const struct ike_policy *p, struct ike_profile *x, const stru
 void ike_verify_with(const struct ike_policy *p, struct ike_profile *x, const struct ptrlist *refs);
 /* Has the profile a CA to hold peers' certificates against? */
 bool ike_verifies(const struct ike_policy *p, const struct ike_profile *x) MUST_CHECK;
+/* Does our own certificate name that identity of ours (RFC 4945 §3.1)? Where it cannot be told, yes. */
+bool ike_certifies(const struct ike_credential *c, uint8_t id_type, const struct ike_bytes *id) MUST_CHECK;
 /* The certificate maps that a profile's `match certificate` lines name; what is not judged goes to `out`,
  * which lacks it. */
 const struct ike_cert_map *ike_cert_maps(struct arena *a, const struct ir_config *c, const struct ptrlist *refs,

@@ -58,6 +58,9 @@ CASES = [
     ('IKEv2: a trustpoint with all files', SIGNS, []),
     ('IKEv2: a trustpoint without files', SIGNS.replace('TP\n', 'OTHER\n'), [r'none of its trustpoints has a certificate with its private key: put OTHER\.key', r"has a CA's certificate: put OTHER\.ca", BLOCKED]),
     ('IKEv2: a certificate that has expired', SIGNS.replace('TP\n', 'OLD\n'), []),
+    ('IKEv2: a certificate of another CA', SIGNS.replace('TP\n', 'ALIEN\n'), []),
+    ('IKEv2: an identity that is not in the certificate', SIGNS.replace('crypto ikev2 profile PROF\n', 'crypto ikev2 profile PROF\n identity local fqdn r7.example\n'), []),
+    ('IKEv2: an identity that is in the certificate', SIGNS.replace('crypto ikev2 profile PROF\n', 'crypto ikev2 profile PROF\n identity local fqdn r1\n'), []),
     ('IKEv2: no trustpoint', SIGNS.replace('crypto pki trustpoint TP\n enrollment terminal\n revocation-check none\n', '').replace(' pki trustpoint TP\n', ''), ['no trustpoint is configured', BLOCKED]),
     ('IKEv2: a key of another kind', SIGNS.replace('rsa-sig', 'ecdsa-sig'), [BLOCKED]),
     ('IKEv2: a certificate map by dates', SIGNS.replace('crypto ikev2 profile PROF\n match identity remote address 192.0.2.1 255.255.255.255\n', 'crypto pki certificate map CM 10\n valid-start lt jan 01 2030\ncrypto ikev2 profile PROF\n match certificate CM\n'),
@@ -81,7 +84,12 @@ def lacks():
         for ending in ('key', 'crt'):
             certs.place(ca.path('r9', ending), '%s/pki/OLD.%s' % (d, ending))
         certs.place(ca.path('root', 'crt'), d + '/pki/OLD.ca')
-        os.chmod(d + '/pki/TP.key', 0o600)
+        for ending in ('key', 'crt'):
+            certs.place(ca.path('r1', ending), '%s/pki/ALIEN.%s' % (d, ending))
+        certs.Authority(d, 'another')
+        certs.place(ca.path('another', 'crt'), d + '/pki/ALIEN.ca')
+        for name in ('TP', 'ALIEN'):
+            os.chmod('%s/pki/%s.key' % (d, name), 0o600)
         os.chmod(d + '/pki/OLD.key', 0o600)
         for name, text, want in CASES:
             with open(d + '/r.cfg', 'w') as f:
@@ -92,6 +100,8 @@ def lacks():
             for w in want:
                 assert re.search(w, said), '%s: it does not say %s\n%s' % (name, w, said)
             assert ('trustpoint OLD: its certificate has expired' in said) == ('expired' in name), '%s\n%s' % (name, said)
+            assert ('trustpoint ALIEN: peers that trust its CA will refuse its certificate' in said) == ('another CA' in name), '%s\n%s' % (name, said)
+            assert ('its own identity is not in the certificate of trustpoint TP' in said) == ('not in the' in name), '%s\n%s' % (name, said)
             assert ('nothing is touched' in said) == bool(want), '%s\n%s' % (name, said)
             for secret in ('branches-share-this', 'clear-text'):
                 assert secret not in said, name

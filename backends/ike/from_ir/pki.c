@@ -151,6 +151,30 @@ static void own_dates(struct loader *l, const struct trustpoint *t, const struct
     ERR_clear_error();
 }
 
+/* Our own certificate as a peer that trusts the trustpoint's CAs judges it, dates aside; NULL: it refuses it, the
+ * reason is in *bad and perhaps in `why`. */
+static struct ike_cert *as_peers_see_it(const struct ike_credential *c, const char **bad, char why[static 160])
+{
+    struct ike_iov certs[sizeof c->chain / sizeof *c->chain];
+    struct ike_cert *good = NULL;
+    for (unsigned i = 0; i < c->n_chain; i++)
+        certs[i] = (struct ike_iov){c->chain[i].p, c->chain[i].n};
+    *bad = ike_cert_check(c->store, certs, c->n_chain, 0, IKE_WEAK_MD5, &good, why);
+    return good;
+}
+
+/* The same for what peers look at beside dates. `c` has its CAs. */
+static void own_chain(struct loader *l, const struct trustpoint *t, const struct ike_credential *c)
+{
+    char why[160];
+    const char *bad = NULL;
+    struct ike_cert *good = c->store ? as_peers_see_it(c, &bad, why) : NULL;
+    if (bad)
+        say(l, "trustpoint " STR_FMT ": peers that trust its CA will refuse its certificate: %s", STR_ARG(t->name.s),
+            bad);
+    ike_cert_free(good);
+}
+
 static void own_certificate(struct loader *l, struct ike_credential *c, X509 *x)
 {
     struct ike_bytes der = der_of(l, x);
@@ -267,8 +291,10 @@ static void one(struct loader *l, const struct trustpoint *t, struct ike_credent
     if (!from_file(l, t, "ca", c, ca_certificate))
         from_config(l, t, c, true, ca_certificate);
     own_key(l, t, c);
-    if (c->n_chain)
+    if (c->n_chain) {
         own_dates(l, t, &c->chain[0]);
+        own_chain(l, t, c);
+    }
     c->revocation = revocation_of(l, t);
     if (c->n_chain && ike_cert_subject((struct ike_iov){c->chain[0].p, c->chain[0].n}, name, sizeof name, &n))
         c->subject = (struct ike_bytes){(const uint8_t *)arena_strndup(l->a, (char *)name, n), (uint32_t)n};
@@ -317,6 +343,16 @@ void ike_verify_with(const struct ike_policy *p, struct ike_profile *x, const st
         if (c && x->n_trusts < IKE_TRUSTS_MAX)
             x->trusts[x->n_trusts++] = c;
     }
+}
+
+bool ike_certifies(const struct ike_credential *c, uint8_t id_type, const struct ike_bytes *id)
+{
+    char why[160];
+    const char *bad;
+    struct ike_cert *x = c->store ? as_peers_see_it(c, &bad, why) : NULL;
+    bool fits = !x || ike_cert_names(x, id_type, id->p, id->n);
+    ike_cert_free(x);
+    return fits;
 }
 
 bool ike_verifies(const struct ike_policy *p, const struct ike_profile *x)

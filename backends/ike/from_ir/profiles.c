@@ -240,6 +240,18 @@ static void lacks(struct maker *m, const struct ike_profile *x, const char *what
     ptrlist_add(m->a, &m->profile_lacks[m->p->n_profiles].lines, said.lines.v[0]);
 }
 
+/* Peers hold our identity against our certificate; nothing stops here, those of IKEv1 often do not. */
+static void own_name(struct maker *m, const struct ike_profile *x)
+{
+    const struct ike_credential *c = x->id_type && x->id.n ? ike_credential_of(m->p, x) : NULL;
+    bool is_named = !c || x->id_type == IKE_ID_KEY_ID || ike_certifies(c, x->id_type, &x->id);
+    if (!is_named)
+        omit(
+            m,
+            "line %u: %s profile %s: its own identity is not in the certificate of trustpoint %s: peers will refuse it",
+            x->line, x->version == 2 ? "IKEv2" : "isakmp", x->name, c->trustpoint);
+}
+
 static void certificate_maps(struct maker *m, const struct ptrlist *refs, struct ike_profile *x)
 {
     struct ike_omissions said = {0};
@@ -286,6 +298,8 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     if ((x.auth_local & by_cert) && !c)
         lacks(m, &x, "a certificate with its private key", trustpoint_to_fill(m, &p->trustpoints_sign, &p->trustpoints),
               "key and .crt");
+    if (x.auth_local & by_cert)
+        own_name(m, &x);
     if ((x.auth_remote & by_cert) && !ike_verifies(m->p, &x))
         lacks(m, &x, "a CA's certificate", trustpoint_to_fill(m, &p->trustpoints_verify, &p->trustpoints), "ca");
     certificate_maps(m, &p->cert_maps, &x);
@@ -314,6 +328,8 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
     ike_verify_with(m->p, &x, &p->trustpoints);
     if (x.names_trustpoints && !ike_verifies(m->p, &x))
         lacks(m, &x, "a CA's certificate", trustpoint_to_fill(m, &p->trustpoints, &p->trustpoints), "ca");
+    if (x.names_trustpoints)
+        own_name(m, &x);
     certificate_maps(m, &p->cert_maps, &x);
     x.aggressive = str_is(p->initiate_mode.s, "aggressive");
     x.dpd_s = (uint32_t)(IR_IS_SET(p->keepalive_s) ? p->keepalive_s.v : m->c->isakmp.keepalive_s.v);
