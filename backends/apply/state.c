@@ -44,7 +44,7 @@ int state_make_dir(const char *dir, const char **why)
     return 0;
 }
 
-static int take_lock(struct state *s, int wait_s, const char **why)
+int state_lock(struct state *s, int wait_s, const char **why)
 {
     s->lock_fd = open(state_path(s, "lock"), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock_fd < 0) {
@@ -85,7 +85,7 @@ int state_daemon_begin(const char *dir, const char *config, bool applies)
     if (fd < 0)
         return fd;
     int n = snprintf(line, sizeof line, "%ld %d %.250s\n", (long)getpid(), applies, config);
-    bool held = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool held = fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}) == 0;
     if (held && ftruncate(fd, 0) == 0 && pwrite(fd, line, (size_t)n, 0) == n)
         return fd;
     int error = -errno;
@@ -101,7 +101,8 @@ void state_daemon_ask(const char *dir, struct state_daemon *out)
     if (fd < 0)
         return;
     out->was_there = true;
-    out->is_running = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    struct flock wish = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* asking takes nothing: a daemon may begin now */
+    out->is_running = fcntl(fd, F_OFD_GETLK, &wish) == 0 && wish.l_type != F_UNLCK;
     ssize_t n = out->is_running ? pread(fd, line, sizeof line - 1, 0) : 0;
     close(fd);
     int applies = 0, at = 0;
@@ -233,7 +234,7 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
     s->current.interface_map = s->previous.interface_map = "";
     int r = wait_s < 0 ? 0 : state_make_dir(dir, why);
     if (r == 0 && wait_s >= 0)
-        r = take_lock(s, wait_s, why);
+        r = state_lock(s, wait_s, why);
     if (r == 0)
         r = read_state(s, why);
     if (r < 0)
@@ -279,7 +280,10 @@ static json_t *state_json(const struct state *s)
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */
 static int write_whole(struct state *s, const char *name, const char *p, size_t len)
 {
-    const char *tmp = state_path(s, ".new"), *path = state_path(s, name);
+    char new_name[80];
+    if (snprintf(new_name, sizeof new_name, ".%s.new", name) >= (int)sizeof new_name)
+        return -ENAMETOOLONG;
+    const char *path = state_path(s, name), *tmp = state_path(s, new_name);
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), r = 0;
     if (fd < 0)
         return -errno;

@@ -71,6 +71,8 @@ const char *state_path(struct state *s, const char *file);
 void state_sweep(struct state *s);
 /* Lets others in; what was read stays. */
 void state_unlock(struct state *s);
+/* Takes the lock again, within `wait_s` seconds: whoever writes holds it. 0 or a negative errno with *why. */
+int state_lock(struct state *s, int wait_s, const char **why) MUST_CHECK;
 void state_close(struct state *s);
 
 #endif

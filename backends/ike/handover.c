@@ -222,6 +222,7 @@ static void psk(struct codec *c, void *p)
     match(c, &k->who);
     LINE(c, k->id);
     LINE(c, k->line);
+    ARRAY(c, k->at, k->n_at, address);
     secret(c, &k->local);
     secret(c, &k->remote);
 }

@@ -83,6 +83,8 @@ struct ike_psk {
     struct ike_match who;
     uint32_t id; /* from 1 on; one line of the configuration has the same in every list that it is in */
     uint32_t line;
+    const struct ip_addr *at; /* addresses of ours that it is for (`local-address`); none: all */
+    unsigned n_at;
     struct ike_bytes local, remote;
 };
 

@@ -118,7 +118,7 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     bool mapped = q->map.len != 0;
     buf_putc(&q->map, '\0');
     q->inputs.interface_map = mapped ? q->map.p : NULL;
-    return code;
+    return code == EXIT_CLEAN ? run_inputs_check(c, &q->inputs) : code;
 }
 
 /* What was not named: as the daemon was started, where one is asked to load anew; else as the manual says. */
@@ -216,10 +216,16 @@ static int hand_over(struct session *s, const struct ike_policy *p, const struct
         fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
     int code = whole ? work(s->command, &b, q) : EXIT_SYSTEM;
     buf_free(&b); /* wipes it */
-    int r = code == EXIT_CLEAN ? run_inputs_save(&s->state, &q->inputs) : 0;
+    if (code != EXIT_CLEAN)
+        return code;
+    const char *why = "cannot write into the state directory";
+    int r = state_lock(&s->state, 10, &why);
+    if (r == 0)
+        r = run_inputs_save(&s->state, &q->inputs);
+    state_unlock(&s->state);
     if (r < 0)
-        fprintf(stderr, "ioscc %s: cannot write into %s: %s\n", s->command->name, q->daemon.state_dir, strerror(-r));
-    return r < 0 ? EXIT_SYSTEM : code;
+        fprintf(stderr, "ioscc %s: %s: %s: %s\n", s->command->name, q->daemon.state_dir, why, strerror(-r));
+    return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
 /* Makes the policy, applies, and hands the policy to `work` as bytes. */

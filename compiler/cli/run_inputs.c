@@ -12,7 +12,8 @@
 #include "backends/ike/from_ir.h"
 
 #define FILE_NAME "run.json"
-#define FORMAT 1
+#define FORMAT 2
+#define KIND "inputs of a daemon"
 
 /* Absolute, and not resolved: who turns a symbolic link means what it then leads to. */
 static json_t *path_json(const char *path)
@@ -23,10 +24,28 @@ static json_t *path_json(const char *path)
     return out ? out : json_null();
 }
 
+/* JSON holds UTF-8 and nothing else; a name that is lost would mean the default at the next reload. */
+static bool is_kept(const char *option, const char *value, const struct command *c)
+{
+    json_t *o = value ? path_json(value) : NULL;
+    bool kept = !value || !json_is_null(o);
+    json_decref(o);
+    if (!kept)
+        fprintf(stderr, "ioscc %s: --%s: the name is not UTF-8\n", c->name, option);
+    return kept;
+}
+
+int run_inputs_check(const struct command *c, const struct run_inputs *in)
+{
+    bool kept = is_kept("pki-dir", in->pki_dir, c) && is_kept("master-key-file", in->master_key_file, c) &&
+                is_kept("interface-map", in->interface_map, c) && is_kept("device", in->device, c);
+    return kept ? EXIT_CLEAN : EXIT_USAGE;
+}
+
 int run_inputs_save(struct state *s, const struct run_inputs *in)
 {
-    json_t *o = json_pack("{s:i,s:o,s:o,s:s,s:s?}", "format", FORMAT, "pki_dir", path_json(in->pki_dir),
-                          "master_key_file", path_json(in->master_key_file), "interface_map",
+    json_t *o = json_pack("{s:i,s:s,s:o,s:o,s:s,s:s?}", "format", FORMAT, "kind", KIND, "pki_dir",
+                          path_json(in->pki_dir), "master_key_file", path_json(in->master_key_file), "interface_map",
                           in->interface_map ? in->interface_map : "", "device", in->device);
     char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
@@ -61,7 +80,9 @@ bool run_inputs_default(struct state *s, const char *command, struct run_inputs 
     json_t *o = f ? json_loadf(f, 0, &e) : NULL;
     if (f)
         fclose(f);
-    if (json_integer_value(json_object_get(o, "format")) != FORMAT) {
+    const char *kind = json_string_value(json_object_get(o, "kind"));
+    bool is_ours = json_integer_value(json_object_get(o, "format")) == FORMAT && kind && strcmp(kind, KIND) == 0;
+    if (!is_ours) {
         fprintf(stderr, "ioscc %s: %s cannot be read: what the daemon was started with is not known\n", command, path);
         json_decref(o);
         return false;

@@ -17,6 +17,8 @@ struct run_inputs {
     bool allow_partial;          /* not kept */
 };
 
+/* Can they be kept? EXIT_CLEAN, or EXIT_USAGE when it has said which cannot. */
+int run_inputs_check(const struct command *c, const struct run_inputs *in) MUST_CHECK;
 /* Keeps them; paths are made absolute. A negative errno if that fails. */
 int run_inputs_save(struct state *s, const struct run_inputs *in) MUST_CHECK;
 /* Fills in what is NULL in `in` from what was kept, and says so on stderr as options. Strings are in the state's arena.

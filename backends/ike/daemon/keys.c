@@ -20,7 +20,7 @@
 struct question {
     uint32_t verb, prf, peer_hashes, n;
     uint32_t profile_len, id_len, proof_len, len[IKE_KEY_PIECES_MAX];
-    struct ip_addr peer;
+    struct ip_addr peer, own;
     uint8_t version, password, has_profile, has_id, id_type;
 };
 struct answer {
@@ -58,7 +58,7 @@ static bool read_question(const uint8_t *p, size_t n, struct ike_key_work *w, ch
                                .prf = (enum algo_id)q.prf,
                                .peer_hashes = (uint16_t)q.peer_hashes,
                                .n = q.n};
-    w->owner = (struct ike_key_owner){.version = q.version, .password = q.password != 0, .peer = q.peer};
+    w->owner = (struct ike_key_owner){.version = q.version, .password = q.password != 0, .peer = q.peer, .own = q.own};
     if (q.has_profile)
         w->owner.profile = profile;
     if (q.has_id)
@@ -188,6 +188,7 @@ bool keys_ask(int fd, const struct ike_key_work *w, struct ike_key_result *r, st
                          .n = w->n,
                          .proof_len = (uint32_t)w->proof.n,
                          .peer = w->owner.peer,
+                         .own = w->owner.own,
                          .version = w->owner.version,
                          .password = w->owner.password,
                          .has_profile = w->owner.profile != NULL,

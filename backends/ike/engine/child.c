@@ -42,6 +42,8 @@ static void child_forget(struct ike_child *c)
 void ike_child_move(struct ike_child *c, struct ike_sa *to)
 {
     unlink_child(c);
+    c->sa->n_waiting -= c->waiting != NULL;
+    to->n_waiting += c->waiting != NULL;
     c->sa = to;
     c->next = to->children;
     to->children = c;
@@ -53,7 +55,7 @@ struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound
     for (struct ike_child *c = sa->children; c; c = c->next) {
         uint32_t esp = inbound ? c->spi_in : c->spi_out;
         uint32_t ah = inbound ? c->ah_spi_in : c->ah_spi_out;
-        if (esp == spi || ah == spi)
+        if (spi && (esp == spi || ah == spi)) /* 0: that SA is not there */
             return c;
     }
     return NULL;
@@ -99,12 +101,15 @@ bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t 
 }
 
 /* What an entry can have at one time, its successors and what is being deleted with it. */
-bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e)
+bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
 {
+    uint32_t n = sa->n_children;
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
+        n += o->n_children;
     uint32_t room = IKE_CHILDREN_MAX + 2 * e->n_lines;
     if (e->per_host)
         room += 2 * IKE_PER_HOST_MAX;
-    return sa->n_children >= room;
+    return n >= room;
 }
 
 /* ---- request numbers of dynamic entries' peers ---- */
@@ -169,6 +174,23 @@ static void policies_leave(struct ike *ike, struct ike_child *c, bool in_kernel)
     free(p);
 }
 
+void ike_child_copy(struct ike_child *to, const struct ike_child *c)
+{
+    *to = *c;
+    to->next = to->peers_child = to->successor_of = NULL;
+    to->low_nonce = NULL;
+    to->waiting = NULL;
+    to->held_policy = NULL;
+    to->installed = to->sends = false;
+    if (to->policies)
+        to->policies->users++;
+}
+
+void ike_child_copy_end(struct ike *ike, struct ike_child *copy)
+{
+    policies_leave(ike, copy, true);
+}
+
 static bool same_path(const struct ike_path *a, const struct ike_path *b)
 {
     return addr_eq(&a->local.addr, &b->local.addr) && addr_eq(&a->remote.addr, &b->remote.addr);
@@ -195,8 +217,10 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     /* where the peer is elsewhere now the old SA leads nowhere: there is nothing to wait for */
     if (c->policies && c->policies->installed && !same_path(&c->policies->path, &c->in))
         late = false;
-    if (late && (c->waiting = malloc(sizeof *c->waiting)))
+    if (late && (c->waiting = malloc(sizeof *c->waiting))) {
         *c->waiting = *k;
+        c->sa->n_waiting++;
+    }
     unsigned which = c->waiting ? IKE_SA_IN : IKE_SA_IN | IKE_SA_OUT;
     if (!ike->host.sa_add(ike->host.ctx, c, k, which))
         return false;
@@ -215,8 +239,10 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
 
 static void forget_keys(struct ike_child *c)
 {
-    if (c->waiting)
+    if (c->waiting) {
         ike_wipe(c->waiting, sizeof *c->waiting);
+        c->sa->n_waiting--;
+    }
     free(c->waiting);
     c->waiting = NULL;
     c->send_at = 0;
@@ -263,7 +289,7 @@ static void heirs_send(struct ike *ike, const struct ike_child *old)
 {
     struct ike_sa *sa = old->sa;
     for (struct ike_sa *next = sa, *after = NULL; next; next = after = ike_of_same_peer(ike, sa, after))
-        for (struct ike_child *c = next->children; c && !ike_is(next, IKE_ENDS); c = c->next)
+        for (struct ike_child *c = next->children; c && next->n_waiting && !ike_is(next, IKE_ENDS); c = c->next)
             if (waits_for(c, old))
                 ike_child_send_or_end(ike, c);
 }
@@ -314,6 +340,11 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
     if (c->held_policy)
         old_policy_leave(ike, c->held_policy);
     forget_keys(c);
+    struct ike_sa *sa = c->sa;
     free(c->low_nonce);
     free(c);
+    if (ike_is(sa, IKE_ORPHAN) && !sa->children) { /* nothing holds it any more: the next tick ends it */
+        sa->resume_at = ike->now;
+        ike_timer_update(ike, sa);
+    }
 }

@@ -160,6 +160,10 @@ struct ike_sa {
     uint8_t half_open;                    /* enum ike_half_open */
     bool known;                           /* its address was a configured peer's, or one with an SA, when it came */
     struct ike_end local, remote;
+    /* Where the peer was when the IKE SA began, and has shown that it is: which keys, profiles and entries are its own
+     * is looked up by this. `remote` follows its authentic messages, whose source anybody can forge (RFC 7296 §2.23).
+     */
+    struct ip_addr began_with;
     uint8_t version, state; /* enum ike_state */
     bool initiator;         /* of this IKE SA (the original one, RFC 7296 §2.2) */
     bool nat_local, nat_remote, floated, busy;
@@ -176,7 +180,7 @@ struct ike_sa {
     uint8_t *peer_id; /* identity: type byte, value */
     uint16_t peer_id_len;
     struct ike_child *children;
-    uint32_t n_children;
+    uint32_t n_children, n_waiting; /* those that do not send yet */
 
     /* requests of ours (v2), message ids */
     uint32_t next_out, next_in;
@@ -322,18 +326,21 @@ void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);
 struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote, const struct ike_sa *after);
 /* The peer is authenticated: from now on it is found by that identity. False: out of memory. */
 bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *id) MUST_CHECK;
-/* The other SAs of the same authenticated peer: version, identity and profile; one after the other, as above. What
+/* The other SAs of the same authenticated peer: version, identity, profile, and what proved it (the key, or the trust
+ * anchor of its certificate: two keys may claim one name); one after the other, as above. What
  * ends, inherits or takes the place of something asks this and never the address: others may be behind the same one. */
 struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after);
-/* The peer has restarted (INITIAL_CONTACT): the IKE SAs of the same two identities are forgotten, wherever they were,
- * but not those made since this negotiation began (of two that cross, each end would drop the other's). */
-void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa);
+/* Who has called us has proved who it is, and SAs of its own make room. If it says INITIAL_CONTACT it has restarted:
+ * the IKE SAs of the same two identities are forgotten, wherever they were, but not those made since this negotiation
+ * began (of two that cross, each end would drop the other's). Else, of too many, the oldest. */
+#define IKE_SAS_PER_PEER 32
+void ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact);
 /* May we say INITIAL_CONTACT? No other SA with that address stands. */
 bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
 /* The peer is elsewhere now. */
 void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s);
-/* Established SA with that peer that can carry a new child. */
+/* Established SA that began with that peer, and can carry a new child. */
 struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
                           const struct ike_profile *profile);
 
@@ -365,11 +372,15 @@ struct ike_child *ike_child_older(struct ike *ike, const struct ike_sa *sa, cons
 #define IKE_REQID_DYNAMIC_MAX 0x3ffffu /* 18 bits: they are part of the policies' index */
 bool ike_child_number(struct ike *ike, struct ike_child *c, const struct ike_line *l,
                       const struct ike_child *old) MUST_CHECK;
+/* A copy that may outlive the child, for who takes its place: it owns nothing of the child's but a share of the
+ * policies of a dynamic entry, which stay as long as it does. `copy` is then as empty as one of zeros. */
+void ike_child_copy(struct ike_child *to, const struct ike_child *c);
+void ike_child_copy_end(struct ike *ike, struct ike_child *copy);
 /* The peer is elsewhere now (a NAT has changed its mapping): its children are made anew there. */
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa);
-/* Children of one IKE SA that a peer can make us keep. */
+/* Children that a peer can make us keep, under all of its IKE SAs. */
 #define IKE_CHILDREN_MAX 256 /* and twice the lines of its entry */
-bool ike_children_full(const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
+bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
 
 void ike_task_add(struct ike_sa *sa, struct ike_task t);
 /* Children have moved from one SA to the other: what is to be done about them goes with them. */
@@ -423,7 +434,8 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id) MUST_CHECK;
 /* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
 bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST_CHECK;
-/* The key for a peer: by identity where it is known, by address. The longest prefix wins. Who calls passes the name
+/* The key for a peer: by identity where it is known, by address; of those for that address of ours (`own`). The longest
+ * prefix wins. Who calls passes the name
  * that the configuration has for the peer, never the identity that the peer claims: else whoever has any key of the
  * keyring could answer in its place. */
 /* ---- keys.c ---- */
@@ -432,8 +444,8 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST
  * there; NULL for signatures. */
 bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct ike_key_work *w,
                   struct ike_key_result *r) MUST_CHECK;
-const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
-                                   const struct ike_id *id);
+const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                   const struct ip_addr *addr, const struct ike_id *id);
 /* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */
 bool ike_called_name(const struct ike_sa *sa, struct ike_id *out) MUST_CHECK;
 /* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
@@ -500,7 +512,8 @@ struct ike_job {
     enum algo_id group;
     struct ike_dh *dh; /* made if it is NULL */
     uint8_t peer[IKE_DH_MAX], public_value[IKE_DH_MAX], shared[IKE_DH_MAX];
-    size_t peer_len; /* 0: only a key is made */
+    size_t peer_len;                  /* 0: only a key is made */
+    const struct ike_transition *row; /* that it is a part of; others may happen meanwhile */
     bool ok;
     atomic_bool unwanted; /* its SA is gone: it need not be done any more */
     ike_job_fn *done;

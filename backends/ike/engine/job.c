@@ -29,11 +29,11 @@ void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
     ike->n_jobs--;
     struct ike_sa *sa = ike_by_spi(ike, j->sa_spi);
     if (sa && sa->id == j->sa_id && sa->job == j) {
-        const struct ike_transition *row = sa->row;
+        sa->row = j->row;
         sa->job = NULL;
         sa->busy = false;
         j->done(ike, sa, j);
-        ike_transition_went_on(ike, j->sa_spi, j->sa_id, row);
+        ike_transition_went_on(ike, j->sa_spi, j->sa_id, j->row);
     }
     job_free(j);
 }
@@ -52,6 +52,7 @@ void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struc
     j->sa_id = sa->id;
     j->sa_spi = sa->own_spi;
     j->group = group;
+    j->row = sa->row;
     j->dh = dh;
     j->peer_len = peer_len;
     j->done = done;

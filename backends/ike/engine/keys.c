@@ -39,10 +39,10 @@ const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ik
     if (password)
         return password;
     if (profile) /* the keyring of the profile, and no other */
-        return ike_psk_find(profile->keys, profile->n_keys, &o->peer, id);
+        return ike_psk_find(profile->keys, profile->n_keys, &o->own, &o->peer, id);
     if (o->version != 1 || o->profile)
         return NULL;
-    return ike_psk_find(p->keys, p->n_keys, &o->peer, id);
+    return ike_psk_find(p->keys, p->n_keys, &o->own, &o->peer, id);
 }
 
 static void *private_key(const struct ike_policy *p, const struct ike_key_owner *o)

@@ -14,10 +14,10 @@
 /* Whom a key is for, in the words of the configuration. */
 struct ike_key_owner {
     uint8_t version;
-    bool password;       /* v1: of `crypto isakmp peer`, if the peer has one there */
-    const char *profile; /* of that version; NULL: none */
-    struct ip_addr peer;
-    struct ike_id id; /* the name that is called, or the identity that is claimed; p NULL: neither */
+    bool password;            /* v1: of `crypto isakmp peer`, if the peer has one there */
+    const char *profile;      /* of that version; NULL: none */
+    struct ip_addr peer, own; /* own: ours that it talks to */
+    struct ike_id id;         /* the name that is called, or the identity that is claimed; p NULL: neither */
 };
 
 enum ike_key_verb {

@@ -68,8 +68,10 @@ bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const stru
         }
         return !id && addr && ike_addr_in(addr, &m->addr, m->plen);
     }
-    if (!id || (m->id_type && m->id_type != id->type) || id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6)
+    if (!id || (m->id_type && m->id_type != id->type))
         return false;
+    if (id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6) /* `identity address`: no text is one */
+        return m->id_type && m->value.n == id->n && memcmp(m->value.p, id->p, id->n) == 0;
     return m->domain ? in_domain(&m->value, id->type, id->p, id->n) : same_text(&m->value, id->p, id->n);
 }
 
@@ -104,23 +106,32 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der)
     return false;
 }
 
-const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *addr,
-                                   const struct ike_id *id)
+static bool is_for(const struct ike_psk *k, const struct ip_addr *own)
+{
+    bool here = k->n_at == 0;
+    for (unsigned i = 0; i < k->n_at; i++)
+        here |= own->family != FAMILY_NONE && addr_eq(&k->at[i], own);
+    return here;
+}
+
+const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                   const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) { /* an identity says more than an address */
-        if (id && v[i].who.addr.family == FAMILY_NONE && !v[i].who.any && ike_match(&v[i].who, addr, id))
+        if (id && is_for(&v[i], own) && v[i].who.addr.family == FAMILY_NONE && !v[i].who.any &&
+            ike_match(&v[i].who, addr, id))
             return &v[i];
     }
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
-        if (m->addr.family == FAMILY_NONE || !addr || !ike_addr_in(addr, &m->addr, m->plen))
+        if (m->addr.family == FAMILY_NONE || !addr || !ike_addr_in(addr, &m->addr, m->plen) || !is_for(&v[i], own))
             continue;
         if (!best || m->plen > best->who.plen)
             best = &v[i];
     }
     for (unsigned i = 0; i < n && !best; i++)
-        if (v[i].who.any)
+        if (v[i].who.any && is_for(&v[i], own))
             best = &v[i];
     return best;
 }

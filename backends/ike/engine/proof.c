@@ -126,6 +126,7 @@ bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct 
 struct ike_unproved {
     struct ike_message *m;
     ike_proved_fn *next;
+    const struct ike_transition *row; /* that waits; others may happen meanwhile */
     uint8_t id_type;
     uint16_t id_len;
     uint8_t id[];
@@ -182,6 +183,7 @@ static bool keep_unproved(struct ike_sa *sa, const struct ike_message *m, const 
         return false;
     *u = (struct ike_unproved){.m = ike_message_keep(m), .next = next, .id_type = id->type, .id_len = id->n};
     memcpy(u->id, id->p, id->n);
+    u->row = sa->row;
     sa->unproved = u;
     return u->m != NULL;
 }
@@ -226,11 +228,12 @@ void ike_revocation_done(struct ike *ike, uint64_t now, uint64_t sa_spi, uint64_
         return;
     struct ike_unproved *u = sa->unproved;
     const struct ike_id id = {u->id_type, u->id_len, u->id};
-    const struct ike_transition *row = sa->row;
+    sa->row = u->row;
     sa->unproved = NULL;
     ike_unproved_free(sa);
     sa->busy = false;
     go_on(ike, sa, u->m, &id, u->next, judge(ike, sa, v, why, text));
+    const struct ike_transition *row = u->row;
     free(u->m);
     free(u);
     ike_transition_went_on(ike, sa_spi, sa_id, row);

@@ -143,6 +143,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
     sa->initiator = initiator;
     sa->local = *local;
     sa->remote = *remote;
+    sa->began_with = remote->addr;
     sa->response_id = UINT32_MAX;
     sa->begun_at = ike->now;
     do
@@ -277,11 +278,18 @@ bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *i
     return true;
 }
 
+/* By the same key, or by a certificate under the same trust anchor: a name that two keys may claim is two peers. */
+static bool same_proof(const struct ike_sa *a, const struct ike_sa *b)
+{
+    bool same_anchor = !a->anchor == !b->anchor && (!a->anchor || memcmp(a->anchor, b->anchor, IKE_ANCHOR_LEN) == 0);
+    return a->key_id == b->key_id && same_anchor;
+}
+
 static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
 {
     bool same_name = a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
                      memcmp(a->peer_id, b->peer_id, a->peer_id_len) == 0;
-    return same_name && a->version == b->version && a->profile == b->profile;
+    return same_name && a->version == b->version && a->profile == b->profile && same_proof(a, b);
 }
 
 struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after)
@@ -295,7 +303,8 @@ struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, 
     return o;
 }
 
-void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
+/* INITIAL_CONTACT: what it had before is gone at its end. */
+static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
 {
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
@@ -305,6 +314,27 @@ void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
         ike_sa_free(ike, o);
         next = ike_of_same_peer(ike, sa, NULL); /* others may have gone with it */
     }
+}
+
+/* The oldest makes room: an honest peer has two or three while one takes another's place. */
+static void make_room(struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *first = NULL;
+    unsigned n = 0;
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o)); n++)
+        if (!o->held_by && (!first || o->id < first->id))
+            first = o;
+    if (n < IKE_SAS_PER_PEER || !first)
+        return;
+    ike_log(ike, EV_IKE_DOWN, IKE_WARNING, first, NULL, "the peer has %u IKE SAs: the oldest ends", n);
+    ike_sa_free(ike, first);
+}
+
+void ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact)
+{
+    if (says_initial_contact)
+        peer_restarted(ike, sa);
+    make_room(ike, sa);
 }
 
 bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa)
@@ -326,7 +356,7 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
                           const struct ike_profile *profile)
 {
     for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] &&
+        if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] && addr_eq(&sa->began_with, remote) &&
             ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
             (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) && (!profile || sa->profile == profile))
             return sa;

@@ -41,9 +41,14 @@ uint8_t maker_id_type(struct str kind);
 /* A secret in the clear; empty if there is none, or the master key does not open it. */
 struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s);
 /* Keys of IKEv1 of all lists; those that cannot be opened without their value. */
-void maker_v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigned n_lists, const struct ike_psk **out,
+struct maker_key_list {
+    const struct ptrlist *keys;    /* struct psk */
+    const struct keyring *keyring; /* that they are of, NULL: `crypto isakmp key` */
+};
+void maker_v1_keys(struct maker *m, const struct maker_key_list *lists, unsigned n_lists, const struct ike_psk **out,
                    unsigned *n);
-/* `match address local`: addresses. */
+/* `match address local`, `local-address`: addresses. What this router does not have is there as no address at all, so
+ * that nothing matches it. */
 void maker_locals(struct maker *m, const struct ptrlist *from, const struct ip_addr **v, unsigned *n);
 void maker_profiles(struct maker *m, struct ike_policy *p);
 

@@ -67,7 +67,7 @@ static bool has_key(struct maker *m, const struct ike_policy *p, const struct ik
         if (x->dynamic || k->v[i].who.addr.family == FAMILY_NONE)
             any |= is_usable(m, k, &k->v[i]);
     for (unsigned i = 0; i < x->n_peers; i++)
-        any |= is_usable(m, k, ike_psk_find(k->v, k->n, &x->peers[i].addr, NULL));
+        any |= is_usable(m, k, ike_psk_find(k->v, k->n, &x->local, &x->peers[i].addr, NULL));
     for (unsigned i = 0; i < p->n_aggressive; i++) { /* `set aggressive-mode password` */
         const struct ip_addr *peer = &p->aggressive[i].peer;
         any |= p->aggressive[i].key.local.n && is_peer(x, peer, peer->family == FAMILY_V6 ? 128 : 32);

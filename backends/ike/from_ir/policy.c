@@ -317,16 +317,16 @@ const struct ike_policy *ike_policy_build(struct target *t, const struct xfrm_pl
 {
     struct maker m = {.plan = plan, .t = t, .a = t->arena, .c = t->c, .master = master, .pki_dir = pki_dir, .out = out};
     struct ike_policy *p = ARENA_NEW(t->arena, struct ike_policy);
-    const struct ptrlist **lists = arena_array(t->arena, t->c->keyrings.n + 1, sizeof *lists);
+    struct maker_key_list *lists = arena_array(t->arena, t->c->keyrings.n + 1, sizeof *lists);
     unsigned n = 0;
     m.p = p;
     globals(&m, p);
     ike_pki_load(p, t->arena, t->c, pki_dir, out);
     v1_policies(&m, p);
     v2_policies(&m, p);
-    lists[n++] = &t->c->isakmp_keys;
+    lists[n++].keys = &t->c->isakmp_keys;
     PTRLIST_FOR (struct keyring, k, &t->c->keyrings) {
-        lists[n++] = &k->keys;
+        lists[n++] = (struct maker_key_list){&k->keys, k};
     }
     maker_v1_keys(&m, lists, n, &p->keys, &p->n_keys);
     maker_profiles(&m, p);

@@ -124,16 +124,52 @@ static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike
     return k->key.s.form != SECRET_NONE;
 }
 
-void maker_v1_keys(struct maker *m, const struct ptrlist *const *lists, unsigned n_lists, const struct ike_psk **out,
+/* Nothing here is in a VRF: a keyring that is for one is nobody's. */
+static bool is_of_vrf(struct maker *m, const struct keyring *k)
+{
+    bool is_other = k && IR_IS_SET(k->vrf);
+    if (is_other)
+        omit(m, "line %u: keyring " STR_FMT " is for VRF " STR_FMT ": its keys are not used", maker_line(m, k->span),
+             STR_ARG(k->name.s), STR_ARG(k->vrf.s));
+    return is_other;
+}
+
+/* As unknown_peer(): a key whose address is none could be for anybody. */
+static bool is_known_peer(struct maker *m, const struct psk *k)
+{
+    bool is_known = k->kind.v == KEY_HOSTNAME || k->peer.addr.family != FAMILY_NONE;
+    if (!is_known)
+        omit(m, "line %u: the address of this key is none: as another key might be taken for it, none is",
+             maker_line(m, k->span));
+    m->out->lacks += !is_known;
+    return is_known;
+}
+
+void maker_v1_keys(struct maker *m, const struct maker_key_list *lists, unsigned n_lists, const struct ike_psk **out,
                    unsigned *n)
 {
     uint32_t total = 0;
     for (unsigned i = 0; i < n_lists; i++)
-        total += lists[i]->n;
+        total += lists[i].keys->n;
     struct ike_psk *v = arena_array(m->a, total + 1, sizeof *v);
-    for (unsigned i = 0; i < n_lists; i++)
-        for (uint32_t k = 0, before = numbered(m, lists[i]); k < lists[i]->n; k++)
-            *n += v1_key(m, lists[i]->v[k], before + k + 1, &v[*n]);
+    bool is_whole = true;
+    for (unsigned i = 0; i < n_lists; i++) {
+        const struct ip_addr *at = NULL;
+        unsigned n_at = 0;
+        if (is_of_vrf(m, lists[i].keyring))
+            continue;
+        if (lists[i].keyring)
+            maker_locals(m, &lists[i].keyring->local, &at, &n_at);
+        for (uint32_t k = 0, before = numbered(m, lists[i].keys); k < lists[i].keys->n; k++) {
+            bool is_kept = v1_key(m, lists[i].keys->v[k], before + k + 1, &v[*n]);
+            v[*n].at = at;
+            v[*n].n_at = n_at;
+            *n += is_kept;
+            is_whole &= is_known_peer(m, lists[i].keys->v[k]);
+        }
+    }
+    if (!is_whole)
+        *n = 0;
     *out = v;
 }
 
@@ -159,11 +195,37 @@ static void inline_keys(struct maker *m, const struct ikev2_profile *p, struct i
         v[x->n_keys++] = e;
 }
 
+/* `identity KIND VALUE`: an address is meant as one, not as its text. */
+static void identity_of(struct maker *m, struct str kind, struct str value, uint8_t *type, struct ike_bytes *id)
+{
+    struct ip_addr a;
+    *type = maker_id_type(kind);
+    *id = maker_bytes(m, value);
+    if (!str_is(kind, "address") || !addr_parse(value, &a))
+        return;
+    size_t n = a.family == FAMILY_V6 ? 16 : 4;
+    *type = a.family == FAMILY_V6 ? IKE_ID_IPV6 : IKE_ID_IPV4;
+    *id = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, (const char *)a.b, n), (uint32_t)n};
+}
+
+/* Then no key of the keyring is taken for anybody. */
+static void unknown_peer(struct maker *m, const struct ike_profile *x, const struct ikev2_keyring *k,
+                         const struct ikev2_peer *p)
+{
+    struct ike_omissions said = {0};
+    ike_omit(m->a, &said,
+             "line %u: IKEv2 profile %s: the address of peer " STR_FMT " in keyring " STR_FMT
+             " (line %u) is none: as another key might be taken for it, none is",
+             x->line, x->name, STR_ARG(p->name.s), STR_ARG(k->name.s), maker_line(m, p->span));
+    ptrlist_add(m->a, &m->profile_lacks[m->p->n_profiles].lines, said.lines.v[0]);
+}
+
 static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct ikev2_profile *from,
                     struct ike_profile *x)
 {
     struct ike_psk *v = arena_array(m->a, (k ? k->peers.n : 0) + 2, sizeof *v);
     uint32_t before = k ? numbered(m, &k->peers) : 0;
+    bool is_whole = true;
     for (uint32_t i = 0; k && i < k->peers.n; i++) {
         const struct ikev2_peer *p = k->peers.v[i];
         struct ike_psk *e = &v[x->n_keys];
@@ -175,17 +237,21 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
             e->who.addr = p->address.a;
             e->who.plen = plen_of(&p->address.a, &p->mask);
         } else if (IR_IS_SET(p->identity_kind)) {
-            e->who.id_type = maker_id_type(p->identity_kind.s);
+            identity_of(m, p->identity_kind.s, p->identity.s, &e->who.id_type, &e->who.value);
             e->who.domain = p->identity_domain.v != 0;
-            e->who.value = maker_bytes(m, p->identity.s);
         } else if (IR_IS_SET(p->hostname)) {
             e->who.id_type = IKE_ID_FQDN;
             e->who.value = maker_bytes(m, p->hostname.s);
-        } else {
+        } else { /* whom it is for is not known: with it left out a wider row might stand in */
+            if (p->address_host.name.len)
+                unknown_peer(m, x, k, p);
+            is_whole &= p->address_host.name.len == 0;
             continue;
         }
-        x->n_keys += p->local_key.s.form != SECRET_NONE || p->remote_key.s.form != SECRET_NONE;
+        x->n_keys++; /* one without a key proves nobody, and no wider one does in its place */
     }
+    if (!is_whole)
+        x->n_keys = 0;
     inline_keys(m, from, v, x);
     x->keys = v;
 }
@@ -200,19 +266,6 @@ static uint8_t auth_bits(const struct ptrlist *l)
                                                              : 0);
     }
     return bits;
-}
-
-/* `identity local KIND VALUE`: an address is sent as it is written, the interface's own or not. */
-static void own_identity(struct maker *m, struct str kind, struct str value, struct ike_profile *x)
-{
-    struct ip_addr a;
-    x->id_type = maker_id_type(kind);
-    x->id = maker_bytes(m, value);
-    if (!str_is(kind, "address") || !addr_parse(value, &a))
-        return;
-    size_t n = a.family == FAMILY_V6 ? 16 : 4;
-    x->id_type = a.family == FAMILY_V6 ? IKE_ID_IPV6 : IKE_ID_IPV4;
-    x->id = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, (const char *)a.b, n), (uint32_t)n};
 }
 
 /* Which trustpoint's files the user is to put there: the first named one, else the first of all; NULL: there is none.
@@ -269,6 +322,8 @@ void maker_locals(struct maker *m, const struct ptrlist *from, const struct ip_a
             a[(*n)++] = l->address.addr;
         else if (i && i->addresses.n)
             a[(*n)++] = ((const struct if_address *)i->addresses.v[0])->address.a;
+        else
+            a[(*n)++] = (struct ip_addr){.family = FAMILY_NONE};
     }
     *v = a;
 }
@@ -280,7 +335,7 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
     matches(m, &p->match_identities, &x);
     maker_locals(m, &p->local, &x.locals, &x.n_locals);
     if (IR_IS_SET(p->identity_kind))
-        own_identity(m, p->identity_kind.s, p->identity.s, &x);
+        identity_of(m, p->identity_kind.s, p->identity.s, &x.id_type, &x.id); /* sent as written, our own or not */
     x.auth_local = auth_bits(&p->auth_local);
     x.auth_remote = auth_bits(&p->auth_remote);
     v2_keys(m, p->keyring.target, p, &x);
@@ -309,15 +364,15 @@ static struct ike_profile v2_profile(struct maker *m, const struct ikev2_profile
 static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profile *p)
 {
     struct ike_profile x = {.name = maker_keep(m, p->name.s), .line = maker_line(m, p->span), .version = 1};
-    const struct ptrlist **lists = arena_array(m->a, p->keyrings.n + 1, sizeof *lists);
+    struct maker_key_list *lists = arena_array(m->a, p->keyrings.n + 1, sizeof *lists);
     unsigned n = 0;
     matches(m, &p->identities, &x);
     PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
         const struct keyring *k = r->target;
-        lists[n++] = k ? &k->keys : &m->c->isakmp_keys; /* `default`: the global keys */
+        lists[n++] = (struct maker_key_list){k ? &k->keys : &m->c->isakmp_keys, k}; /* `default`: the global keys */
     }
     if (n == 0)
-        lists[n++] = &m->c->isakmp_keys;
+        lists[n++].keys = &m->c->isakmp_keys;
     maker_v1_keys(m, lists, n, &x.keys, &x.n_keys);
     if (IR_IS_SET(p->self_identity_kind)) {
         x.id_type = maker_id_type(p->self_identity_kind.s);

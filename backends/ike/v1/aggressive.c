@@ -20,7 +20,7 @@ bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_policy *p = ike->policy;
     for (unsigned i = 0; i < p->n_aggressive; i++)
-        if (addr_eq(&p->aggressive[i].peer, &sa->remote.addr))
+        if (addr_eq(&p->aggressive[i].peer, &sa->began_with))
             sa->v1->aggressive_peer = &p->aggressive[i];
     return !p->aggressive_disabled &&
            (sa->v1->aggressive_peer || (sa->profile && sa->profile->version == 1 && sa->profile->aggressive));
@@ -228,8 +228,7 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
         return;
     }
     v1_nat_read(ike, sa, m);
-    if (v1_initial_contact(m))
-        ike_peer_restarted(ike, sa);
+    ike_peer_proved(ike, sa, v1_initial_contact(m));
     free(v->out); /* nothing answers the third message */
     v->out = NULL;
     v->out_len = 0;

@@ -208,8 +208,10 @@ static bool phase1_hash(struct ike *ike, const struct ike_sa *sa, bool initiator
 static bool sign_hash(struct ike *ike, const struct ike_sa *sa, struct ike_iov body, struct ike_key_result *r)
 {
     uint8_t cookies[16];
-    struct ike_key_work w = {
-        .verb = KEYS_SIGN_1, .owner = {.version = 1, .peer = sa->remote.addr}, .prf = proof_hash(sa), .n = 7};
+    struct ike_key_work w = {.verb = KEYS_SIGN_1,
+                             .owner = {.version = 1, .peer = sa->began_with, .own = sa->local.addr},
+                             .prf = proof_hash(sa),
+                             .n = 7};
     if (sa->profile && sa->profile->version == 1)
         w.owner.profile = sa->profile->name;
     hashed_octets(sa, sa->initiator, body, cookies, w.v);
@@ -266,7 +268,8 @@ bool v1_key_owner(const struct ike *ike, const struct ike_sa *sa, const struct i
 {
     const struct ike_profile *p = sa->profile && sa->profile->version == 1 ? sa->profile : NULL;
     struct ike_id called;
-    *out = (struct ike_key_owner){.version = 1, .peer = sa->remote.addr, .password = sa->v1->aggressive_peer != NULL};
+    *out = (struct ike_key_owner){
+        .version = 1, .peer = sa->began_with, .own = sa->local.addr, .password = sa->v1->aggressive_peer != NULL};
     if (p)
         out->profile = p->name;
     if (sa->initiator && ike_called_name(sa, &called))
@@ -401,7 +404,7 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
 {
     const struct ike_payload *cert = v1_by_signature(sa) ? ike_find(m, PL1_CERT, 0) : NULL;
     for (unsigned k = 0; k < p->n_remote && p->version == 1; k++)
-        if (ike_match(&p->remote[k], &sa->remote.addr, id))
+        if (ike_match(&p->remote[k], &sa->began_with, id))
             return true;
     return p->version == 1 && cert && cert->n > 1 && cert->p[0] == CERT_X509 &&
            ike_match_certificate(p, (struct ike_iov){cert->p + 1, cert->n - 1u});

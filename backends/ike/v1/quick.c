@@ -419,7 +419,7 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
 static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 {
     bool within = false;
-    for (const struct ike_entry *e = NULL; (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
+    for (const struct ike_entry *e = NULL; (e = ike_entry_for(ike, &sa->local.addr, &sa->began_with, e));) {
         if (e->version != 1 || (e->profile && e->profile != sa->profile))
             continue;
         for (unsigned i = 0; i < e->n_lines; i++) {
@@ -505,7 +505,7 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
         return false;
     }
     *error = N1_NO_PROPOSAL_CHOSEN;
-    if (ike_children_full(sa, q->entry)) {
+    if (ike_children_full(ike, sa, q->entry)) {
         snprintf(why, 256, "the peer has %u IPsec SAs already", sa->n_children);
         return false;
     }

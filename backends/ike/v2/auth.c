@@ -47,7 +47,8 @@ static bool signed_octets(struct ike *ike, const struct ike_sa *sa, const struct
  * responder only"). */
 static struct ike_key_owner key_owner(const struct ike_sa *sa, const struct ike_id *claimed)
 {
-    struct ike_key_owner o = {.version = 2, .peer = sa->remote.addr, .profile = sa->profile->name};
+    struct ike_key_owner o = {
+        .version = 2, .peer = sa->began_with, .own = sa->local.addr, .profile = sa->profile->name};
     struct ike_id called;
     if (sa->initiator && ike_called_name(sa, &called))
         o.id = called;
@@ -195,7 +196,7 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
 static bool identity_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id)
 {
     for (unsigned i = 0; i < p->n_remote; i++)
-        if (ike_match(&p->remote[i], &sa->remote.addr, id))
+        if (ike_match(&p->remote[i], &sa->began_with, id))
             return true;
     return false;
 }
@@ -431,8 +432,7 @@ static void request_proved(struct ike *ike, struct ike_sa *sa, const struct ike_
         refuse(ike, sa, m, refused);
         return;
     }
-    if (ike2_notify_find(m, N2_INITIAL_CONTACT, &n))
-        ike_peer_restarted(ike, sa);
+    ike_peer_proved(ike, sa, ike2_notify_find(m, N2_INITIAL_CONTACT, &n));
     struct v2_child_try try;
     char why[256] = "";
     bool wants_child = ike_find(m, PL2_SA, 0) != NULL;

@@ -181,7 +181,7 @@ static bool find_entry(struct ike *ike, const struct ike_sa *sa, const struct of
     unsigned best = 0;
     *other_profile = false;
     for (const struct ike_entry *e = NULL;
-         best < EXACT && (e = ike_entry_for(ike, &sa->local.addr, &sa->remote.addr, e));) {
+         best < EXACT && (e = ike_entry_for(ike, &sa->local.addr, &sa->began_with, e));) {
         struct v2_child_try try = {.initiator = false};
         if (e->version != 2)
             continue; /* an entry without an IKEv2 profile is for IKEv1 only */
@@ -223,7 +223,7 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
                  o.nr ? ike_ts_text(&o.r[0], b) : "nothing");
         return N2_TS_UNACCEPTABLE;
     }
-    if (ike_children_full(sa, out->entry)) {
+    if (ike_children_full(ike, sa, out->entry)) {
         snprintf(why, 256, "the peer has %u child SAs already", sa->n_children);
         return N2_NO_ADDITIONAL_SAS;
     }

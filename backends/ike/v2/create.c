@@ -39,6 +39,7 @@ static void create_free(void *p)
     ike_dh_free(x->dh);
     if (x->fresh)
         ike_sa_free(x->ike, x->fresh);
+    ike_child_copy_end(x->ike, &x->as);
     ike_wipe(x, sizeof *x);
     free(x);
 }
@@ -144,7 +145,7 @@ void v2_create_start(struct ike *ike, struct ike_sa *sa)
         t->narrow = true;
         t->flow_src = c->ts_local;
         t->flow_dst = c->ts_remote;
-        x->as = *c;
+        ike_child_copy(&x->as, c);
     }
     begin(ike, sa, (enum algo_id)t->entry->pfs);
 }
@@ -274,6 +275,7 @@ MUST_CHECK static bool successor_of(struct ike *ike, struct ike_sa *old, struct 
     fresh->profile = old->profile;
     fresh->proposal = old->proposal;
     fresh->peer_at = old->peer_at;
+    fresh->began_with = old->began_with;
     fresh->nat_local = old->nat_local;
     fresh->nat_remote = old->nat_remote;
     fresh->floated = old->floated;

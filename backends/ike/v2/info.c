@@ -348,6 +348,7 @@ void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
     fresh->entry = sa->entry;
     fresh->profile = sa->entry->profile;
     fresh->peer_at = sa->peer_at;
+    fresh->began_with = sa->began_with; /* its key is still that of where it was */
     fresh->reauthenticates[0] = sa->own_spi;
     fresh->reauthenticates[1] = sa->id;
     for (const struct ike_child *c = sa->children; c; c = c->next) {
