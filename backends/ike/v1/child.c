@@ -93,9 +93,12 @@ static uint32_t lower_spi(const struct ike_child *c)
 }
 
 /* Each end had begun one before it knew of the other's: of the two both must let the same one go, and both see the same
- * SPIs. Else each would delete the other's (IKEv1 has no rule). */
+ * SPIs. Else each would delete the other's (IKEv1 has no rule). Of two by one end, whose last messages have overtaken
+ * each other, the one that it began later stays. */
 static bool gives_way(const struct ike_child *c, const struct ike_child *old)
 {
+    if (c->initiator == old->initiator)
+        return c->began_at < old->began_at;
     bool crossed = c->initiator != old->initiator && c->began_at <= old->up_at;
     return crossed && lower_spi(c) < lower_spi(old);
 }
@@ -110,23 +113,25 @@ static void set_lifetime(struct ike *ike, struct ike_child *c)
     c->expire_at = c->up_at + life;
 }
 
-/* One takes the place of the other; both live on for a while. What gives way goes soon: if the ends should not agree
- * which one that is, the second to delete hears of it in time (v1_child_keep). */
+static bool may_have_crossed(const struct ike_child *a, const struct ike_child *b)
+{
+    uint64_t apart = a->up_at > b->up_at ? a->up_at - b->up_at : b->up_at - a->up_at;
+    return apart < OVERLAP_MS;
+}
+
+/* One takes the place of the other; both live on for a while. If the ends should not agree which one goes, the end
+ * whose choice is that of the SPIs deletes first, and the other one hears of it in time (v1_child_keep). */
 static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
 {
-    struct ike_child *out = gives_way(c, old) ? c : old;
+    struct ike_child *out = gives_way(c, old) ? c : old, *stays = out == c ? old : c;
     bool soon = out == c || c->initiator;
+    if (c->initiator != old->initiator && may_have_crossed(c, old))
+        soon = lower_spi(out) < lower_spi(stays);
     c->generation = old->generation + 1;
     out->state = CHILD_REPLACED;
     out->rekey_at = 0;
     out->expire_at = ike->now + (soon ? OVERLAP_MS / 10 : OVERLAP_MS);
     ike_timer_update(ike, out->sa);
-}
-
-static bool may_have_crossed(const struct ike_child *a, const struct ike_child *b)
-{
-    uint64_t apart = a->up_at > b->up_at ? a->up_at - b->up_at : b->up_at - a->up_at;
-    return a->initiator != b->initiator && apart < OVERLAP_MS;
 }
 
 static struct ike_child *other_of_two(struct ike_sa *sa, const struct ike_child *c)
