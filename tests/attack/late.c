@@ -7,7 +7,7 @@
 
 #define SEEDS 400
 #define LATE_MAX 64
-#define LATE_MS 1500
+#define LATE_MS 2500
 
 static struct {
     struct packet_in_flight v[LATE_MAX];
