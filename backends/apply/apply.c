@@ -223,7 +223,7 @@ int apply_run(struct apply *a)
         return r;
     }
     r = nft_diff_run(&a->nft_link, &a->nft_diff);
-    if (r == 0 && a->nft_diff.any)
+    if (r == 0 && a->reader.want_nft) /* also where nothing changes: an apply may have been killed before this */
         begin_flows_anew(a);
     if (r == 0)
         return 0;

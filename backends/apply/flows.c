@@ -5,6 +5,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
@@ -14,15 +15,18 @@
 struct flow {
     struct packet first;  /* as it came */
     struct packet leaves; /* the same before its source is translated: destinations are by then */
+    struct packet reply;  /* its answers: they go to what the source was translated to */
     uint32_t status;      /* IPS_* */
     bool is_ours;         /* a rule of ours translates it */
     const struct nlattr *tuple, *zone, *id;
 };
 
 struct look {
-    struct netlink *n;
+    struct netlink *n, *route;
+    struct arena *arena;
     const struct ptrlist *links;
     struct nft_walk *walk;
+    struct symtab ways; /* (address, family) → name of an interface; "": this host, or nowhere */
     struct netlink_batch deletes;
     uint32_t count;
 };
@@ -124,7 +128,6 @@ static bool has_label(const struct nlattr *a)
 
 static bool read_flow(const struct nlmsghdr *h, struct flow *f)
 {
-    struct packet reply = {0};
     bool has_first = false, has_reply = false;
     *f = (struct flow){0};
     NETLINK_FOR_ATTRS (a, h, sizeof(struct nfgenmsg)) {
@@ -134,7 +137,7 @@ static bool read_flow(const struct nlmsghdr *h, struct flow *f)
             has_first = read_tuple(a, &f->first);
             break;
         case CTA_TUPLE_REPLY:
-            has_reply = read_tuple(a, &reply);
+            has_reply = read_tuple(a, &f->reply);
             break;
         case CTA_STATUS:
             f->status = mnl_attr_get_payload_len(a) == 4 ? ntohl(mnl_attr_get_u32(a)) : 0;
@@ -153,11 +156,65 @@ static bool read_flow(const struct nlmsghdr *h, struct flow *f)
         }
     }
     f->leaves = f->first;
-    memcpy(f->leaves.dst, reply.src, sizeof reply.src);
+    memcpy(f->leaves.dst, f->reply.src, sizeof f->reply.src);
     bool has_ports = f->first.proto == IPPROTO_TCP || f->first.proto == IPPROTO_UDP || f->first.proto == IPPROTO_SCTP;
     if (has_ports)
-        f->leaves.dport = reply.sport;
-    return has_first && has_reply && reply.family == f->first.family;
+        f->leaves.dport = f->reply.sport;
+    return has_first && has_reply && f->reply.family == f->first.family;
+}
+
+/* ---- where they go ---- */
+
+struct way_found {
+    uint32_t ifindex;
+    bool is_local;
+};
+
+static int keep_route(const struct nlmsghdr *h, void *arg)
+{
+    struct way_found *w = arg;
+    const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+    w->is_local = m->rtm_type != RTN_UNICAST;
+    NETLINK_FOR_ATTRS (a, h, sizeof *m) {
+        if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == 4)
+            w->ifindex = mnl_attr_get_u32(a);
+    }
+    return 0;
+}
+
+static const char *ask_route(struct look *k, uint8_t family, const uint8_t *to)
+{
+    struct {
+        struct rtmsg m;
+        struct rtattr at;
+        uint8_t addr[16];
+    } ask = {.m = {.rtm_family = family == FAMILY_V6 ? AF_INET6 : AF_INET}};
+    size_t n = family == FAMILY_V6 ? 16 : 4;
+    struct way_found w = {0};
+    ask.m.rtm_dst_len = (uint8_t)(n * 8);
+    ask.at = (struct rtattr){.rta_len = (unsigned short)(sizeof ask.at + n), .rta_type = RTA_DST};
+    memcpy(ask.addr, to, n);
+    int r = netlink_get(k->route, RTM_GETROUTE, sizeof ask.m + sizeof ask.at + n, &ask, keep_route, &w);
+    if (r < 0 || w.is_local)
+        return "";
+    PTRLIST_FOR (struct host_link, l, k->links) {
+        if (l->index == w.ifindex)
+            return l->name;
+    }
+    return "";
+}
+
+/* The interface that leads to an address, by the main rules of routing; NULL: it is this host's own, or none does. */
+static const char *link_to(struct look *k, uint8_t family, const uint8_t *to)
+{
+    const struct str key = {(const char *)to, family == FAMILY_V6 ? 16 : 4};
+    const char *link = symtab_get(&k->ways, key, family);
+    if (!link) {
+        link = ask_route(k, family, to);
+        const struct str kept = {arena_strndup(k->arena, key.p, key.len), key.len};
+        symtab_put(k->arena, &k->ways, kept, family, (void *)(uintptr_t)link);
+    }
+    return *link ? link : NULL;
 }
 
 /* ---- what stays ---- */
@@ -173,19 +230,39 @@ static bool is_host_address(const struct ptrlist *links, uint8_t family, const u
     return false;
 }
 
-/* Has the flow another translation than the rules would give it now? */
-static bool is_outdated(const struct look *k, const struct flow *f)
+/* Is what a rule of ours has made of it what the rule that stands would make? */
+static bool is_as_ruled(const struct look *k, const struct flow *f, const struct nft_expr *by)
 {
-    bool from_here = is_host_address(k->links, f->first.family, f->first.src);
-    bool to_here = is_host_address(k->links, f->leaves.family, f->leaves.dst);
-    enum nft_translation comes = nft_walk_hook(k->walk, HOOK_PREROUTING, &f->first, from_here);
-    enum nft_translation leaves = TRANSLATES_NOT; /* what is for this host does not */
-    if (!to_here)
-        leaves = nft_walk_hook(k->walk, HOOK_POSTROUTING, &f->leaves, from_here);
-    bool should_be_ours = comes == TRANSLATES_BY_US || leaves == TRANSLATES_BY_US;
-    if (leaves == TRANSLATES_TO_ITSELF && !should_be_ours)
+    const struct packet *r = &f->reply;
+    const struct ip_addr *last = by->address2.family == FAMILY_NONE ? &by->address : &by->address2;
+    switch ((enum nft_kind)by->kind) {
+    case RULE_MASQUERADE:
+        return is_host_address(k->links, r->family, r->dst);
+    case RULE_SNAT:
+        return memcmp(r->dst, by->address.b, 4) >= 0 && memcmp(r->dst, last->b, 4) <= 0 &&
+               (!by->number || r->dport == by->number);
+    case RULE_DNAT:
+        return memcmp(r->src, by->address.b, 4) == 0 && (!by->number || r->sport == by->number);
+    default:
+        return true;
+    }
+}
+
+/* Has the flow another translation than the rules would give it now? */
+static bool is_outdated(struct look *k, const struct flow *f)
+{
+    const uint8_t family = f->first.family;
+    const struct nft_way way = {link_to(k, family, f->first.src), link_to(k, family, f->leaves.dst)};
+    struct nft_walked comes = nft_walk_hook(k->walk, HOOK_PREROUTING, &f->first, &way);
+    struct nft_walked leaves = {TRANSLATES_NOT, NULL}; /* what is for this host does not */
+    if (way.out)
+        leaves = nft_walk_hook(k->walk, HOOK_POSTROUTING, &f->leaves, &way);
+    bool should_be_ours = comes.what == TRANSLATES_BY_US || leaves.what == TRANSLATES_BY_US;
+    if (leaves.what == TRANSLATES_TO_ITSELF && !should_be_ours)
         return f->status & IPS_SRC_NAT;
-    return should_be_ours != f->is_ours;
+    if (should_be_ours != f->is_ours)
+        return true;
+    return (comes.by && !is_as_ruled(k, f, comes.by)) || (leaves.by && !is_as_ruled(k, f, leaves.by));
 }
 
 static void add_copy(struct nlmsghdr *h, const struct nlattr *a)
@@ -255,17 +332,19 @@ static bool count_flows(unsigned long *n)
 
 int flows_begin_anew(struct netlink *n, const struct nft_plan *p, const struct ptrlist *links, uint32_t *count)
 {
-    struct look k = {.n = n, .links = links, .walk = nft_walk_new(p)};
+    struct netlink route;
+    struct look k = {.n = n, .route = &route, .arena = p->arena, .links = links, .walk = nft_walk_new(p)};
     uint32_t found = 1;
-    int r = 0;
+    unsigned long there = 0;
     *count = 0;
+    if (count_flows(&there) && there == 0)
+        return 0; /* none to look at */
+    int r = netlink_open(&route, NETLINK_ROUTE);
     for (int i = 0; r == 0 && found && i < LOOKS_MAX; i++) {
         r = one_look(&k, &found);
         *count += found;
     }
     netlink_batch_free(&k.deletes);
-    unsigned long there = 0;
-    if (r < 0 && count_flows(&there) && there == 0)
-        return 0; /* none to look at */
+    netlink_close(&route);
     return r;
 }

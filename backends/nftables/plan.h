@@ -139,10 +139,18 @@ enum nft_translation { TRANSLATES_NOT, TRANSLATES_BY_US, TRANSLATES_TO_ITSELF };
 struct nft_walk;
 /* In the plan's arena; ends with it. The plan does not change any more. */
 struct nft_walk *nft_walk_new(const struct nft_plan *p);
-/* What the NAT chains of a hook (HOOK_PREROUTING, HOOK_POSTROUTING) do to a flow's first packet as it comes there.
- * Which interfaces it takes is not known: rules of all of them are asked. `is_own`: this host sends it itself. */
-enum nft_translation nft_walk_hook(struct nft_walk *w, enum nft_hook hook, const struct packet *p,
-                                   bool is_own) MUST_CHECK;
+/* The way a flow's first packet takes: names of interfaces, NULL: by none of this host's. `in` NULL: it sends it
+ * itself. */
+struct nft_way {
+    const char *in, *out;
+};
+struct nft_walked {
+    enum nft_translation what;
+    const struct nft_expr *by; /* the statement that translates, NULL: none does */
+};
+/* What the NAT chains of a hook (HOOK_PREROUTING, HOOK_POSTROUTING) do to it as it comes there. */
+struct nft_walked nft_walk_hook(struct nft_walk *w, enum nft_hook hook, const struct packet *p,
+                                const struct nft_way *way) MUST_CHECK;
 
 /* ---- for the files that build it ---- */
 

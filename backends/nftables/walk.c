@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the table's NAT chains would do to the first packet of a flow: the rules as data, read one after the other as
- * the kernel does. A flow's entry in conntrack does not tell the interfaces, so that a rule's interface always fits.
+ * the kernel does.
  */
 #include "backends/nftables/plan.h"
 
@@ -10,6 +10,9 @@
 struct nft_walk {
     const struct nft_plan *plan;
     struct symtab indexes; /* (name of a set, 0) → struct box_index */
+    /* of the packet that goes through the rules now */
+    const struct nft_way *way;
+    const struct nft_expr *by;
 };
 
 enum outcome { GOES_ON, RETURNS, ACCEPTED, TRANSLATED_BY_US, TRANSLATED_TO_ITSELF };
@@ -101,18 +104,24 @@ static bool port_fits(const struct nft_expr *e, uint16_t port)
     return port >= e->ports.lo && port <= e->ports.hi;
 }
 
+static bool is_link(const struct nft_expr *e, const char *link)
+{
+    return link && strcmp(e->name, link) == 0;
+}
+
 /* Of a match; statements always fit. What a flow's entry does not tell (flags, DSCP, fragments) does not. */
-static bool fits(const struct nft_expr *e, const struct packet *p, bool is_own)
+static bool fits(const struct nft_expr *e, const struct packet *p, const struct nft_way *way)
 {
     switch ((enum nft_kind)e->kind) {
     case RULE_IN_IF:
+        return is_link(e, way->in);
+    case RULE_OUT_IF:
+        return is_link(e, way->out);
     case RULE_FORWARDED:
-        return !is_own;
+        return way->in != NULL;
     case RULE_OWN:
     case RULE_FROM_LOCAL:
-        return is_own;
-    case RULE_OUT_IF:
-        return true;
+        return way->in == NULL;
     case RULE_FAMILY:
         return e->family == p->family;
     case RULE_PROTO:
@@ -138,12 +147,10 @@ static bool fits(const struct nft_expr *e, const struct packet *p, bool is_own)
     }
 }
 
-static enum outcome walk_chain(struct nft_walk *w, const char *name, const struct packet *p, bool is_own,
-                               unsigned depth);
+static enum outcome walk_chain(struct nft_walk *w, const char *name, const struct packet *p, unsigned depth);
 
 /* GOES_ON behind the last expression: the next rule. */
-static enum outcome walk_rule(struct nft_walk *w, const struct nft_rule *r, const struct packet *p, bool is_own,
-                              unsigned depth)
+static enum outcome walk_rule(struct nft_walk *w, const struct nft_rule *r, const struct packet *p, unsigned depth)
 {
     const struct packet back = turned(p);
     for (uint32_t i = 0; i < r->n; i++) {
@@ -155,8 +162,10 @@ static enum outcome walk_rule(struct nft_walk *w, const struct nft_rule *r, cons
         case RULE_MASQUERADE:
         case RULE_SNAT:
         case RULE_DNAT:
+            w->by = e;
             return TRANSLATED_BY_US;
         case RULE_SNAT_SELF:
+            w->by = e;
             return TRANSLATED_TO_ITSELF;
         case RULE_ACCEPT:
         case RULE_DROP:
@@ -164,7 +173,7 @@ static enum outcome walk_rule(struct nft_walk *w, const struct nft_rule *r, cons
         case RULE_RETURN:
             return RETURNS;
         case RULE_JUMP:
-            return walk_chain(w, e->name, p, is_own, depth + 1);
+            return walk_chain(w, e->name, p, depth + 1);
         case RULE_ADDR_IN_SET:
             if (!element_of(w, e->set, seen))
                 return GOES_ON;
@@ -175,18 +184,17 @@ static enum outcome walk_rule(struct nft_walk *w, const struct nft_rule *r, cons
                 return GOES_ON;
             return hit->drop ? ACCEPTED : RETURNS;
         default:
-            if (!fits(e, seen, is_own))
+            if (!fits(e, seen, w->way))
                 return GOES_ON;
         }
     }
     return GOES_ON;
 }
 
-static enum outcome walk_rules(struct nft_walk *w, const struct nft_chain *c, const struct packet *p, bool is_own,
-                               unsigned depth)
+static enum outcome walk_rules(struct nft_walk *w, const struct nft_chain *c, const struct packet *p, unsigned depth)
 {
     PTRLIST_FOR (struct nft_rule, r, &c->rules) {
-        enum outcome o = walk_rule(w, r, p, is_own, depth);
+        enum outcome o = walk_rule(w, r, p, depth);
         if (o != GOES_ON)
             return o;
     }
@@ -194,33 +202,37 @@ static enum outcome walk_rules(struct nft_walk *w, const struct nft_chain *c, co
 }
 
 /* A chain that returns is one behind which its caller goes on. */
-static enum outcome walk_chain(struct nft_walk *w, const char *name, const struct packet *p, bool is_own,
-                               unsigned depth)
+static enum outcome walk_chain(struct nft_walk *w, const char *name, const struct packet *p, unsigned depth)
 {
     const struct nft_chain *c = depth < JUMPS_MAX ? nft_chain_named(w->plan, name) : NULL;
-    enum outcome o = c ? walk_rules(w, c, p, is_own, depth) : GOES_ON;
+    enum outcome o = c ? walk_rules(w, c, p, depth) : GOES_ON;
     return o == RETURNS ? GOES_ON : o;
 }
 
-enum nft_translation nft_walk_hook(struct nft_walk *w, enum nft_hook hook, const struct packet *p, bool is_own)
+/* By priority: the first chain that translates decides. */
+static const struct nft_chain *next_nat_chain(const struct nft_plan *p, enum nft_hook hook,
+                                              const struct nft_chain *after)
 {
-    bool is_first = true;
-    int last = 0;
-    for (;;) { /* by priority: the first chain that translates decides */
-        const struct nft_chain *next = NULL;
-        PTRLIST_FOR (struct nft_chain, c, &w->plan->chains) {
-            bool is_later = c->nat && c->hook == hook && (is_first || c->priority > last);
-            if (is_later && (!next || c->priority < next->priority))
-                next = c;
-        }
-        if (!next)
-            return TRANSLATES_NOT;
-        enum outcome o = walk_rules(w, next, p, is_own, 0);
-        if (o == TRANSLATED_BY_US)
-            return TRANSLATES_BY_US;
-        if (o == TRANSLATED_TO_ITSELF)
-            return TRANSLATES_TO_ITSELF;
-        is_first = false;
-        last = next->priority;
+    const struct nft_chain *next = NULL;
+    PTRLIST_FOR (struct nft_chain, c, &p->chains) {
+        bool is_later = c->nat && c->hook == hook && (!after || c->priority > after->priority);
+        if (is_later && (!next || c->priority < next->priority))
+            next = c;
     }
+    return next;
+}
+
+struct nft_walked nft_walk_hook(struct nft_walk *w, enum nft_hook hook, const struct packet *p,
+                                const struct nft_way *way)
+{
+    w->way = way;
+    w->by = NULL;
+    for (const struct nft_chain *c = NULL; (c = next_nat_chain(w->plan, hook, c));) {
+        enum outcome o = walk_rules(w, c, p, 0);
+        if (o == TRANSLATED_BY_US)
+            return (struct nft_walked){TRANSLATES_BY_US, w->by};
+        if (o == TRANSLATED_TO_ITSELF)
+            return (struct nft_walked){TRANSLATES_TO_ITSELF, w->by};
+    }
+    return (struct nft_walked){TRANSLATES_NOT, NULL};
 }

@@ -34,7 +34,8 @@ static void filter(struct arena *ar, const struct acl *l, const struct packet *p
 static void translation(struct nft_walk *w, const struct packet *p)
 {
     static const char *const words[] = {"not", "ours", "itself"};
-    puts(words[nft_walk_hook(w, HOOK_POSTROUTING, p, false)]);
+    static const struct nft_way way = {"eth1", "eth0"};
+    puts(words[nft_walk_hook(w, HOOK_POSTROUTING, p, &way).what]);
 }
 
 static struct nft_walk *walk_of(struct compiled *c, const struct ir_config *u, const char *interfaces)

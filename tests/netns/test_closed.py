@@ -44,6 +44,8 @@ ip nat inside source list NAT interface GigabitEthernet0/0 overload
 crypto map M 10''').replace(' crypto map M\n', ' ip nat outside\n crypto map M\n').replace('end\n', ' ip nat inside\nend\n')
 # the list is on what NAT makes of the packets
 TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n', '').replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip host 192.0.2.1 10.2.0.0 0.0.255.255', 1)
+# what is translated to 192.0.2.51 is protected, and nothing is as yet
+POOL = TRANSLATED.replace('permit ip host 192.0.2.1 10.2', 'permit ip host 192.0.2.51 10.2').replace('ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip nat pool P 192.0.2.51 192.0.2.51 prefix-length 24\nip nat inside source list NAT pool P overload')
 MASQUERADE = 'nft add table ip docker; nft add chain ip docker post "{ type nat hook postrouting priority 100; }"; nft add rule ip docker post oifname eth0 masquerade'
 NOTRACK = 'nft add table ip raw1; nft add chain ip raw1 pre "{ type filter hook prerouting priority -300; }"; nft add rule ip raw1 pre notrack'
 TRACKED = 'nft add table ip t; nft add chain ip t f "{ type filter hook forward priority 0; }"; nft add rule ip t f ct state new counter; sleep 0.3'
@@ -84,6 +86,9 @@ EVENTS = [
     ('the list is on translated addresses, connections from before are tracked', TRANSLATED, TRACKED, 'true'),
     ('connections from before are translated', CONFIG, MASQUERADE + '; sleep 0.3; grep 10.2.0.9 /proc/net/nf_conntrack', 'echo protected: $(grep -c "src=10.1.0.9 dst=10.2.0.9" /proc/net/nf_conntrack)', 'protected: 0'),
     ('a change that translates nothing otherwise', NAT, TRACKED, 'sed "s/^ permit udp/ permit ip 10.1.0.0 0.0.255.255 10.99.0.0 0.0.255.255\\n&/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', r'\A(?![\s\S]*begin anew)[\s\S]*Applied'),
+    ('a change, and a connection by another interface', NAT, TRACKED + '; ip link add eth2 type veth peer name x2; ip link set eth2 up; ip link set x2 up; ip addr add 10.5.0.1/24 dev eth2; lan: python3 -c "import socket; socket.socket(2, 2).sendto(b\'x\', (\'10.5.0.2\', 9))"',
+     'grep -c dst=10.5.0.2 /proc/net/nf_conntrack; sed "s/^ permit udp/ permit ip 10.1.0.0 0.0.255.255 10.99.0.0 0.0.255.255\\n&/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', r'\A1\n(?![\s\S]*begin anew)[\s\S]*Applied'),
+    ('the address that NAT translates to has changed, and is protected', POOL, TRACKED + '; sed "s/192.0.2.51 192.0.2.51/192.0.2.50 192.0.2.50/" $FILE > $FILE.1; $IOSCC apply $OPTIONS $FILE.1; sleep 0.3', 'true'),
     ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
     ('one more address', CONFIG, '', 'ip addr add 192.0.2.78/24 dev eth0'),
     ('the default route goes and comes', CONFIG, '', 'ip route del default; ip route add default via 192.0.2.2'),
