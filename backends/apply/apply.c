@@ -61,6 +61,21 @@ static int fail(struct apply *a, int error, const char *what, const struct netli
 
 /* ---- planning ---- */
 
+/* An interface of the host that another one's address is on: everything would be protected elsewhere. */
+static int wrong_map(struct apply *a, const struct ir_config *c)
+{
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        const struct host_link *l = if_map_elsewhere(&a->ifs, i);
+        if (!l)
+            continue;
+        snprintf(a->error, sizeof a->error,
+                 "interface map: " STR_FMT " is %s there, but %s has its address: nothing is touched",
+                 STR_ARG(i->name.s), if_map_find(&a->ifs, i), l->name);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int plan_for(struct apply *a, const struct ir_config *c, const struct state_config *how, struct diag_list *diags)
 {
     const char *bad = if_map_parse(a->arena, &a->ifs, c, str_lit(how->interface_map));
@@ -74,6 +89,9 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         snprintf(a->error, sizeof a->error, "interface map: this host has no interface '%s'", r->host);
         return -ENODEV;
     }
+    int r = wrong_map(a, c);
+    if (r < 0)
+        return r;
     target_build(&a->target, a->arena, c, &a->ifs, diags);
     if (!how->only_nftables)
         xfrm_plan_build(&a->xfrm, &a->target);

@@ -197,12 +197,17 @@ static int read_state(struct state *s, const char **why)
     const char *path = state_path(s, "state.json");
     if (access(path, F_OK) < 0 && errno == ENOENT)
         return 0;
-    json_t *o = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        *why = "the state file cannot be read";
+        return -errno;
+    }
+    json_t *o = json_loadf(f, JSON_REJECT_DUPLICATES, &error);
+    fclose(f);
     if (!json_is_object(o) || json_integer_value(json_object_get(o, "format")) != FORMAT) {
         json_decref(o);
         *why = "the state file is damaged or of another version (remove state.json there: 'ioscc apply' finds what is "
-               "ours "
-               "again)";
+               "ours again)";
         return -EINVAL;
     }
     const json_t *ns = json_object_get(o, "namespace");

@@ -65,14 +65,14 @@ static void add_port(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind,
 
 static void pass_ipsec(struct nft_plan *p, struct nft_chain *c, uint8_t family)
 {
-    static const uint16_t ike[] = {500, 4500};
     pass_local(p, pass_proto(p, c, family, IPPROTO_ESP), "IPsec of this host");
     pass_local(p, pass_proto(p, c, family, IPPROTO_AH), "IPsec of this host");
-    for (size_t i = 0; i < sizeof ike / sizeof *ike; i++) {
-        struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
-        add_port(p, r, RULE_SPORT, ike[i], ike[i]);
-        pass_local(p, r, "IKE of this host");
-    }
+    struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
+    add_port(p, r, RULE_SPORT, 500, 500);
+    pass_own(p, r, "IKE of this host");
+    r = pass_proto(p, c, family, IPPROTO_UDP); /* IKE, and ESP whose packet may have come in by an interface */
+    add_port(p, r, RULE_SPORT, 4500, 4500);
+    pass_local(p, r, "IKE and IPsec of this host");
 }
 
 /* Without these the host has no address, or finds no neighbour to send anything to. */
@@ -143,6 +143,13 @@ static void flow_jump(struct nft_plan *p, struct nft_chain *c, uint32_t dir, con
     jump_to(p, r, to);
 }
 
+static void translated_jump(struct nft_plan *p, struct nft_chain *c, const struct nft_chain *to)
+{
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_TRANSLATED);
+    jump_to(p, r, to);
+}
+
 /* Flows that somebody else has translated, or that we had before the list became what it is. */
 static void flows(struct nft_plan *p, struct nft_chain *c, const struct nft_chain *inbound, uint32_t number,
                   uint8_t family)
@@ -158,9 +165,7 @@ static void flows(struct nft_plan *p, struct nft_chain *c, const struct nft_chai
     ours->comment = "NAT before crypto: judged by what it has become";
     flow_jump(p, look, 0, began);
     flow_jump(p, look, 1, answer);
-    struct nft_rule *r = nft_rule_new(p, c);
-    nft_add(p, r, RULE_TRANSLATED);
-    jump_to(p, r, look);
+    translated_jump(p, c, look);
 }
 
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
@@ -173,10 +178,12 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
     struct nft_chain *bind = nft_chain_new(p, nft_name(p, "bind%u", number));
     copy_turned(p, bind, inbound, LOOK_PACKET_TURNED, RULE_SNAT_SELF, family);
     struct nft_chain *all = nft_chain_new(p, nft_name(p, "guard%u", number));
+    /* what has been translated first: an address of this host is then no proof that it is the host's own packet */
+    translated_jump(p, all, packet);
+    flows(p, all, inbound, number, family);
     pass_ipsec(p, all, family);
     pass_link(p, all, family);
     jump_to(p, nft_rule_new(p, all), packet);
-    flows(p, all, inbound, number, family);
     PTRLIST_FOR (char, link, &m->links) {
         static const enum nft_kind leaves[] = {RULE_GOES_CLEAR, RULE_REQID_FOREIGN};
         for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {

@@ -109,6 +109,19 @@ static bool holds(const struct host_link *l, const struct ptrlist *addresses)
     return false;
 }
 
+const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i)
+{
+    const char *name = if_map_find(m, i);
+    const struct host_link *here = name ? if_map_link(m, name) : NULL;
+    if (!here || holds(here, &i->addresses) || holds(here, &i->addresses6))
+        return NULL;
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        if (holds(l, &i->addresses) || holds(l, &i->addresses6))
+            return l;
+    }
+    return NULL;
+}
+
 const char *if_map_find(const struct if_map *m, const struct interface *i)
 {
     PTRLIST_FOR (struct if_map_row, r, &m->rows) {

@@ -45,6 +45,9 @@ const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_con
 /* The host interface of a router interface: by row, else by an address of its own that a host interface holds; NULL if
  * there is none. */
 const char *if_map_find(const struct if_map *m, const struct interface *i);
+/* The interface that has the address which the one it is mapped to should have: then the map is wrong. NULL: there is
+ * none (an address that no interface has may be there later, or be a NAT device's). */
+const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i);
 const struct host_link *if_map_link(const struct if_map *m, const char *host_name);
 
 /* One access list line of a crypto map entry that is protected: what one pair of SAs is for. */
@@ -73,8 +76,8 @@ struct target {
     const struct ir_config *c;
     const struct if_map *ifs;
     struct diag_list *diags;
-    struct ptrlist maps;  /* struct target_map */
-    struct symtab reqids; /* ("", reqid) → struct target_line */
+    struct ptrlist maps;   /* struct target_map */
+    struct symtab reqids;  /* ("", reqid) → struct target_line */
     struct symtab blocked; /* (place of an entry) → its first unmet need, struct unmet */
 };
 

@@ -233,6 +233,7 @@ static bool start_watch(struct state *st, time_t deadline)
     const char *dir = st->dir, *log = state_path(st, "rollback.log");
     char at[32];
     snprintf(at, sizeof at, "%lld", (long long)deadline);
+    fflush(NULL); /* else both would print it */
     pid_t child = fork();
     if (child < 0)
         return false;
