@@ -12,6 +12,7 @@ struct natter {
     struct target *t;
     struct nft_chain *post, *pre;
     struct ptrlist inside, outside; /* char *: host names */
+    struct ptrlist ways;            /* struct nft_nat_way */
     uint32_t rules;
 };
 
@@ -26,6 +27,7 @@ struct action {
     enum nft_kind kind;
     struct ip_addr first, last;
     uint16_t port;
+    const struct interface *to; /* whose address it becomes */
 };
 
 static void add_action(struct natter *x, struct nft_rule *r, const struct action *a)
@@ -129,11 +131,11 @@ static const char *dynamic_action(struct natter *x, const struct nat_rule *r, st
         const struct interface *i = r->interface.target;
         const char *link = i ? if_map_find(x->t->ifs, i) : NULL;
         if (i && link && is_outside(x, link)) {
-            a->kind = RULE_MASQUERADE;
+            *a = (struct action){.kind = RULE_MASQUERADE, .to = i};
             return link;
         }
         if (i && first_address(i)) {
-            *a = (struct action){RULE_SNAT, first_address(i)->address.a, {0}, 0};
+            *a = (struct action){.kind = RULE_SNAT, .first = first_address(i)->address.a};
             return "";
         }
         refuse(x, r, "the address of its interface is not known");
@@ -148,11 +150,39 @@ static const char *dynamic_action(struct natter *x, const struct nat_rule *r, st
         refuse(x, r, "a pool without overload gives each host an address of its own");
         return NULL;
     }
-    *a = (struct action){RULE_SNAT, pool->first.a, pool->last.a, 0};
+    *a = (struct action){.kind = RULE_SNAT, .first = pool->first.a, .last = pool->last.a};
     return "";
 }
 
-static void between(struct natter *x, const char *out, const char *chain)
+/* The addresses that sources become. */
+static void add_range(struct nft_nat_way *w, const struct ip_addr *first, const struct ip_addr *last)
+{
+    if (w->n < sizeof w->to / sizeof *w->to)
+        w->to[w->n++] = (struct nft_nat_range){*first, *last};
+    else /* more than are kept: all */
+        w->to[0] = (struct nft_nat_range){{.family = FAMILY_V4}, {FAMILY_V4, {255, 255, 255, 255}}};
+}
+
+static void note_way(struct natter *x, const char *in, const char *out, const char *chain, const struct action *a)
+{
+    struct nft_nat_way *w = ARENA_NEW(x->p->arena, struct nft_nat_way);
+    const struct host_link *l = if_map_link(x->t->ifs, out);
+    *w = (struct nft_nat_way){.in = in, .out = out, .chain = chain};
+    if (a->kind == RULE_SNAT)
+        add_range(w, &a->first, a->last.family == FAMILY_NONE ? &a->first : &a->last);
+    if (a->to)
+        PTRLIST_FOR (struct if_address, own, &a->to->addresses) {
+            add_range(w, &own->address.a, &own->address.a);
+        }
+    if (a->to && l)
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            if (h->addr.family == FAMILY_V4)
+                add_range(w, &h->addr, &h->addr);
+        }
+    ptrlist_add(x->p->arena, &x->ways, w);
+}
+
+static void between(struct natter *x, const char *out, const char *chain, const struct action *a)
 {
     PTRLIST_FOR (char, in, &x->inside) {
         PTRLIST_FOR (char, o, &x->outside) {
@@ -162,6 +192,7 @@ static void between(struct natter *x, const char *out, const char *chain)
             nft_add_name(x->p, rule, RULE_IN_IF, in);
             nft_add_name(x->p, rule, RULE_OUT_IF, o);
             nft_add_name(x->p, rule, RULE_JUMP, chain);
+            note_way(x, in, o, chain, a);
         }
     }
 }
@@ -180,7 +211,7 @@ static void dynamic_rule(struct natter *x, const struct nat_rule *r)
     else
         refuse(x, r, "its access list does not exist");
     if (c)
-        between(x, out, c->name);
+        between(x, out, c->name, &act);
 }
 
 /* ---- static rules ---- */
@@ -271,7 +302,7 @@ static void static_inbound(struct natter *x, const struct static_nat *s)
         struct nft_rule *r = nft_rule_new(x->p, x->pre);
         nft_add_name(x->p, r, RULE_IN_IF, o);
         nft_add_box(x->p, r, &b);
-        const struct action act = {RULE_DNAT, s->local, {0}, s->local_port};
+        const struct action act = {.kind = RULE_DNAT, .first = s->local, .port = s->local_port};
         add_action(x, r, &act);
         r->comment = "ip nat inside source static";
     }
@@ -286,7 +317,7 @@ static void static_rule(struct natter *x, const struct nat_rule *r)
         return;
     }
     static_inbound(x, &s);
-    const struct action act = {RULE_SNAT, s.global, {0}, s.global_port};
+    const struct action act = {.kind = RULE_SNAT, .first = s.global, .port = s.global_port};
     struct nft_chain *c = nft_chain_new(x->p, nft_name(x->p, "nat%u", x->rules++));
     struct box b = {.family = FAMILY_V4,
                     .src = nft_host_bits(&s.local),
@@ -308,7 +339,7 @@ static void static_rule(struct natter *x, const struct nat_rule *r)
     } else {
         add_action(x, rule, &act);
     }
-    between(x, "", c->name);
+    between(x, "", c->name, &act);
 }
 
 /* ---- interfaces ---- */
@@ -369,4 +400,5 @@ void nft_nat(struct nft_plan *p, struct target *t)
             else
                 dynamic_rule(&x, r);
         }
+    nft_untranslated(p, t, &x.ways);
 }

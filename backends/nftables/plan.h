@@ -8,10 +8,11 @@
  *                            mirror claims is dropped [crypto check]; `set ip access-group … in` on what was decrypted
  *   input                    IKE, ESP and AH from peers only
  *   postrouting, NAT         `ip nat inside source`, its list's denies in order [NAT before crypto]
- *   postrouting, own NAT     flows that the crypto list protects keep their addresses: nobody's NAT rule behind ours
- * sees them postrouting, after all   the guard: what the list protects and is not about to be encrypted is dropped
- *   postrouting, after NAT   interface access list on what is not about to be encrypted [output ACL]; `set ip
+ *   postrouting, own NAT     flows that the crypto list protects keep their addresses: no NAT rule behind ours sees
+ * them postrouting, after NAT   interface access list on what is not about to be encrypted [output ACL]; `set ip
  *                            access-group … out` and line counters on what is
+ *   postrouting, after all   the guard: what the list protects and is not about to be encrypted is dropped; likewise,
+ *                            where the list is on translated addresses, what NAT should have translated and has not
  *   forward                  MSS
  */
 #ifndef IOSCC_BACKENDS_NFTABLES_PLAN_H
@@ -188,5 +189,15 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
                    const struct nft_chain *inbound, uint32_t number);
 /* nat.c */
 void nft_nat(struct nft_plan *p, struct target *t);
+/* untranslated.c: behind NAT before crypto, what should have been translated and is not. */
+struct nft_nat_range {
+    struct ip_addr first, last;
+};
+struct nft_nat_way { /* between two interfaces, by a chain */
+    const char *in, *out, *chain;
+    struct nft_nat_range to[8]; /* addresses that it translates sources to */
+    unsigned n;
+};
+void nft_untranslated(struct nft_plan *p, const struct target *t, const struct ptrlist *ways);
 
 #endif

@@ -90,6 +90,8 @@ EVENTS = [
      'grep -c dst=10.5.0.2 /proc/net/nf_conntrack; sed "s/^ permit udp/ permit ip 10.1.0.0 0.0.255.255 10.99.0.0 0.0.255.255\\n&/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', r'\A1\n(?![\s\S]*begin anew)[\s\S]*Applied'),
     ('the address that NAT translates to has changed, and is protected', POOL, TRACKED + '; sed "s/192.0.2.51 192.0.2.51/192.0.2.50 192.0.2.50/" $FILE > $FILE.1; $IOSCC apply $OPTIONS $FILE.1; sleep 0.3', 'true'),
     ('the list is on translated addresses, a port of IKE, policies are flushed', TRANSLATED, '', FLUSH + '; lan: python3 -c "import socket; s = socket.socket(2, 2); s.bind((\'\', 4500)); [s.sendto(b\'x\', (\'10.2.0.9\', 9)) for i in range(9)]"'),
+    ('the list is on translated addresses, packets that conntrack calls invalid', TRANSLATED, '', 'lan: python3 -c "import socket; s = socket.socket(2, 3, 1); [s.sendto(bytes([0, 0, 0xff, 0xfd, 0, 1, 0, 1]), (\'10.2.0.9\', 0)) for i in range(9)]"'),
+    ('the list is on translated addresses, connections are not tracked', TRANSLATED, '', NOTRACK),
     ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
     ('one more address', CONFIG, '', 'ip addr add 192.0.2.78/24 dev eth0'),
     ('the default route goes and comes', CONFIG, '', 'ip route del default; ip route add default via 192.0.2.2'),
