@@ -360,7 +360,7 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan 
         symtab_put(x.ar, &x.held_sets, str_lit(s->name), 0, s);
     }
     bool none = p->chains.n == 0;
-    x.fresh = !h->exists || none || form_differs(&x);
+    x.fresh = !h->exists || h->is_dormant || none || form_differs(&x);
     mark(&x, NFNL_MSG_BATCH_BEGIN);
     if (h->exists && x.fresh)
         table_message(&x, NFT_MSG_DELTABLE, 0);

@@ -41,7 +41,7 @@ struct nft_held_set {
 };
 struct nft_held {
     struct arena *arena;
-    bool exists;
+    bool exists, is_dormant; /* dormant: it is there, and none of its chains is asked */
     struct ptrlist chains, sets;
 };
 

@@ -8,8 +8,8 @@
  *                            mirror claims is dropped [crypto check]; `set ip access-group … in` on what was decrypted
  *   input                    IKE, ESP and AH from peers only
  *   postrouting, NAT         `ip nat inside source`, its list's denies in order [NAT before crypto]
- *   postrouting, own NAT     flows that the crypto list protects keep their addresses: no NAT rule behind ours sees
- * them postrouting, after NAT   interface access list on what is not about to be encrypted [output ACL]; `set ip
+ *   postrouting, own NAT     flows that the crypto list protects keep their addresses, whoever translates behind us
+ *   postrouting, after NAT   interface access list on what is not about to be encrypted [output ACL]; `set ip
  *                            access-group … out` and line counters on what is
  *   postrouting, after all   the guard: what the list protects and is not about to be encrypted is dropped; likewise,
  *                            where the list is on translated addresses, what NAT should have translated and has not

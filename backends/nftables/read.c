@@ -2,6 +2,7 @@
 /* What the kernel holds of our table. */
 #include "backends/nftables/kernel.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/udata.h>
@@ -224,11 +225,16 @@ static void elements_again(void *arg)
 static int table_row(const struct nlmsghdr *m, void *arg)
 {
     struct nft_held *h = arg;
+    bool is_ours = false;
+    uint32_t flags = 0;
     NETLINK_FOR_ATTRS (a, m, sizeof(struct nfgenmsg)) {
-        if (mnl_attr_get_type(a) == NFTA_TABLE_NAME && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
-            strcmp(mnl_attr_get_str(a), NFT_TABLE) == 0)
-            h->exists = true;
+        if (mnl_attr_get_type(a) == NFTA_TABLE_NAME && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+            is_ours = strcmp(mnl_attr_get_str(a), NFT_TABLE) == 0;
+        if (mnl_attr_get_type(a) == NFTA_TABLE_FLAGS && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+            flags = ntohl(mnl_attr_get_u32(a));
     }
+    h->exists |= is_ours;
+    h->is_dormant |= is_ours && (flags & NFT_TABLE_F_DORMANT);
     return 0;
 }
 

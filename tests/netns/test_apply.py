@@ -57,7 +57,7 @@ def drift():
         for damage in (('ip', 'xfrm', 'policy', 'delete', 'src', '10.1.0.0/16', 'dst', '10.2.0.0/24', 'dir', 'fwd'),
                        ('nft', 'delete element inet ioscc peers0 { 192.0.2.1 . 198.51.100.2 }'),
                        ('nft', 'add rule inet ioscc clear0 accept'), ('nft', 'insert rule inet ioscc prerouting accept'),
-                       ('nft', 'flush chain inet ioscc input'), ('nft', 'delete table inet ioscc')):
+                       ('nft', 'flush chain inet ioscc input'), ('nft', 'add table inet ioscc { flags dormant; }'), ('nft', 'delete table inet ioscc')):
             r.node.run(*damage)
             p = r.ioscc('status', ok=(1,))
             need('Not in sync' in p.stdout, p.stdout)
