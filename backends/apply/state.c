@@ -132,6 +132,7 @@ static void read_config(struct state *s, const json_t *o, struct state_config *c
         c->file = NULL; /* never outside the directory */
     c->name = text(s, o, "name");
     c->device = text(s, o, "device");
+    c->hostname = text(s, o, "hostname");
     c->interface_map = text(s, o, "interface_map");
     if (!c->interface_map)
         c->interface_map = "";
@@ -261,9 +262,9 @@ void state_close(struct state *s)
 
 static json_t *config_json(const struct state_config *c)
 {
-    return json_pack("{s:s?,s:s?,s:s?,s:s,s:b,s:b,s:b}", "file", c->file, "name", c->name, "device", c->device,
-                     "interface_map", c->interface_map ? c->interface_map : "", "only_xfrm", c->only_xfrm,
-                     "only_nftables", c->only_nftables, "allow_partial", c->allow_partial);
+    return json_pack("{s:s?,s:s?,s:s?,s:s?,s:s,s:b,s:b,s:b}", "file", c->file, "name", c->name, "device", c->device,
+                     "hostname", c->hostname, "interface_map", c->interface_map ? c->interface_map : "", "only_xfrm",
+                     c->only_xfrm, "only_nftables", c->only_nftables, "allow_partial", c->allow_partial);
 }
 
 static json_t *state_json(const struct state *s)

@@ -21,6 +21,7 @@ struct state_config {
     const char *name;          /* as the user named it */
     const char *device;        /* which router of the file, NULL: the first */
     const char *interface_map; /* rows as text, "" if none */
+    const char *hostname;      /* of the router, NULL: it has none, or not in ASCII */
     bool only_xfrm, only_nftables, allow_partial;
 };
 

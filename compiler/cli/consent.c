@@ -38,12 +38,22 @@ static const char *nothing_in_it(const struct session *s)
 
 static int refuse(const struct session *s, const char *file, const char *why)
 {
-    uint32_t now = standing(s), then = planned(s);
+    uint32_t now = standing(s);
     fprintf(stderr, "ioscc %s: %s %s: nothing is touched", s->command->name, file, why);
     if (now)
-        fprintf(stderr, " (%u of %u policies that stand would go)", now > then ? now - then : now, now);
+        fprintf(stderr, " (%u of %u policies that stand would go)", s->apply.xfrm_diff.removed, now);
     fprintf(stderr, "\nIf that is what you want: --allow-less%s\n", now ? ", or 'ioscc remove'" : "");
     return EXIT_FINDINGS;
+}
+
+/* The file of another router: nothing of what stands is in it, and it is named otherwise. */
+static bool is_of_another(const struct session *s)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    const char *before = s->state.current.hostname;
+    const struct str name = s->router ? s->router->hostname.s : (struct str){NULL, 0};
+    bool is_named_otherwise = before && !str_is(name, before);
+    return standing(s) && d->same + d->changed == 0 && is_named_otherwise;
 }
 
 int consent_ask(const struct session *s, const char *file, bool allow_less)
@@ -55,6 +65,8 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
         return refuse(s, file, nothing_in_it(s));
     if (now / 2 > then)
         return refuse(s, file, "has less than half of what stands");
+    if (is_of_another(s))
+        return refuse(s, file, "is of another router, and nothing of what stands is in it");
     if (now > then && !ends(&s->compiled.source))
         return refuse(s, file, "does not end with 'end', it may be cut off");
     return EXIT_CLEAN;

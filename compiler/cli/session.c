@@ -153,6 +153,15 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
     return code;
 }
 
+static const char *router_name(struct session *s)
+{
+    const struct str name = s->router ? s->router->hostname.s : (struct str){NULL, 0};
+    for (uint32_t i = 0; i < name.len; i++)
+        if (name.p[i] < '!' || name.p[i] > '~')
+            return NULL;
+    return name.len ? arena_strndup(&s->arena, name.p, name.len) : NULL;
+}
+
 int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by)
 {
     const struct state before = s->state;
@@ -162,6 +171,7 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     sigaddset(&quiet, SIGTERM);
     sigaddset(&quiet, SIGHUP);
     sigaddset(&quiet, SIGPIPE);
+    how.hostname = router_name(s);
     int code = write_ahead(s, &how, previous, confirm_by);
     if (code != EXIT_CLEAN)
         return code;

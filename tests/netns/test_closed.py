@@ -116,6 +116,7 @@ EVENTS = [
     ('a file with much less in it', CONFIG, '', 'grep -v "permit udp" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'has less than half of what stands: nothing is touched'),
     ('the interfaces are named the wrong way round', CONFIG, '', '$IOSCC apply --state-dir $STATE -m Gi0/0=eth1,Gi0/1=eth0 $FILE', 'GigabitEthernet0/0 is eth1 there, but eth0 has its address: nothing is touched'),
     ('an interface is named lo', CONFIG, '', '$IOSCC apply --state-dir $STATE -m Gi0/0=eth0,Gi0/1=lo $FILE', 'GigabitEthernet0/1 is lo there, but eth1 has its address: nothing is touched'),
+    ('the file of another router', CONFIG, '', 'sed "s/hostname r1/hostname r2/; s/10.2.0.0/10.33.0.0/; s/10.70.0.0/10.77.0.0/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'is of another router, and nothing of what stands is in it'),
     ('a crypto map that is misspelt', CONFIG, '', 'sed "s/^ crypto map M/ crypto map N/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2; $IOSCC apply --allow-partial $OPTIONS $FILE.2', 'crypto map N of GigabitEthernet0/0 is not defined'),
     ('a list that is misspelt', CONFIG, '', 'sed "s/match address L/match address K/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', ''),
     ('a transform set that is misspelt', CONFIG, '', 'sed "s/transform-set T$/transform-set U/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'nothing is touched'),
