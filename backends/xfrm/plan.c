@@ -244,7 +244,7 @@ static void fragments(struct planner *x, const struct rule *u)
     struct ptrlist sels = {0};
     struct box b = u->r->box;
     bool has_ports = b.sport.lo || b.dport.lo || b.sport.hi != 65535 || b.dport.hi != 65535;
-    if (u->r->verdict != VERDICT_PROTECT || !has_ports || b.proto == IPPROTO_ICMP || b.proto == IPPROTO_ICMPV6)
+    if (u->r->verdict == VERDICT_CLEAR || !has_ports || b.proto == IPPROTO_ICMP || b.proto == IPPROTO_ICMPV6)
         return;
     b.sport = b.dport = (struct port_range){0, 0};
     if (!xfrm_select(x->p->arena, &b, TARGET_LINE_MAX, &sels))

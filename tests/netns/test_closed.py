@@ -48,6 +48,7 @@ TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n',
 POOL = TRANSLATED.replace('permit ip host 192.0.2.1 10.2', 'permit ip host 192.0.2.51 10.2').replace('ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip nat pool P 192.0.2.51 192.0.2.51 prefix-length 24\nip nat inside source list NAT pool P overload')
 MASQUERADE = 'nft add table ip docker; nft add chain ip docker post "{ type nat hook postrouting priority 100; }"; nft add rule ip docker post oifname eth0 masquerade'
 NOTRACK = 'nft add table ip raw1; nft add chain ip raw1 pre "{ type filter hook prerouting priority -300; }"; nft add rule ip raw1 pre notrack'
+DYNAMIC = CONFIG.replace('crypto map M 10 ipsec-isakmp\n set peer 192.0.2.2\n', 'crypto dynamic-map D 10\n').replace('interface GigabitEthernet0/0', 'crypto map M 10 ipsec-isakmp dynamic D\ninterface GigabitEthernet0/0')
 TRACKED = 'nft add table ip t; nft add chain ip t f "{ type filter hook forward priority 0; }"; nft add rule ip t f ct state new counter; sleep 0.3'
 FLUSH = 'ip xfrm policy flush'
 # the same link made anew: as pppd, a VLAN or systemd-networkd does it
@@ -69,6 +70,7 @@ EVENTS = [
     ('policies are flushed, with NAT', NAT, '', FLUSH),
     ('the ruleset is flushed', CONFIG, '', 'nft flush ruleset'),
     ('the ruleset is flushed, with NAT', NAT, '', 'nft flush ruleset'),
+    ('the ruleset is flushed, a dynamic map', DYNAMIC, '', 'nft flush ruleset'),
     ('somebody else masquerades', CONFIG, '', MASQUERADE),
     ('somebody else masquerades, with NAT', NAT, '', MASQUERADE),
     ('somebody else has masqueraded from the beginning', CONFIG, MASQUERADE, 'true'),
