@@ -293,3 +293,55 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
     if (t->maps.n == 0)
         diag_add(diags, D_LX_NOTHING, c->unit, "no crypto map is applied to an interface: there is nothing to carry");
 }
+
+/* ---- inside ---- */
+
+static void add_network(const struct target *t, struct boxes *out, const struct ip_addr *a, uint8_t plen)
+{
+    struct box b = {.family = a->family, .proto = PROTO_ANY, .sport = {0, 65535}, .dport = {0, 65535}};
+    const unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
+    if (plen == 0 || plen > bytes * 8)
+        return;
+    for (unsigned i = 0; i < bytes; i++) {
+        unsigned bits = plen > i * 8 ? plen - i * 8 : 0;
+        b.src.care[i] = (uint8_t)(bits >= 8 ? 0xff : 0xff00u >> bits);
+        b.src.value[i] = a->b[i] & b.src.care[i];
+    }
+    boxes_add(t->arena, out, &b);
+}
+
+static bool is_on(const struct target_map *m, const char *link)
+{
+    PTRLIST_FOR (char, l, &m->links) {
+        if (strcmp(l, link) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_of(const struct target_map *m, const struct interface *i)
+{
+    PTRLIST_FOR (struct interface, o, &m->ifs) {
+        if (o == i)
+            return true;
+    }
+    return false;
+}
+
+void target_inside(const struct target *t, const struct target_map *m, struct boxes *out)
+{
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        const struct ptrlist *lists[] = {&i->addresses, &i->addresses6};
+        for (unsigned k = 0; k < 2 && !is_of(m, i) && !i->shutdown.v; k++)
+            PTRLIST_FOR (struct if_address, a, lists[k]) {
+                add_network(t, out, &a->address.a, a->address.plen);
+            }
+    }
+    PTRLIST_FOR (struct host_link, l, &t->ifs->links) {
+        if (is_on(m, l->name))
+            continue;
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            add_network(t, out, &h->addr, h->plen);
+        }
+    }
+}

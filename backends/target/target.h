@@ -92,6 +92,10 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
 const struct target_line *target_line_of(const struct target_map *m, const struct flat_rule *r);
 /* Why an entry may not be run (compiler/sem/needs.h), NULL: it may. Its traffic is dropped, nothing is negotiated. */
 const struct unmet *target_blocked(const struct target *t, const struct crypto_map_entry *e);
+/* Networks that are not behind the map: those of the router's and the host's other interfaces, as boxes of their
+ * sources (struct box). What comes from there was never checked by the router, which checks on the map's interfaces
+ * alone. */
+void target_inside(const struct target *t, const struct target_map *m, struct boxes *out);
 /* Host name of a router interface that is needed; a finding if it has none. `why` says who needs it. */
 const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why);
 

@@ -199,6 +199,16 @@ static bool both_sides(const struct box *mirrored, struct box *out)
     return box_intersect(mirrored, &only_dst, out);
 }
 
+/* Do what it says is remote and an inside network have a source in common? */
+static bool has_inside(const struct box *mirrored, const struct boxes *inside)
+{
+    struct box common;
+    for (uint32_t i = 0; i < inside->n; i++)
+        if (box_intersect(mirrored, &inside->v[i], &common))
+            return true;
+    return false;
+}
+
 enum binding { BOUND, UNBOUND };
 
 struct rule {
@@ -208,6 +218,7 @@ struct rule {
     const struct target_line *line;
     struct entry_sets sets;
     bool tunnel, block;
+    const struct boxes *inside; /* networks that are not behind the map */
 };
 
 static struct xfrm_pol policy_of(const struct rule *u, enum xfrm_dir dir)
@@ -337,7 +348,12 @@ static void one_rule(struct planner *x, struct rule *u)
         return; /* the pass without binding makes the inbound ones */
     if (!u->r->line && u->r->verdict == VERDICT_DROP)
         return; /* an empty list drops what goes out; what comes in was never checked against it */
-    bool ambiguous = (u->block || u->r->verdict == VERDICT_PROTECT) && both_sides(&mirror, &both);
+    bool checks = u->block || u->r->verdict == VERDICT_PROTECT;
+    if (checks && has_inside(&mirror, u->inside)) { /* the packet filter, which knows the interface, is the one wall */
+        inbound(x, u, &mirror, true);
+        return;
+    }
+    bool ambiguous = checks && both_sides(&mirror, &both);
     if (ambiguous)
         inbound(x, u, &both, true);
     if (!ambiguous || !box_equal(&both, &mirror))
@@ -362,7 +378,9 @@ static bool keyed(struct planner *x, const struct rule *u)
 
 static void one_map(struct planner *x, const struct target_map *m, enum binding binding)
 {
-    struct rule u = {.m = m, .binding = binding};
+    struct boxes inside = {0};
+    struct rule u = {.m = m, .binding = binding, .inside = &inside};
+    target_inside(x->t, m, &inside);
     for (uint32_t i = 0; i < m->flat.n; i++) {
         u.r = &m->flat.v[i];
         u.line = target_line_of(m, u.r);

@@ -412,6 +412,65 @@ def kernel_agrees(rounds=15 if lab.QUICK else 60):
     need(min(counts.get(k, 0) for k in ('clear', 'protect', 'drop')) > rounds // 6, 'seed %d: %s' % (seed, counts))
 
 
+SUPERNET = """hostname hub
+crypto isakmp policy 10
+ encr aes 256
+ hash sha256
+ authentication pre-share
+ group 14
+crypto isakmp key correct-horse-battery address 192.0.2.2
+crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
+ip access-list extended L
+ permit ip 10.1.10.0 0.0.0.255 REMOTE
+crypto map M 10 ipsec-isakmp
+ set peer 192.0.2.2
+ set transform-set T
+ match address L
+interface GigabitEthernet0/0
+ ip address 192.0.2.1 255.255.255.0
+ crypto map M
+interface GigabitEthernet0/1
+ ip address 10.1.10.1 255.255.255.0
+interface GigabitEthernet0/2
+ ip address 10.1.20.1 255.255.255.0
+end
+"""
+
+
+def inside_networks():
+    """remote networks that hold another inside network: the two inside speak to each other and to the router, and what
+    comes from outside in the clear is dropped all the same (E19)"""
+    for remote in ('10.0.0.0 0.255.255.255', 'any', '10.2.0.0 0.0.255.255'):
+        with Lab() as l:
+            r, out, a, b = l.node('r'), l.node('out'), l.node('a'), l.node('b')
+            for node, link, far, own, addr in ((out, 'eth0', 'wan', '192.0.2.1/24', '192.0.2.2/24'), (a, 'eth1', 'lan', '10.1.10.1/24', '10.1.10.2/24'), (b, 'eth2', 'lan', '10.1.20.1/24', '10.1.20.2/24')):
+                l.link(r, link, node, far)
+                r.ip('addr', 'add', own, 'dev', link)
+                node.ip('addr', 'add', addr, 'dev', far)
+                node.ip('route', 'add', 'default', 'via', own.split('/')[0])
+            r.ip('route', 'add', 'default', 'via', '192.0.2.2')
+            out.ip('addr', 'add', '10.1.20.77/32', 'dev', 'lo')  # who says that it is of the other inside network
+            r.sysctl('net/ipv4/ip_forward', 1)
+            r.sysctl('net/ipv4/conf/all/rp_filter', 0)
+            r.sysctl('net/ipv4/conf/eth0/rp_filter', 0)
+            path = os.path.join(l.directory(), 'hub.cfg')
+            open(path, 'w').write(SUPERNET.replace('REMOTE', remote))
+
+            def ping(node, to, *how):
+                return node.run('ping', '-c1', '-W1', '-q', *how, to, ok=False).returncode == 0
+            pairs = [(a, '10.1.20.2'), (b, '10.1.10.2'), (b, '10.1.10.1'), (a, '10.1.10.1'), (a, '10.1.20.1')]
+            for node, to in pairs:
+                need(ping(node, to), 'before: %s' % to)
+            r.run(IOSCC, 'apply', '--state-dir', path + '.d', '-m', 'Gi0/0=eth0,Gi0/1=eth1,Gi0/2=eth2', path)
+            for node, to in pairs:
+                need(ping(node, to), 'remote %s: %s is not reached any more\n%s' % (remote, to, r.ip('xfrm', 'policy')))
+            capture = a.wire('lan')
+            drain(capture)
+            ping(out, '10.1.10.2', '-I', '10.1.20.77')
+            seen = [f for f in drain(capture) if f[12:14] == b'\x08\x00' and f[23] == 1]
+            need(not seen or '10.2' in remote, 'remote %s: cleartext from outside comes in' % remote)
+
+
 def random_nat(rng):
     """lists for protection and for translation over the same few hosts; sometimes what is protected is what NAT makes of it"""
     def lines(n):
@@ -546,7 +605,7 @@ def filter_agrees(rounds=8 if lab.QUICK else 40):
 
 
 def tests():
-    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, kernel_agrees, translation_agrees, filter_agrees):
+    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, inside_networks, kernel_agrees, translation_agrees, filter_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 
