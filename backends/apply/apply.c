@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/apply/flows.h"
+#include "backends/apply/obstacles.h"
 
 /* ---- errors as sentences ---- */
 
@@ -93,6 +94,12 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     if (r < 0)
         return r;
     target_build(&a->target, a->arena, c, &a->ifs, diags);
+    char why[256];
+    r = obstacles_find(&a->target, why);
+    if (r < 0) {
+        snprintf(a->error, sizeof a->error, "%s", r == -EBUSY ? why : "cannot ask about the host's interfaces");
+        return r;
+    }
     if (!how->only_nftables)
         xfrm_plan_build(&a->xfrm, &a->target);
     if (!how->only_xfrm)

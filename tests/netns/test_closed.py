@@ -118,6 +118,8 @@ EVENTS = [
     ('a file with much less in it', CONFIG, '', 'grep -v "permit udp" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'has less than half of what stands: nothing is touched'),
     ('the interfaces are named the wrong way round', CONFIG, '', '$IOSCC apply --state-dir $STATE -m Gi0/0=eth1,Gi0/1=eth0 $FILE', 'GigabitEthernet0/0 is eth1 there, but eth0 has its address: nothing is touched'),
     ('an interface is named lo', CONFIG, '', '$IOSCC apply --state-dir $STATE -m Gi0/0=eth0,Gi0/1=lo $FILE', 'GigabitEthernet0/1 is lo there, but eth1 has its address: nothing is touched'),
+    ('an interface that becomes a port of a bridge', CONFIG, '', 'ip link add br0 type bridge; ip link set eth0 master br0; $IOSCC status --state-dir $STATE; $IOSCC apply $OPTIONS $FILE; ip link set eth0 nomaster', r'(?s)eth0 is a port of br0: packets leave by that one.*eth0 is a port'),
+    ('an interface that encrypts nothing', CONFIG, '', 'echo 1 > /proc/sys/net/ipv4/conf/eth0/disable_xfrm; $IOSCC status --state-dir $STATE; $IOSCC apply $OPTIONS $FILE', r'(?s)disable_xfrm is set: nothing that leaves by eth0 is encrypted.*disable_xfrm is set'),
     ('the file of another router', CONFIG, '', 'sed "s/hostname r1/hostname r2/; s/10.2.0.0/10.33.0.0/; s/10.70.0.0/10.77.0.0/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'is of another router, and nothing of what stands is in it'),
     ('a crypto map that is misspelt', CONFIG, '', 'sed "s/^ crypto map M/ crypto map N/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2; $IOSCC apply --allow-partial $OPTIONS $FILE.2', 'crypto map N of GigabitEthernet0/0 is not defined'),
     ('a list that is misspelt', CONFIG, '', 'sed "s/match address L/match address K/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', ''),
