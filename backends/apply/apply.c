@@ -107,9 +107,10 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     return 0;
 }
 
-static int read_failed(struct kernel_reader *k, int error, const char *what)
+static int read_failed(struct kernel_reader *k, int error, const char *what, const struct netlink *on)
 {
     k->what = what;
+    k->failed_on = on;
     return k->error = error;
 }
 
@@ -120,9 +121,9 @@ static void *read_kernel(void *arg)
     struct kernel_reader *k = &a->reader;
     int r = 0;
     if (k->want_xfrm && (r = xfrm_kernel_read(&a->xfrm_link, &k->arena, &a->xfrm_held)) < 0)
-        read_failed(k, r, "cannot read the kernel's IPsec policies");
+        read_failed(k, r, "cannot read the kernel's IPsec policies", &a->xfrm_link);
     else if (k->want_nft && (r = nft_held_read(&a->nft_link, &k->arena, &a->nft_held)) < 0)
-        read_failed(k, r, "cannot read the kernel's nftables");
+        read_failed(k, r, "cannot read the kernel's nftables", &a->nft_link);
     return NULL;
 }
 
@@ -132,11 +133,11 @@ void apply_begin(struct apply *a, const struct state_config *how)
     struct kernel_reader *k = &a->reader;
     int r;
     if (!(k->has_arena = arena_init(&k->arena, SIZE_MAX)))
-        read_failed(k, -ENOMEM, "cannot read the kernel's tables");
+        read_failed(k, -ENOMEM, "cannot read the kernel's tables", NULL);
     else if ((r = netlink_open(&a->xfrm_link, NETLINK_XFRM)) < 0)
-        read_failed(k, r, "cannot open the kernel's IPsec interface");
+        read_failed(k, r, "cannot open the kernel's IPsec interface", NULL);
     else if ((r = netlink_open(&a->nft_link, NETLINK_NETFILTER)) < 0)
-        read_failed(k, r, "cannot open the kernel's netfilter interface");
+        read_failed(k, r, "cannot open the kernel's netfilter interface", NULL);
     else if (pthread_create(&k->thread, NULL, read_kernel, a) == 0)
         k->running = true;
     else
@@ -151,8 +152,7 @@ static int finish_reading(struct apply *a)
     k->running = false;
     if (!k->error)
         return 0;
-    const struct netlink *n = strstr(k->what, "nf") ? &a->nft_link : &a->xfrm_link;
-    return fail(a, k->error, k->what, n->socket ? n : NULL);
+    return fail(a, k->error, k->what, k->failed_on);
 }
 
 static int compare(struct apply *a, const struct state *s)
@@ -283,8 +283,12 @@ int apply_rehearse(struct apply *a)
     if (pipe(pipes) < 0)
         return fail(a, -errno, "cannot start the rehearsal", NULL);
     pid_t child = fork();
-    if (child < 0)
-        return fail(a, -errno, "cannot start the rehearsal", NULL);
+    if (child < 0) {
+        int error = -errno;
+        close(pipes[0]);
+        close(pipes[1]);
+        return fail(a, error, "cannot start the rehearsal", NULL);
+    }
     if (child == 0) {
         int r = unshare(CLONE_NEWNET) < 0 ? fail(a, -errno, "cannot make a network namespace", NULL) : rehearse_here(a);
         if (r < 0 && write(pipes[1], a->error, sizeof a->error) < 0)

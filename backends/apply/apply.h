@@ -18,8 +18,9 @@ struct kernel_reader {
     pthread_t thread;
     struct arena arena; /* holds what was read */
     bool want_xfrm, want_nft, running, has_arena;
-    int error;        /* negative errno */
-    const char *what; /* that could not be done */
+    int error;                       /* negative errno */
+    const char *what;                /* that could not be done */
+    const struct netlink *failed_on; /* whose words the kernel's are, NULL: it was not asked */
 };
 
 struct apply {
