@@ -307,9 +307,9 @@ static void set_label(struct emitter *x)
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_SREG, NFT_REG_1);
 }
 
-static void is_translated(struct emitter *x)
+static void is_translated(struct emitter *x, uint32_t bits)
 {
-    const uint32_t bits = IPS_SRC_NAT | IPS_DST_NAT, none = 0;
+    const uint32_t none = 0;
     ct(x, NFT_CT_STATUS, NFT_REG_1);
     mask(x, &bits, sizeof bits, NFT_REG_1);
     cmp(x, NFT_CMP_NEQ, &none, sizeof none);
@@ -429,7 +429,10 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         from_local(x);
         break;
     case RULE_TRANSLATED:
-        is_translated(x);
+        is_translated(x, IPS_SRC_NAT | IPS_DST_NAT);
+        break;
+    case RULE_DEST_TRANSLATED:
+        is_translated(x, IPS_DST_NAT);
         break;
     case RULE_NAT_OURS:
         has_label(x);

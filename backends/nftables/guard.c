@@ -159,6 +159,11 @@ static void flows(struct nft_plan *p, struct nft_chain *c, const struct nft_chai
     copy_turned(p, began, inbound, LOOK_FLOW_TURNED, RULE_DROP, family);
     copy_turned(p, answer, inbound, LOOK_FLOW, RULE_DROP, family);
     struct nft_chain *look = nft_chain_new(p, nft_name(p, "flow%u", number));
+    /* what somebody else has sent elsewhere: a static translation of ours turns destinations on the way in alone */
+    struct nft_rule *elsewhere = nft_rule_new(p, look);
+    nft_add(p, elsewhere, RULE_DEST_TRANSLATED);
+    nft_add_number(p, elsewhere, RULE_FLOW_DIR, 0);
+    jump_to(p, elsewhere, began);
     struct nft_rule *ours = nft_rule_new(p, look);
     nft_add(p, ours, RULE_NAT_OURS);
     nft_add(p, ours, RULE_RETURN);

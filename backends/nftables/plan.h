@@ -31,19 +31,20 @@
 
 enum nft_kind {
     /* matches */
-    RULE_IN_IF,        /* name */
-    RULE_OUT_IF,       /* name */
-    RULE_FORWARDED,    /* it came in by some interface */
-    RULE_OWN,          /* it did not: the host itself sends it */
-    RULE_FROM_LOCAL,   /* its source is an address of this host */
-    RULE_TRANSLATED,   /* its flow has other addresses than it began with */
-    RULE_NAT_OURS,     /* ... by a rule of this table */
-    RULE_FLOW_DIR,     /* number: 0 the way the flow began, 1 the answers */
-    RULE_CAME_CLEAR,   /* meta ipsec missing */
-    RULE_CAME_SECURED, /* meta ipsec exists */
-    RULE_GOES_CLEAR,   /* rt ipsec missing */
-    RULE_GOES_SECURED, /* rt ipsec exists */
-    RULE_REQID_IN,     /* number */
+    RULE_IN_IF,           /* name */
+    RULE_OUT_IF,          /* name */
+    RULE_FORWARDED,       /* it came in by some interface */
+    RULE_OWN,             /* it did not: the host itself sends it */
+    RULE_FROM_LOCAL,      /* its source is an address of this host */
+    RULE_TRANSLATED,      /* its flow has other addresses than it began with */
+    RULE_DEST_TRANSLATED, /* its flow began with another destination */
+    RULE_NAT_OURS,        /* ... by a rule of this table */
+    RULE_FLOW_DIR,        /* number: 0 the way the flow began, 1 the answers */
+    RULE_CAME_CLEAR,      /* meta ipsec missing */
+    RULE_CAME_SECURED,    /* meta ipsec exists */
+    RULE_GOES_CLEAR,      /* rt ipsec missing */
+    RULE_GOES_SECURED,    /* rt ipsec exists */
+    RULE_REQID_IN,        /* number */
     RULE_REQID_OUT,
     RULE_REQID_FOREIGN, /* outbound: an SA that is not of our policies */
     RULE_FAMILY,        /* family */

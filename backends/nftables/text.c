@@ -154,6 +154,9 @@ static void expr(struct buf *b, const struct nft_expr *e)
     case RULE_TRANSLATED:
         buf_puts(b, "ct status snat,dnat");
         break;
+    case RULE_DEST_TRANSLATED:
+        buf_puts(b, "ct status dnat");
+        break;
     case RULE_NAT_OURS:
         buf_printf(b, "ct label %u", NFT_NAT_LABEL);
         break;

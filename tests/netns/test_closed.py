@@ -47,6 +47,7 @@ TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n',
 # what is translated to 192.0.2.51 is protected, and nothing is as yet
 POOL = TRANSLATED.replace('permit ip host 192.0.2.1 10.2', 'permit ip host 192.0.2.51 10.2').replace('ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip nat pool P 192.0.2.51 192.0.2.51 prefix-length 24\nip nat inside source list NAT pool P overload')
 MASQUERADE = 'nft add table ip docker; nft add chain ip docker post "{ type nat hook postrouting priority 100; }"; nft add rule ip docker post oifname eth0 masquerade'
+ELSEWHERE = 'nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 10.2.0.9 dnat to 10.99.0.9; sleep 0.3'
 NOTRACK = 'nft add table ip raw1; nft add chain ip raw1 pre "{ type filter hook prerouting priority -300; }"; nft add rule ip raw1 pre notrack'
 DYNAMIC = CONFIG.replace('crypto map M 10 ipsec-isakmp\n set peer 192.0.2.2\n', 'crypto dynamic-map D 10\n').replace('interface GigabitEthernet0/0', 'crypto map M 10 ipsec-isakmp dynamic D\ninterface GigabitEthernet0/0')
 TRACKED = 'nft add table ip t; nft add chain ip t f "{ type filter hook forward priority 0; }"; nft add rule ip t f ct state new counter; sleep 0.3'
@@ -78,6 +79,8 @@ EVENTS = [
     ('somebody else has masqueraded, policies are flushed', CONFIG, MASQUERADE, FLUSH),
     ('somebody else translates to an address', CONFIG, '', MASQUERADE.replace(' masquerade', ' snat to 192.0.2.1')),
     ('somebody else translates destinations', CONFIG, '', 'nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 10.2.0.9 udp dport 9 dnat to 10.2.0.8:10'),
+    ('somebody else has sent it elsewhere from the beginning', CONFIG, ELSEWHERE, 'true'),
+    ('somebody else has sent it elsewhere from the beginning, with NAT', NAT, ELSEWHERE, 'true'),
     ('a policy of somebody else comes before ours', CONFIG, '', FOREIGN),
     ('a policy of somebody else comes before ours, with NAT', NAT, '', FOREIGN),
     ('connections are not tracked', CONFIG, '', NOTRACK),
@@ -211,7 +214,7 @@ class World:
                 continue
             if dst == '9.9.9.9':
                 self.clear += 1
-            elif dst.startswith(('10.2.', '10.70.')) and proto not in (ESP, AH):
+            elif dst.startswith(('10.2.', '10.70.', '10.99.')) and proto not in (ESP, AH):
                 self.leaks.append('%s to %s, protocol %d, fragment bits %02x%02x' % (src, dst, proto, p[20], p[21]))
 
     def flows(self):
