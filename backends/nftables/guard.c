@@ -75,6 +75,22 @@ static void pass_ipsec(struct nft_plan *p, struct nft_chain *c, uint8_t family)
     pass_local(p, r, "IKE and IPsec of this host");
 }
 
+/* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away. */
+static const uint8_t discovery[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+
+void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *link)
+{
+    for (size_t i = 0; i < sizeof discovery; i++) {
+        struct nft_rule *r = nft_rule_new(p, c);
+        nft_add_name(p, r, RULE_IN_IF, link);
+        nft_add(p, r, RULE_FAMILY)->family = FAMILY_V6;
+        nft_add_number(p, r, RULE_PROTO, IPPROTO_ICMPV6);
+        nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);
+        nft_add(p, r, RULE_RETURN);
+        r->comment = "neighbour discovery";
+    }
+}
+
 /* Without these the host has no address, or finds no neighbour to send anything to. */
 static void pass_link(struct nft_plan *p, struct nft_chain *c, uint8_t family)
 {
@@ -84,8 +100,6 @@ static void pass_link(struct nft_plan *p, struct nft_chain *c, uint8_t family)
     add_port(p, r, RULE_SPORT, dhcp, dhcp + 1);
     add_port(p, r, RULE_DPORT, dhcp, dhcp + 1);
     pass_own(p, r, "DHCP of this host");
-    /* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away */
-    static const uint8_t discovery[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
     for (size_t i = 0; v6 && i < sizeof discovery; i++) {
         r = pass_proto(p, c, family, IPPROTO_ICMPV6);
         nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);

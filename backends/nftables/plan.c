@@ -449,6 +449,8 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
         const struct interface *i = m->ifs.v[k];
         access_groups(p, t, b, m->map->ipv6.v ? &i->traffic_filters : &i->access_groups, link);
         ipsec_rules(p, b->prerouting, m, link, pass_tail, NULL);
+        if (m->map->ipv6.v)
+            nft_pass_discovery(p, b->prerouting, link);
         jump(p, b->prerouting, RULE_IN_IF, link, RULE_CAME_CLEAR, in->name);
         ipsec_rules(p, b->input, m, link, from_peers_tail, peers);
         if (m->has_dynamic)

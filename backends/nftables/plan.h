@@ -186,6 +186,8 @@ struct nft_guard {
     struct nft_chain *filter, *bind; /* base chains */
 };
 struct nft_guard nft_guard_begin(struct nft_plan *p);
+/* Neighbour discovery that comes in by an interface is nobody's cleartext: routers do not forward it. */
+void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *link);
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
                    const struct nft_chain *inbound, uint32_t number);
 /* nat.c */

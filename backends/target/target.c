@@ -330,6 +330,10 @@ static bool is_of(const struct target_map *m, const struct interface *i)
 
 void target_inside(const struct target *t, const struct target_map *m, struct boxes *out)
 {
+    if (m->map->ipv6.v) { /* what never leaves a link is of each link alone (RFC 4291 §2.5.6, §2.7) */
+        add_network(t, out, &(struct ip_addr){FAMILY_V6, {0xfe, 0x80}}, 10);
+        add_network(t, out, &(struct ip_addr){FAMILY_V6, {0xff, 0x02}}, 16);
+    }
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         const struct ptrlist *lists[] = {&i->addresses, &i->addresses6};
         for (unsigned k = 0; k < 2 && !is_of(m, i) && !i->shutdown.v; k++)

@@ -376,11 +376,36 @@ static bool keyed(struct planner *x, const struct rule *u)
     return known == &yes;
 }
 
+/* IPv6 policies hold on every interface: what goes to an inside network leaves by another one than the map's, and is
+ * let go before the list is asked. On the map's own interface the packet filter's guard holds it. */
+static void inside_goes_clear(struct planner *x, const struct target_map *m, const struct boxes *inside)
+{
+    for (uint32_t i = 0; i < inside->n; i++) {
+        struct box to = inside->v[i];
+        struct ptrlist sels = {0};
+        const struct xfrm_pol pol = {.dir = XFRM_DIR_OUT, .map = m->map, .action = XFRM_DO_ALLOW};
+        to.dst = to.src;
+        memset(&to.src, 0, sizeof to.src);
+        bool is_listed = false;
+        for (uint32_t k = 0; k < m->flat.n && to.family == FAMILY_V6 && !is_listed; k++) {
+            struct box common;
+            is_listed = m->flat.v[k].verdict != VERDICT_CLEAR && box_intersect(&m->flat.v[k].box, &to, &common);
+        }
+        if (!is_listed || !xfrm_select(x->p->arena, &to, TARGET_LINE_MAX, &sels))
+            continue;
+        PTRLIST_FOR (struct xfrm_sel, s, &sels) {
+            add(x, &pol, s);
+        }
+    }
+}
+
 static void one_map(struct planner *x, const struct target_map *m, enum binding binding)
 {
     struct boxes inside = {0};
     struct rule u = {.m = m, .binding = binding, .inside = &inside};
     target_inside(x->t, m, &inside);
+    if (binding == UNBOUND)
+        inside_goes_clear(x, m, &inside);
     for (uint32_t i = 0; i < m->flat.n; i++) {
         u.r = &m->flat.v[i];
         u.line = target_line_of(m, u.r);
