@@ -100,7 +100,8 @@ int main(int argc, char **argv)
 {
     const char *env = getenv("IOSCC_SEED");
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : env ? strtoull(env, NULL, 0) : 1;
-    unsigned runs = argc > 2 ? 1 : getenv("IOSCC_QUICK") ? 100 : 5000, failed = 0;
+    const unsigned many = getenv("IOSCC_QUICK") ? 100 : 5000;
+    unsigned runs = argc > 2 ? 1 : many, failed = 0;
     bool too_few = false;
     for (unsigned version = 1; version <= 2; version++) {
         unsigned counts[4] = {0};

@@ -123,7 +123,8 @@ static bool may_have_crossed(const struct ike_child *a, const struct ike_child *
  * whose choice is that of the SPIs deletes first, and the other one hears of it in time (v1_child_keep). */
 static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
 {
-    struct ike_child *out = gives_way(c, old) ? c : old, *stays = out == c ? old : c;
+    struct ike_child *out = gives_way(c, old) ? c : old;
+    const struct ike_child *stays = out == c ? old : c;
     bool soon = out == c || c->initiator;
     if (c->initiator != old->initiator && may_have_crossed(c, old))
         soon = lower_spi(out) < lower_spi(stays);
