@@ -50,13 +50,14 @@ static const char *advice(int error, const char *extack)
 
 static int fail(struct apply *a, int error, const char *what, const struct netlink *n)
 {
-    const char *words = n ? n->extack : "", *todo = advice(error, words);
-    snprintf(a->error, sizeof a->error, "%s: %s%s%s%s%s", what, strerror(-error), *words ? " (" : "", words,
-             *words ? ")" : "", todo ? "" : "");
-    if (todo) {
-        size_t len = strlen(a->error);
-        snprintf(a->error + len, sizeof a->error - len, "; %s", todo);
-    }
+    const char *words = n ? n->extack : "";
+    const char *todo = advice(error, words);
+    size_t room = sizeof a->error;
+    size_t len = (size_t)snprintf(a->error, room, "%s: %s", what, strerror(-error));
+    if (*words && len < room)
+        len += (size_t)snprintf(a->error + len, room - len, " (%s)", words);
+    if (todo && len < room)
+        snprintf(a->error + len, room - len, "; %s", todo);
     return error;
 }
 
@@ -96,9 +97,11 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     target_build(&a->target, a->arena, c, &a->ifs, diags);
     char why[256];
     r = obstacles_find(&a->target, why);
-    if (r < 0) {
-        snprintf(a->error, sizeof a->error, "%s", r == -EBUSY ? why : "cannot ask about the host's interfaces");
-        return r;
+    if (r < 0)
+        return fail(a, r, "cannot read what the host's interfaces are", NULL);
+    if (why[0]) {
+        snprintf(a->error, sizeof a->error, "%s", why);
+        return -EBUSY;
     }
     if (!how->only_nftables)
         xfrm_plan_build(&a->xfrm, &a->target);

@@ -28,7 +28,7 @@ struct look {
     struct nft_walk *walk;
     struct symtab ways; /* (address, family) → name of an interface; "": this host, or nowhere */
     struct netlink_batch deletes;
-    uint32_t count;
+    int error; /* of a question on the way that had no answer: what it was for cannot be told */
 };
 
 /* ---- entries ---- */
@@ -182,6 +182,12 @@ static int keep_route(const struct nlmsghdr *h, void *arg)
     return 0;
 }
 
+/* The kernel's words for "no way": its answer, not a failure to answer (fib_props of net/ipv4/fib_semantics.c). */
+static bool leads_nowhere(int error)
+{
+    return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EACCES || error == -EINVAL || error == -EAGAIN;
+}
+
 static const char *ask_route(struct look *k, uint8_t family, const uint8_t *to)
 {
     struct {
@@ -195,6 +201,8 @@ static const char *ask_route(struct look *k, uint8_t family, const uint8_t *to)
     ask.at = (struct rtattr){.rta_len = (unsigned short)(sizeof ask.at + n), .rta_type = RTA_DST};
     memcpy(ask.addr, to, n);
     int r = netlink_get(k->route, RTM_GETROUTE, sizeof ask.m + sizeof ask.at + n, &ask, keep_route, &w);
+    if (r < 0 && !leads_nowhere(r))
+        k->error = r;
     if (r < 0 || w.is_local)
         return "";
     PTRLIST_FOR (struct host_link, l, k->links) {
@@ -294,9 +302,12 @@ static int look_at(const struct nlmsghdr *h, void *arg)
 {
     struct look *k = arg;
     struct flow f;
-    if (!read_flow(h, &f) || !is_outdated(k, &f))
+    if (!read_flow(h, &f))
         return 0;
-    return add_delete(k, &f);
+    bool is_old = is_outdated(k, &f);
+    if (k->error)
+        return k->error;
+    return is_old ? add_delete(k, &f) : 0;
 }
 
 static void look_again(void *arg)

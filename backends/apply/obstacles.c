@@ -7,17 +7,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Without IPsec on the interface (sysctl, IPv4): no policy is asked for what leaves by it. */
-static bool has_no_xfrm(const char *link)
+/* Without IPsec on the interface (sysctl, IPv4): no policy is asked for what leaves by it. An interface that is not
+ * there has no setting. */
+static int ask_no_xfrm(const char *link, bool *is_off)
 {
     char path[128];
     int value = 0;
+    *is_off = false;
     snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/disable_xfrm", link);
+    errno = 0;
     FILE *f = fopen(path, "re");
-    bool is_off = f && fscanf(f, "%d", &value) == 1 && value != 0;
-    if (f)
-        fclose(f);
-    return is_off;
+    if (!f)
+        return errno == ENOENT ? 0 : -errno;
+    bool was_read = fscanf(f, "%d", &value) == 1;
+    int r = errno ? -errno : -EIO;
+    fclose(f);
+    *is_off = value != 0;
+    return was_read ? 0 : r;
 }
 
 struct master {
@@ -43,19 +49,42 @@ static int keep_master(const struct nlmsghdr *h, void *arg)
     return 0;
 }
 
-/* The bridge that it is a port of: packets leave by that. NULL: none. */
-static const char *bridge_of(struct netlink *route, const struct ptrlist *links, const struct host_link *l)
+/* The bridge that it is a port of: packets leave by that. *bridge NULL: none. */
+static int ask_bridge(struct netlink *route, const struct ptrlist *links, const struct host_link *l,
+                      const char **bridge)
 {
+    *bridge = NULL;
     const struct ifinfomsg ask = {.ifi_family = AF_UNSPEC, .ifi_index = (int)l->index};
     struct master master = {0};
     int r = netlink_get(route, RTM_GETLINK, sizeof ask, &ask, keep_master, &master);
+    if (r == -ENODEV)
+        return 0; /* it has gone meanwhile */
     if (r < 0 || !master.is_bridge)
-        return NULL;
+        return r;
+    *bridge = "a bridge";
     PTRLIST_FOR (struct host_link, o, links) {
         if (o->index == master.index)
-            return o->name;
+            *bridge = o->name;
     }
-    return "a bridge";
+    return 0;
+}
+
+static int look_at_link(struct netlink *route, const struct target *t, const char *name, char why[static 256])
+{
+    const struct host_link *l = if_map_link(t->ifs, name);
+    const char *bridge = NULL;
+    bool is_off = false;
+    int r = 0;
+    if (l && l->index)
+        r = ask_bridge(route, &t->ifs->links, l, &bridge);
+    if (r == 0)
+        r = ask_no_xfrm(name, &is_off);
+    if (bridge)
+        snprintf(why, 256, "%s is a port of %s: packets leave by that one, and nothing on %s protects them", name,
+                 bridge, name);
+    else if (is_off)
+        snprintf(why, 256, "net.ipv4.conf.%s.disable_xfrm is set: nothing that leaves by %s is encrypted", name, name);
+    return r;
 }
 
 int obstacles_find(const struct target *t, char why[static 256])
@@ -65,17 +94,10 @@ int obstacles_find(const struct target *t, char why[static 256])
     why[0] = '\0';
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         PTRLIST_FOR (char, name, &m->links) {
-            const struct host_link *l = if_map_link(t->ifs, name);
-            const char *bridge = r == 0 && l && l->index ? bridge_of(&route, &t->ifs->links, l) : NULL;
-            if (bridge)
-                snprintf(why, 256, "%s is a port of %s: packets leave by that one, and nothing on %s protects them",
-                         name, bridge, name);
-            else if (has_no_xfrm(name))
-                snprintf(why, 256, "net.ipv4.conf.%s.disable_xfrm is set: nothing that leaves by %s is encrypted", name,
-                         name);
+            if (r == 0 && !why[0])
+                r = look_at_link(&route, t, name, why);
         }
     }
-    if (r == 0)
-        netlink_close(&route);
-    return why[0] ? -EBUSY : r;
+    netlink_close(&route);
+    return r;
 }

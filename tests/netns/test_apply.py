@@ -117,6 +117,11 @@ def no_buffers():
             need(same(held(r)) == before, lambda: '%d: not put back: %s\n%s\n%s' % (k, before, same(held(r)), p.stderr))
             r.ioscc('status')
         need(5 < k < 59, '%d sends' % k)
+        r.ioscc('apply', PAIR)
+        env.update(IOSCC_FAIL_SEND='1', IOSCC_FAIL_PROTOCOL='0')  # NETLINK_ROUTE: is it a port of a bridge?
+        p = r.node.run('build/release/ioscc', 'apply', '--state-dir', r.dir + '/state', other, ok=False, env=env)
+        need(p.returncode == 3 and 'interfaces are' in p.stderr, 'exit %d %s' % (p.returncode, p.stderr))
+        need(same(held(r)) == before, 'something was changed')
 
 
 def no_esp():
