@@ -297,10 +297,10 @@ def cli_tests():
     def expect(code, *args, out=None, err=None):
         p = run(*args, ok=None)
         if p.returncode != code:
-            raise Fail('ioscc %s: exit %d, not %d' % (' '.join(args), p.returncode, code))
+            raise Fail('ioscc %s: exit %d, not %d' % (args, p.returncode, code))
         for want, got in ((out, p.stdout), (err, p.stderr)):
             if want and want.encode() not in got:
-                raise Fail('ioscc %s: no %r in %r' % (' '.join(args), want, got[-400:]))
+                raise Fail('ioscc %s: no %r in %r' % (args, want, got[-400:]))
     yield 'clean is 0', lambda: expect(0, 'check', clean, out='0 errors, 0 warnings')
     yield 'warnings do not fail', lambda: expect(0, 'check', weak)
     yield 'fail-on warning', lambda: expect(1, 'check', '--fail-on', 'warning', weak)
@@ -314,6 +314,10 @@ def cli_tests():
     yield 'no path', lambda: expect(2, 'check')
     yield 'unknown command', lambda: expect(2, 'frobnicate')
     yield 'no command', lambda: expect(2)
+    for option in (b'--pki-dir', b'--master-key-file', b'-m', b'--device'):  # a finding (F5): kept as null, and the next reload took the default
+        for command in (b'run', b'reload', b'apply'):
+            if command != b'apply' or option in (b'-m', b'--device'):
+                yield '%s %s that is not UTF-8' % (command.decode(), option.decode()), lambda command=command, option=option: expect(2, command, option, b'Gi0/0=caf\xe9', clean, err='is not UTF-8')
     yield 'help', lambda: expect(0, 'check', '--help', out='--fail-on')
     yield 'version', lambda: expect(0, '--version', out='ioscc ')
     yield 'compile of a directory', lambda: expect(2, 'compile', tmp)

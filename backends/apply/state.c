@@ -260,11 +260,25 @@ void state_close(struct state *s)
     state_unlock(s);
 }
 
+/* A name that is only shown: JSON holds UTF-8, so that of any other the bytes outside ASCII become question marks. */
+static json_t *shown_name(const char *name)
+{
+    json_t *o = name ? json_string(name) : json_null();
+    char *plain = o ? NULL : strdup(name);
+    for (char *p = plain; p && *p; p++)
+        if (*p & 0x80)
+            *p = '?';
+    if (plain)
+        o = json_string(plain);
+    free(plain);
+    return o;
+}
+
 static json_t *config_json(const struct state_config *c)
 {
-    return json_pack("{s:s?,s:s?,s:s?,s:s?,s:s,s:b,s:b,s:b}", "file", c->file, "name", c->name, "device", c->device,
-                     "hostname", c->hostname, "interface_map", c->interface_map ? c->interface_map : "", "only_xfrm",
-                     c->only_xfrm, "only_nftables", c->only_nftables, "allow_partial", c->allow_partial);
+    return json_pack("{s:s?,s:o,s:s?,s:s?,s:s,s:b,s:b,s:b}", "file", c->file, "name", shown_name(c->name), "device",
+                     c->device, "hostname", c->hostname, "interface_map", c->interface_map ? c->interface_map : "",
+                     "only_xfrm", c->only_xfrm, "only_nftables", c->only_nftables, "allow_partial", c->allow_partial);
 }
 
 static json_t *state_json(const struct state *s)

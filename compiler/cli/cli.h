@@ -36,6 +36,10 @@ extern const struct command cmd_check, cmd_compile, cmd_show, cmd_plan, cmd_appl
 enum { CLI_END = -1, CLI_HELP = -2, CLI_BAD = -3 };
 int cli_next(const struct command *c, int argc, char **argv, int *i, const char **value) MUST_CHECK;
 
+/* Of what is kept in the state directory: JSON holds UTF-8 and nothing else, and a value that is lost would mean
+ * another at the next command. False after a message. NULL is kept. */
+bool cli_can_be_kept(const struct command *c, const char *option, const char *value) MUST_CHECK;
+
 void cli_help(const struct command *c, FILE *to);
 int cli_usage_error(const struct command *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -148,7 +148,9 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     q->how.name = *file;
     buf_putc(&q->map, '\0');
     q->how.interface_map = q->map.p ? q->map.p : "";
-    return EXIT_CLEAN;
+    bool kept =
+        cli_can_be_kept(c, "interface-map", q->how.interface_map) && cli_can_be_kept(c, "device", q->how.device);
+    return kept ? EXIT_CLEAN : EXIT_USAGE;
 }
 
 static bool print_plan(const struct session *s, const struct request *q)

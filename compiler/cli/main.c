@@ -2,6 +2,7 @@
 /* ioscc: one program with subcommands. */
 #include "compiler/cli/cli.h"
 
+#include <jansson.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -100,6 +101,16 @@ int cli_next(const struct command *c, int argc, char **argv, int *i, const char 
         return CLI_BAD;
     }
     return k;
+}
+
+bool cli_can_be_kept(const struct command *c, const char *option, const char *value)
+{
+    json_t *o = value ? json_string(value) : NULL;
+    bool kept = !value || o;
+    json_decref(o);
+    if (!kept)
+        fprintf(stderr, "ioscc %s: --%s: '%s' is not UTF-8\n", c->name, option, value);
+    return kept;
 }
 
 bool cli_write(FILE *to, const struct buf *b)

@@ -24,21 +24,11 @@ static json_t *path_json(const char *path)
     return out ? out : json_null();
 }
 
-/* JSON holds UTF-8 and nothing else; a name that is lost would mean the default at the next reload. */
-static bool is_kept(const char *option, const char *value, const struct command *c)
-{
-    json_t *o = value ? path_json(value) : NULL;
-    bool kept = !value || !json_is_null(o);
-    json_decref(o);
-    if (!kept)
-        fprintf(stderr, "ioscc %s: --%s: the name is not UTF-8\n", c->name, option);
-    return kept;
-}
-
 int run_inputs_check(const struct command *c, const struct run_inputs *in)
 {
-    bool kept = is_kept("pki-dir", in->pki_dir, c) && is_kept("master-key-file", in->master_key_file, c) &&
-                is_kept("interface-map", in->interface_map, c) && is_kept("device", in->device, c);
+    bool kept = cli_can_be_kept(c, "pki-dir", in->pki_dir) &&
+                cli_can_be_kept(c, "master-key-file", in->master_key_file) &&
+                cli_can_be_kept(c, "interface-map", in->interface_map) && cli_can_be_kept(c, "device", in->device);
     return kept ? EXIT_CLEAN : EXIT_USAGE;
 }
 
