@@ -234,15 +234,40 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike
     return ike_start(ike, x->entry, t);
 }
 
+static struct ike_child *child_with(struct ike_sa *sa, const struct ip_addr *src, const struct ip_addr *dst,
+                                    uint32_t spi)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next) {
+        bool is_in = (c->spi_in == spi || c->ah_spi_in == spi) && addr_eq(&c->in.remote.addr, src) &&
+                     addr_eq(&c->in.local.addr, dst);
+        bool is_out = (c->spi_out == spi || c->ah_spi_out == spi) && addr_eq(&c->out.local.addr, src) &&
+                      addr_eq(&c->out.remote.addr, dst);
+        if (spi && (is_in || is_out))
+            return c;
+    }
+    return NULL;
+}
+
+/* RFC 4301 §4.4.2.1: SPI and destination name an SA, as it was made; its IKE SA may be elsewhere by now. */
+static struct ike_child *child_of_kernel(const struct ike *ike, const struct ip_addr *src, const struct ip_addr *dst,
+                                         uint32_t spi)
+{
+    struct ike_child *c = NULL;
+    for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, src, sa));)
+        c = child_with(sa, src, dst, spi);
+    for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, dst, sa));)
+        c = child_with(sa, src, dst, spi);
+    for (uint32_t i = 0; !c && i < ike->hash_size; i++)
+        for (struct ike_sa *sa = ike->by_spi[i]; !c && sa; sa = sa->hash_next)
+            c = child_with(sa, src, dst, spi);
+    return c;
+}
+
 void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi,
                 bool hard)
 {
-    struct ike_child *c = NULL;
     at(ike, now);
-    for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, src, sa));)
-        c = ike_child_by_spi(sa, spi, true);
-    for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, dst, sa));)
-        c = ike_child_by_spi(sa, spi, false);
+    struct ike_child *c = child_of_kernel(ike, src, dst, spi);
     if (!c || (c->held_policy && !hard)) /* what a reload has dropped is not rekeyed */
         return;
     *(hard ? &c->expire_at : &c->rekey_at) = ike->now;

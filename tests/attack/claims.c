@@ -200,6 +200,63 @@ static const char *asked_in_its_place(void)
     return over(&x.s, bad);
 }
 
+/* ---- what the kernel says of another one's SA ---- */
+
+static uint32_t chosen; /* the SPI that the liar takes next */
+static void (*honest_random)(void *ctx, void *p, size_t n);
+
+static void chosen_random(void *ctx, void *p, size_t n)
+{
+    honest_random(ctx, p, n);
+    if (n == 4 && chosen)
+        memcpy(p, &chosen, 4);
+}
+
+/* It takes the SPI of the honest one, which stands in every packet, and sends from its address: what the kernel says of
+ * the SA to the honest one is about that (RFC 4301 §4.4.2.1: destination and SPI). */
+static const char *limit_of_another(void)
+{
+    static struct office x;
+    const char *bad = behind_nat(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 3000);
+    const struct ike_child *honest = first_child(&x.s, 1);
+    struct ike_child *liars = first_child(&x.s, 2);
+    if (bad || !honest || !liars)
+        return over(&x.s, bad ? bad : "no tunnels");
+    struct ike *k = x.s.nodes[2].ike, *hub = x.s.nodes[0].ike;
+    honest_random = k->host.random;
+    k->host.random = chosen_random;
+    chosen = honest->spi_in;
+    liars->rekey_at = x.s.now;
+    ike_timer_update(k, liars->sa);
+    sim_run(&x.s, 2000);
+    chosen = 0;
+    forges = X2_INFORMATIONAL;
+    struct ike_sa *sa = first_sa(&x.s, 2);
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
+    k->now = x.s.now;
+    v2_next(k, sa);
+    while (forges || !x.s.n_air) /* until it has gone, and what it moves is on its way back */
+        sim_run(&x.s, 1);
+    sim_run(&x.s, 1);
+    const struct ip_addr at = address(HONEST), here = address(HUB);
+    unsigned there = 0;
+    for (struct ike_sa *o = NULL; (o = ike_with_addr(hub, &at, o));)
+        there++;
+    if (there != 2)
+        bad = "nothing was forged";
+    ike_expire(hub, x.s.now, &here, &at, honest->spi_in, true);
+    unsigned hit = 0;
+    for (struct ike_sa *o = NULL; (o = ike_with_addr(hub, &at, o));)
+        for (const struct ike_child *c = o->children; c; c = c->next)
+            hit += c->entry == &x.hub.p.entries[0] && ike_child_leaves(c);
+    if (hit != 1)
+        bad = "the limit of the honest peer's SA is booked on another child";
+    forges = 0;
+    return over(&x.s, bad);
+}
+
 /* ---- deleted while its successor is on its way ---- */
 
 static struct packet_in_flight granted; /* the answer to the hub's rekeying, held back */
@@ -271,9 +328,23 @@ static const char *deleted_before_the_answer(void)
 
 /* ---- too many ---- */
 
-/* A peer of a dynamic entry begins IKE SA after IKE SA, each with children. */
-static const char *sas_of_one_peer(void)
+/* The i-th way to write it in capital and small letters. */
+static void write_otherwise(char *name, unsigned i)
 {
+    for (char *c = name; *c; c++) {
+        bool is_letter = (*c | 0x20) >= 'a' && (*c | 0x20) <= 'z';
+        if (!is_letter)
+            continue;
+        *c = (char)((*c | 0x20) ^ (i & 1 ? 0x20 : 0));
+        i >>= 1;
+    }
+}
+
+/* A peer of a dynamic entry begins IKE SA after IKE SA, each with children; `spellings`: each in another spelling of
+ * its name, which is one name (RFC 4343). */
+static const char *many_sas(bool spellings)
+{
+    static char name[] = "x.example.com";
     static struct sim s;
     static struct router hub, branch;
     const char *bad = NULL;
@@ -294,8 +365,10 @@ static const char *sas_of_one_peer(void)
     sim_node_start(&s, 1, &branch.p, BRANCH);
     struct ike *k = s.nodes[1].ike;
     const struct ike_end from = {address(BRANCH), IKE_PORT}, to = {address(HUB), IKE_PORT};
+    own->id = (struct ike_bytes){(const uint8_t *)name, sizeof name - 1};
     for (unsigned i = 0, net = 0; i < IKE_SAS_PER_PEER + 8; i++) {
         k->now = s.now;
+        write_otherwise(name, spellings ? i : 0);
         struct ike_sa *sa = ike_sa_new(k, 2, true, &from, &to);
         sa->entry = e;
         sa->profile = own;
@@ -312,11 +385,20 @@ static const char *sas_of_one_peer(void)
     }
     if (s.nodes[0].ike->n_sa > IKE_SAS_PER_PEER + 2)
         bad = broken("the hub keeps %u IKE SAs of one peer", s.nodes[0].ike->n_sa);
-    else if (children_of(&s, 0) > IKE_CHILDREN_MAX + 8)
+    else if (children_of(&s, 0) > 2 * IKE_CHILDREN_MAX + 8)
         bad = broken("the hub keeps %u children of one peer", children_of(&s, 0));
     else if (children_of(&s, 0) < 100)
         bad = broken("%u children only", children_of(&s, 0));
     return over(&s, bad);
+}
+
+static const char *sas_of_one_peer(void)
+{
+    return many_sas(false);
+}
+static const char *sas_of_one_name(void)
+{
+    return many_sas(true);
 }
 
 /* The peer ends its ISAKMP SA, whose IPsec SAs live on; a reload ends those. */
@@ -431,6 +513,8 @@ const struct attack attacks_claims[] = {
     {"F8 another one's entry by its source address, IKEv2", entry_of_another},
     {"F8 another one's tunnel is asked for over the liar's IKE SA, IKEv2", asked_in_its_place},
     {"F10 many IKE SAs of one peer", sas_of_one_peer},
+    {"G16 many spellings of one name", sas_of_one_name},
+    {"G14 the limit of another one's SA", limit_of_another},
     {"F11 an orphan whose children a reload ends", orphan_without_children},
     {"F7 a timer while a job waits", timer_while_a_job_waits},
     {"F9 a DELETE of SPI 0, IKEv1", delete_of_zero_1},

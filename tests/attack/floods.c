@@ -165,7 +165,8 @@ static const char *one_source_with_cookies(void)
     unsigned held = ike_half_open_count(x.s.nodes[0].ike, 2);
     ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
     sim_run(&x.s, 5000);
-    const char *bad = held > IKE_HALF_OPEN_PER_SOURCE ? broken("one source holds %u half-open SAs", held) : NULL;
+    const unsigned most = IKE_HALF_OPEN_MAX / IKE_HALF_OPEN_SHARE;
+    const char *bad = held > most ? broken("one source holds %u half-open SAs", held) : NULL;
     if (!bad && !children_of(&x.s, 0))
         bad = "the honest peer is kept out";
     return pair_over(&x, bad);
@@ -183,7 +184,7 @@ static const char *spoofed_own_address(void)
     bots.sent = 0;
     while (!x.tap.n)
         sim_run(&x.s, 1);
-    for (unsigned k = 0; k < 300 && x.tap.n; k++) { /* the branch's own request with other SPIs */
+    for (unsigned k = 0; k < 1300 && x.tap.n; k++) { /* the branch's own request with other SPIs */
         if (x.tap.v[0].n > sizeof b)
             break;
         for (unsigned i = 0; i < 20; i++) {
@@ -195,7 +196,6 @@ static const char *spoofed_own_address(void)
         }
         sim_run(&x.s, 10);
     }
-    sim_run(&x.s, 10000);
     return pair_over(&x, children_of(&x.s, 0) ? NULL : "spoofed requests in its name keep a peer out");
 }
 

@@ -30,6 +30,35 @@ static const char *profile_bypass(unsigned version)
     sim_run(&s, 20000);
     return over(&s, children_of(&s, 0) ? "a peer of another identity serves the entry" : NULL);
 }
+/* The profile is for who comes to another address of ours (`local-address`, `match address local`). */
+static const char *profile_of_another_address(unsigned version)
+{
+    static struct pair x;
+    const struct ip_addr elsewhere = address("203.0.113.99");
+    pair_open(&x, version, 1);
+    struct ike_profile *p = router_profile(&x.hub, version, "ELSEWHERE", NULL, NULL);
+    profile_match_address(&x.hub, p, BRANCH, 32);
+    profile_key(&x.hub, p, &x.hub.keys[0]);
+    p->locals = &elsewhere;
+    p->n_locals = 1;
+    x.hub.entries[0].profile = p;
+    if (version == 2)
+        x.hub.profiles[0].n_remote = 0; /* the one that the pair has made */
+    pair_start(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 10000);
+    const char *bad = children_of(&x.s, 0) ? "a profile for another address of ours lets a peer in" : NULL;
+    return pair_over(&x, bad);
+}
+static const char *g18_v1(void)
+{
+    return profile_of_another_address(1);
+}
+static const char *g18_v2(void)
+{
+    return profile_of_another_address(2);
+}
+
 static const char *a1_v1(void)
 {
     return profile_bypass(1);
@@ -526,6 +555,8 @@ static const char *replayed_after_ring(void)
 const struct attack attacks_identity[] = {
     {"A1 profile bypassed by calling first, IKEv1", a1_v1},
     {"A1 profile bypassed by calling first, IKEv2", a1_v2},
+    {"G18 a profile for another address of ours, IKEv1", g18_v1},
+    {"G18 a profile for another address of ours, IKEv2", g18_v2},
     {"A1 a peer of one profile for another's entry", a1_two_profiles},
     {"A2 key of another keyring", key_of_other_keyring},
     {"A2b the answerer chooses the key, aggressive mode", a2b_v1},

@@ -130,7 +130,7 @@ static void make(struct world *w, unsigned n, enum algo_id group, unsigned dpd_s
         .name = "T", .line = 2, .encr = {ALGO_ENCR_AES_CBC, 256}, .integ = {ALGO_INTEG_SHA256, 0}};
     w->sets[0] = &w->set;
     w->any = (struct ike_match){.any = true};
-    w->key = (struct ike_psk){.who = w->any, .local = {key, sizeof key - 1}, .remote = {key, sizeof key - 1}};
+    w->key = (struct ike_psk){.who = w->any, .id = 1, .local = {key, sizeof key - 1}, .remote = {key, sizeof key - 1}};
     w->profile = (struct ike_profile){.name = "F",
                                       .version = 2,
                                       .remote = &w->any,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What strangers may cost (RFC 7296 §2.6, RFC 8019 §4). Each version has a budget of IKE SAs whose initiator has not
- * shown that it receives where it says it is, and one of those that have; a source has a few places in each. A full
+ * shown that it receives where it says it is, and one of those that have; a source has its share of what is free in
+ * each, and a few places in any case. Where it has all of them, one at random gives way: whose own it is cannot be told
+ * from what is sent in its name (IKEv1 has no cookies), and so its own lasts long enough most of the time. A full
  * budget makes room by its oldest stranger, so that nobody can hold all places; known peers (configured ones, and those
  * that have an SA) give way to nobody but their like.
  */
@@ -76,26 +78,46 @@ static void evict(struct ike *ike, struct ike_sa *sa)
     ike_sa_free(ike, sa);
 }
 
-/* How many a source has of a kind, and its oldest. */
-static unsigned of_source(const struct ike *ike, uint8_t version, enum ike_half_open kind, const struct ip_addr *remote,
-                          struct ike_sa **first)
+/* The next of a source's of a kind; NULL first. */
+static struct ike_sa *of_source(const struct ike *ike, uint8_t version, enum ike_half_open kind,
+                                const struct ip_addr *remote, struct ike_sa *after)
+{
+    struct ike_sa *sa = ike_with_addr(ike, remote, after);
+    while (sa && (sa->version != version || sa->half_open != (uint8_t)kind))
+        sa = ike_with_addr(ike, remote, sa);
+    return sa;
+}
+
+static unsigned count_of_source(const struct ike *ike, uint8_t version, enum ike_half_open kind,
+                                const struct ip_addr *remote)
 {
     unsigned n = 0;
-    *first = NULL;
-    for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));) {
-        if (sa->version != version || sa->half_open != (uint8_t)kind)
-            continue;
+    for (struct ike_sa *sa = NULL; (sa = of_source(ike, version, kind, remote, sa));)
         n++;
-        if (!*first || sa->id < (*first)->id)
-            *first = sa;
-    }
     return n;
+}
+
+static struct ike_sa *one_of_source(const struct ike *ike, uint8_t version, enum ike_half_open kind,
+                                    const struct ip_addr *remote, unsigned n)
+{
+    uint32_t r;
+    ike->host.random(ike->host.ctx, &r, sizeof r);
+    struct ike_sa *sa = of_source(ike, version, kind, remote, NULL);
+    for (unsigned at = r % n; at && sa; at--)
+        sa = of_source(ike, version, kind, remote, sa);
+    return sa;
 }
 
 bool ike_source_crowded(const struct ike *ike, uint8_t version, const struct ip_addr *remote)
 {
-    struct ike_sa *first;
-    return of_source(ike, version, IKE_HALF_EARLY, remote, &first) >= IKE_HALF_OPEN_PER_SOURCE;
+    return count_of_source(ike, version, IKE_HALF_EARLY, remote) >= IKE_HALF_OPEN_PER_SOURCE;
+}
+
+/* Places of one source while `n` of `limit` are taken. */
+static unsigned share(uint32_t limit, uint32_t n)
+{
+    uint32_t of_free = n < limit ? (limit - n) / IKE_HALF_OPEN_SHARE : 0;
+    return of_free > IKE_HALF_OPEN_PER_SOURCE ? of_free : IKE_HALF_OPEN_PER_SOURCE;
 }
 
 bool ike_half_open_admit(struct ike *ike, uint8_t version, enum ike_half_open kind, const struct ip_addr *local,
@@ -108,14 +130,14 @@ bool ike_half_open_admit(struct ike *ike, uint8_t version, enum ike_half_open ki
         return false;
     if (ike->n_jobs >= (known ? IKE_KNOWN_JOBS : IKE_STRANGERS_JOBS))
         return false;
-    struct ike_sa *out;
-    if (of_source(ike, version, kind, remote, &out) >= IKE_HALF_OPEN_PER_SOURCE) {
-        evict(ike, out);
+    unsigned of_its = count_of_source(ike, version, kind, remote);
+    if (of_its >= share(limit, l->n)) {
+        evict(ike, one_of_source(ike, version, kind, remote, of_its));
         return true;
     }
     if (l->n < limit)
         return true;
-    out = oldest(l, false);
+    struct ike_sa *out = oldest(l, false);
     if (!out && known)
         out = oldest(l, true);
     if (!out)

@@ -61,8 +61,8 @@ struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound
     return NULL;
 }
 
-static struct ike_child *older_under(struct ike_sa *sa, const struct ike_entry *e, const struct ike_ts *local,
-                                     const struct ike_ts *remote)
+struct ike_child *ike_child_of(struct ike_sa *sa, const struct ike_entry *e, const struct ike_ts *local,
+                               const struct ike_ts *remote)
 {
     for (struct ike_child *c = sa->children; c; c = c->next)
         if (c->installed && c->entry == e && ike_child_serves(c) && ike_ts_equal(&c->ts_local, local) &&
@@ -74,9 +74,9 @@ static struct ike_child *older_under(struct ike_sa *sa, const struct ike_entry *
 struct ike_child *ike_child_older(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
                                   const struct ike_ts *local, const struct ike_ts *remote)
 {
-    struct ike_child *c = older_under((struct ike_sa *)(uintptr_t)sa, e, local, remote);
+    struct ike_child *c = ike_child_of((struct ike_sa *)(uintptr_t)sa, e, local, remote);
     for (struct ike_sa *o = NULL; !c && (o = ike_of_same_peer(ike, sa, o));)
-        c = older_under(o, e, local, remote);
+        c = ike_child_of(o, e, local, remote);
     return c;
 }
 
@@ -100,7 +100,8 @@ bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t 
     return false;
 }
 
-/* What an entry can have at one time, its successors and what is being deleted with it. */
+/* What an entry can have at one time, its successors and what is being deleted with it; twice under all of a peer's IKE
+ * SAs, as it may be authenticating itself anew, make before break. */
 bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
 {
     uint32_t n = sa->n_children;
@@ -109,7 +110,7 @@ bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const str
     uint32_t room = IKE_CHILDREN_MAX + 2 * e->n_lines;
     if (e->per_host)
         room += 2 * IKE_PER_HOST_MAX;
-    return n >= room;
+    return sa->n_children >= room || n >= 2 * room;
 }
 
 /* ---- request numbers of dynamic entries' peers ---- */
@@ -226,6 +227,7 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
         return false;
     c->sends = !c->waiting;
     if (!policies_ready(ike, c)) {
+        ike_rivals_ask(ike, c);
         ike->host.sa_delete(ike->host.ctx, c);
         return false;
     }

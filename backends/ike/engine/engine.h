@@ -209,6 +209,7 @@ struct ike_sa {
     /* IKE rekeying: the old one, our new one, the one the peer made at the same time */
     struct ike_sa *replaces, *replaced_by, *peers_sa;
     uint64_t reauthenticates[2]; /* own SPI and id of the IKE SA whose peer it authenticates anew */
+    bool lacks_children;         /* ... and of its children the peer has refused some */
     struct ike_sa **held_by;     /* still only part of its predecessor's exchange, which points to it from here */
     uint8_t *low_nonce;
     unsigned cookie_len;
@@ -238,6 +239,9 @@ struct ike_version {
     void (*gone)(struct ike *ike, struct ike_sa *sa); /* frees what only it knows */
     /* Another policy: points what only it knows to the same things there. False: the SA cannot go on. */
     bool (*move)(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m);
+    /* Asks the peer at once whether it lives, whatever dead peer detection is configured; if it does not, the SA goes.
+     */
+    void (*ask)(struct ike *ike, struct ike_sa *sa);
 };
 
 /* Which parts of a policy are the same in another one: for each of `from` its place in `to`, UINT32_MAX if there is
@@ -330,11 +334,20 @@ bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *i
  * anchor of its certificate: two keys may claim one name); one after the other, as above. What
  * ends, inherits or takes the place of something asks this and never the address: others may be behind the same one. */
 struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after);
+/* The kernel refuses a child of a dynamic entry, perhaps because a peer of the same name by another proof (its
+ * certificate was renewed under another CA, its key is another one) has its packets already: those are asked whether
+ * they live. */
+void ike_rivals_ask(struct ike *ike, const struct ike_child *c);
 /* Who has called us has proved who it is, and SAs of its own make room. If it says INITIAL_CONTACT it has restarted:
  * the IKE SAs of the same two identities are forgotten, wherever they were, but not those made since this negotiation
- * began (of two that cross, each end would drop the other's). Else, of too many, the oldest. */
+ * began (of two that cross, each end would drop the other's). Where its identity is an address that is not the one it
+ * comes from, others behind other NATs may have the same one: then only those from where it is now. Else, of too many,
+ * the oldest. */
 #define IKE_SAS_PER_PEER 32
 void ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact);
+/* `sa` is about to be replaced by a rekeying of the peer's: of too many that it has replaced and never deleted, the
+ * oldest goes. */
+void ike_replaced_make_room(struct ike *ike, const struct ike_sa *sa);
 /* May we say INITIAL_CONTACT? No other SA with that address stands. */
 bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
 /* The peer is elsewhere now. */
@@ -363,6 +376,9 @@ uint32_t ike_spi_new(struct ike *ike);
  * (RFC 4301 §4.4.2.1: destination and SPI name one SA). */
 bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t spi) MUST_CHECK;
 void ike_child_move(struct ike_child *c, struct ike_sa *to);
+/* That of one IKE SA which serves such packets, in the kernel. */
+struct ike_child *ike_child_of(struct ike_sa *sa, const struct ike_entry *e, const struct ike_ts *local,
+                               const struct ike_ts *remote);
 /* The same peer's child with the same selectors under whichever of its SAs, which a new one takes the place of. */
 struct ike_child *ike_child_older(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
                                   const struct ike_ts *local, const struct ike_ts *remote);
@@ -378,7 +394,7 @@ void ike_child_copy(struct ike_child *to, const struct ike_child *c);
 void ike_child_copy_end(struct ike *ike, struct ike_child *copy);
 /* The peer is elsewhere now (a NAT has changed its mapping): its children are made anew there. */
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa);
-/* Children that a peer can make us keep, under all of its IKE SAs. */
+/* Children that a peer can make us keep under one IKE SA; under all of its IKE SAs twice as many. */
 #define IKE_CHILDREN_MAX 256 /* and twice the lines of its entry */
 bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
 
@@ -388,13 +404,16 @@ void ike_tasks_follow(struct ike_sa *from, struct ike_sa *to);
 bool ike_has_task(const struct ike_sa *sa, enum ike_task_kind k, uint32_t spi) MUST_CHECK;
 /* The request is answered; what the exchange has gathered stays. */
 void ike_request_end(struct ike_sa *sa);
+/* Nothing comes of the exchange any more; a request that is on its way is still sent until it is answered. */
+void ike_exchange_drop(struct ike_sa *sa);
 /* The exchange is over with all that belongs to it. */
 void ike_exchange_end(struct ike_sa *sa);
 
 /* ---- admission.c: what strangers may cost (RFC 7296 §2.6, RFC 8019 §4) ---- */
 
 #define IKE_HALF_OPEN_MAX 1000     /* of one version and kind, where the configuration says nothing */
-#define IKE_HALF_OPEN_PER_SOURCE 5 /* of one address and version */
+#define IKE_HALF_OPEN_PER_SOURCE 5 /* of one address and version, however little is free; else its share of that */
+#define IKE_HALF_OPEN_SHARE 4      /* ... which is the fourth part */
 #define IKE_STRANGERS_JOBS 64      /* Diffie-Hellman computations that wait for strangers' sake; for known peers: */
 #define IKE_KNOWN_JOBS 512
 /* May a peer from there begin (or go on, `proved`)? Makes room where it must: the oldest stranger goes. */
@@ -432,6 +451,11 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 /* ---- match.c ---- */
 
 bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id) MUST_CHECK;
+/* Is the profile for who comes to that address of ours (`match address local`, `local-address`)? */
+bool ike_profile_holds_at(const struct ike_profile *p, const struct ip_addr *local) MUST_CHECK;
+/* Do two keys of the policy, by number, hold one secret? Lines may repeat it: who knows it proves the same by each. 0
+ * is no key. */
+bool ike_same_secret(const struct ike_policy *p, uint32_t a, uint32_t b) MUST_CHECK;
 /* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
 bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST_CHECK;
 /* The key for a peer: by identity where it is known, by address; of those for that address of ours (`own`). The longest
@@ -521,6 +545,8 @@ struct ike_job {
 /* On any thread; then, on the engine's own, ike_job_done(), which frees it. */
 void ike_job_run(struct ike_job *j);
 void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j);
+/* What the SA's job is for is not wanted any more: the SA is busy no longer, and `done` is not called. */
+void ike_job_drop(struct ike_sa *sa);
 /* Hands a job out, or does it at once. The SA is busy until `done` has been called, which is always, with `ok` false
  * where it could not be done at all. Takes `dh`. */
 void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struct ike_dh *dh, const uint8_t *peer,

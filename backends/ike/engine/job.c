@@ -38,6 +38,15 @@ void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
     job_free(j);
 }
 
+void ike_job_drop(struct ike_sa *sa)
+{
+    if (!sa->job)
+        return;
+    atomic_store(&sa->job->unwanted, true);
+    sa->job = NULL;
+    sa->busy = false;
+}
+
 void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struct ike_dh *dh, const uint8_t *peer,
                    size_t peer_len, ike_job_fn *done)
 {

@@ -5,6 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct ike_psk *in_list(const struct ike_psk *v, unsigned n, uint32_t id)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (v[i].id == id)
+            return &v[i];
+    return NULL;
+}
+
+static const struct ike_psk *key_numbered(const struct ike_policy *p, uint32_t id)
+{
+    const struct ike_psk *k = in_list(p->keys, p->n_keys, id);
+    for (unsigned i = 0; i < p->n_profiles && !k; i++)
+        k = in_list(p->profiles[i].keys, p->profiles[i].n_keys, id);
+    for (unsigned i = 0; i < p->n_aggressive && !k; i++)
+        k = in_list(&p->aggressive[i].key, 1, id);
+    return k;
+}
+
+bool ike_same_secret(const struct ike_policy *p, uint32_t a, uint32_t b)
+{
+    if (a == b)
+        return a != 0;
+    const struct ike_psk *x = key_numbered(p, a), *y = key_numbered(p, b);
+    return x && y && x->remote.n && x->remote.n == y->remote.n && ike_equal(x->remote.p, y->remote.p, x->remote.n);
+}
+
+bool ike_profile_holds_at(const struct ike_profile *p, const struct ip_addr *local)
+{
+    bool here = p->n_locals == 0;
+    for (unsigned i = 0; i < p->n_locals; i++)
+        here |= addr_eq(&p->locals[i], local);
+    return here;
+}
+
 bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen)
 {
     if (a->family != net->family)

@@ -134,6 +134,7 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
             ike_child_free(ike, c, true);
             continue;
         }
+        c->state = CHILD_DELETING; /* whatever waits before its delete: nothing takes its place meanwhile */
         c->rekey_at = c->expire_at = c->idle_at = 0;
         if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
             ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
@@ -144,17 +145,30 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
         ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
 }
 
+/* What is open ends: nothing comes of it, but its answer is waited for. A rekeying of the IKE SA goes on, as the peer
+ * may have the successor already: it is deleted when we have it too. */
+static void end_what_is_open(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
+{
+    bool rekeys = sa->current && sa->current->kind == TASK_REKEY_IKE;
+    if (rekeys && ike->version[sa->version]->move(ike, sa, m))
+        return;
+    ike_job_drop(sa);
+    ike_exchange_drop(sa);
+    if (sa->request)
+        ike_state_set(ike, sa, IKE_DELETING); /* its delete follows */
+}
+
 /* It ends with a delete to the peer, and its children at once. */
-static void end(struct ike *ike, struct ike_sa *sa, struct ike_reload *r)
+static void end(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, struct ike_reload *r)
 {
     r->sas_ended++;
     for (const struct ike_child *c = sa->children; c; c = c->next)
         r->children_ended++;
-    if (!ike_is(sa, IKE_STANDS) || sa->busy) { /* orphans have nobody to tell; a job finds that it is gone */
+    if (!ike_is(sa, IKE_STANDS)) { /* orphans have nobody to tell */
         ike_sa_free(ike, sa);
         return;
     }
-    ike_exchange_end(sa);
+    end_what_is_open(ike, m, sa);
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
     for (struct ike_task *t; (t = sa->tasks) && t->kind != TASK_DELETE_IKE;) {
         sa->tasks = t->next;
@@ -171,6 +185,7 @@ static void end(struct ike *ike, struct ike_sa *sa, struct ike_reload *r)
     sa->profile = NULL;
     sa->policy = NULL;
     sa->proposal = NULL;
+    sa->key_id = 0; /* a number of the policy before */
     ike_timer_update(ike, sa);
 }
 
@@ -198,7 +213,7 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
         if (sa->held_by) /* the successor that a rekeying is making: its predecessor looks after it */
             continue;
         if (!lives(ike, m, sa)) {
-            end(ike, sa, r);
+            end(ike, m, sa, r);
             continue;
         }
         r->sas_kept++;

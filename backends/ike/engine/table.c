@@ -24,6 +24,13 @@ static uint32_t slot_of_peer(const struct ike *ike, uint64_t spi, const struct i
     return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
 }
 
+/* Names are the same in whatever letters (RFC 4343), as where they are matched; addresses and DNs are bytes. */
+static uint8_t letter(uint8_t id_type, uint8_t c)
+{
+    bool is_name = id_type == IKE_ID_FQDN || id_type == IKE_ID_USER_FQDN || id_type == IKE_ID_KEY_ID;
+    return is_name ? (uint8_t)str_lower((char)c) : c;
+}
+
 static uint32_t slot_of_identity(const struct ike *ike, uint8_t version, const uint8_t *id, size_t n)
 {
     uint64_t h = 14695981039346656037u;
@@ -31,7 +38,7 @@ static uint32_t slot_of_identity(const struct ike *ike, uint8_t version, const u
         h = (h ^ ike->hash_seed[i]) * 1099511628211u;
     h = (h ^ version) * 1099511628211u;
     for (size_t i = 0; i < n; i++)
-        h = (h ^ id[i]) * 1099511628211u;
+        h = (h ^ (i ? letter(id[0], id[i]) : id[0])) * 1099511628211u;
     return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
 }
 
@@ -175,21 +182,25 @@ void ike_request_end(struct ike_sa *sa)
     sa->retransmit_at = 0;
 }
 
-void ike_exchange_end(struct ike_sa *sa)
+void ike_exchange_drop(struct ike_sa *sa)
 {
     if (sa->exchange && sa->exchange_free)
         sa->exchange_free(sa->exchange);
     sa->exchange = NULL;
-    ike_request_end(sa);
     free(sa->current);
     sa->current = NULL;
+}
+
+void ike_exchange_end(struct ike_sa *sa)
+{
+    ike_exchange_drop(sa);
+    ike_request_end(sa);
 }
 
 void ike_sa_free(struct ike *ike, struct ike_sa *sa)
 {
     ike_state_set(ike, sa, IKE_DEAD);
-    if (sa->job)
-        atomic_store(&sa->job->unwanted, true);
+    ike_job_drop(sa);
     unlink_both(ike, sa);
     if (sa->held_by)
         *sa->held_by = NULL;
@@ -278,29 +289,61 @@ bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *i
     return true;
 }
 
-/* By the same key, or by a certificate under the same trust anchor: a name that two keys may claim is two peers. */
-static bool same_proof(const struct ike_sa *a, const struct ike_sa *b)
+/* By the same secret, whichever line of whichever keyring has it, or by a certificate under the same trust anchor: a
+ * name that two secrets may claim is two peers. Who has lost its proof is nobody's like. */
+static bool same_proof(const struct ike *ike, const struct ike_sa *a, const struct ike_sa *b)
 {
-    bool same_anchor = !a->anchor == !b->anchor && (!a->anchor || memcmp(a->anchor, b->anchor, IKE_ANCHOR_LEN) == 0);
-    return a->key_id == b->key_id && same_anchor;
+    if (a->anchor && b->anchor)
+        return memcmp(a->anchor, b->anchor, IKE_ANCHOR_LEN) == 0;
+    return !a->anchor && !b->anchor && ike_same_secret(ike->policy, a->key_id, b->key_id);
 }
 
-static bool same_peer(const struct ike_sa *a, const struct ike_sa *b)
+static bool same_name(const struct ike_sa *a, const struct ike_sa *b)
 {
-    bool same_name = a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
-                     memcmp(a->peer_id, b->peer_id, a->peer_id_len) == 0;
-    return same_name && a->version == b->version && a->profile == b->profile && same_proof(a, b);
+    bool same = a->version == b->version && a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
+                a->peer_id[0] == b->peer_id[0];
+    for (size_t i = 1; same && i < a->peer_id_len; i++)
+        same = letter(a->peer_id[0], a->peer_id[i]) == letter(b->peer_id[0], b->peer_id[i]);
+    return same;
+}
+
+/* The profile does not tell peers apart: in IKEv1 who begins takes that of its entry, who answers that of the identity.
+ */
+static bool same_peer(const struct ike *ike, const struct ike_sa *a, const struct ike_sa *b)
+{
+    return same_name(a, b) && same_proof(ike, a, b);
+}
+
+static struct ike_sa *first_of_name(const struct ike *ike, const struct ike_sa *sa)
+{
+    return sa->peer_id ? ike->by_identity[slot_of_identity(ike, sa->version, sa->peer_id, sa->peer_id_len)] : NULL;
+}
+
+void ike_rivals_ask(struct ike *ike, const struct ike_child *c)
+{
+    for (struct ike_sa *o = first_of_name(ike, c->sa), *next; o; o = next) {
+        next = o->identity_next;
+        bool is_rival = o != c->sa && ike_is(o, IKE_STANDS) && same_name(o, c->sa) &&
+                        ike_child_of(o, c->entry, &c->ts_local, &c->ts_remote);
+        if (is_rival)
+            ike->version[o->version]->ask(ike, o);
+    }
 }
 
 struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after)
 {
-    if (!sa->peer_id)
-        return NULL;
-    struct ike_sa *o = after ? after->identity_next
-                             : ike->by_identity[slot_of_identity(ike, sa->version, sa->peer_id, sa->peer_id_len)];
-    while (o && (o == sa || ike_is(o, IKE_BEGINS) || !same_peer(o, sa)))
+    struct ike_sa *o = after ? after->identity_next : first_of_name(ike, sa);
+    while (o && (o == sa || ike_is(o, IKE_BEGINS) || !same_peer(ike, o, sa)))
         o = o->identity_next;
     return o;
+}
+
+/* An address of its own behind a NAT: others behind other NATs may have the same, and the same secret. */
+static bool may_be_shared(const struct ike_sa *sa)
+{
+    const size_t n = sa->began_with.family == FAMILY_V6 ? 16 : 4;
+    bool is_address = sa->peer_id[0] == IKE_ID_IPV4 || sa->peer_id[0] == IKE_ID_IPV6;
+    return is_address && (sa->peer_id_len != n + 1 || memcmp(sa->peer_id + 1, sa->began_with.b, n) != 0);
 }
 
 /* INITIAL_CONTACT: what it had before is gone at its end. */
@@ -309,6 +352,8 @@ static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
         if (o->held_by || o->up_at >= sa->begun_at || !addr_eq(&o->local.addr, &sa->local.addr))
+            continue;
+        if (may_be_shared(sa) && !addr_eq(&o->remote.addr, &sa->remote.addr))
             continue;
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "peer restarted (INITIAL_CONTACT), deleting its old SAs");
         ike_sa_free(ike, o);
@@ -328,6 +373,21 @@ static void make_room(struct ike *ike, const struct ike_sa *sa)
         return;
     ike_log(ike, EV_IKE_DOWN, IKE_WARNING, first, NULL, "the peer has %u IKE SAs: the oldest ends", n);
     ike_sa_free(ike, first);
+}
+
+void ike_replaced_make_room(struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *first = NULL;
+    unsigned n = 0;
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));) {
+        if (!ike_is(o, IKE_OUTDATED) || o->held_by)
+            continue;
+        n++;
+        if (!first || o->id < first->id)
+            first = o;
+    }
+    if (n >= IKE_SAS_PER_PEER && first)
+        ike_sa_free(ike, first);
 }
 
 void ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact)

@@ -59,7 +59,9 @@ bool ike_idle(struct ike *ike, struct ike_child *c)
     uint64_t in, out;
     if (!c->idle_at || c->idle_at > ike->now)
         return false;
-    c->idle_at = ike->now + step(c);
+    c->idle_at = ike->now + step(c); /* always: a deadline that does not pass stops the SA */
+    if (!ike_child_stands(c))
+        return false;
     if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) {
         c->idle_at = 0;
         return false;

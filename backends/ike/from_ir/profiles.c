@@ -367,6 +367,7 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
     struct maker_key_list *lists = arena_array(m->a, p->keyrings.n + 1, sizeof *lists);
     unsigned n = 0;
     matches(m, &p->identities, &x);
+    maker_locals(m, &p->local, &x.locals, &x.n_locals);
     PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
         const struct keyring *k = r->target;
         lists[n++] = (struct maker_key_list){k ? &k->keys : &m->c->isakmp_keys, k}; /* `default`: the global keys */

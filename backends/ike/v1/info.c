@@ -375,9 +375,14 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
     uint64_t retry = 1000u * (uint64_t)(p && p->dpd_retry_s ? p->dpd_retry_s : ike->policy->v1_keepalive_retry_s);
     uint64_t quiet = ike->now - sa->last_in;
     bool periodic = p ? p->dpd_periodic : ike->policy->v1_keepalive_periodic;
+    bool at_once = sa->v1->dpd_at_once;
+    sa->v1->dpd_at_once = false;
     if (quiet < period)
         sa->v1->dpd_missed = 0;
-    if (!sa->v1->dpd_missed && !ike_must_ask(ike, sa, quiet, period, periodic)) {
+    bool goes_on = at_once || sa->v1->dpd_missed;
+    if (!goes_on && !period) /* it was asked once, and lives */
+        return;
+    if (!goes_on && !ike_must_ask(ike, sa, quiet, period, periodic)) {
         sa->dpd_at = ike->now + (quiet < period ? period - quiet : period);
         return;
     }
@@ -392,6 +397,15 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
     wr_u32(&w, sa->v1->dpd_seq);
     v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
     sa->dpd_at = ike->now + (retry ? retry : 2000);
+}
+
+void v1_ask(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->v1->peer_dpd || sa->v1->dpd_missed)
+        return;
+    sa->v1->dpd_at_once = true;
+    sa->dpd_at = ike->now;
+    ike_timer_update(ike, sa);
 }
 
 /* There is no ISAKMP SA to rekey it by: a new one is begun, with the same selectors. */
@@ -413,7 +427,7 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
-        bool idle = ike_child_stands(c) && ike_idle(ike, c);
+        bool idle = ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             if (ike_child_stands(c))
                 ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA %s", c->entry->map,
@@ -483,9 +497,11 @@ void v1_keepalive(struct ike *ike, struct ike_sa *sa)
 /* With its certificate its IPsec SAs end too; else they outlive it. */
 static void end_it(struct ike *ike, struct ike_sa *sa, bool proof_over)
 {
-    sa->expire_at = ike->now + 60000;
+    sa->expire_at = ike->now + (sa->busy ? 1000 : 60000);
+    if (sa->busy && !proof_over) /* a quick mode that is computed belongs to what is handed over */
+        return;
     v1_hand_over(ike, sa, v1_other(ike, sa));
-    if (proof_over || !sa->children || sa->busy) {
+    if (proof_over || !sa->children) {
         ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
         v1_next(ike, sa);
         return;

@@ -403,10 +403,12 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
                          const struct ike_message *m)
 {
     const struct ike_payload *cert = v1_by_signature(sa) ? ike_find(m, PL1_CERT, 0) : NULL;
-    for (unsigned k = 0; k < p->n_remote && p->version == 1; k++)
+    if (p->version != 1 || !ike_profile_holds_at(p, &sa->local.addr))
+        return false;
+    for (unsigned k = 0; k < p->n_remote; k++)
         if (ike_match(&p->remote[k], &sa->began_with, id))
             return true;
-    return p->version == 1 && cert && cert->n > 1 && cert->p[0] == CERT_X509 &&
+    return cert && cert->n > 1 && cert->p[0] == CERT_X509 &&
            ike_match_certificate(p, (struct ike_iov){cert->p + 1, cert->n - 1u});
 }
 

@@ -677,13 +677,16 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
                         q->entry->map, q->entry->seq);
             struct ike_child *half = v1_child_half(sa, q);
+            bool is_silent = !over && q->initiator && sa->last_in <= q->began_at;
             if (half)
                 ike_child_free(ike, half, true);
             v1_quick_free(sa, q);
-            if (!over && sa->last_in <= sa->up_at && !sa->children) {
-                /* nothing has ever come from the other end: it has no such SA (the last message of phase 1 was lost) */
-                ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the ISAKMP SA is dropped: the peer does not know it");
-                ike_sa_free(ike, sa);
+            if (is_silent) {
+                /* it has no such SA: the last message of phase 1 was lost, or it has restarted (IOS: death by
+                 * retransmission P2). What is wanted next begins another. */
+                ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL,
+                        "the ISAKMP SA is dropped: the peer does not answer by it");
+                v1_orphan(ike, sa);
                 return;
             }
             continue;

@@ -70,7 +70,7 @@ static const struct ike_transition rows[] = {
     {X1_INFO, IKE_ON_EARLY, .in = IN(AGGRESSIVE_1), .next = IN(AGGRESSIVE_1), .heard = v1_say_again,
      .says = "its message again: the initiator's last was lost"},
 
-    {X1_QUICK, IKE_ON_TASK, WE, .in = SPEAKING, .tasks = TASK(CHILD) | TASK(REKEY_CHILD), .next = SPEAKING,
+    {X1_QUICK, IKE_ON_TASK, WE, .in = SPEAKING, .tasks = TASK(CHILD) | TASK(REKEY_CHILD), .next = SPEAKING | IN(DEAD),
      .begin = v1_quick_start, .says = "offers transform sets for an access list line"},
     {X1_QUICK, IKE_ON_FIRST, .in = SPEAKING, .needs = P(HASH) | P(SA) | P(NONCE),
      .may = P(KE) | P(ID) | P(NOTIFY) | P(NAT_OA), .next = GOES_ON, .heard = v1_quick_1,
@@ -97,7 +97,8 @@ static const struct ike_transition rows[] = {
      .says = "begins another ISAKMP SA that takes the IPsec SAs over"},
     {DUE(expire_at), .in = IN(ESTABLISHED), .next = IN(ESTABLISHED) | IN(ORPHANED) | IN(DEAD),
      .begin = v1_lifetime_over, .says = "deletes it; its IPsec SAs live on"},
-    {DUE(expire_at), .in = IN(REPLACED), .next = IN(ORPHANED) | IN(DEAD), .begin = v1_outdated, .says = "deletes it"},
+    {DUE(expire_at), .in = IN(REPLACED), .next = IN(REPLACED) | IN(ORPHANED) | IN(DEAD), .begin = v1_outdated,
+     .says = "deletes it"},
     {DUE(proof_ends_at), .in = MAIN | IN(AGGRESSIVE_1), .next = IN(DEAD), .begin = v1_proof_over_early,
      .says = "the certificate ended while it was looked at"},
     {DUE(keepalive_at), .in = SPEAKING, .next = SPEAKING, .begin = v1_keepalive,

@@ -167,4 +167,4 @@ static bool move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
 }
 
 const struct ike_version ike_v1 = {
-    .input = input, .start = v1_start, .next = v1_next, .tick = v1_tick, .gone = gone, .move = move};
+    .input = input, .start = v1_start, .next = v1_next, .tick = v1_tick, .gone = gone, .move = move, .ask = v1_ask};

@@ -62,6 +62,7 @@ struct ike1 {
     bool peer_dpd, peer_natt;
     uint32_t dpd_seq; /* of our R-U-THERE */
     unsigned dpd_missed;
+    bool dpd_at_once;    /* whatever is configured, and whatever has come */
     uint32_t dpd_seq_in; /* the highest of the peer's; RFC 3706 §5.4: they rise */
     bool dpd_seq_in_known;
     /* Message ids are used once (RFC 2409 §5.5): those of quick modes for the SA's life, of informational ones the last
@@ -241,6 +242,7 @@ void v1_outdated(struct ike *ike, struct ike_sa *sa);
 void v1_proof_over_early(struct ike *ike, struct ike_sa *sa);
 void v1_keepalive(struct ike *ike, struct ike_sa *sa);
 void v1_liveness(struct ike *ike, struct ike_sa *sa);
+void v1_ask(struct ike *ike, struct ike_sa *sa);
 /* `spi`: of what it is about, of protocols other than ISAKMP. */
 void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t spi, uint16_t type, const void *data,
                size_t n);

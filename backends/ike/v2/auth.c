@@ -212,10 +212,8 @@ static bool certificate_fits(const struct ike_profile *p, const struct ike_messa
 static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id,
                          const struct ike_message *m)
 {
-    bool here = p->n_locals == 0;
-    for (unsigned i = 0; i < p->n_locals; i++)
-        here |= addr_eq(&p->locals[i], &sa->local.addr);
-    return here && p->version == 2 && (identity_fits(p, sa, id) || certificate_fits(p, m));
+    bool holds = p->version == 2 && ike_profile_holds_at(p, &sa->local.addr);
+    return holds && (identity_fits(p, sa, id) || certificate_fits(p, m));
 }
 
 /* ---- established ---- */

@@ -169,6 +169,7 @@ static void child_refused(struct ike *ike, struct ike_sa *sa, const char *why)
     struct ike_child *old = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, old, "map %s entry %u: no %schild SA: %s", t->entry->map, t->entry->seq,
             old ? "new " : "", why);
+    sa->lacks_children = true;
     if (old && ike_child_is(old, CHILD_REKEYING))
         old->state = CHILD_UP;
     ike_exchange_end(sa);
@@ -329,7 +330,7 @@ static bool lost_to_peers(const struct ike_sa *sa, const struct create *x)
 
 static void ike_finished(struct ike *ike, struct ike_sa *sa, const uint8_t *shared)
 {
-    bool lost = lost_to_peers(sa, sa->exchange);
+    bool lost = lost_to_peers(sa, sa->exchange), ends = ike_has_task(sa, TASK_DELETE_IKE, 0);
     struct ike_sa *other = sa->peers_sa, *fresh = own_successor(ike, sa, shared);
     if (fresh && !successor_of(ike, sa, fresh)) {
         ike_sa_free(ike, fresh);
@@ -341,6 +342,8 @@ static void ike_finished(struct ike *ike, struct ike_sa *sa, const uint8_t *shar
     }
     ike_exchange_end(sa);
     inherit(ike, sa, lost ? other : fresh);
+    if (ends) /* a reload has ended it meanwhile: and with it what takes its place */
+        ike_task_add(lost ? other : fresh, (struct ike_task){.kind = TASK_DELETE_IKE});
     if (lost) { /* the peer deletes the old one, we ours */
         ike_task_add(fresh, (struct ike_task){.kind = TASK_DELETE_IKE});
         v2_next(ike, fresh);
@@ -411,6 +414,7 @@ static bool refused(struct ike *ike, struct ike_sa *sa, const struct ike_message
     }
     if (ike2_notify_find(m, N2_NO_ADDITIONAL_SAS, &n)) { /* then with a new IKE SA */
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer takes no further SAs on this IKE SA");
+        sa->lacks_children = true;
         ike_exchange_end(sa);
         return true;
     }
@@ -674,6 +678,7 @@ static void ike_make(struct ike *ike, struct ike_sa *sa, const struct v2_pending
         return;
     }
     inherit(ike, sa, fresh);
+    ike_replaced_make_room(ike, sa);
     v2_next(ike, fresh);
 }
 

@@ -47,6 +47,15 @@ void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     v2_next(ike, sa);
 }
 
+/* RFC 7296 §2.2: the number of a request that has been sent names that one and no other; the next has the next. */
+void v2_late_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    (void)m;
+    sa->next_out++;
+    ike_request_end(sa);
+    v2_next(ike, sa);
+}
+
 /* ---- requests of the peer's ---- */
 
 /* Our ends of what the peer deletes, for the answer. */
@@ -283,7 +292,7 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
         waits(ike, c);
-        bool idle = ike_child_stands(c) && ike_idle(ike, c);
+        bool idle = ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             c->expire_at = ike->now + 60000; /* if the peer cannot even be told */
             c->idle_at = 0;
@@ -316,6 +325,14 @@ void v2_liveness(struct ike *ike, struct ike_sa *sa)
     if (!sa->request && !ike_has_task(sa, TASK_DPD, 0) && ike_must_ask(ike, sa, quiet, period, p->dpd_periodic))
         ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
     sa->dpd_at = ike->now + (quiet >= period ? period : period - quiet);
+}
+
+void v2_ask(struct ike *ike, struct ike_sa *sa)
+{
+    if (sa->request || ike_has_task(sa, TASK_DPD, 0)) /* something is asked already */
+        return;
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
+    v2_next(ike, sa);
 }
 
 static void end_for(struct ike *ike, struct ike_sa *sa, const char *why)
@@ -367,6 +384,19 @@ void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
     v2_start(ike, fresh);
 }
 
+/* Of the children that stand anew the old ones go; the rest stays as long as the peer lets it. */
+static void end_what_stands_anew(struct ike *ike, const struct ike_sa *sa, struct ike_sa *old)
+{
+    for (const struct ike_child *c = sa->children; c; c = c->next) {
+        const struct ike_child *before = ike_child_of(old, c->entry, &c->ts_local, &c->ts_remote);
+        if (before && !ike_has_task(old, TASK_DELETE_CHILD, before->spi_in))
+            ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = before->spi_in});
+    }
+    ike_log(ike, EV_MESSAGE, IKE_WARNING, old, NULL,
+            "the peer has refused child SAs to the new IKE SA: they stay with the old one until it ends");
+    v2_next(ike, old);
+}
+
 /* Everything has been asked for again: the old one goes. */
 static void reauthenticated(struct ike *ike, struct ike_sa *sa)
 {
@@ -375,6 +405,10 @@ static void reauthenticated(struct ike *ike, struct ike_sa *sa)
     if (!old || ike_has_task(old, TASK_DELETE_IKE, 0))
         return;
     old->reauth_at = 0;
+    if (sa->lacks_children) {
+        end_what_stands_anew(ike, sa, old);
+        return;
+    }
     ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_IKE});
     v2_next(ike, old);
 }

@@ -46,12 +46,18 @@ static const struct ike_transition rows[] = {
     {X2_CREATE_CHILD, IKE_ON_RESPONSE, WE, .in = SPEAKING, .tasks = CREATES, .next = GOES_ON,
      .heard = v2_create_response, .says = "makes what was chosen, settles collisions (§2.8)"},
 
+    {X2_CREATE_CHILD, IKE_ON_RESPONSE, WE, .in = IN(DELETING), .tasks = TASK(NONE), .next = GOES_ON,
+     .heard = v2_late_response, .says = "is heard, and nothing made of it: a reload has ended the IKE SA; its delete"},
+
     {X2_INFORMATIONAL, IKE_ON_TASK, WE, .in = SPEAKING, .tasks = INFORMS, .next = SPEAKING | IN(DEAD),
      .begin = v2_info_start, .says = "deletes, or asks whether the peer lives"},
     {X2_INFORMATIONAL, IKE_ON_REQUEST, .in = SPEAKING, .next = GOES_ON, .heard = v2_info_request,
      .says = "deletes what the peer deletes, answers"},
     {X2_INFORMATIONAL, IKE_ON_RESPONSE, WE, .in = SPEAKING, .tasks = INFORMS, .next = GOES_ON,
      .heard = v2_info_response, .says = "it is deleted, or the peer lives"},
+
+    {X2_INFORMATIONAL, IKE_ON_RESPONSE, WE, .in = IN(DELETING), .tasks = TASK(NONE), .next = GOES_ON,
+     .heard = v2_late_response, .says = "is heard: a reload has ended the IKE SA; its delete"},
 
     {DUE(retransmit_at), .in = IN(INIT_SENT), .next = IN(INIT_SENT) | IN(DEAD), .begin = v2_retransmit_init,
      .says = "IKE_SA_INIT again; at last the entry's next peer"},

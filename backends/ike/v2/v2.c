@@ -172,5 +172,10 @@ static void start(struct ike *ike, struct ike_sa *sa)
         ike_transition_begin(ike, sa, row);
 }
 
-const struct ike_version ike_v2 = {
-    .input = input, .start = start, .next = v2_next, .tick = v2_tick, .gone = gone, .move = v2_create_move};
+const struct ike_version ike_v2 = {.input = input,
+                                   .start = start,
+                                   .next = v2_next,
+                                   .tick = v2_tick,
+                                   .gone = gone,
+                                   .move = v2_create_move,
+                                   .ask = v2_ask};

@@ -177,6 +177,8 @@ uint8_t *v2_low_nonce(struct ike_iov a, struct ike_iov b);
 void v2_info_start(struct ike *ike, struct ike_sa *sa);
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* The answer to a request that nobody waits for any more: what waits behind it, begins. */
+void v2_late_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* Another IKE SA takes this one's place, its peer authenticated anew; both stand meanwhile. */
 void v2_reauthenticate(struct ike *ike, struct ike_sa *sa);
 /* What the rows of time do (states.c). */
@@ -191,6 +193,7 @@ void v2_proof_over(struct ike *ike, struct ike_sa *sa);
 void v2_proof_over_early(struct ike *ike, struct ike_sa *sa);
 void v2_rekey(struct ike *ike, struct ike_sa *sa);
 void v2_keepalive(struct ike *ike, struct ike_sa *sa);
+void v2_ask(struct ike *ike, struct ike_sa *sa);
 void v2_liveness(struct ike *ike, struct ike_sa *sa);
 void v2_tick(struct ike *ike, struct ike_sa *sa);
 void v2_next(struct ike *ike, struct ike_sa *sa);
