@@ -405,18 +405,24 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
     }
     if (!is_open_world(top->mode)) {
         if (!outside) {
-            p->sink->broken(p->sink->ctx, top->mode);
+            p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
             syntax_unknown_word(p, top->mode, at, word);
             return;
         }
         if (!foreign_is_global(line)) {
-            if (top->flat || resolver_nearest(p->resolver, (uint32_t)top->mode, word))
+            bool belongs_here = top->flat || resolver_nearest(p->resolver, (uint32_t)top->mode, word);
+            if (belongs_here) {
+                p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
                 syntax_unknown_word(p, top->mode, at, word);
+            }
             return;
         }
     } else if (!outside && top->mode != MODE_GLOBAL) {
-        if (top->mode == MODE_INTERFACE && (near(word, "crypto") || near(word, "tunnel")))
+        bool is_ours = top->mode == MODE_INTERFACE && (near(word, "crypto") || near(word, "tunnel"));
+        if (is_ours) {
+            p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
             syntax_unknown_word(p, top->mode, at, word);
+        }
         return;
     } else if (!foreign_is_global(line)) {
         if (near(word, "crypto") || near(word, "access-list") || near(word, "interface") || near(word, "object-group"))
@@ -557,6 +563,7 @@ static void read_line(struct ios_parser *p, struct str raw)
     if (body.len > LINE_BYTES_MAX) {
         diag_add(p->diags, D_LINE_TOO_LONG, (struct span){span_of(p, body).off, word.len},
                  "line of %u characters is left out: a router takes 254", body.len);
+        p->sink->broken(p->sink->ctx, top->mode, span_of(p, body));
         return;
     }
     if (!split_words(p, body))
@@ -577,11 +584,11 @@ static void read_line(struct ios_parser *p, struct str raw)
     if (failed_in == MODE_GLOBAL && is_program_output(&p->words))
         return;
     syntax_report(p, failed_in);
+    p->sink->broken(p->sink->ctx, failed_in, span_of(p, body));
     if (failed_in == MODE_GLOBAL) { /* what follows may belong to the line that was not understood */
         pop_to(p, 1);
         push_mode(p, MODE_IGNORED, indent);
     } else {
-        p->sink->broken(p->sink->ctx, failed_in);
         pop_to(p, failed_depth + 1);
     }
 }

@@ -131,8 +131,9 @@ struct ios_sink {
     /* A capture goes on with another configuration (of `host`, empty if unknown). Later statements belong to it.
      * `fresh`: a whole configuration begins, else an earlier one of that host goes on. */
     void (*new_unit)(void *ctx, struct str host, struct span at, bool fresh);
-    /* A line inside a block of this mode was not understood: what the block seems to lack may stand in that line. */
-    void (*broken)(void *ctx, enum ios_mode mode);
+    /* A line inside a block of this mode was not understood: what the block seems to lack may stand in that line.
+     * MODE_GLOBAL: it is in none, and what stands below it is not read. */
+    void (*broken)(void *ctx, enum ios_mode mode, struct span line);
     /* The whole source turned out to belong to another operating system: forget what was handed on. */
     void (*abandon)(void *ctx, struct span at);
     void *ctx;

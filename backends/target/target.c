@@ -179,7 +179,8 @@ static void block(void *ctx, const struct unmet *u)
     char text[512] = "";
     if (u->why)
         snprintf(text, sizeof text, ": '" STR_FMT "' %s", STR_ARG(u->word), u->why);
-    struct diag *d = diag_add(t->diags, D_LX_NEED, u->at, "entry %llu is blocked: %s (" STR_FMT "%s)",
+    enum diag_id id = u->need == NEED_LIST ? D_LX_LIST : D_LX_NEED;
+    struct diag *d = diag_add(t->diags, id, u->at, "entry %llu is blocked: %s (" STR_FMT "%s)",
                               (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name), text);
     if (u->at.off != u->entry->span.off)
         diag_note(t->diags, d, u->entry->span, "the entry is here");
@@ -266,6 +267,44 @@ static void one_map(struct target *t, const struct crypto_map *m)
     }
 }
 
+/* ---- lines that are not understood ---- */
+
+static void not_understood(struct target *t, const struct broken_line *l, const char *what, struct str name)
+{
+    if (l)
+        diag_add(t->diags, D_LX_LIST, l->span,
+                 "a line of %s" STR_FMT " is not understood: what it asks for is not known", what, STR_ARG(name));
+}
+
+static void check_filters(struct target *t, const struct ptrlist *groups)
+{
+    PTRLIST_FOR (struct acl_binding, g, groups) {
+        const struct acl *a = g->acl.target;
+        if (a)
+            not_understood(t, acl_broken(t->c, a), "access list ", a->name.s);
+    }
+}
+
+/* Of what is applied beside the crypto maps: filters and NAT that would be other than they are written. */
+static void check_understood(struct target *t)
+{
+    not_understood(t, map_line_broken(t->c), "a crypto map", STR_EMPTY);
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        bool has_map = i->crypto_map.target || i->crypto_map6.target;
+        if (!i->shutdown.v)
+            not_understood(t, symtab_get(&t->c->broken_at, STR_EMPTY, i->span.off), "interface ", i->name.s);
+        if (!has_map || i->shutdown.v)
+            continue;
+        check_filters(t, &i->access_groups);
+        check_filters(t, &i->traffic_filters);
+    }
+    PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {
+        const struct acl *a = r->acl.target;
+        if (a)
+            not_understood(t, acl_broken(t->c, a), "access list ", a->name.s);
+    }
+}
+
 /* An interface whose map is not there: nobody knows what should be protected on it. */
 static void undefined_maps(struct target *t)
 {
@@ -286,6 +325,7 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
     check_interfaces(t);
     needs_in_force(c, block, t);
     undefined_maps(t);
+    check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         if (m->bindings.n)
             one_map(t, m);

@@ -493,6 +493,11 @@ struct other_block {
     struct ir_secret key;
     struct ptrlist lines; /* struct ir_text */
 };
+/* A line that was not understood. */
+struct broken_line {
+    struct span span;
+    struct str text;
+};
 struct ir_vrf {
     struct span span;
     struct ir_str name;
@@ -540,9 +545,11 @@ struct ir_config {
     struct ptrlist transform_sets, ipsec_profiles, crypto_maps, dynamic_maps;
     struct ptrlist acls, object_groups, interfaces, nat_rules, nat_pools, route_maps;
     struct ptrlist trustpoints, cert_chains, cert_maps, identities, pubkeys, others;
-    struct symtab names;        /* (name, enum ir_table) → object */
-    struct symtab broken; /* ("", span.off) of blocks that hold a line which was not understood */
-    uint32_t crypto_statements; /* how much of the text was about IPsec */
+    struct symtab names;           /* (name, enum ir_table) → object */
+    struct symtab broken;          /* ("", span.off) of blocks that hold a line which was not understood → its span */
+    struct symtab broken_at;       /* the same → struct broken_line: the first of them */
+    struct ptrlist broken_globals; /* struct broken_line: of no block; what stands below is not read */
+    uint32_t crypto_statements;    /* how much of the text was about IPsec */
 };
 
 /* Name spaces of ir_config.names. */

@@ -54,13 +54,26 @@ static void new_unit(void *ctx, struct str host, struct span at, bool fresh)
     unit_begin(b, host, at);
 }
 
+static bool is_acl(enum ios_mode mode)
+{
+    return mode == MODE_ACL_EXT || mode == MODE_ACL_STD || mode == MODE_ACL6;
+}
+
 /* Every object of the IR begins with its span. */
-static void broken(void *ctx, enum ios_mode mode)
+static void broken(void *ctx, enum ios_mode mode, struct span line)
 {
     struct builder *b = ctx;
-    struct span *object = b->cur[mode];
-    if (object)
-        symtab_put(b->a, &b->c->broken, STR_EMPTY, object->off, object);
+    struct span *object = is_acl(mode) ? (void *)b->cur_acl : b->cur[mode];
+    struct broken_line *l = ARENA_NEW(b->a, struct broken_line);
+    l->span = line;
+    l->text = (struct str){b->src->text + line.off, line.len};
+    if (mode == MODE_GLOBAL)
+        ptrlist_add(b->a, &b->c->broken_globals, l);
+    if (!object)
+        return;
+    symtab_put(b->a, &b->c->broken, STR_EMPTY, object->off, object);
+    if (!symtab_get(&b->c->broken_at, STR_EMPTY, object->off))
+        symtab_put(b->a, &b->c->broken_at, STR_EMPTY, object->off, l);
 }
 
 static void abandon(void *ctx, struct span at)
@@ -91,7 +104,7 @@ static bool has_target(const struct builder *b, const struct ios_stmt *s)
 {
     if (s->mode == MODE_GLOBAL || s->mode == MODE_OTHER || s->mode == MODE_PUBKEY_CHAIN)
         return true;
-    if (s->mode == MODE_ACL_EXT || s->mode == MODE_ACL_STD || s->mode == MODE_ACL6)
+    if (is_acl(s->mode))
         return b->cur_acl != NULL;
     return b->cur[s->mode] != NULL;
 }

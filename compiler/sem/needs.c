@@ -47,10 +47,113 @@ static void unmet(struct asker *x, enum need need, struct span at, struct str na
 
 /* ---- lines that are not understood ---- */
 
+/* The word with that number, from 0 on; empty: there is none. */
+static struct str word_of(struct str line, unsigned number)
+{
+    const char *p = line.p, *end = line.p + line.len;
+    for (;;) {
+        while (p < end && (*p == ' ' || *p == '\t'))
+            p++;
+        const char *from = p;
+        while (p < end && *p != ' ' && *p != '\t')
+            p++;
+        if (from == end || number-- == 0)
+            return (struct str){from, (uint32_t)(p - from)};
+    }
+}
+
+/* As the router takes it: in any letters, and cut short where it is still clear. */
+static bool means(struct str typed, const char *word)
+{
+    return typed.len >= 2 && typed.len <= strlen(word) && strncasecmp(typed.p, word, typed.len) == 0;
+}
+
+static const struct broken_line *broken_in(const struct ir_config *c, struct span block)
+{
+    return symtab_get(&c->broken_at, STR_EMPTY, block.off);
+}
+
 static void ask_understood(struct asker *x, struct span block, struct str name)
 {
-    if (symtab_get(&x->c->broken, STR_EMPTY, block.off))
-        unmet(x, NEED_UNDERSTOOD, block, name);
+    const struct broken_line *l = broken_in(x->c, block);
+    if (l)
+        unmet(x, NEED_UNDERSTOOD, l->span, name);
+}
+
+/* Lines of no block: whose, if they are about IKE or IPsec? */
+static bool is_about(struct str line, bool ikev2)
+{
+    static const char *const all[] = {"ipsec", "map", "dynamic-map", "call"};
+    struct str what = word_of(line, 1);
+    bool hit = means(what, ikev2 ? "ikev2" : "isakmp") || (!ikev2 && means(what, "keyring"));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        hit |= means(what, all[i]);
+    return hit && means(word_of(line, 0), "crypto");
+}
+
+static void ask_globals(struct asker *x, bool ikev2)
+{
+    PTRLIST_FOR (struct broken_line, l, &x->c->broken_globals) {
+        struct str line = l->text;
+        bool negated = means(word_of(line, 0), "no");
+        struct str rest = negated ? word_of(line, 1) : line;
+        if (negated)
+            rest.len = (uint32_t)(line.p + line.len - rest.p);
+        if (is_about(rest, ikev2))
+            unmet(x, NEED_GLOBAL, l->span, STR_EMPTY);
+    }
+}
+
+static const struct broken_line *broken_group(const struct ir_config *c, const struct object_group *g)
+{
+    const struct broken_line *l = g ? broken_in(c, g->span) : NULL;
+    for (uint32_t i = 0; g && i < g->items.n && !l; i++) {
+        const struct object_item *item = g->items.v[i];
+        if (item->is_group && item->end.group != g)
+            l = broken_group(c, item->end.group);
+    }
+    return l;
+}
+
+const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a)
+{
+    const struct broken_line *l = broken_in(c, a->span);
+    PTRLIST_FOR (struct ace, e, &a->aces) {
+        if (!l)
+            l = broken_group(c, e->service);
+        if (!l && e->src.form == ACE_GROUP)
+            l = broken_group(c, e->src.group);
+        if (!l && e->dst.form == ACE_GROUP)
+            l = broken_group(c, e->dst.group);
+    }
+    PTRLIST_FOR (struct broken_line, g, &c->broken_globals) {
+        bool is_its = means(word_of(g->text, 0), "access-list") && str_eq(word_of(g->text, 1), a->name.s);
+        if (!l && is_its)
+            l = g;
+    }
+    return l;
+}
+
+const struct broken_line *map_line_broken(const struct ir_config *c)
+{
+    PTRLIST_FOR (struct broken_line, l, &c->broken_globals) {
+        struct str what = word_of(l->text, 1);
+        if (means(word_of(l->text, 0), "crypto") && (means(what, "map") || means(what, "dynamic-map")))
+            return l;
+    }
+    return NULL;
+}
+
+/* Without its list, or with half of it, nobody knows what to block. */
+static void ask_list(struct asker *x)
+{
+    const struct acl *a = x->e->acl.target;
+    const struct broken_line *l = a ? acl_broken(x->c, a) : NULL;
+    if (!IR_IS_SET(x->e->acl) && !x->e->in_dynamic)
+        l = broken_in(x->c, x->e->span);
+    struct str name = a ? a->name.s : STR_EMPTY;
+    if (l)
+        unmet(x, NEED_LIST, l->span, name);
 }
 
 /* ---- who may come in ---- */
@@ -62,7 +165,8 @@ static bool judged(const struct identity_match *i)
                                         "any",     "user-fqdn", "group", "key-id", "user-domain", "dn"};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (str_is(i->kind.s, kinds[k]))
-            return i->address.a.family != FAMILY_NONE || i->value.s.len || str_is(i->kind.s, "any");
+            return !IR_IS_SET(i->vrf) &&
+                   (i->address.a.family != FAMILY_NONE || i->value.s.len || str_is(i->kind.s, "any"));
     return false;
 }
 
@@ -79,17 +183,23 @@ static void ask_match(struct asker *x, const struct ptrlist *identities, const s
                       struct span profile, struct str name)
 {
     struct span at = profile;
+    bool any = false;
     PTRLIST_FOR (struct identity_match, i, identities) {
-        if (judged(i))
-            return;
+        any |= judged(i);
         at = i->span;
+        if (IR_IS_SET(i->vrf))
+            unmet(x, NEED_VRF, i->span, name);
     }
     PTRLIST_FOR (struct ir_ref, r, cert_maps) {
-        if (map_has_rules(x->c, r->name))
-            return;
+        any |= map_has_rules(x->c, r->name);
         at = r->m.span;
+        PTRLIST_FOR (struct cert_map, m, &x->c->cert_maps) {
+            if (str_eq(m->name.s, r->name))
+                ask_understood(x, m->span, m->name.s);
+        }
     }
-    unmet(x, NEED_MATCH, at, name);
+    if (!any)
+        unmet(x, NEED_MATCH, at, name);
 }
 
 /* ---- certificates ---- */
@@ -97,6 +207,7 @@ static void ask_match(struct asker *x, const struct ptrlist *identities, const s
 static void ask_trustpoint(struct asker *x, const struct trustpoint *t)
 {
     struct revocation r;
+    ask_understood(x, t->span, t->name.s);
     trustpoint_revocation(t, &r);
     if (!r.is_supported)
         say(x, &(struct unmet){NEED_REVOCATION, x->e, r.unsupported, t->name.s, r.word, r.why});
@@ -223,6 +334,7 @@ static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
     }
     ask_understood(x, k->span, k->name.s);
     PTRLIST_FOR (struct ikev2_peer, y, &k->peers) {
+        ask_understood(x, y->span, k->name.s);
         if (IR_IS_SET(y->ppk))
             unmet(x, NEED_PPK, y->ppk.m.span, k->name.s);
     }
@@ -233,9 +345,33 @@ static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
     }
 }
 
+/* Lines of a profile that say who may come in by what is not here. */
+static void ask_authorization(struct asker *x, const struct ptrlist *lines, struct str name)
+{
+    PTRLIST_FOR (struct ir_text, t, lines) {
+        struct str first = word_of(t->text.s, 0), second = word_of(t->text.s, 1);
+        if (means(first, "client") && means(second, "authentication"))
+            unmet(x, NEED_XAUTH, t->span, name);
+        bool by_aaa =
+            (means(first, "aaa") && means(second, "authorization")) || (means(first, "client") && means(second, "pki"));
+        if (by_aaa)
+            unmet(x, NEED_AAA, t->span, name);
+    }
+}
+
+static bool is_other_vrf(const struct ir_str *vrf)
+{
+    return IR_IS_SET(*vrf) && vrf->s.len && !str_ieq(vrf->s, "any") && !str_ieq(vrf->s, "global");
+}
+
 static void ask_v2_profile(struct asker *x, const struct ikev2_profile *p)
 {
     ask_understood(x, p->span, p->name.s);
+    ask_authorization(x, &p->other, p->name.s);
+    if (is_other_vrf(&p->match_fvrf))
+        unmet(x, NEED_VRF, p->match_fvrf.m.span, p->name.s);
+    if (is_other_vrf(&p->ivrf))
+        unmet(x, NEED_VRF, p->ivrf.m.span, p->name.s);
     if (!p->complete.v || p->shutdown.v) {
         unmet(x, NEED_PROFILE_COMPLETE, p->span, p->name.s);
         return;
@@ -255,11 +391,16 @@ static void ask_v2_profile(struct asker *x, const struct ikev2_profile *p)
 static void ask_v2_proposals(struct asker *x)
 {
     PTRLIST_FOR (struct ikev2_policy, p, &x->c->ikev2_policies) {
+        ask_understood(x, p->span, p->name.s);
+        if (is_other_vrf(&p->fvrf))
+            unmet(x, NEED_VRF, p->fvrf.m.span, p->name.s);
         PTRLIST_FOR (struct ir_ref, r, &p->proposals) {
             const struct ikev2_proposal *q = r->target;
             bool built_in = p->is_default.v && r->m.span.len == 0;
             if (!built_in && (!q || !q->complete.v))
                 unmet(x, NEED_PROPOSAL, r->m.span, r->name);
+            if (q)
+                ask_understood(x, q->span, q->name.s);
             if (q && IR_IS_SET(q->pqc))
                 unmet(x, NEED_PQC, q->pqc.m.span, q->name.s);
         }
@@ -267,12 +408,6 @@ static void ask_v2_proposals(struct asker *x)
 }
 
 /* ---- IKEv1 ---- */
-
-static bool asks_xauth(const struct ir_text *t)
-{
-    static const char words[] = "client authentication";
-    return t->text.s.len && memmem(t->text.s.p, t->text.s.len, words, sizeof words - 1) != NULL;
-}
 
 static bool by_certificate(const struct ir_config *c)
 {
@@ -294,10 +429,9 @@ static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
         else if (!str_is(r->name, "default"))
             unmet(x, NEED_KEYRING, r->m.span, r->name);
     }
-    PTRLIST_FOR (struct ir_text, t, &p->other) {
-        if (asks_xauth(t))
-            unmet(x, NEED_XAUTH, t->span, p->name.s);
-    }
+    ask_authorization(x, &p->other, p->name.s);
+    if (is_other_vrf(&p->vrf))
+        unmet(x, NEED_VRF, p->vrf.m.span, p->name.s);
     if (by_certificate(x->c) && p->trustpoints.n)
         ask_trustpoints(x, &p->trustpoints, true);
     else if (by_certificate(x->c))
@@ -317,9 +451,25 @@ static void ask_sets(struct asker *x)
     }
 }
 
+static void ask_isakmp(struct asker *x)
+{
+    PTRLIST_FOR (struct isakmp_policy, p, &x->c->isakmp_policies) {
+        ask_understood(x, p->span, STR_EMPTY);
+    }
+    PTRLIST_FOR (struct isakmp_peer, p, &x->c->isakmp_peers) {
+        ask_understood(x, p->span, STR_EMPTY);
+    }
+}
+
 static void ask_ike(struct asker *x)
 {
     const struct sa_settings *s = &x->e->sa;
+    const struct ir_num *on = &x->c->isakmp.enable;
+    if (IR_IS_SET(*on) && !on->v)
+        unmet(x, NEED_IKE_OFF, on->m.span, STR_EMPTY);
+    ask_globals(x, IR_IS_SET(s->ikev2_profile));
+    if (!IR_IS_SET(s->ikev2_profile))
+        ask_isakmp(x);
     if (IR_IS_SET(s->ikev2_profile)) {
         if (s->ikev2_profile.target)
             ask_v2_profile(x, s->ikev2_profile.target);
@@ -342,9 +492,12 @@ static void ask_options(struct asker *x)
 {
     if (!x->map)
         return;
-    PTRLIST_FOR (struct ir_text, t, &x->map->options) {
-        if (asks_xauth(t))
+    PTRLIST_FOR (struct ir_text, t, &x->map->options) { /* crypto map NAME client authentication … */
+        struct str first = word_of(t->text.s, 3), second = word_of(t->text.s, 4);
+        if (means(first, "client") && means(second, "authentication"))
             unmet(x, NEED_XAUTH, t->span, x->map->name.s);
+        if (means(first, "isakmp-profile"))
+            unmet(x, NEED_MAP_PROFILE, t->span, second);
     }
 }
 
@@ -356,6 +509,7 @@ static unsigned ask_entry(struct asker *x)
     if (type == ENTRY_DYNAMIC || type == ENTRY_GDOI)
         return x->n; /* asked by the entries it stands for; not supported at all */
     ask_understood(x, x->e->span, STR_EMPTY);
+    ask_list(x);
     ask_sets(x);
     if (type != ENTRY_MANUAL) {
         ask_ike(x);

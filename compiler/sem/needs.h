@@ -5,8 +5,8 @@
  * run weaker than it is written. Independent of profiles of lint, of severities and of settings.
  *
  * Not here: what makes an entry do nothing (`complete` in the IR: the router disables it too), what only the host can
- * tell (keys that the master key does not open, files of trustpoints: backends/ike/from_ir), and words without such meaning
- * (accounting, DPD, descriptions).
+ * tell (keys that the master key does not open, files of trustpoints: backends/ike/from_ir), and words without such
+ * meaning (accounting, DPD, descriptions).
  */
 #ifndef IOSCC_SEM_NEEDS_H
 #define IOSCC_SEM_NEEDS_H
@@ -27,13 +27,20 @@
     NEED(PPK, DIAG_COUNT, "post-quantum pre-shared keys (RFC 8784) are not supported")                                 \
     NEED(PQC, DIAG_COUNT, "additional key exchanges (RFC 9370) are not supported")                                     \
     NEED(TRUSTPOINT, D_UNDEFINED_TRUSTPOINT, "its profile's trustpoint is not defined")                                \
-    NEED(VERIFY, DIAG_COUNT, "its profile names trustpoints to sign with, and none to verify peers with")               \
+    NEED(VERIFY, DIAG_COUNT, "its profile names trustpoints to sign with, and none to verify peers with")              \
     NEED(REVOCATION, DIAG_COUNT, "its trustpoint looks at peers' certificates in a way that is not supported")         \
     NEED(PROPOSAL, D_UNDEFINED_PROPOSAL, "the IKEv2 policy names a proposal that is not defined or incomplete")        \
     NEED(TRANSFORM_SET, D_UNDEFINED_TRANSFORM_SET, "one of its transform sets is not defined")                         \
     NEED(CRYPTO_IDENTITY, DIAG_COUNT, "restricting peers by a crypto identity is not supported")                       \
     NEED(XAUTH, DIAG_COUNT, "extended authentication (XAUTH) is not supported")                                        \
-    NEED(DYNAMIC_MAP, D_UNDEFINED_DYNAMIC_MAP, "its dynamic map is not defined")                                        \
+    NEED(AAA, DIAG_COUNT, "authorization of peers by AAA is not supported")                                            \
+    NEED(VRF, DIAG_COUNT, "it is for peers or packets of a VRF, which is not supported")                               \
+    NEED(MAP_PROFILE, DIAG_COUNT,                                                                                      \
+         "an isakmp profile of a whole crypto map is not supported (write 'set isakmp-profile' into its entries)")     \
+    NEED(IKE_OFF, DIAG_COUNT, "IKE is switched off")                                                                   \
+    NEED(GLOBAL, D_UNKNOWN_COMMAND, "a line that may be about it is not understood")                                   \
+    NEED(LIST, D_UNKNOWN_COMMAND, "a line of its access list is not understood: what it protects is not known")        \
+    NEED(DYNAMIC_MAP, D_UNDEFINED_DYNAMIC_MAP, "its dynamic map is not defined")                                       \
     NEED(UNDERSTOOD, D_UNKNOWN_COMMAND, "it holds a line that is not understood")
 
 enum need {
@@ -54,6 +61,10 @@ struct unmet {
 typedef void unmet_fn(void *ctx, const struct unmet *u);
 
 const char *need_text(enum need n);
+/* A line of an access list that was not understood, or of an object group that it names; NULL: there is none. */
+const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a);
+/* A line of a crypto map or a dynamic map that was not understood: an entry may be missing. NULL: there is none. */
+const struct broken_line *map_line_broken(const struct ir_config *c);
 /* The finding of `check` about the same; DIAG_COUNT: it is an error for Linux only. */
 enum diag_id need_finding(enum need n);
 /* Every unmet need of an entry of a crypto map that is applied to an interface which is not shut, in the order of the

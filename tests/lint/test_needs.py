@@ -63,7 +63,7 @@ ROWS = [
     (V1, 'isakmp match', ' match identity address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
     (V1, 'transform set', ' set transform-set T', ' set transform-set TYPO T', ' set transform-set TYPO T', 'transform sets is not defined', 'IC3102'),
     (V1, 'xauth', 'crypto map M 10 ipsec-isakmp', 'crypto map M client authentication list X\ncrypto map M 10 ipsec-isakmp', 'crypto map M client authentication list X', 'XAUTH', None),
-    (V1, 'a line that is not understood', ' set peer 192.0.2.2', ' set peer 192.0.2.2\n set security-extremely on', 'crypto map M 10 ipsec-isakmp', 'not understood', 'IC1001'),
+    (V1, 'a line that is not understood', ' set peer 192.0.2.2', ' set peer 192.0.2.2\n set security-extremely on', ' set security-extremely on', 'not understood', 'IC1001'),
     (V2, 'IKEv2 profile', ' set ikev2-profile PROF', ' set ikev2-profile TYPO', ' set ikev2-profile TYPO', 'IKEv2 profile is not defined', 'IC3106'),
     (V2, 'profile shut down', ' keyring local KR', ' keyring local KR\n shutdown', 'crypto ikev2 profile PROF', 'incomplete or shut down', None),
     (V2, 'match', ' match identity remote address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
@@ -84,6 +84,53 @@ ROWS = [
     (CERT, 'trustpoint: a URL of LDAP', ' revocation-check none', ' revocation-check ocsp\n ocsp url ldap://x/', ' ocsp url ldap://x/', "'ldap://x/' is not asked: OCSP is asked by http:// only", None),
     (CERT, 'trustpoint: a time without end', ' revocation-check none', ' revocation-check crl\n crl cache delete-after 99999', ' crl cache delete-after 99999', "'delete-after' takes none, or", 'IC1005'),
 ]
+
+for words in ('client authentication list X', 'client  auth list X', 'CLIENT Authen list X'):
+    ROWS += [(V1, 'xauth of a profile: ' + words, 'PROF\n keyring KR\n', 'PROF\n keyring KR\n ' + words + '\n', ' ' + words, 'XAUTH', None),
+             (V1, 'xauth of a map: ' + words, 'crypto map M 10 ipsec-isakmp', 'crypto map M ' + words + '\ncrypto map M 10 ipsec-isakmp', 'crypto map M ' + words, 'XAUTH', None)]
+ROWS += [
+    (V1, 'a profile of the whole map', 'crypto map M 10 ipsec-isakmp', 'crypto map M isakmp-profile PROF\ncrypto map M 10 ipsec-isakmp', 'crypto map M isakmp-profile PROF', 'whole crypto map', None),
+    (V1, 'isakmp profile for peers of a VRF', ' match identity address 192.0.2.2 255.255.255.255', ' match identity address 192.0.2.2 255.255.255.255 RED', ' match identity address 192.0.2.2 255.255.255.255 RED', 'VRF', None),
+    (V1, 'isakmp profile for packets of a VRF', 'PROF\n keyring KR\n', 'PROF\n vrf RED\n keyring KR\n', ' vrf RED', 'VRF', None),
+    (V1, 'PKI authorization', 'PROF\n keyring KR\n', 'PROF\n keyring KR\n client pki authorization list L\n', ' client pki authorization list L', 'AAA', None),
+    (V1, 'IKE off', 'crypto keyring KR', 'no crypto isakmp enable\ncrypto keyring KR', 'no crypto isakmp enable', 'switched off', None),
+    (V2, 'IKEv2 profile for peers of a VRF', ' keyring local KR', ' match fvrf RED\n keyring local KR', ' match fvrf RED', 'VRF', None),
+    (V2, 'IKEv2 profile for packets of a VRF', ' keyring local KR', ' ivrf RED\n keyring local KR', ' ivrf RED', 'VRF', None),
+    (V2, 'IKEv2 policy of a VRF', 'POL\n proposal P\n', 'POL\n match fvrf RED\n proposal P\n', ' match fvrf RED', 'VRF', None),
+    (V2, 'AAA authorization', ' keyring local KR', ' keyring local KR\n aaa authorization group psk list L G', ' aaa authorization group psk list L G', 'AAA', None),
+    # lines that are not understood, wherever what they say would hold
+    (V1, 'broken isakmp policy', ' group 14\n', ' gruop 14\n', ' gruop 14', 'not understood', 'IC1001'),
+    (V1, 'broken keyring', ' pre-shared-key address 192.0.2.2 key', ' pre-shared-key addres 192.0.2.2 kye', ' pre-shared-key addres 192.0.2.2 kye correct-horse-battery', 'not understood', 'IC1001'),
+    (V1, 'broken line of IKEv1', 'crypto keyring KR', 'crypto isakmp aggressive-mode disabel\ncrypto keyring KR', 'crypto isakmp aggressive-mode disabel', 'may be about it', 'IC1001'),
+    (V1, 'broken line that takes back', 'crypto keyring KR', 'no crypto isakmp agressive-mode\ncrypto keyring KR', 'no crypto isakmp agressive-mode', 'may be about it', 'IC1001'),
+    (V2, 'broken keyring peer', '  pre-shared-key correct-horse-battery', '  pre-shared-key locl correct-horse-battery x', '  pre-shared-key locl correct-horse-battery x', 'not understood', 'IC1004'),
+    (V2, 'broken proposal', ' group 19\n', ' gruop 19\n group 14\n', ' gruop 19', 'not understood', 'IC1001'),
+    (V2, 'broken line of IKEv2', 'crypto ikev2 policy POL\n proposal P\n', 'crypto ikev2 polcy POL\n proposal P\n', 'crypto ikev2 polcy POL', 'may be about it', 'IC1001'),
+    (CERT.replace(' match identity remote address 192.0.2.2 255.255.255.255', ' match certificate CM') + 'crypto pki certificate map CM 10\n subject-name co ou = branch\n issuer-name co cn = ca\n', 'broken certificate map',
+     ' subject-name co ou', ' subjet-name co ou', ' subjet-name co ou = branch', 'not understood', 'IC1001'),
+]
+# what is not known cannot be blocked: nothing is applied, whatever is allowed
+FATAL = [
+    (V1, 'crypto list', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permti ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permti ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255'),
+    (V1, 'crypto list in a group', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permit ip object-group G 10.2.0.0 0.0.255.255\nobject-group network G\n 10.1.0.0 255.255.0.0\n 10.4.0.0 255.255.o.0', ' 10.4.0.0 255.255.o.0'),
+    (V1, 'match address', ' match address L', ' match adress L', ' match adress L'),
+    (V1, 'crypto map', 'crypto map M 10 ipsec-isakmp', 'crypto map M 5 ipsec-iskamp\ncrypto map M 10 ipsec-isakmp', 'crypto map M 5 ipsec-iskamp'),
+    (V1, 'filter', ' crypto map M\n', ' ip access-group F in\n crypto map M\nip access-list extended F\n dney tcp any any\n permit ip any any\n', ' dney tcp any any'),
+    (V1, 'interface', ' crypto map M\n', ' crytpo map M\n', ' crytpo map M'),
+]
+
+
+def fatal(program, env, row):
+    whole, name, old, new, line = row
+    assert old in whole, name
+    text = whole.replace(old, new, 1)
+    at = text.split('\n').index(line) + 1
+    with tempfile.NamedTemporaryFile('w', suffix='.cfg') as f:
+        f.write(text)
+        f.flush()
+        p = run(program, env, 'compile', '--to', 'xfrm', '--interface-map', 'Gi0/0=eth0', f.name)
+    found = [int(n) for n in re.findall(r':(\d+):\d+: error: .* \[IC4023', p.stderr)]
+    assert found == [at], '%s: IC4023 at %s, not at %d: %s' % (name, found, at, p.stderr)
 
 
 def run(program, env, *args, stdin=None):
@@ -130,3 +177,5 @@ def tests(program, env):
     yield 'needs: controls', lambda: controls(program, env)
     for row in ROWS:
         yield 'needs: ' + row[1], lambda row=row: one(program, env, row)
+    for row in FATAL:
+        yield 'needs: not understood: ' + row[1], lambda row=row: fatal(program, env, row)
