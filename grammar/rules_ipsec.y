@@ -13,6 +13,10 @@ crypto:
 | "ca" pki
 | "key" crypto_key
 | "ikev1" T_OTHER                   { ST(ASA, $1); OPENS(IGNORED); }
+| "call" "admission" "limit" "ike" "sa" num { ST(CALL_ADMISSION, $4, $5, $6); }
+| "call" "admission" "limit" "ike" "in-negotiation-sa" num { ST(CALL_ADMISSION, $4, $5, $6); }
+| "call" "admission" "limit" "all" "in-negotiation-sa" num { ST(CALL_ADMISSION, $4, $5, $6); }
+| "call" "admission" "limit" "ipsec" "sa" num { ST(CALL_ADMISSION, $4, $5, $6); }
 | "call" T_OTHER                    { ST(OTHER, $1); }
 | "logging" T_OTHER                 { ST(OTHER, $1); }
 | "session" T_OTHER                 { ST(OTHER, $1); }

@@ -222,6 +222,10 @@ static void isakmp_globals(struct ios_out *w, const struct isakmp_globals *g)
     OUT_FLAG(w, g->disconnect_revoked, "crypto isakmp disconnect-revoked-peers");
     OUT_NUM(w, g->diagnose_error, "crypto isakmp diagnose error %llu");
     OUT_NUM(w, g->xauth_timeout_s, "crypto isakmp xauth timeout %llu");
+    OUT_NUM(w, g->call_ike_sa, "crypto call admission limit ike sa %llu");
+    OUT_NUM(w, g->call_ike_negotiating, "crypto call admission limit ike in-negotiation-sa %llu");
+    OUT_NUM(w, g->call_all_negotiating, "crypto call admission limit all in-negotiation-sa %llu");
+    OUT_NUM(w, g->call_ipsec_sa, "crypto call admission limit ipsec sa %llu");
 }
 
 void ios_print_isakmp(struct ios_out *w, const struct ir_config *c)

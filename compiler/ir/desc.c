@@ -525,6 +525,10 @@ static const struct ir_field isakmp_globals_fields[] = {
     F(isakmp_globals, "disconnect_revoked", FLAG, disconnect_revoked),
     F(isakmp_globals, "diagnose_error", NUM, diagnose_error),
     F(isakmp_globals, "xauth_timeout_s", NUM, xauth_timeout_s),
+    F(isakmp_globals, "call_admission_ike_sa", NUM, call_ike_sa),
+    F(isakmp_globals, "call_admission_ike_in_negotiation", NUM, call_ike_negotiating),
+    F(isakmp_globals, "call_admission_all_in_negotiation", NUM, call_all_negotiating),
+    F(isakmp_globals, "call_admission_ipsec_sa", NUM, call_ipsec_sa),
     END,
 };
 static const struct ir_desc desc_isakmp_globals = {"isakmp_globals", false, isakmp_globals_fields};

@@ -511,6 +511,8 @@ struct isakmp_globals {
     struct ir_num nat_keepalive_s, aggressive_disable, invalid_spi_recovery, fragmentation, performance,
         disconnect_revoked;
     struct ir_num diagnose_error, xauth_timeout_s;
+    struct ir_num call_ike_sa, call_ike_negotiating, call_all_negotiating,
+        call_ipsec_sa; /* crypto call admission limit */
 };
 struct ipsec_globals {
     struct ir_num lifetime_s, lifetime_kb, lifetime_kb_disabled;

@@ -338,6 +338,14 @@ static void global_line(struct builder *b, const struct ios_stmt *s)
                  : val_is(ARG(0), "performance") ? &g->performance
                                                  : &g->disconnect_revoked);
         break;
+    case S_CALL_ADMISSION:
+        if (val_is(ARG(1), "in-negotiation-sa"))
+            set_range(b, s, val_is(ARG(0), "all") ? &g->call_all_negotiating : &g->call_ike_negotiating, ARG(2), 10,
+                      99999, "call admission limit", "");
+        else
+            set_range(b, s, val_is(ARG(0), "ike") ? &g->call_ike_sa : &g->call_ipsec_sa, ARG(2), 0, 99999,
+                      "call admission limit", "");
+        break;
     case S_ISAKMP_DIAGNOSE:
         set_range(b, s, &g->diagnose_error, ARG(0), 0, 1000, "error count", "");
         break;
@@ -383,5 +391,6 @@ const struct handler_row isakmp_handlers[] = {
     {S_ISAKMP_FLAG, global_line},
     {S_ISAKMP_DIAGNOSE, global_line},
     {S_ISAKMP_XAUTH_TIMEOUT, global_line},
+    {S_CALL_ADMISSION, global_line},
     {S_COUNT, NULL},
 };

@@ -25,35 +25,72 @@ static const struct row {
     unsigned version;
     const char *keys, *want;
 } rows[] = {
-    {"an address", 2, " peer A\n  address " PEER "\n  pre-shared-key ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", "ITS-OWN"},
+    {"an address", 2,
+     " peer A\n  address " PEER
+     "\n  pre-shared-key ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n",
+     "ITS-OWN"},
     {"a wide one", 2, " peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", "WIDE"},
-    {"an identity that is an address", 2, " peer A\n  identity address " PEER "\n  pre-shared-key ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", "ITS-OWN"},
-    {"an identity that is another address", 2, " peer A\n  identity address 198.51.100.8\n  pre-shared-key NOT-ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", "WIDE"},
-    {"an address that is a name", 2, " peer A\n  address hq.example.com\n  pre-shared-key ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", BLOCKED},
-    {"a peer without a key", 2, " peer A\n  address " PEER "\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", BLOCKED},
+    {"an identity that is an address", 2,
+     " peer A\n  identity address " PEER
+     "\n  pre-shared-key ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n",
+     "ITS-OWN"},
+    {"an identity that is another address", 2,
+     " peer A\n  identity address 198.51.100.8\n  pre-shared-key NOT-ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  "
+     "pre-shared-key WIDE\n",
+     "WIDE"},
+    {"an address that is a name", 2,
+     " peer A\n  address hq.example.com\n  pre-shared-key ITS-OWN\n peer W\n  address 0.0.0.0 0.0.0.0\n  "
+     "pre-shared-key WIDE\n",
+     BLOCKED},
+    {"a peer without a key", 2,
+     " peer A\n  address " PEER "\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", BLOCKED},
     {"a peer without anything", 2, " peer A\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", "WIDE"},
-    {"global keys", 1, "crypto isakmp key ITS-OWN address " PEER "\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "ITS-OWN"},
-    {"a global key whose address is a name", 1, "crypto isakmp key ITS-OWN address hq.example.com\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", BLOCKED},
-    {"a keyring's key whose address is a name", 1, "crypto keyring K\n pre-shared-key address hq.example.com key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", BLOCKED},
-    {"a keyring", 1, "crypto keyring K\n pre-shared-key address " PEER " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "ITS-OWN"},
-    {"a keyring of a VRF", 1, "crypto keyring K vrf RED\n pre-shared-key address " PEER " key OF-RED\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "WIDE"},
+    {"global keys", 1, "crypto isakmp key ITS-OWN address " PEER "\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "ITS-OWN"},
+    {"a global key whose address is a name", 1,
+     "crypto isakmp key ITS-OWN address hq.example.com\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", BLOCKED},
+    {"a keyring's key whose address is a name", 1,
+     "crypto keyring K\n pre-shared-key address hq.example.com key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 "
+     "0.0.0.0\n",
+     BLOCKED},
+    {"a keyring", 1,
+     "crypto keyring K\n pre-shared-key address " PEER " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "ITS-OWN"},
+    {"a keyring of a VRF", 1,
+     "crypto keyring K vrf RED\n pre-shared-key address " PEER
+     " key OF-RED\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "WIDE"},
     {"a keyring of a VRF alone", 1, "crypto keyring K vrf RED\n pre-shared-key address " PEER " key OF-RED\n", BLOCKED},
-    {"a keyring of an address of ours", 1, "crypto keyring K\n local-address " OWN "\n pre-shared-key address " PEER " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "ITS-OWN"},
-    {"a keyring of another address", 1, "crypto keyring K\n local-address 203.0.113.9\n pre-shared-key address " PEER " key NOT-HERE\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "WIDE"},
-    {"a keyring of our interface", 1, "crypto keyring K\n local-address GigabitEthernet0/0\n pre-shared-key address " PEER " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "ITS-OWN"},
-    {"a keyring of an interface that is not there", 1, "crypto keyring K\n local-address Loopback7\n pre-shared-key address " PEER " key NOT-HERE\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n", "WIDE"},
+    {"a keyring of an address of ours", 1,
+     "crypto keyring K\n local-address " OWN "\n pre-shared-key address " PEER
+     " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "ITS-OWN"},
+    {"a keyring of another address", 1,
+     "crypto keyring K\n local-address 203.0.113.9\n pre-shared-key address " PEER
+     " key NOT-HERE\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "WIDE"},
+    {"a keyring of our interface", 1,
+     "crypto keyring K\n local-address GigabitEthernet0/0\n pre-shared-key address " PEER
+     " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "ITS-OWN"},
+    {"a keyring of an interface that is not there", 1,
+     "crypto keyring K\n local-address Loopback7\n pre-shared-key address " PEER
+     " key NOT-HERE\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "WIDE"},
 };
 
-static const char before_2[] = "hostname r1\ncrypto ikev2 proposal P\n encryption aes-cbc-256\n integrity sha256\n group 19\n"
-                               "crypto ikev2 policy POL\n proposal P\ncrypto ikev2 keyring KR\n";
+static const char before_2[] =
+    "hostname r1\ncrypto ikev2 proposal P\n encryption aes-cbc-256\n integrity sha256\n group 19\n"
+    "crypto ikev2 policy POL\n proposal P\ncrypto ikev2 keyring KR\n";
 static const char after_2[] = "crypto ikev2 profile PROF\n match identity remote address 0.0.0.0\n"
                               " authentication remote pre-share\n authentication local pre-share\n keyring local KR\n";
 static const char before_1[] = "hostname r1\ncrypto isakmp policy 10\n encr aes 256\n hash sha256\n"
                                " authentication pre-share\n group 19\n";
-static const char rest[] = "crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac\n"
-                           "ip access-list extended L\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n"
-                           "crypto map M 10 ipsec-isakmp\n set peer " PEER "\n set transform-set T\n%s match address L\n"
-                           "interface GigabitEthernet0/0\n ip address " OWN " 255.255.255.0\n crypto map M\nend\n";
+static const char rest[] =
+    "crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac\n"
+    "ip access-list extended L\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n"
+    "crypto map M 10 ipsec-isakmp\n set peer " PEER "\n set transform-set T\n%s match address L\n"
+    "interface GigabitEthernet0/0\n ip address " OWN " 255.255.255.0\n crypto map M\nend\n";
 
 static void chosen(const struct ike_policy *p, const struct row *r, char out[static 64])
 {
@@ -70,40 +107,86 @@ static void chosen(const struct ike_policy *p, const struct row *r, char out[sta
         snprintf(out, 64, BLOCKED);
 }
 
+/* A policy from the text of a configuration; `look` sees it. */
+struct looker {
+    const struct row *row;
+    void (*look)(const struct ike_policy *p, const struct row *r);
+};
+
+static void with_policy(struct ios_parser *parser, const struct looker *l)
+{
+    const struct row *r = l->row;
+    char text[4096];
+    struct source src;
+    struct compiled c;
+    int n = snprintf(text, sizeof text, "%s%s%s", r->version == 2 ? before_2 : before_1, r->keys,
+                     r->version == 2 ? after_2 : "");
+    n += snprintf(text + n, sizeof text - (size_t)n, rest, r->version == 2 ? " set ikev2-profile PROF\n" : "");
+    assert_int_equal(source_from_memory(&src, r->name, text, (size_t)n), 0);
+    assert_int_equal(sem_compile(&c, parser, &src), 0);
+    struct if_map *m = ARENA_NEW(&c.arena, struct if_map);
+    struct ike_omissions left_out = {0};
+    struct target t;
+    struct xfrm_plan plan = {.arena = &c.arena};
+    assert_null(if_map_parse(&c.arena, m, c.units.v[0], str_lit("GigabitEthernet0/0=lo\n")));
+    target_build(&t, &c.arena, c.units.v[0], m, &c.diags);
+    xfrm_plan_build(&plan, &t);
+    const struct ike_policy *p = ike_policy_build(&t, &plan, str_lit(""), "/nonexistent", &left_out);
+    l->look(p, r);
+    ike_pki_free(p);
+    sem_free(&c);
+}
+
+static void look_at_key(const struct ike_policy *p, const struct row *r)
+{
+    char got[64];
+    chosen(p, r, got);
+    if (strcmp(got, r->want) != 0)
+        fail_msg("%s: '%s', not '%s'", r->name, got, r->want);
+}
+
 static void keyrings(void **state)
 {
     struct ios_parser *parser = ios_parser_new();
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct row *r = &rows[i];
-        char text[4096], got[64];
-        struct source src;
-        struct compiled c;
-        int n = snprintf(text, sizeof text, "%s%s%s", r->version == 2 ? before_2 : before_1, r->keys,
-                         r->version == 2 ? after_2 : "");
-        n += snprintf(text + n, sizeof text - (size_t)n, rest, r->version == 2 ? " set ikev2-profile PROF\n" : "");
-        assert_int_equal(source_from_memory(&src, r->name, text, (size_t)n), 0);
-        assert_int_equal(sem_compile(&c, parser, &src), 0);
-        struct if_map *m = ARENA_NEW(&c.arena, struct if_map);
-        struct ike_omissions left_out = {0};
-        struct target t;
-        struct xfrm_plan plan = {.arena = &c.arena};
-        assert_null(if_map_parse(&c.arena, m, c.units.v[0], str_lit("GigabitEthernet0/0=lo\n")));
-        target_build(&t, &c.arena, c.units.v[0], m, &c.diags);
-        xfrm_plan_build(&plan, &t);
-        const struct ike_policy *p = ike_policy_build(&t, &plan, str_lit(""), "/nonexistent", &left_out);
-        chosen(p, r, got);
-        if (strcmp(got, r->want) != 0)
-            fail_msg("%s: '%s', not '%s'", r->name, got, r->want);
-        ike_pki_free(p);
-        sem_free(&c);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        with_policy(parser, &(struct looker){&rows[i], look_at_key});
+    ios_parser_free(parser);
+}
+
+/* Call admission; `want`: how many may stand, how many may be negotiated. */
+static const struct row limits[] = {
+    {"none", 1, "", "0 0"},
+    {"IKE SAs", 1, "crypto call admission limit ike sa 7\n", "7 0"},
+    {"IKE SAs in negotiation", 1, "crypto call admission limit ike in-negotiation-sa 40\n", "0 40"},
+    {"all in negotiation", 1,
+     "crypto call admission limit ike in-negotiation-sa 40\ncrypto call admission limit all in-negotiation-sa 30\n",
+     "0 30"},
+    {"IKEv2's are lower", 1, "crypto call admission limit ike sa 7\ncrypto ikev2 limit max-sa 5\n", "5 0"},
+    {"IKEv2's are higher", 1, "crypto call admission limit ike sa 7\ncrypto ikev2 limit max-sa 9\n", "7 0"},
+    {"taken back", 1, "crypto call admission limit ike sa 7\nno crypto call admission limit ike sa\n", "0 0"},
+};
+
+static void look_at_limits(const struct ike_policy *p, const struct row *r)
+{
+    char got[64];
+    snprintf(got, sizeof got, "%u %u", p->max_sa, p->max_in_negotiation);
+    if (strcmp(got, r->want) != 0)
+        fail_msg("%s: '%s', not '%s'", r->name, got, r->want);
+}
+
+static void call_admission(void **state)
+{
+    struct ios_parser *parser = ios_parser_new();
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        with_policy(parser, &(struct looker){&limits[i], look_at_limits});
     ios_parser_free(parser);
 }
 
 int main(void)
 {
     symtab_seed_init();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keyrings)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keyrings), cmocka_unit_test(call_admission)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

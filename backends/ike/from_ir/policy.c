@@ -277,6 +277,20 @@ static void aggressive_peers(struct maker *m, struct ike_policy *p)
         omit(m, "line %u: aggressive mode is disabled: its peers are called in main mode", v[0].key.line);
 }
 
+/* 0: no limit. */
+static uint32_t lower(uint32_t a, uint32_t b)
+{
+    if (!a || !b)
+        return a | b;
+    return a < b ? a : b;
+}
+
+/* The engine counts both versions together. */
+static uint32_t lower_limit(const struct ir_num *a, const struct ir_num *b)
+{
+    return lower((uint32_t)a->v, (uint32_t)b->v);
+}
+
 static void globals(struct maker *m, struct ike_policy *p)
 {
     const struct isakmp_globals *g = &m->c->isakmp;
@@ -297,8 +311,13 @@ static void globals(struct maker *m, struct ike_policy *p)
     p->v2_fragmentation = h->fragmentation.v != 0;
     p->fragment_mtu = (uint32_t)h->fragmentation_mtu.v;
     p->cookie_threshold = (uint32_t)h->cookie_challenge.v;
-    p->max_in_negotiation = (uint32_t)h->max_in_negotiation.v;
-    p->max_sa = (uint32_t)h->max_sa.v;
+    p->max_in_negotiation = lower_limit(&h->max_in_negotiation, &g->call_ike_negotiating);
+    p->max_sa = lower_limit(&h->max_sa, &g->call_ike_sa);
+    if (IR_IS_SET(g->call_ipsec_sa) && g->call_ipsec_sa.v)
+        omit(m, "line %u: no limit of IPsec SAs: each peer has its own (256, and twice the lines of its entry)",
+             maker_line(m, g->call_ipsec_sa.m.span));
+    if (IR_IS_SET(g->call_all_negotiating))
+        p->max_in_negotiation = lower(p->max_in_negotiation, (uint32_t)g->call_all_negotiating.v);
 }
 
 /* A version that no entry negotiates with is not spoken at all: the built-in policies (3DES, group 2) would answer
