@@ -166,7 +166,9 @@ static bool print_plan(const struct session *s, const struct request *q)
 static int refused(const struct session *s, const struct request *q)
 {
     const char *name = s->command->name;
-    int code = consent_ask(s, q->how.name, q->allow_less);
+    int code = consent_alone(s);
+    if (code == EXIT_CLEAN)
+        code = consent_ask(s, q->how.name, q->allow_less);
     if (code != EXIT_CLEAN)
         return code;
     if (s->apply.xfrm_diff.conflicts.n) {

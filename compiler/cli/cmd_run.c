@@ -282,6 +282,16 @@ static int load_for_daemon(void *arg, int policy_file)
     return with_policy(l->command, l->request, l->file, false, as_daemon);
 }
 
+/* One a network namespace: with another state directory it would take away what the other one has applied. */
+static int no_other(const struct command *c)
+{
+    uint16_t port = daemon_port_taken();
+    if (port)
+        fprintf(stderr, "ioscc %s: UDP port %u cannot be had: another IKE daemon runs: nothing is touched\n", c->name,
+                port);
+    return port ? EXIT_SYSTEM : EXIT_CLEAN;
+}
+
 /* One a state directory; the lock goes with this process. */
 static int only_daemon(const struct command *c, struct request *q, const char *file)
 {
@@ -289,7 +299,7 @@ static int only_daemon(const struct command *c, struct request *q, const char *f
     int r = state_daemon_begin(q->daemon.state_dir, file, !q->no_apply);
     if (r >= 0) {
         q->daemon.lock = r;
-        return EXIT_CLEAN;
+        return no_other(c);
     }
     state_daemon_ask(q->daemon.state_dir, &d);
     if (r == -EWOULDBLOCK)

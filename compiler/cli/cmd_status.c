@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "compiler/cli/consent.h"
 #include "compiler/cli/session.h"
 
 enum { OPT_STATE, OPT_WAIT, OPT_AT };
@@ -141,6 +142,8 @@ static int run_remove(const struct command *c, int argc, char **argv)
     code = session_no_daemon(&s, "End it first.");
     if (code == EXIT_CLEAN)
         code = session_plan(&s, NULL, &nothing);
+    if (code == EXIT_CLEAN)
+        code = consent_alone(&s);
     if (code == EXIT_CLEAN) {
         struct buf b = {0};
         apply_print(&b, &s.apply);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "backends/ike/daemon/daemon.h"
+
 /* A saved configuration ends with `end`, whatever stands around it. */
 static bool ends(const struct source *s)
 {
@@ -70,4 +72,17 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
     if (now > then && !ends(&s->compiled.source))
         return refuse(s, file, "does not end with 'end', it may be cut off");
     return EXIT_CLEAN;
+}
+
+int consent_alone(const struct session *s)
+{
+    bool knows = s->state.current.file || s->state.applying;
+    uint32_t n = standing(s);
+    if (knows || !n || !daemon_port_taken())
+        return EXIT_CLEAN;
+    fprintf(stderr,
+            "ioscc %s: %u policies of ioscc stand here that %s knows nothing of, and an IKE daemon runs: nothing is "
+            "touched\nName its --state-dir, or end it first.\n",
+            s->command->name, n, s->state.dir);
+    return EXIT_FINDINGS;
 }

@@ -110,6 +110,9 @@ void daemon_arm(struct daemon *d);
 void daemon_log(enum ike_level l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- net.c ---- */
+/* Does somebody speak IKE in this network namespace already? The first of the daemon's ports that it cannot have, 0: none.
+ */
+uint16_t daemon_port_taken(void) MUST_CHECK;
 bool net_open(struct daemon *d) MUST_CHECK;
 void net_close(struct daemon *d);
 void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n);

@@ -156,6 +156,29 @@ static bool open_one(struct daemon *d, uint8_t family, uint16_t port)
     return uv_poll_init(&d->loop, &s->poll, fd) == 0 && uv_poll_start(&s->poll, UV_READABLE, readable) == 0;
 }
 
+static bool is_taken(uint8_t family, uint16_t port)
+{
+    const struct ike_end any = {.addr = {.family = family}, .port = port};
+    struct sockaddr_storage sa;
+    socklen_t len = sockaddr_of(&any, &sa);
+    int fd = socket(family == FAMILY_V6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool only = family != FAMILY_V6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    bool taken = only && bind(fd, (struct sockaddr *)&sa, len) < 0 && errno == EADDRINUSE;
+    close(fd);
+    return taken;
+}
+
+uint16_t daemon_port_taken(void)
+{
+    static const uint16_t ports[] = {IKE_PORT, IKE_PORT_NATT};
+    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
+        if (is_taken(FAMILY_V4, ports[i]) || is_taken(FAMILY_V6, ports[i]))
+            return ports[i];
+    return 0;
+}
+
 bool net_open(struct daemon *d)
 {
     return open_one(d, FAMILY_V4, IKE_PORT) && open_one(d, FAMILY_V4, IKE_PORT_NATT) &&
