@@ -75,22 +75,44 @@ static int daemon_lock(const char *dir, int flags)
     return fd < 0 ? -errno : fd;
 }
 
+/* The line of who holds the lock: process, whether it applies, configuration. */
+static int write_holder(int fd, long pid, bool applies, const char *config)
+{
+    char line[400];
+    int n = snprintf(line, sizeof line, "%ld %d %.250s\n", pid, applies, config);
+    if (ftruncate(fd, 0) < 0)
+        return -errno;
+    ssize_t k = pwrite(fd, line, (size_t)n, 0);
+    if (k == n)
+        return 0;
+    return k < 0 ? -errno : -EIO;
+}
+
 int state_daemon_begin(const char *dir, const char *config, bool applies)
 {
     const char *why;
-    char line[400];
     int fd = state_make_dir(dir, &why);
     if (fd == 0)
         fd = daemon_lock(dir, O_RDWR | O_CREAT);
     if (fd < 0)
         return fd;
-    int n = snprintf(line, sizeof line, "%ld %d %.250s\n", (long)getpid(), applies, config);
     bool held = fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}) == 0;
-    if (held && ftruncate(fd, 0) == 0 && pwrite(fd, line, (size_t)n, 0) == n)
+    int r = held ? write_holder(fd, (long)getpid(), applies, config) : -errno;
+    if (r == 0)
         return fd;
-    int error = -errno;
     close(fd);
-    return error;
+    return r;
+}
+
+int state_daemon_rename(const char *dir, const char *config)
+{
+    struct state_daemon d;
+    state_daemon_ask(dir, &d);
+    int fd = d.is_running ? daemon_lock(dir, O_RDWR) : -ESRCH;
+    int r = fd < 0 ? fd : write_holder(fd, d.pid, d.applies, config);
+    if (fd >= 0)
+        close(fd);
+    return r;
 }
 
 void state_daemon_ask(const char *dir, struct state_daemon *out)

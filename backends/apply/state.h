@@ -56,6 +56,8 @@ struct state_daemon {
  * (-EWOULDBLOCK: another one runs). */
 int state_daemon_begin(const char *dir, const char *config, bool applies) MUST_CHECK;
 void state_daemon_ask(const char *dir, struct state_daemon *out);
+/* It has another configuration now. 0, or a negative errno (-ESRCH: none runs). Call it under the state's lock. */
+int state_daemon_rename(const char *dir, const char *config) MUST_CHECK;
 
 /* Takes the lock, waiting up to `wait_s` seconds (-EWOULDBLOCK then), and reads the state; an empty one if there is
  * none. Makes the directory. `wait_s` < 0: reads without the lock and makes nothing. */

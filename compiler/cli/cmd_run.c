@@ -203,8 +203,8 @@ static int as_reload(const struct command *c, const struct buf *policy, const st
 
 static int carry_out(struct session *s, const struct request *q)
 {
-    bool needed = !q->no_apply && apply_needed(&s->apply);
-    return needed ? session_run(s, q->how, PREVIOUS_IS_CURRENT, 0) : EXIT_CLEAN;
+    /* also where nothing of the kernel changes: what is shown is told from what is kept */
+    return q->no_apply ? EXIT_CLEAN : session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
 }
 
 static int hand_over(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
@@ -222,6 +222,8 @@ static int hand_over(struct session *s, const struct ike_policy *p, const struct
     int r = state_lock(&s->state, 10, &why);
     if (r == 0)
         r = run_inputs_save(&s->state, &q->inputs);
+    if (r == 0 && work == as_reload)
+        r = state_daemon_rename(s->state.dir, q->how.name);
     state_unlock(&s->state);
     if (r < 0)
         fprintf(stderr, "ioscc %s: %s: %s: %s\n", s->command->name, q->daemon.state_dir, why, strerror(-r));

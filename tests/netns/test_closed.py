@@ -140,6 +140,7 @@ EVENTS = [
     ('another daemon with another state directory', CONFIG, '', RUN + '; sed "s/10.2.0.0/10.77.0.0/" $FILE > $FILE.2; $IOSCC run --state-dir $STATE.2 -m Gi0/0=eth0,Gi0/1=eth1 $FILE.2', 'another IKE daemon runs: nothing is touched'),
     ('apply with another state directory beside a daemon', CONFIG, '', RUN + '; sed "s/10.2.0.0/10.77.0.0/" $FILE > $FILE.2; $IOSCC apply --state-dir $STATE.2 -m Gi0/0=eth0,Gi0/1=eth1 $FILE.2', r'\d+ policies of ioscc stand here that \S+ knows nothing of'),
     ('remove with another state directory beside a daemon', CONFIG, '', RUN + '; $IOSCC remove --state-dir $STATE.2', r'\d+ policies of ioscc stand here that \S+ knows nothing of'),
+    ('a reload that changes nothing of the kernel is shown', CONFIG, '', RUN + '; sed "s/ set transform-set T$/&\\n set pfs group19/" $FILE > $FILE.2; $IOSCC reload $OPTIONS $FILE.2; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE', r'(?s)r\.cfg\.2, applied .*The IKE daemon runs with \S+r\.cfg\.2, process.*PFS \(Y/N\): Y'),
     ('reload of an empty file', CONFIG, '', RUN + '; : > $FILE.2; $IOSCC reload --state-dir $STATE $FILE.2', 'is empty: nothing is touched|the router has no interface'),
     ('reload without a daemon', CONFIG, '', 'sed "s/aes 256/aes/" $FILE > $FILE.2; $IOSCC reload $OPTIONS $FILE.2', 'no daemon runs with state directory .*: nothing is touched'),
     ('reload, the link is made anew', NAT, '', RUN + '; ' + ANEW + '; $IOSCC reload --state-dir $STATE $FILE'),

@@ -110,9 +110,15 @@ static void test_who_runs(void **unused)
     assert_true(d.is_running && d.applies);
     assert_int_equal(d.pid, getpid());
     assert_string_equal(d.config, "a b.cfg");
+    assert_int_equal(state_daemon_rename(dir, "c.cfg"), 0);
+    state_daemon_ask(dir, &d);
+    assert_true(d.is_running && d.applies);
+    assert_int_equal(d.pid, getpid());
+    assert_string_equal(d.config, "c.cfg");
     close(fd);
     state_daemon_ask(dir, &d);
     assert_true(!d.is_running && d.was_there);
+    assert_true(state_daemon_rename(dir, "d.cfg") < 0);
 }
 
 /* JSON holds UTF-8: what is only shown is kept as far as it goes. */

@@ -265,7 +265,6 @@ static json_t *answer(struct client *c)
     } else {
         json_object_set_new(a, "error", json_string("no such command"));
     }
-    json_object_set_new(a, "configuration", json_string(d->config));
     json_decref(q);
     daemon_arm(d);
     return a;

@@ -277,7 +277,7 @@ static bool started(struct daemon *d)
 int network_run(const struct network_ends *ends, const struct daemon_options *o, const char *config)
 {
     static struct daemon d; /* one a process */
-    d = (struct daemon){.options = *o, .config = config, .ends = *ends};
+    d = (struct daemon){.options = *o, .ends = *ends};
     signal(SIGTERM, SIG_IGN); /* the main process says when it ends */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);

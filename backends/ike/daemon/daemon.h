@@ -75,7 +75,6 @@ struct daemon {
     struct daemon_route *routes; /* of reverse-route */
     unsigned n_routes, cap_routes;
     uint64_t sas_added, sas_deleted, sas_refused, acquires, expires;
-    const char *config; /* name of the configuration, for status */
     struct revocation *revocation;
 };
 
