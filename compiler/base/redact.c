@@ -34,17 +34,41 @@ static bool almost_announces_key(struct str w)
     return false;
 }
 
-/* Words after which a secret comes. */
-static bool announces_key(struct str w)
+/* What comes behind a word. */
+enum announced { NOTHING, ONE_WORD, TO_THE_END };
+
+/* A key may hold blanks, and a word before it may be misprinted: behind those that announce nothing else, whatever is
+ * not known to be none is one, up to the end of the line. */
+static enum announced announced_by(struct str w)
 {
-    static const char *const words[] = {"key",           "password", "pre-shared-key",     "secret",    "cipher",
-                                        "authenticator", "hex",      "key-string",         "community", "passphrase",
-                                        "ppk",           "md5",      "authentication-key", "pre-share"};
+    static const char *const one[] = {"cipher", "authenticator", "hex", "community", "md5"};
+    static const char *const all[] = {"key",        "password", "pre-shared-key",     "secret",   "key-string",
+                                      "passphrase", "ppk",      "authentication-key", "pre-share"};
+    for (size_t i = 0; i < sizeof one / sizeof *one; i++)
+        if (str_ieq(w, one[i]))
+            return ONE_WORD;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (str_ieq(w, all[i]))
+            return TO_THE_END;
+    bool is_short = w.len >= 5 && (str_prefix_of(w, "pre-shared-key") || str_prefix_of(w, "password"));
+    return is_short || almost_announces_key(w) ? TO_THE_END : NOTHING;
+}
+
+/* What stands behind a key and is none: addresses, and how the lines of keys go on. */
+static bool is_no_key(struct str w)
+{
+    static const char *const words[] = {"address", "hostname", "ipv6", "no-xauth", "port", "vrf", "id", "timeout"};
+    bool is_address = w.len >= 7;
+    unsigned dots = 0;
+    for (uint32_t i = 0; i < w.len; i++) {
+        dots += w.p[i] == '.';
+        is_address &= w.p[i] == '.' || (w.p[i] >= '0' && w.p[i] <= '9');
+    }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
-    return (w.len >= 5 && (str_prefix_of(w, "pre-shared-key") || str_prefix_of(w, "password"))) ||
-           almost_announces_key(w);
+    bool is_misprint = w.len > 5 && (str_distance(w, "address", 2) <= 2 || str_distance(w, "hostname", 2) <= 2);
+    return is_misprint || (is_address && dots == 3);
 }
 
 /* Words that may stand between the announcement and the secret. */
@@ -91,18 +115,28 @@ static bool long_hex(struct str w)
     return true;
 }
 
+/* How far a line has been read. */
+struct reading {
+    enum announced armed;
+    bool session; /* `set session-key`: long hexadecimal words are keys */
+    bool has_key; /* one has been masked: what now goes on behind it is known */
+    bool names;   /* the word before was `hostname`, `address` or the like, behind a key: this one is a name */
+};
+
 /* Finds the next masked word at or after *at. */
-static bool next_masked(struct str l, uint32_t *at, bool *armed, bool *session, struct masked *m)
+static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct masked *m)
 {
     struct str w;
     bool protocol = false; /* `ip nhrp authentication X`, `standby 1 authentication X` */
     while ((w = next_word(l, at)).len) {
         uint32_t off = (uint32_t)(w.p - l.p);
-        if (*armed && is_key_command(w))
-            *armed = false;
-        bool hide = (*armed && !is_connective(w)) || (*session && long_hex(w));
+        if (r->armed && !r->has_key && is_key_command(w))
+            r->armed = NOTHING;
+        bool goes_on = r->has_key && (r->names || is_no_key(w));
+        r->names = r->has_key && !r->names && is_no_key(w);
+        bool hide = (r->armed && !is_connective(w) && !goes_on) || (r->session && long_hex(w));
         /* `key 6 ABC`: the digit is not the key, unless the line ends with it */
-        if (*armed && is_connective(w) && w.len == 1) {
+        if (r->armed && !r->has_key && is_connective(w) && w.len == 1) {
             uint32_t peek = *at;
             hide = next_word(l, &peek).len == 0;
         }
@@ -110,18 +144,22 @@ static bool next_masked(struct str l, uint32_t *at, bool *armed, bool *session, 
         if (!hide && next_word(l, &peek_end).len == 0 && last_word_is_secret(l))
             hide = true;
         if (str_prefix_of(w, "session-key") && w.len > 7)
-            *session = true;
-        bool again = announces_key(w) || (protocol && str_ieq(w, "authentication"));
+            r->session = true;
+        enum announced next = announced_by(w);
+        if (!next && protocol && str_ieq(w, "authentication"))
+            next = ONE_WORD;
         protocol |= str_ieq(w, "nhrp") || str_ieq(w, "standby") || str_ieq(w, "vrrp");
         if (hide) {
-            *armed = false;
+            if (r->armed == ONE_WORD)
+                r->armed = NOTHING;
+            r->has_key = true;
             *m = (struct masked){off, w.len};
             return true;
         }
-        if (again)
-            *armed = true;
-        else if (*armed && !is_connective(w))
-            *armed = false;
+        if (next > r->armed)
+            r->armed = next;
+        else if (r->armed == ONE_WORD && !is_connective(w))
+            r->armed = NOTHING;
     }
     return false;
 }
@@ -131,10 +169,10 @@ void redact_line(struct str line, struct buf *out, uint32_t *caret, uint32_t *ca
     uint32_t at = 0, done = 0, pos = caret ? *caret : 0, end = caret && caret_len ? pos + *caret_len : pos;
     size_t base = out->len;
     uint32_t new_pos = UINT32_MAX, new_end = UINT32_MAX;
-    bool armed = false, session = false;
+    struct reading r = {.armed = NOTHING};
     struct masked m;
     for (;;) {
-        bool more = next_masked(line, &at, &armed, &session, &m);
+        bool more = next_masked(line, &at, &r, &m);
         uint32_t upto = more ? m.off : line.len;
         for (; done < upto; done++) {
             if (done == pos)
@@ -167,9 +205,9 @@ void redact_line(struct str line, struct buf *out, uint32_t *caret, uint32_t *ca
 bool redact_touches(struct str line, uint32_t off, uint32_t len)
 {
     uint32_t at = 0;
-    bool armed = false, session = false;
+    struct reading r = {.armed = NOTHING};
     struct masked m;
-    while (next_masked(line, &at, &armed, &session, &m)) {
+    while (next_masked(line, &at, &r, &m)) {
         uint32_t end = m.off + m.len;
         while (end < line.len && is_blank(line.p[end]))
             end++;

@@ -136,6 +136,16 @@ static void redaction(void **state)
     masked(" pre-shred-key s3cret", " pre-shred-key <key>");
     masked("crypto isakmp kye s3cret address 1.2.3.4", "crypto isakmp kye <key> address 1.2.3.4");
     masked(" pasword 7 0822455D0A16", " pasword 7 <key>");
+    /* keys with blanks, words before the key that are misprinted */
+    masked("crypto isakmp key My s3cret Pass address 1.2.3.4 255.255.255.0 no-xauth",
+           "crypto isakmp key <key> <key> <key> address 1.2.3.4 255.255.255.0 no-xauth");
+    masked("crypto isakmp key s3cret hostname hq.example.com", "crypto isakmp key <key> hostname hq.example.com");
+    masked("crypto isakmp key s3cret hostnam hq.example.com", "crypto isakmp key <key> hostnam hq.example.com");
+    masked("  pre-shared-key locl s3cret", "  pre-shared-key <key> <key>");
+    masked(" authentication local pre-share kye s3cret", " authentication local pre-share <key> <key>");
+    masked(" authentication remote pre-share key 6 s3cret x", " authentication remote pre-share key 6 <key> <key>");
+    masked("  pre-shared-key address 1.1.1.1 key My s3cret", "  pre-shared-key address <key> key <key> <key>");
+    masked(" integrity md5 sha256 sha384", " integrity md5 <key> sha384");
     uint32_t caret = 37, len = 7;
     struct buf b = {0};
     redact_line(str_lit("crypto isakmp key averylongsecretkey addresss 1.2.3.4"), &b, &caret, &len);
