@@ -105,6 +105,17 @@ def reloaded(pair, ours, pki):
     p = reload()
     assert p.returncode == 0 and p.stdout == '1 IKE SAs with 1 child SAs stay, 0 and 0 are ended.\n', p.stdout + p.stderr
     assert '--pki-dir %s, as the daemon was started' % pki in p.stderr and '--interface-map Gi0/0=eth0, as the daemon' in p.stderr, p.stderr
+    os.rename(pki, pki + '.files')  # 75 of docs/security.md: a link means what it leads to when it is followed
+    os.symlink(pki + '.files', pki)
+    p = reload()
+    assert p.returncode == 0, p.stdout + p.stderr
+    os.mkdir(pki + '.empty')
+    os.remove(pki)
+    os.symlink(pki + '.empty', pki)
+    p = reload()
+    assert p.returncode == 1 and 'nothing is touched' in p.stderr, p.stdout + p.stderr
+    os.remove(pki)
+    os.rename(pki + '.files', pki)
     before = ours.sas()
     p = reload('--pki-dir', pki + '/not-there')
     assert p.returncode == 1 and 'nothing is touched' in p.stderr and pki + '/not-there' in p.stderr, p.stdout + p.stderr

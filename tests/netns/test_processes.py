@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The daemon's processes: what each has in its memory, what each may do, and that none outlives another (docs/security.md)."""
-import json, os, re, shutil, signal, socket, subprocess, sys, tempfile
+import fcntl, json, os, re, shutil, signal, socket, struct, subprocess, sys, tempfile
 
 sys.path[:0] = ['tests/netns']
 import lab, test_ike as ike
@@ -129,6 +129,65 @@ def no_core():
             assert os.stat('/proc/%d/mem' % p).st_uid == 0, 'its memory belongs to whom it runs as'
 
 
+def strange_files():
+    """what is no policy and may have no end: a pipe, a folder, zeros, eight gigabytes, a socket"""
+    end, other = os.pipe()
+    os.close(other)
+    huge = os.memfd_create('x')
+    os.ftruncate(huge, 8 << 30)
+    return [end, os.open('/', os.O_RDONLY), os.open('/dev/zero', os.O_RDONLY), huge, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach()]
+
+
+def begun(node, *args):
+    """a command in a host, with its output"""
+    with node.inside():
+        return subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def strange_answers():
+    """what the daemon answers is refused by the command if it is nothing that a daemon says, and never reaches the terminal raw (39)"""
+    strange = [b'', b'\x1b]0;owned\x07', b'[' * 4000, b'{', b'{"error": "\x1b[2J"}', b'{"error": 7}', b'\0' * 100, b'[]', b'"x"', b'{"sas_kept": 1e99}']
+    with tempfile.TemporaryDirectory(prefix='ioscc-parts-') as d, lab.Lab() as l:
+        node, other = l.node('a'), l.node('b')
+        l.link(node, 'eth0', other, 'eth0')
+        node.ip('addr', 'add', ike.A + '/24', 'dev', 'eth0')
+        open(d + '/r.cfg', 'w').write(ike.config(2, *ike.MATRIX[5], key=PSK))
+        lock = os.open(d + '/daemon.lock', os.O_RDWR | os.O_CREAT, 0o600)
+        os.write(lock, b'1 0 r.cfg\n')
+        fcntl.fcntl(lock, 37, struct.pack('hhlli4x', fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.bind(d + '/reload.sock')
+            s.listen()
+            s.settimeout(lab.BOUND)
+            for answer in strange:
+                p = begun(node, RELEASE, 'reload', '--no-apply', '--discard-sas', '--state-dir', d, '-m', 'Gi0/0=eth0', d + '/r.cfg')
+                client, _ = s.accept()
+                client.recv(100)
+                client.send(answer)
+                out, err = p.communicate(timeout=lab.BOUND)
+                client.close()
+                raw = [c for c in out + err if c < 32 and c not in b'\n\t']
+                assert not raw, 'raw to the terminal: %r' % (out + err)
+                assert p.returncode == 3 or answer in (b'[]', b'"x"', b'{"sas_kept": 1e99}', b'{"error": 7}'), (answer, p.returncode, out, err)
+        os.close(lock)
+
+
+def loader_killed():
+    """who reads the files is killed while it waits for one: the rest ends with status 3, and nothing is left over (45)"""
+    for word in (signal.SIGKILL, signal.SIGTERM):
+        with tempfile.TemporaryDirectory(prefix='ioscc-parts-') as d, lab.Lab() as l:
+            node = l.node('a')
+            os.mkfifo(d + '/r.cfg')
+            p = begun(node, RELEASE, 'run', '--discard-sas', '--state-dir', d + '/state', d + '/r.cfg')
+            children = lambda: [int(x) for x in open('/proc/%d/task/%d/children' % (p.pid, p.pid)).read().split()]
+            lab.wait_for('all processes', lambda: len(children()) == 4)
+            there = children()
+            os.kill(there[-1], word)
+            p.communicate(timeout=lab.BOUND)
+            assert p.returncode == 3, p.returncode
+            lab.wait_for('none is left', lambda: not any(living(x) for x in there))
+
+
 def reload_by_others():
     """what no command made is refused and the daemon lives; what is not root does not get in"""
     with Daemon() as d:
@@ -146,6 +205,13 @@ def reload_by_others():
                 return json.loads(s.recv(4096))
         for bad in (b'', b'x', b'ioscc-p\0' + 100 * b'\0', os.urandom(5000)):
             assert 'handed over whole' in ask(b'reload', bad)['error']
+        for strange in strange_files():  # 36 of docs/security.md
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.settimeout(lab.BOUND)
+                s.connect(d.dir + '/reload.sock')
+                socket.send_fds(s, [b'reload'], [strange])
+                assert 'handed over whole' in json.loads(s.recv(4096))['error']
+            os.close(strange)
         assert ask(b'reload')['error'] == 'a policy is wanted'
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.connect(d.dir + '/reload.sock')  # says nothing, and goes
@@ -256,3 +322,5 @@ def tests():
         yield 'netns: processes: %s killed' % which, lambda which=which: ends(which)
     yield 'netns: processes: no core', no_core
     yield 'netns: processes: reload by others', reload_by_others
+    yield 'netns: processes: strange answers', strange_answers
+    yield 'netns: processes: loader killed', loader_killed
