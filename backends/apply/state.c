@@ -201,6 +201,31 @@ static void read_bases(struct state *s, const json_t *list)
     }
 }
 
+static void read_names(struct state *s, const json_t *list)
+{
+    const char *name;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)list, name, v)
+    {
+        struct state_name *n = ARENA_NEW(s->arena, struct state_name);
+        const char *address = json_string_value(v);
+        if (!address || !addr_parse(str_lit(address), &n->addr))
+            continue;
+        n->name = arena_strndup(s->arena, name, strlen(name));
+        ptrlist_add(s->arena, &s->names, n);
+    }
+}
+
+static json_t *names_json(const struct state *s)
+{
+    json_t *o = json_object();
+    char t[ADDR_TEXT_MAX];
+    PTRLIST_FOR (struct state_name, n, &s->names) {
+        json_object_set_new(o, n->name, json_string(addr_text(&n->addr, t)));
+    }
+    return o;
+}
+
 static json_t *bases_json(const struct state *s)
 {
     json_t *list = json_array();
@@ -249,6 +274,7 @@ static int read_state(struct state *s, const char **why)
     read_config(s, json_object_get(o, "previous"), &s->previous);
     read_sas(s, json_object_get(o, "sas"));
     read_bases(s, json_object_get(o, "counter_bases"));
+    read_names(s, json_object_get(o, "names"));
     const json_t *t = json_object_get(o, "kernel_thresholds");
     for (size_t i = 0; i < 4; i++)
         s->thresholds[i / 2][i % 2] = (uint8_t)json_integer_value(json_array_get(t, i));
@@ -311,12 +337,12 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o}", "format", FORMAT, "namespace",
+    return json_pack("{s:i,s:I,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "namespace",
                      (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
                      (json_int_t)s->confirm_by, "current", config_json(&s->current), "previous",
                      s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
                      s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
-                     "counter_bases", bases_json(s));
+                     "counter_bases", bases_json(s), "names", names_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */

@@ -25,6 +25,11 @@ struct state_config {
     bool only_xfrm, only_nftables, allow_partial;
 };
 
+struct state_name {
+    const char *name;
+    struct ip_addr addr;
+};
+
 struct state {
     struct arena *arena;
     uint64_t netns; /* the network namespace that it is about: inode of /proc/self/ns/net */
@@ -34,6 +39,7 @@ struct state {
     struct state_config current, previous;
     bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
     struct ptrlist sas;         /* struct xfrm_sa_id */
+    struct ptrlist names;       /* struct state_name: peers known by name, as they were looked up */
     struct ptrlist bases;       /* struct xfrm_sa: counters of SAs when they were cleared */
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */

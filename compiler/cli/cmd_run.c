@@ -11,6 +11,7 @@
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
 #include "compiler/cli/consent.h"
+#include "compiler/cli/repair.h"
 #include "compiler/cli/run_inputs.h"
 #include "compiler/cli/session.h"
 
@@ -320,6 +321,11 @@ static int run(const struct command *c, int argc, char **argv)
     const char *file;
     int code = parsed(c, argc, argv, &q, &file);
     struct loading l = {c, &q, file};
+    struct repair repair = {c, q.daemon.state_dir};
+    if (!q.no_apply) {
+        q.daemon.repair = repair_host;
+        q.daemon.repair_arg = &repair;
+    }
     if (code == EXIT_CLEAN)
         code = only_daemon(c, &q, file);
     if (code == EXIT_CLEAN)

@@ -32,7 +32,18 @@ static void count(struct session *s)
         const struct diag *d = s->compiled.diags.items.v[i];
         s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST;
     }
-    s->errors = cli_complain(&s->compiled);
+    s->errors = s->is_repair ? 0 : cli_complain(&s->compiled);
+}
+
+/* What is looked up is kept, for who looks at the host without asking anybody. */
+static void name_keep(struct session *s, const char *name, const struct ip_addr *a)
+{
+    struct state_name *n = ARENA_NEW(&s->arena, struct state_name);
+    *n = (struct state_name){name, *a};
+    for (uint32_t i = s->state.names.n; i-- > 0;)
+        if (strcmp(((const struct state_name *)s->state.names.v[i])->name, name) == 0)
+            ptrlist_remove(&s->state.names, i);
+    ptrlist_add(&s->arena, &s->state.names, n);
 }
 
 /* Peers known by name get their address here, as on the router when the line is entered. One that cannot be looked up
@@ -56,7 +67,29 @@ static void resolve(struct session *s, struct map_peer *p)
     }
     freeaddrinfo(v);
     if (p->host.addr.family != FAMILY_NONE)
+        name_keep(s, name, &p->host.addr);
+    if (p->host.addr.family != FAMILY_NONE)
         fprintf(stderr, "ioscc %s: peer %s is %s\n", s->command->name, name, addr_text(&p->host.addr, t));
+}
+
+static void take(struct session *s, struct map_peer *p)
+{
+    PTRLIST_FOR (struct state_name, n, &s->state.names) {
+        if (p->host.addr.family == FAMILY_NONE && str_is(p->host.name, n->name))
+            p->host.addr = n->addr;
+    }
+}
+
+/* The addresses that names had when they were applied. */
+static void names_take(struct session *s)
+{
+    PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            PTRLIST_FOR (struct map_peer, p, &e->peers) {
+                take(s, p);
+            }
+        }
+    }
 }
 
 static void resolve_peers(struct session *s)
@@ -82,7 +115,10 @@ int session_plan(struct session *s, const char *path, const struct state_config 
         s->router = cli_router(&s->compiled, how->device);
         if (!s->router)
             return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
-        resolve_peers(s);
+        if (s->is_repair)
+            names_take(s);
+        else
+            resolve_peers(s);
     }
     struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);

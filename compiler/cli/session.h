@@ -18,6 +18,7 @@ struct session {
     const struct ir_config *router;
     struct apply apply;
     uint32_t errors; /* findings that stop an apply */
+    bool is_repair;  /* nobody is there to read findings that were told, and nothing is looked up */
     bool fatal;      /* one of them stops it even with --allow-partial */
 };
 

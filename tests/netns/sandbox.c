@@ -120,11 +120,9 @@ static bool read_other(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {[SANDBOX_PRIVILEGED] = "privileged",
-                                        [SANDBOX_KEYS] = "keys",
-                                        [SANDBOX_FETCH] = "fetch",
-                                        [SANDBOX_FETCHER] = "fetcher",
-                                        [SANDBOX_NETWORK] = "network"};
+    static const char *const names[] = {
+        [SANDBOX_PRIVILEGED] = "privileged", [SANDBOX_WATCH] = "watch",     [SANDBOX_KEYS] = "keys",
+        [SANDBOX_FETCH] = "fetch",           [SANDBOX_FETCHER] = "fetcher", [SANDBOX_NETWORK] = "network"};
     const char *const nothing[] = {NULL};
     unsigned which = 0;
     while (which < sizeof names / sizeof *names && argc == 2 && strcmp(names[which], argv[1]) != 0)

@@ -43,7 +43,7 @@ class Daemon:
             self.__exit__()
             raise
         self.children = [int(x) for x in open('/proc/%d/task/%d/children' % (self.p.pid, self.p.pid)).read().split()]
-        self.keys, self.fetch, self.network = sorted(self.children)
+        self.keys, self.fetch, self.network, self.watch = sorted(self.children)
         return self
 
     def write(self, more):
@@ -102,6 +102,7 @@ def memories():
             assert secrets(d.network) == [], 'the network process: %s' % secrets(d.network)
             assert secrets(d.p.pid) == [], 'the main process: %s' % secrets(d.p.pid)
             assert secrets(d.fetch) == [], 'the process that fetches: %s' % secrets(d.fetch)
+            assert secrets(d.watch) == [], 'the process that watches: %s' % secrets(d.watch)
             assert secrets(d.keys) == [PSK], 'the keys process: %s' % secrets(d.keys)
             d.write('crypto isakmp key other-key address 203.0.113.77\n')
             with d.node.inside():
@@ -112,7 +113,7 @@ def memories():
 def ends(which):
     """D5: none outlives another"""
     with Daemon() as d:
-        victim = {'main': d.p.pid, 'keys': d.keys, 'network': d.network, 'fetch': d.fetch}[which]
+        victim = {'main': d.p.pid, 'keys': d.keys, 'network': d.network, 'fetch': d.fetch, 'watch': d.watch}[which]
         os.kill(victim, signal.SIGKILL)
         code = d.p.wait(lab.BOUND)
         assert code == (-9 if which == 'main' else 3), 'exit %d: %s' % (code, d.said())
@@ -123,7 +124,7 @@ def ends(which):
 def no_core():
     """D7: no core, nobody who may look, no way back"""
     with Daemon() as d:
-        for p in (d.p.pid, d.keys, d.fetch, d.network):
+        for p in (d.p.pid, d.keys, d.fetch, d.network, d.watch):
             limits = open('/proc/%d/limits' % p).read()
             assert re.search(r'Max core file size +0 +0 ', limits), limits
             assert os.stat('/proc/%d/mem' % p).st_uid == 0, 'its memory belongs to whom it runs as'
@@ -318,7 +319,7 @@ def tests():
     yield 'netns: processes: no orphans', orphans
     yield 'netns: processes: no input', inputs
     yield 'netns: processes: secrets in memory', memories
-    for which in ('main', 'keys', 'network', 'fetch'):
+    for which in ('main', 'keys', 'network', 'fetch', 'watch'):
         yield 'netns: processes: %s killed' % which, lambda which=which: ends(which)
     yield 'netns: processes: no core', no_core
     yield 'netns: processes: reload by others', reload_by_others

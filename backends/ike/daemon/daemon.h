@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "backends/ike/daemon/privileged.h"
+#include "backends/ike/daemon/watch.h"
 #include "backends/ike/from_ir.h"
 #include "backends/ike/ike.h"
 #include "backends/netlink/netlink.h"
@@ -26,8 +27,10 @@ struct daemon_options {
     const char *state_dir; /* holds the sockets */
     bool discard_sas;      /* negotiates, but gives nothing to the kernel: for measuring and testing */
     bool debug;
-    const char *debug_peer; /* debug lines of this peer only */
-    int lock;               /* state_daemon_begin()'s, of the main process alone; 0: none */
+    const char *debug_peer;  /* debug lines of this peer only */
+    int lock;                /* state_daemon_begin()'s, of the main process alone; 0: none */
+    watch_repair_fn *repair; /* puts right what has changed (watch.h); NULL: what is applied is not this daemon's */
+    void *repair_arg;
 };
 
 #define DAEMON_SOCKETS_MAX 64
@@ -109,7 +112,8 @@ void daemon_arm(struct daemon *d);
 void daemon_log(enum ike_level l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- net.c ---- */
-/* Does somebody speak IKE in this network namespace already? The first of the daemon's ports that it cannot have, 0: none.
+/* Does somebody speak IKE in this network namespace already? The first of the daemon's ports that it cannot have, 0:
+ * none.
  */
 uint16_t daemon_port_taken(void) MUST_CHECK;
 bool net_open(struct daemon *d) MUST_CHECK;

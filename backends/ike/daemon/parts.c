@@ -33,7 +33,7 @@
 #define END_MS 15000  /* from the word to end on; the network's process needs two seconds for the peers */
 
 /* Who speaks to whom: [0] is the first one's end. */
-enum pair { MAIN_KEYS, MAIN_NETWORK, MAIN_FETCH, NETWORK_KEYS, NETWORK_PRIVILEGED, NETWORK_FETCH, PAIRS };
+enum pair { MAIN_KEYS, MAIN_NETWORK, MAIN_FETCH, MAIN_WATCH, NETWORK_KEYS, NETWORK_PRIVILEGED, NETWORK_FETCH, PAIRS };
 
 struct parts {
     int pair[PAIRS][2];
@@ -125,6 +125,23 @@ static bool start_network(struct parts *p)
     keep_ends(p, keep, 4);
     const struct network_ends ends = {.main = keep[0], .keys = keep[1], .privileged = keep[2], .fetch = keep[3]};
     exit(network_run(&ends, p->options, p->config));
+}
+
+/* Once something is applied; `whole` is not for it. */
+static bool start_watch(struct parts *p, int whole)
+{
+    const int keep[] = {p->pair[MAIN_WATCH][1]};
+    if (!p->options->repair)
+        return true;
+    pid_t child = fork();
+    if (child > 0)
+        close_end(p, MAIN_WATCH, 1);
+    if (child != 0)
+        return child > 0;
+    no_input();
+    close(whole);
+    keep_ends(p, keep, 1);
+    exit(watch_run(keep[0], p->options->repair, p->options->repair_arg));
 }
 
 /* The files are read by a process that ends when that is done. Returns its exit code; *file is the whole policy. */
@@ -360,11 +377,11 @@ static void heard_signal(struct parts *p)
     end_all(p, 0);
 }
 
-enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_FETCH, W_RELOAD, WATCHED };
+enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_FETCH, W_WATCH, W_RELOAD, WATCHED };
 
 static void serve_all(struct parts *p)
 {
-    bool keys_there = true, fetch_there = true;
+    bool keys_there = true, fetch_there = true, watch_there = p->options->repair != NULL;
     while (!p->at_once) {
         bool may_ask = !p->pending && p->client < 0;
         struct pollfd v[WATCHED] = {[W_SIGNALS] = {p->signals, POLLIN, 0},
@@ -372,6 +389,7 @@ static void serve_all(struct parts *p)
                                     [W_PRIVILEGED] = {p->side ? p->pair[NETWORK_PRIVILEGED][1] : -1, POLLIN, 0},
                                     [W_KEYS] = {keys_there ? p->pair[MAIN_KEYS][0] : -1, POLLIN, 0},
                                     [W_FETCH] = {fetch_there ? p->pair[MAIN_FETCH][0] : -1, POLLIN, 0},
+                                    [W_WATCH] = {watch_there ? p->pair[MAIN_WATCH][0] : -1, POLLIN, 0},
                                     [W_RELOAD] = {may_ask ? p->listener : p->client, POLLIN, 0}};
         if (p->pending) /* one at a time; who has asked has nothing more to say */
             v[W_RELOAD].fd = -1;
@@ -397,6 +415,11 @@ static void serve_all(struct parts *p)
         if (v[W_FETCH].revents) {
             fetch_there = false;
             daemon_log(IKE_ERROR, "the process that fetches is gone: all ends");
+            end_all(p, EXIT_BROKEN);
+        }
+        if (v[W_WATCH].revents) {
+            watch_there = false;
+            daemon_log(IKE_ERROR, "the process that watches is gone: all ends");
             end_all(p, EXIT_BROKEN);
         }
         if (v[W_RELOAD].revents && p->client >= 0)
@@ -490,6 +513,10 @@ int daemon_run(const struct daemon_options *o, const char *config, daemon_load_f
     close_end(&p, NETWORK_FETCH, 0);
     close_end(&p, NETWORK_FETCH, 1);
     int code = load_policy(&p, load, arg, &whole);
+    if (code == 0 && !start_watch(&p, whole)) {
+        daemon_log(IKE_ERROR, "the IKE daemon cannot start: %s", strerror(errno));
+        code = EXIT_BROKEN;
+    }
     if (code == 0)
         code = run_main(&p, whole);
     free_parts(&p);

@@ -7,6 +7,7 @@
 
 enum sandbox {
     SANDBOX_PRIVILEGED, /* CAP_NET_ADMIN; netlink, its channels, root's connections, and to remove the sockets' files */
+    SANDBOX_WATCH,      /* CAP_NET_ADMIN, and the state directory's files, by children that live as long as a look */
     SANDBOX_KEYS,       /* nobody, no capability; its two channels and files in memory that come over them */
     SANDBOX_FETCH,      /* nobody, no capability; its channels, to read files that anybody may, children */
     SANDBOX_FETCHER,    /* a child of that: no files either; connections, its channel, lists in memory */

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/ike/daemon/watch.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/sandbox.h"
+
+#define QUIET_MS 20         /* several changes belong together: one look when nothing has come for so long ... */
+#define LATEST_MS 100       /* ... or so long after the first */
+#define LOOK_SHARE 2        /* a look may take half of the time: where it takes long, there are fewer */
+#define REPAIRS_A_MINUTE 30 /* more: somebody changes it again and again, and this is no race that can be won */
+#define PATIENCE_MS 5000
+#define AGAIN_MS 1000
+#define AGAIN_MOST_MS 300000
+
+enum news { LINKS, POLICIES, NFTABLES, SOURCES };
+
+static const struct {
+    const char *words;
+    int protocol;
+    unsigned groups[4]; /* RTNLGRP_*, XFRMNLGRP_*, NFNLGRP_*; 0: no more */
+} sources[SOURCES] = {
+    [LINKS] = {"links and addresses", NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0}},
+    [POLICIES] = {"policies", NETLINK_XFRM, {XFRMNLGRP_POLICY, 0, 0, 0}},
+    [NFTABLES] = {"nftables", NETLINK_NETFILTER, {NFNLGRP_NFTABLES, 0, 0, 0}},
+};
+
+struct watch {
+    int channel;
+    struct mnl_socket *news[SOURCES];
+    bool changed[SOURCES];
+    uint64_t first_at, last_at; /* ms: of the changes that nobody has looked at; 0: none */
+    uint64_t not_before;        /* ms: of the next look */
+    uint64_t minute;            /* that `repairs` are of */
+    unsigned repairs;
+    uint64_t again_at, again_ms; /* ms: when to look once more where nothing could be put right; 0: not */
+    watch_repair_fn *repair;
+    void *arg;
+};
+
+uint64_t watch_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool open_news(struct watch *w)
+{
+    for (int i = 0; i < SOURCES; i++) {
+        struct mnl_socket *s = mnl_socket_open2(sources[i].protocol, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        w->news[i] = s;
+        if (!s || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
+            return false;
+        for (unsigned g = 0; g < 4 && sources[i].groups[g]; g++) {
+            int group = (int)sources[i].groups[g];
+            if (mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* What they say does not matter, only that they say something; more than fits (ENOBUFS) is something too. */
+static bool drain(struct mnl_socket *s)
+{
+    char b[8192];
+    bool any = false;
+    for (;;) {
+        ssize_t n = mnl_socket_recvfrom(s, b, sizeof b);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return any;
+        any = true;
+        if (n < 0 && errno != ENOBUFS && errno != EINTR && errno != ENOSPC)
+            return any;
+    }
+}
+
+static void say_changed(const struct watch *w, char *out, size_t room)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (int i = 0; i < SOURCES; i++)
+        if (w->changed[i] && len < room)
+            len += (size_t)snprintf(out + len, room - len, "%s%s", len ? ", " : "", sources[i].words);
+}
+
+/* In a child: what it reads goes with it. It is let finish, whatever ends meanwhile: half a repair would be none. */
+static enum watch_found look(struct watch *w, const char *after)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child < 0)
+        return WATCH_CANNOT;
+    if (child == 0) {
+        close(w->channel);
+        exit(w->repair(w->arg, after, w->first_at));
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : WATCH_CANNOT;
+    return code == WATCH_IN_ORDER || code == WATCH_REPAIRED ? (enum watch_found)code : WATCH_CANNOT;
+}
+
+static void looked(struct watch *w, enum watch_found found, uint64_t took_ms)
+{
+    uint64_t now = watch_now_ms();
+    w->not_before = now + took_ms * (LOOK_SHARE - 1);
+    if (found == WATCH_CANNOT) { /* it has said why; perhaps later, and sooner when something changes */
+        w->again_ms = w->again_ms ? 2 * w->again_ms : AGAIN_MS;
+        w->again_ms = w->again_ms < AGAIN_MOST_MS ? w->again_ms : AGAIN_MOST_MS;
+        w->again_at = now + w->again_ms;
+        return;
+    }
+    w->again_at = w->again_ms = 0;
+    if (found != WATCH_REPAIRED)
+        return;
+    if (w->minute != now / 60000)
+        w->repairs = 0;
+    w->minute = now / 60000;
+    if (++w->repairs == REPAIRS_A_MINUTE)
+        daemon_log(IKE_WARNING,
+                   "somebody changes what is applied again and again: it is repaired every %u s from now on",
+                   PATIENCE_MS / 1000);
+    if (w->repairs >= REPAIRS_A_MINUTE)
+        w->not_before = now + PATIENCE_MS;
+}
+
+/* ms until the next look, 0: now; -1: there is nothing to look at. */
+static int due_in(const struct watch *w)
+{
+    uint64_t now = watch_now_ms(), at = w->last_at + QUIET_MS;
+    if (!w->first_at && !w->again_at)
+        return -1;
+    if (!w->first_at)
+        return w->again_at > now ? (int)(w->again_at - now) : 0;
+    if (at > w->first_at + LATEST_MS)
+        at = w->first_at + LATEST_MS;
+    if (at < w->not_before)
+        at = w->not_before;
+    return at > now ? (int)(at - now) : 0;
+}
+
+static void look_now(struct watch *w)
+{
+    char after[128];
+    uint64_t begun = watch_now_ms();
+    say_changed(w, after, sizeof after);
+    memset(w->changed, 0, sizeof w->changed);
+    w->first_at = w->first_at ? w->first_at : begun;
+    enum watch_found found = look(w, after);
+    w->first_at = 0;
+    looked(w, found, watch_now_ms() - begun);
+}
+
+static void heard(struct watch *w, const struct pollfd *v)
+{
+    for (int i = 0; i < SOURCES; i++) {
+        if (!v[i].revents || !drain(w->news[i]))
+            continue;
+        w->changed[i] = true;
+        w->last_at = watch_now_ms();
+        w->first_at = w->first_at ? w->first_at : w->last_at;
+    }
+}
+
+int watch_run(int channel, watch_repair_fn *repair, void *arg)
+{
+    struct watch w = {.channel = channel, .repair = repair, .arg = arg};
+    signal(SIGTERM, SIG_IGN); /* it ends when the others do */
+    signal(SIGINT, SIG_IGN);
+    if (!open_news(&w)) {
+        daemon_log(IKE_ERROR, "what changes in the kernel cannot be watched: %s", strerror(errno));
+        return 1;
+    }
+    int r = sandbox_enter(SANDBOX_WATCH);
+    if (r < 0) {
+        daemon_log(IKE_ERROR, "privileges cannot be dropped: %s", strerror(-r));
+        return 1;
+    }
+    w.first_at = w.last_at = watch_now_ms(); /* what has changed since it was applied */
+    for (;;) {
+        struct pollfd v[SOURCES + 1];
+        for (int i = 0; i < SOURCES; i++)
+            v[i] = (struct pollfd){mnl_socket_get_fd(w.news[i]), POLLIN, 0};
+        v[SOURCES] = (struct pollfd){channel, POLLIN, 0};
+        int n = poll(v, SOURCES + 1, due_in(&w));
+        if (n > 0 && v[SOURCES].revents)
+            return 0;
+        if (n > 0)
+            heard(&w, v);
+        if (due_in(&w) == 0)
+            look_now(&w);
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The process that watches: what is applied stays applied. The kernel tells when links, addresses, policies or nftables
+ * change; then somebody else is asked to look, and to put right what is no longer as it should be. It holds no secret
+ * and no socket that anybody could send to; the one who looks is a child of its own for each look, as the loader is.
+ */
+#ifndef IOSCC_IKE_WATCH_H
+#define IOSCC_IKE_WATCH_H
+
+#include <stdint.h>
+
+#include "compiler/base/must.h"
+
+/* What the look at the host came to: the exit code of the child. */
+enum watch_found { WATCH_IN_ORDER = 0, WATCH_REPAIRED = 10, WATCH_CANNOT = 11 };
+
+/* Compares the host with what is applied and repairs; it says what it has done. `after`: what has changed, in words
+ * ("policies, nftables", "": nothing that is known), `since_ms`: when that was heard, by watch_now_ms(); for the log.
+ * It runs in a process of its own. */
+typedef int watch_repair_fn(void *arg, const char *after, uint64_t since_ms);
+
+/* The watch's clock: CLOCK_MONOTONIC in milliseconds. */
+uint64_t watch_now_ms(void);
+
+/* Until `channel` says that the others are gone. Does not return before that; an exit code. */
+int watch_run(int channel, watch_repair_fn *repair, void *arg) MUST_CHECK;
+
+#endif
