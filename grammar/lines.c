@@ -388,6 +388,45 @@ static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str 
     return false;
 }
 
+/* A first word that opens a block of ours, misprinted. */
+static bool is_near_ours(struct str word)
+{
+    return near(word, "crypto") || near(word, "access-list") || near(word, "interface") || near(word, "object-group");
+}
+
+static bool is_near_miss(struct str w, const char *z)
+{
+    return near(w, z) && !str_prefix_of(w, z);
+}
+
+/* `ip acess-list extended L`, ` ip acces-group F in`, `ip nt inside source …`: commands that begin with a word of many,
+ * of which most are none of ours; a misprint of one that is must not be taken for one that is not. */
+static struct str misprint_of_ours(struct str line, bool in_interface)
+{
+    struct str first = first_word(line);
+    struct str rest = lstrip((struct str){line.p + first.len, line.len - first.len}), second = first_word(rest);
+    struct str behind = lstrip((struct str){rest.p + second.len, rest.len - second.len}), third = first_word(behind);
+    bool is_ip = str_ieq(first, "ip") || str_ieq(first, "ipv6");
+    bool is_side = str_ieq(third, "inside") || str_ieq(third, "outside");
+    bool is_nat = second.len >= 2 && second.len <= 4 && !str_ieq(second, "nat") && str_distance(second, "nat", 1) <= 1;
+    bool hit = is_ip && is_nat && is_side;
+    if (in_interface)
+        hit |= is_ip && (is_near_miss(second, "access-group") || is_near_miss(second, "traffic-filter"));
+    else
+        hit |= (is_ip && is_near_miss(second, "access-list")) ||
+               (str_ieq(first, "object-group") && (is_near_miss(second, "network") || is_near_miss(second, "service")));
+    return hit ? second : (struct str){NULL, 0};
+}
+
+/* What stands below it belongs to nothing. */
+static void global_not_understood(struct ios_parser *p, uint32_t indent, struct str word, struct str line)
+{
+    syntax_unknown_word(p, MODE_GLOBAL, span_of(p, word), word);
+    p->sink->broken(p->sink->ctx, MODE_GLOBAL, span_of(p, line));
+    pop_to(p, 1);
+    push_mode(p, MODE_IGNORED, indent);
+}
+
 /* No mode knows the first word. */
 static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str word, struct str line)
 {
@@ -414,8 +453,13 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
             if (belongs_here) {
                 p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
                 syntax_unknown_word(p, top->mode, at, word);
+                return;
             }
-            return;
+            if (is_near_ours(word)) {
+                global_not_understood(p, indent, word, line);
+                return;
+            }
+            /* a block that nobody here knows: what stands below it is not of the one before */
         }
     } else if (!outside && top->mode != MODE_GLOBAL) {
         bool is_ours = top->mode == MODE_INTERFACE && (near(word, "crypto") || near(word, "tunnel"));
@@ -425,8 +469,10 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
         }
         return;
     } else if (!foreign_is_global(line)) {
-        if (near(word, "crypto") || near(word, "access-list") || near(word, "interface") || near(word, "object-group"))
-            syntax_unknown_word(p, MODE_GLOBAL, at, word);
+        if (is_near_ours(word)) {
+            global_not_understood(p, indent, word, line);
+            return;
+        }
         if (top->mode == MODE_INTERFACE || top->mode == MODE_IGNORED)
             return; /* e.g. `description` in a file without indentation */
     }
@@ -570,6 +616,17 @@ static void read_line(struct ios_parser *p, struct str raw)
         return;
     p->words.first = negated;
     p->words.negated = negated;
+    bool in_interface = top->mode == MODE_INTERFACE && (indent > top->indent || top->flat);
+    struct str misprint = misprint_of_ours(body, in_interface);
+    if (misprint.len && in_interface) {
+        syntax_unknown_word(p, MODE_INTERFACE, span_of(p, misprint), misprint);
+        p->sink->broken(p->sink->ctx, MODE_INTERFACE, span_of(p, body));
+        return;
+    }
+    if (misprint.len && (p->depth == 1 || indent <= top->indent)) {
+        global_not_understood(p, indent, misprint, body);
+        return;
+    }
     enum ios_mode failed_in = MODE_GLOBAL;
     uint32_t failed_depth = 0;
     if (try_modes(p, indent, &failed_in, &failed_depth))

@@ -291,12 +291,21 @@ static void check_understood(struct target *t)
     not_understood(t, map_line_broken(t->c), "a crypto map", STR_EMPTY);
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         bool has_map = i->crypto_map.target || i->crypto_map6.target;
-        if (!i->shutdown.v)
-            not_understood(t, symtab_get(&t->c->broken_at, STR_EMPTY, i->span.off), "interface ", i->name.s);
+        const struct broken_line *l = symtab_get(&t->c->broken_at, STR_EMPTY, i->span.off);
+        if (!i->shutdown.v && l && (has_map || may_bind_map(l)))
+            not_understood(t, l, "interface ", i->name.s);
         if (!has_map || i->shutdown.v)
             continue;
         check_filters(t, &i->access_groups);
         check_filters(t, &i->traffic_filters);
+    }
+    PTRLIST_FOR (struct crypto_map, m, &t->c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            const struct acl *const lists[] = {e->access_in.target, e->access_out.target};
+            for (int k = 0; k < 2 && m->bindings.n; k++)
+                if (lists[k])
+                    not_understood(t, acl_broken(t->c, lists[k]), "access list ", lists[k]->name.s);
+        }
     }
     PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {
         const struct acl *a = r->acl.target;

@@ -34,6 +34,12 @@ static bool almost_announces_key(struct str w)
     return false;
 }
 
+static bool begins_with(struct str w, const char *z)
+{
+    size_t n = strlen(z);
+    return w.len >= n && str_ieq((struct str){w.p, (uint32_t)n}, z);
+}
+
 /* What comes behind a word. */
 enum announced { NOTHING, ONE_WORD, TO_THE_END };
 
@@ -42,33 +48,41 @@ enum announced { NOTHING, ONE_WORD, TO_THE_END };
 static enum announced announced_by(struct str w)
 {
     static const char *const one[] = {"cipher", "authenticator", "hex", "community", "md5"};
-    static const char *const all[] = {"key",        "password", "pre-shared-key",     "secret",   "key-string",
-                                      "passphrase", "ppk",      "authentication-key", "pre-share"};
+    static const char *const all[] = {"key",        "password", "pre-shared-key",     "secret",    "key-string",
+                                      "passphrase", "ppk",      "authentication-key", "pre-share", "password-encrypt"};
+    static const char *const begins[] = {"pre-sh", "pre-shr", "presh", "shared-", "psk"};
     for (size_t i = 0; i < sizeof one / sizeof *one; i++)
         if (str_ieq(w, one[i]))
             return ONE_WORD;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (str_ieq(w, all[i]))
             return TO_THE_END;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (begins_with(w, begins[i]))
+            return TO_THE_END;
     bool is_short = w.len >= 5 && (str_prefix_of(w, "pre-shared-key") || str_prefix_of(w, "password"));
     return is_short || almost_announces_key(w) ? TO_THE_END : NOTHING;
 }
 
-/* What stands behind a key and is none: addresses, and how the lines of keys go on. */
-static bool is_no_key(struct str w)
+/* How the lines of keys go on behind the key. */
+static bool goes_on_with(struct str w)
 {
-    static const char *const words[] = {"address", "hostname", "ipv6", "no-xauth", "port", "vrf", "id", "timeout"};
-    bool is_address = w.len >= 7;
-    unsigned dots = 0;
-    for (uint32_t i = 0; i < w.len; i++) {
-        dots += w.p[i] == '.';
-        is_address &= w.p[i] == '.' || (w.p[i] >= '0' && w.p[i] <= '9');
-    }
+    static const char *const words[] = {"address", "hostname", "ipv6", "no-xauth"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieq(w, words[i]))
             return true;
-    bool is_misprint = w.len > 5 && (str_distance(w, "address", 2) <= 2 || str_distance(w, "hostname", 2) <= 2);
-    return is_misprint || (is_address && dots == 3);
+    return w.len > 5 && (str_distance(w, "address", 2) <= 2 || str_distance(w, "hostname", 2) <= 2);
+}
+
+static bool is_address(struct str w)
+{
+    bool is_it = w.len >= 7;
+    unsigned dots = 0;
+    for (uint32_t i = 0; i < w.len; i++) {
+        dots += w.p[i] == '.';
+        is_it &= w.p[i] == '.' || (w.p[i] >= '0' && w.p[i] <= '9');
+    }
+    return is_it && dots == 3;
 }
 
 /* Words that may stand between the announcement and the secret. */
@@ -95,6 +109,43 @@ static bool is_key_command(struct str w)
     return false;
 }
 
+/* `crypto key …`, `key chain …`; not `crypto isakmp key …`. */
+static bool is_key_line(struct str l)
+{
+    uint32_t at = 0;
+    struct str first = next_word(l, &at), second = next_word(l, &at);
+    return str_ieq(first, "key") || (begins_with(second, "key") && first.len > 1 && str_prefix_of(first, "crypto"));
+}
+
+/* `crypto isakmp WORD …` with a word that no command begins with: it may have been `key`. */
+static bool is_isakmp_misprint(struct str l)
+{
+    static const char *const known[] = {"policy",
+                                        "key",
+                                        "identity",
+                                        "keepalive",
+                                        "nat",
+                                        "enable",
+                                        "aggressive-mode",
+                                        "invalid-spi-recovery",
+                                        "fragmentation",
+                                        "default",
+                                        "disconnect-revoked-peers",
+                                        "diagnose",
+                                        "xauth",
+                                        "peer",
+                                        "profile",
+                                        "client",
+                                        "performance"};
+    uint32_t at = 0;
+    struct str first = next_word(l, &at), second = next_word(l, &at), third = next_word(l, &at);
+    bool is_isakmp =
+        first.len > 1 && str_prefix_of(first, "crypto") && second.len > 2 && str_prefix_of(second, "isakmp");
+    for (size_t i = 0; i < sizeof known / sizeof *known && is_isakmp; i++)
+        is_isakmp = third.len < 2 || !str_prefix_of(third, known[i]);
+    return is_isakmp;
+}
+
 /* `crypto key export rsa NAME pem terminal 3des PASSWORD`: there the last word is the secret. */
 static bool last_word_is_secret(struct str l)
 {
@@ -105,9 +156,10 @@ static bool last_word_is_secret(struct str l)
             str_prefix_of(w3, "decrypt") || str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
 }
 
+/* Keys of `set session-key`, whatever that is misprinted as. */
 static bool long_hex(struct str w)
 {
-    if (w.len < 8)
+    if (w.len < 16)
         return false;
     for (uint32_t i = 0; i < w.len; i++)
         if (!strchr("0123456789abcdefABCDEF", w.p[i]))
@@ -118,9 +170,9 @@ static bool long_hex(struct str w)
 /* How far a line has been read. */
 struct reading {
     enum announced armed;
-    bool session; /* `set session-key`: long hexadecimal words are keys */
-    bool has_key; /* one has been masked: what now goes on behind it is known */
-    bool names;   /* the word before was `hostname`, `address` or the like, behind a key: this one is a name */
+    unsigned words; /* so many have been read */
+    bool has_key;   /* one has been masked: what now goes on behind it is known */
+    bool names;     /* the word before was `hostname`, `address` or the like, behind a key: this one is a name */
 };
 
 /* Finds the next masked word at or after *at. */
@@ -130,11 +182,13 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
     bool protocol = false; /* `ip nhrp authentication X`, `standby 1 authentication X` */
     while ((w = next_word(l, at)).len) {
         uint32_t off = (uint32_t)(w.p - l.p);
-        if (r->armed && !r->has_key && is_key_command(w))
+        if (r->armed && !r->has_key && is_key_command(w) && is_key_line(l))
             r->armed = NOTHING;
-        bool goes_on = r->has_key && (r->names || is_no_key(w));
-        r->names = r->has_key && !r->names && is_no_key(w);
-        bool hide = (r->armed && !is_connective(w) && !goes_on) || (r->session && long_hex(w));
+        bool is_name = r->names && memchr(w.p, '.', w.len); /* of a host: keys of one word have no dots, names have */
+        bool goes_on = r->has_key && (is_name || goes_on_with(w) || is_address(w));
+        r->names = r->has_key && goes_on_with(w);
+        bool is_glued = begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key");
+        bool hide = (r->armed && !is_connective(w) && !goes_on) || long_hex(w) || is_glued;
         /* `key 6 ABC`: the digit is not the key, unless the line ends with it */
         if (r->armed && !r->has_key && is_connective(w) && w.len == 1) {
             uint32_t peek = *at;
@@ -143,9 +197,9 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         uint32_t peek_end = *at;
         if (!hide && next_word(l, &peek_end).len == 0 && last_word_is_secret(l))
             hide = true;
-        if (str_prefix_of(w, "session-key") && w.len > 7)
-            r->session = true;
         enum announced next = announced_by(w);
+        if (r->words++ == 2 && is_isakmp_misprint(l))
+            next = TO_THE_END;
         if (!next && protocol && str_ieq(w, "authentication"))
             next = ONE_WORD;
         protocol |= str_ieq(w, "nhrp") || str_ieq(w, "standby") || str_ieq(w, "vrrp");

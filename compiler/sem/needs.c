@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/sem/needs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/sem/revocation.h"
@@ -80,15 +81,33 @@ static void ask_understood(struct asker *x, struct span block, struct str name)
         unmet(x, NEED_UNDERSTOOD, l->span, name);
 }
 
-/* Lines of no block: whose, if they are about IKE or IPsec? */
+/* ... or misprinted. */
+static bool may_mean(struct str typed, const char *word)
+{
+    unsigned far = typed.len > 5 ? 2 : 1;
+    return means(typed, word) || (typed.len > 2 && str_distance(typed, word, far) <= far);
+}
+
+static bool is_one_of(struct str typed, const char *const *v)
+{
+    for (; *v; v++)
+        if (may_mean(typed, *v))
+            return true;
+    return false;
+}
+
+/* Lines of no block: whose, if they are about IKE or IPsec? In doubt everybody's: the misprint may stand anywhere. */
 static bool is_about(struct str line, bool ikev2)
 {
-    static const char *const all[] = {"ipsec", "map", "dynamic-map", "call"};
+    static const char *const of_v1[] = {"isakmp", "keyring", NULL}, *const of_v2[] = {"ikev2", NULL};
+    static const char *const of_others[] = {"engine", "key", "logging", "session", "mib",   "gdoi", "gkm",
+                                            "vpn",    "ssl", "wui",     "ikev1",   "xauth", NULL};
     struct str what = word_of(line, 1);
-    bool hit = means(what, ikev2 ? "ikev2" : "isakmp") || (!ikev2 && means(what, "keyring"));
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        hit |= means(what, all[i]);
-    return hit && means(word_of(line, 0), "crypto");
+    if (!may_mean(word_of(line, 0), "crypto"))
+        return false;
+    if (is_one_of(what, of_v1) || is_one_of(what, of_v2))
+        return is_one_of(what, ikev2 ? of_v2 : of_v1);
+    return !is_one_of(what, of_others);
 }
 
 static void ask_globals(struct asker *x, bool ikev2)
@@ -115,6 +134,20 @@ static const struct broken_line *broken_group(const struct ir_config *c, const s
     return l;
 }
 
+/* `access-list N …`, `ip access-list KIND NAME`, whatever of it is misprinted. */
+static bool may_be_of(struct str line, struct str name)
+{
+    bool is_list = false, is_its = false;
+    char text[64];
+    snprintf(text, sizeof text, STR_FMT, STR_ARG(name));
+    for (unsigned i = 0; i < 5; i++) {
+        struct str w = word_of(line, i);
+        is_list |= i < 3 && may_mean(w, "access-list");
+        is_its |= i > 0 && w.len && str_distance(w, text, 1) <= 1;
+    }
+    return is_list && is_its;
+}
+
 const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a)
 {
     const struct broken_line *l = broken_in(c, a->span);
@@ -127,21 +160,38 @@ const struct broken_line *acl_broken(const struct ir_config *c, const struct acl
             l = broken_group(c, e->dst.group);
     }
     PTRLIST_FOR (struct broken_line, g, &c->broken_globals) {
-        bool is_its = means(word_of(g->text, 0), "access-list") && str_eq(word_of(g->text, 1), a->name.s);
-        if (!l && is_its)
+        if (!l && may_be_of(g->text, a->name.s))
             l = g;
     }
     return l;
 }
 
+static bool is_bound(const struct ir_config *c, struct str name)
+{
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        bool here = str_eq(i->crypto_map.name, name) || str_eq(i->crypto_map6.name, name);
+        if (here && !i->shutdown.v)
+            return true;
+    }
+    return false;
+}
+
 const struct broken_line *map_line_broken(const struct ir_config *c)
 {
     PTRLIST_FOR (struct broken_line, l, &c->broken_globals) {
-        struct str what = word_of(l->text, 1);
-        if (means(word_of(l->text, 0), "crypto") && (means(what, "map") || means(what, "dynamic-map")))
+        struct str what = word_of(l->text, 1), name = word_of(l->text, 2);
+        bool is_dynamic = may_mean(what, "dynamic-map");
+        if (!may_mean(word_of(l->text, 0), "crypto") || (!is_dynamic && !may_mean(what, "map")))
+            continue;
+        if (is_dynamic || is_bound(c, name))
             return l;
     }
     return NULL;
+}
+
+bool may_bind_map(const struct broken_line *l)
+{
+    return may_mean(word_of(l->text, 0), "crypto");
 }
 
 /* Without its list, or with half of it, nobody knows what to block. */

@@ -63,7 +63,10 @@ typedef void unmet_fn(void *ctx, const struct unmet *u);
 const char *need_text(enum need n);
 /* A line of an access list that was not understood, or of an object group that it names; NULL: there is none. */
 const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a);
-/* A line of a crypto map or a dynamic map that was not understood: an entry may be missing. NULL: there is none. */
+/* May a line of an interface that was not understood be one that applies a crypto map? */
+bool may_bind_map(const struct broken_line *l);
+/* A line of a crypto map that is applied, or of a dynamic map, that was not understood: an entry may be missing. NULL:
+ * there is none. */
 const struct broken_line *map_line_broken(const struct ir_config *c);
 /* The finding of `check` about the same; DIAG_COUNT: it is an error for Linux only. */
 enum diag_id need_finding(enum need n);

@@ -210,6 +210,57 @@ static const char *ended_while_computed(void)
     return peer_hears(TASK_REKEY_IKE, 0, true);
 }
 
+/* ---- a reload while both rekey the IKE SA ---- */
+
+static bool withhold; /* the branch's answers to our rekeying */
+
+static bool hold_back(struct tap *t, struct packet_in_flight *f)
+{
+    const uint8_t *h = f->p + (memcmp(f->p, "\0\0\0\0", 4) == 0 ? 4 : 0);
+    bool is_it =
+        addr_eq(&f->from.addr, &t->s->nodes[1].end.addr) && h[18] == X2_CREATE_CHILD && (h[19] & IKE2_RESPONSE);
+    return !(withhold && is_it);
+}
+
+/* Our rekeying is on its way, the peer's is computed, and the key changes. The peer then refuses ours: nothing that was
+ * made by the old key may stand. */
+static const char *ended_while_both_rekey(void)
+{
+    static struct pair x;
+    pair_open(&x, 2, 1);
+    pair_start(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 3000);
+    struct ike *hub = x.s.nodes[0].ike, *branch = x.s.nodes[1].ike;
+    struct ike_sa *sa = first_sa(&x.s, 0), *sb = first_sa(&x.s, 1);
+    x.tap.also = hold_back;
+    withhold = true;
+    queue.n = 0;
+    ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_IKE});
+    ike_task_add(sb, (struct ike_task){.kind = TASK_REKEY_IKE});
+    hub->now = branch->now = x.s.now;
+    v2_next(branch, sb);
+    x.branch.proposal[0].encr.v[0].bits = 256; /* so that it refuses ours */
+    v2_next(hub, sa);
+    hub->host.job = queue_job;
+    sim_run(&x.s, 200);
+    x.branch.proposal[0].encr.v[0].bits = 128;
+    const char *bad = queue.n && sa->request ? NULL : "not both rekey";
+    const char *reloaded = reload_with_another_key(&x);
+    for (unsigned i = 0; i < queue.n; i++) {
+        ike_job_run(queue.v[i]);
+        ike_job_done(hub, x.s.now, queue.v[i]);
+    }
+    hub->host.job = NULL;
+    withhold = false;
+    sim_run(&x.s, 400000);
+    if (!bad)
+        bad = reloaded;
+    if (!bad && hub->n_established)
+        bad = broken("%u IKE SAs of the key that was taken away stand", hub->n_established);
+    return pair_over(&x, bad);
+}
+
 /* ---- what is computed when it ends ---- */
 
 static bool is_fault; /* the log has one */
@@ -344,6 +395,7 @@ const struct attack attacks_dropped[] = {
     {"G5 an IKE SA ends by a reload while it is rekeyed", ended_while_rekeyed},
     {"G5 an IKE SA ends by a reload while its child is rekeyed", ended_while_its_child_is},
     {"G5 an IKE SA ends by a reload while a secret is computed", ended_while_computed},
+    {"H3 an IKE SA ends by a reload while both ends rekey it", ended_while_both_rekey},
     {"G13 an ISAKMP SA is cleared while a public value is computed", cleared_while_computed},
     {"G15 a replaced ISAKMP SA ends while a secret is computed", replaced_while_computed},
     {NULL, NULL}};

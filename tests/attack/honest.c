@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/ike/handover.h"
+#include "backends/ike/v1/v1.h"
 #include "backends/ike/v2/v2.h"
 #include "tests/attack/office.h"
 
@@ -375,6 +376,106 @@ static const char *renewed_under_another_ca(unsigned version)
     return bad;
 }
 
+/* ---- what is refused, or not heard for a while ---- */
+
+/* The first child of an authentication anew is refused: what stands, stays. */
+static const char *first_child_anew_refused(void)
+{
+    static struct pair x;
+    pair_open(&x, 2, 1);
+    pair_start(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 3000);
+    unsigned were = children_of(&x.s, 1);
+    x.s.nodes[0].refuse_all = true;
+    struct ike_sa *sa = first_sa(&x.s, 1);
+    if (sa)
+        sa->reauth_at = x.s.now;
+    ike_timer_update(x.s.nodes[1].ike, sa);
+    sim_run(&x.s, 10000);
+    unsigned are = children_of(&x.s, 1);
+    const char *bad = NULL;
+    if (were != 1 || are != 1)
+        bad = broken("%u children, %u after its successor was refused", were, are);
+    return pair_over(&x, bad);
+}
+
+/* The hub's ISAKMP SA that was made last. */
+static struct ike_sa *latest(struct ike *hub)
+{
+    struct ike_sa *best = NULL;
+    for (uint32_t k = 0; k < hub->heap_n; k++)
+        if (ike_is(hub->heap[k], IKE_STANDS) && (!best || hub->heap[k]->id > best->id))
+            best = hub->heap[k];
+    return best;
+}
+
+/* In the hub's place: each quick mode is refused by a notify that names no SPI, as some do. */
+static bool refuse_quick(struct tap *t, struct packet_in_flight *f)
+{
+    const uint8_t *h = f->p + (memcmp(f->p, "\0\0\0\0", 4) == 0 ? 4 : 0);
+    if (!addr_eq(&f->from.addr, &t->s->nodes[1].end.addr) || h[18] != X1_QUICK)
+        return true;
+    struct ike *hub = t->s->nodes[0].ike;
+    struct ike_sa *sa = latest(hub);
+    hub->now = t->s->now;
+    if (sa)
+        v1_notify(hub, sa, IKE_PROTO_ESP, 0, N1_INVALID_ID_INFORMATION, NULL, 0);
+    return false;
+}
+
+static const char *refused_without_spi(void)
+{
+    static struct pair x;
+    const char *bad = NULL;
+    pair_open(&x, 1, 2);
+    pair_start(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 3000);
+    x.tap.also = refuse_quick;
+    for (unsigned i = 0; i < 60; i++) {
+        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(1), NULL, NULL);
+        sim_run(&x.s, 10000);
+    }
+    if (x.s.nodes[1].ups != 1)
+        bad = broken("%u ISAKMP SAs in 600 s, although the peer answers each time", x.s.nodes[1].ups);
+    return pair_over(&x, bad);
+}
+
+static uint64_t hole_until;
+
+static bool quick_modes_lost(struct tap *t, struct packet_in_flight *f)
+{
+    const uint8_t *h = f->p + (memcmp(f->p, "\0\0\0\0", 4) == 0 ? 4 : 0);
+    return t->s->now >= hole_until || h[18] != X1_QUICK;
+}
+
+/* Quick modes are lost for eighty seconds; the other end asks whether the peer lives. What stands goes on to stand, at
+ * both ends. */
+static const char *quick_modes_in_a_hole(void)
+{
+    static struct pair x;
+    const char *bad = NULL;
+    pair_open(&x, 1, 2);
+    x.branch.p.v1_keepalive_s = 30;
+    x.branch.p.v1_keepalive_retry_s = 5;
+    x.branch.p.v1_keepalive_periodic = true;
+    pair_start(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 3000);
+    x.tap.also = quick_modes_lost;
+    hole_until = x.s.now + 80000;
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(1), NULL, NULL);
+    unsigned apart = 0;
+    for (unsigned t = 0; t < 3000; t++) {
+        sim_run(&x.s, 1000);
+        apart += (children_of(&x.s, 0) > 0) != (children_of(&x.s, 1) > 0);
+    }
+    if (apart > 60)
+        bad = broken("for %u s one end alone has the IPsec SA", apart);
+    return pair_over(&x, bad);
+}
+
 /* ---- what does not pass ---- */
 
 /* An ISAKMP SA without IPsec SAs, whose other end has restarted. */
@@ -463,4 +564,7 @@ const struct attack attacks_honest[] = {
     {"G12 an idle time and slow rekeyings, IKEv2", idle_time_2},
     {"G17 a certificate that is renewed under another CA, IKEv1", renewed_under_another_ca_1},
     {"G17 a certificate that is renewed under another CA, IKEv2", renewed_under_another_ca_2},
+    {"H1 the first child of an authentication anew is refused", first_child_anew_refused},
+    {"H2 quick modes that are refused without an SPI", refused_without_spi},
+    {"H4 quick modes that are lost for a while, and dead peer detection", quick_modes_in_a_hole},
     {NULL, NULL}};

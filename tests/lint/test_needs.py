@@ -109,10 +109,23 @@ ROWS += [
     (CERT.replace(' match identity remote address 192.0.2.2 255.255.255.255', ' match certificate CM') + 'crypto pki certificate map CM 10\n subject-name co ou = branch\n issuer-name co cn = ca\n', 'broken certificate map',
      ' subject-name co ou', ' subjet-name co ou', ' subjet-name co ou = branch', 'not understood', 'IC1001'),
 ]
+ROWS += [
+    # the block of a misprinted header is not part of the one before
+    (V1, 'misprinted header', 'crypto ipsec transform-set T', 'crytpo isakmp profile OTHER\n match identity address 0.0.0.0 0.0.0.0\ncrypto ipsec transform-set T', 'crytpo isakmp profile OTHER', 'may be about it', 'IC1001'),
+    (V1, 'misprinted header of a keyring', 'crypto isakmp profile PROF', 'cypto keyring OTHER\n pre-shared-key address 0.0.0.0 0.0.0.0 key guests\ncrypto isakmp profile PROF', 'cypto keyring OTHER', 'may be about it', 'IC1001'),
+    (V2, 'misprinted second word', 'crypto ikev2 policy POL\n', 'crypto ikve2 policy POL\n', 'crypto ikve2 policy POL', 'may be about it', 'IC1001'),
+    (V1, 'misprinted line that takes back', 'crypto keyring KR', 'no crypto iskmp default policy\ncrypto keyring KR', 'no crypto iskmp default policy', 'may be about it', 'IC1001'),
+    (CERT, 'misprinted header of a trustpoint', 'crypto pki trustpoint TP', 'crypto pki trustpont TP\n revocation-check none\ncrypto pki trustpoint TP', 'crypto pki trustpont TP', 'may be about it', 'IC1001'),
+]
 # what is not known cannot be blocked: nothing is applied, whatever is allowed
 FATAL = [
     (V1, 'crypto list', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permti ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permti ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255'),
     (V1, 'crypto list in a group', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permit ip object-group G 10.2.0.0 0.0.255.255\nobject-group network G\n 10.1.0.0 255.255.0.0\n 10.4.0.0 255.255.o.0', ' 10.4.0.0 255.255.o.0'),
+    (V1, 'list by a misprinted header', 'crypto map M 10', 'ip acess-list extended L\n permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255\ncrypto map M 10', 'ip acess-list extended L'),
+    (V1, 'list by a misprinted kind', 'crypto map M 10', 'ip access-list extendd L\n permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255\ncrypto map M 10', 'ip access-list extendd L'),
+    (V1.replace('ip access-list extended L\n permit', 'access-list 101 permit').replace('match address L', 'match address 101'), 'numbered list', 'crypto map M 10', 'acess-list 101 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255\ncrypto map M 10', 'acess-list 101 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255'),
+    (V1, 'list of an entry', ' match address L\n', ' match address L\n set ip access-group F in\nip access-list extended F\n dney tcp any any eq 22\n permit ip any any\n', ' dney tcp any any eq 22'),
+    (V1, 'access-group', ' crypto map M\n', ' ip acces-group F in\n crypto map M\n', ' ip acces-group F in'),
     (V1, 'match address', ' match address L', ' match adress L', ' match adress L'),
     (V1, 'crypto map', 'crypto map M 10 ipsec-isakmp', 'crypto map M 5 ipsec-iskamp\ncrypto map M 10 ipsec-isakmp', 'crypto map M 5 ipsec-iskamp'),
     (V1, 'filter', ' crypto map M\n', ' ip access-group F in\n crypto map M\nip access-list extended F\n dney tcp any any\n permit ip any any\n', ' dney tcp any any'),

@@ -145,6 +145,19 @@ static void redaction(void **state)
     masked(" authentication local pre-share kye s3cret", " authentication local pre-share <key> <key>");
     masked(" authentication remote pre-share key 6 s3cret x", " authentication remote pre-share key 6 <key> <key>");
     masked("  pre-shared-key address 1.1.1.1 key My s3cret", "  pre-shared-key address <key> key <key> <key>");
+    masked("  pre-shared-key address 192.0.2.2 255.255.255.255 s3cret",
+           "  pre-shared-key address <key> 255.255.255.255 <key>");
+    masked("crypto isakmp key my address s3cret address 192.0.2.2",
+           "crypto isakmp key <key> address <key> address 192.0.2.2");
+    masked("crypto isakmp keys s3cret address 1.2.3.4", "crypto isakmp keys <key> address 1.2.3.4");
+    masked("crypto isakmp psk s3cret address 1.2.3.4", "crypto isakmp psk <key> address 1.2.3.4");
+    masked("crypto isakmp key zeroize s3cret address 1.2.3.4", "crypto isakmp key <key> <key> address 1.2.3.4");
+    masked("key config-key password-encrypt s3cret", "key config-key password-encrypt <key>");
+    masked("  shared-secret s3cret", "  shared-secret <key>");
+    masked("  pre-shared-key:s3cret", "  <key>");
+    masked(" authentication remote psk s3cret", " authentication remote psk <key>");
+    masked(" set sesion-key inbound esp 256 cphier 0123456789abcdef01", " set sesion-key inbound esp 256 cphier <key>");
+    masked("crypto isakmp policy 10", "crypto isakmp policy 10");
     masked(" integrity md5 sha256 sha384", " integrity md5 <key> sha384");
     uint32_t caret = 37, len = 7;
     struct buf b = {0};

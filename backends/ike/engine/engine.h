@@ -209,6 +209,7 @@ struct ike_sa {
     /* IKE rekeying: the old one, our new one, the one the peer made at the same time */
     struct ike_sa *replaces, *replaced_by, *peers_sa;
     uint64_t reauthenticates[2]; /* own SPI and id of the IKE SA whose peer it authenticates anew */
+    bool is_silent;              /* v1: the peer does not answer by it; nothing is begun by it until something comes */
     bool lacks_children;         /* ... and of its children the peer has refused some */
     struct ike_sa **held_by;     /* still only part of its predecessor's exchange, which points to it from here */
     uint8_t *low_nonce;

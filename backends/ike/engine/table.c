@@ -416,8 +416,8 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
                           const struct ike_profile *profile)
 {
     for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] && addr_eq(&sa->began_with, remote) &&
-            ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
+        if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] && !sa->is_silent &&
+            addr_eq(&sa->began_with, remote) && ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
             (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) && (!profile || sa->profile == profile))
             return sa;
     return NULL;

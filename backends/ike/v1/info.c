@@ -298,6 +298,8 @@ static void info_in_clear(struct ike *ike, struct ike_sa *sa, const uint8_t *p, 
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     bool gone = false;
+    sa->v1->heard_at = ike->now;
+    sa->is_silent = false;
     for (unsigned i = 1; i < m->n; i++) {
         struct ike_notify no;
         struct ike_delete d;

@@ -643,6 +643,7 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
         return;
     }
     sa->last_in = ike->now;
+    sa->is_silent = false;
     memcpy(q->iv, iv, 16);
     memcpy(q->in_digest, digest, 32);
     sa->v1->heard = q;
@@ -662,6 +663,21 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
     arm(ike, sa);
 }
 
+/* Nothing has come by it since a quick mode began that nobody has answered: the other end has no such SA, as the last
+ * message of phase 1 was lost, or it has restarted (IOS: death by retransmission P2). What is wanted next begins
+ * another one. With IPsec SAs it stays and still answers; it serves again when something comes. False: it has gone. */
+MUST_CHECK static bool silent(struct ike *ike, struct ike_sa *sa)
+{
+    bool has_more = sa->children != NULL;
+    ike_log(ike, has_more ? EV_MESSAGE : EV_IKE_DOWN, IKE_INFO, sa, NULL,
+            has_more ? "the peer does not answer by this ISAKMP SA: what is wanted next begins another"
+                     : "the ISAKMP SA is dropped: the peer does not answer by it");
+    sa->is_silent = true;
+    if (!has_more)
+        ike_sa_free(ike, sa);
+    return has_more;
+}
+
 /* An initiator's is kept for a while after the third message, which may be lost; everything else is sent again. */
 void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
 {
@@ -677,18 +693,13 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
                         q->entry->map, q->entry->seq);
             struct ike_child *half = v1_child_half(sa, q);
-            bool is_silent = !over && q->initiator && sa->last_in <= q->began_at;
+            uint64_t heard_at = sa->last_in > sa->v1->heard_at ? sa->last_in : sa->v1->heard_at;
+            bool is_silent = !over && q->initiator && heard_at <= q->began_at;
             if (half)
                 ike_child_free(ike, half, true);
             v1_quick_free(sa, q);
-            if (is_silent) {
-                /* it has no such SA: the last message of phase 1 was lost, or it has restarted (IOS: death by
-                 * retransmission P2). What is wanted next begins another. */
-                ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL,
-                        "the ISAKMP SA is dropped: the peer does not answer by it");
-                v1_orphan(ike, sa);
+            if (is_silent && !silent(ike, sa))
                 return;
-            }
             continue;
         }
         ike->stats.retransmits++;

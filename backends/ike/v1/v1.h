@@ -62,6 +62,7 @@ struct ike1 {
     bool peer_dpd, peer_natt;
     uint32_t dpd_seq; /* of our R-U-THERE */
     unsigned dpd_missed;
+    uint64_t heard_at;   /* ms: the last informational message that is authentic and new, whatever it says */
     bool dpd_at_once;    /* whatever is configured, and whatever has come */
     uint32_t dpd_seq_in; /* the highest of the peer's; RFC 3706 §5.4: they rise */
     bool dpd_seq_in_known;

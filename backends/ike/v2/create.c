@@ -579,7 +579,7 @@ static void answer_pending(struct ike *ike, struct ike_sa *sa, const struct ike_
     const struct v2_pending *p = sa->pending;
     if (!j->ok)
         answer_error(ike, sa, p->id, N2_INVALID_SYNTAX);
-    else if (p->is_dropped)
+    else if (p->is_dropped || ike_has_task(sa, TASK_DELETE_IKE, 0)) /* §2.25.2: nothing new of what ends */
         answer_error(ike, sa, p->id, N2_TEMPORARY_FAILURE);
     else
         make(ike, sa, p, j);
