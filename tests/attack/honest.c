@@ -400,6 +400,50 @@ static const char *first_child_anew_refused(void)
     return pair_over(&x, bad);
 }
 
+static unsigned refused_net; /* the hub's kernel refuses children of 10.1.N.0/24, 0: none */
+static bool (*honest_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
+
+static bool refuse_net(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which)
+{
+    if (refused_net && c->ts_local.lo.b[2] == refused_net)
+        return false;
+    return honest_add(ctx, c, k, which);
+}
+
+/* Twelve times anew, and one of two children refused each time: IKE SAs do not pile up, and nothing is lost. */
+static const char *anew_again_and_again(void)
+{
+    static struct pair x;
+    const char *bad = NULL;
+    pair_open(&x, 2, 2);
+    pair_start(&x);
+    struct ike *hub = x.s.nodes[0].ike, *branch = x.s.nodes[1].ike;
+    ike_acquire(branch, x.s.now, CHILD(0), NULL, NULL);
+    sim_run(&x.s, 3000);
+    ike_acquire(branch, x.s.now, CHILD(1), NULL, NULL);
+    sim_run(&x.s, 3000);
+    honest_add = hub->host.sa_add;
+    hub->host.sa_add = refuse_net;
+    refused_net = 1;
+    for (unsigned i = 0; i < 12; i++) {
+        for (uint32_t k = 0; k < branch->heap_n; k++) {
+            struct ike_sa *sa = branch->heap[k];
+            if (!ike_is(sa, IKE_STANDS) || !sa->children)
+                continue;
+            sa->reauth_at = x.s.now;
+            ike_timer_update(branch, sa);
+            break;
+        }
+        sim_run(&x.s, 20000);
+    }
+    refused_net = 0;
+    if (branch->n_sa > 3 || hub->n_sa > 3)
+        bad = broken("%u and %u IKE SAs", hub->n_sa, branch->n_sa);
+    else if (children_of(&x.s, 0) < 2 || children_of(&x.s, 1) < 2)
+        bad = broken("%u and %u children are left", children_of(&x.s, 0), children_of(&x.s, 1));
+    return pair_over(&x, bad);
+}
+
 /* The hub's ISAKMP SA that was made last. */
 static struct ike_sa *latest(struct ike *hub)
 {
@@ -565,6 +609,7 @@ const struct attack attacks_honest[] = {
     {"G17 a certificate that is renewed under another CA, IKEv1", renewed_under_another_ca_1},
     {"G17 a certificate that is renewed under another CA, IKEv2", renewed_under_another_ca_2},
     {"H1 the first child of an authentication anew is refused", first_child_anew_refused},
+    {"H5 authentications anew with a child refused each time", anew_again_and_again},
     {"H2 quick modes that are refused without an SPI", refused_without_spi},
     {"H4 quick modes that are lost for a while, and dead peer detection", quick_modes_in_a_hole},
     {NULL, NULL}};

@@ -384,17 +384,40 @@ void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
     v2_start(ike, fresh);
 }
 
-/* Of the children that stand anew the old ones go; the rest stays as long as the peer lets it. */
+#define REAUTH_LATER_MS 3600000 /* what the peer has refused once is asked for again so much later */
+
+/* Of the children that stand anew the old ones go. What is left stays with the old IKE SA, as long as the peer lets it;
+ * without any it has nothing to stay for. */
 static void end_what_stands_anew(struct ike *ike, const struct ike_sa *sa, struct ike_sa *old)
 {
+    unsigned left = old->n_children;
     for (const struct ike_child *c = sa->children; c; c = c->next) {
         const struct ike_child *before = ike_child_of(old, c->entry, &c->ts_local, &c->ts_remote);
-        if (before && !ike_has_task(old, TASK_DELETE_CHILD, before->spi_in))
-            ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = before->spi_in});
+        if (!before || ike_has_task(old, TASK_DELETE_CHILD, before->spi_in))
+            continue;
+        ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = before->spi_in});
+        left--;
     }
+    if (left == 0)
+        ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_IKE});
+    old->reauth_at = ike->now + REAUTH_LATER_MS;
+    v2_next(ike, old);
+}
+
+/* The peer has refused some of the children, or all. */
+static void reauthenticated_in_part(struct ike *ike, struct ike_sa *sa, struct ike_sa *old)
+{
     ike_log(ike, EV_MESSAGE, IKE_WARNING, old, NULL,
             "the peer has refused child SAs to the new IKE SA: they stay with the old one until it ends");
-    v2_next(ike, old);
+    sa->lacks_children = false;
+    if (sa->children) {
+        end_what_stands_anew(ike, sa, old);
+        return;
+    }
+    old->reauth_at = ike->now + REAUTH_LATER_MS;
+    ike_timer_update(ike, old);
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
+    v2_next(ike, sa);
 }
 
 /* Everything has been asked for again: the old one goes. */
@@ -406,7 +429,7 @@ static void reauthenticated(struct ike *ike, struct ike_sa *sa)
         return;
     old->reauth_at = 0;
     if (sa->lacks_children) {
-        end_what_stands_anew(ike, sa, old);
+        reauthenticated_in_part(ike, sa, old);
         return;
     }
     ike_task_add(old, (struct ike_task){.kind = TASK_DELETE_IKE});
