@@ -2,7 +2,10 @@
 #include "compiler/cli/consent.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
 
@@ -74,15 +77,53 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
     return EXIT_CLEAN;
 }
 
+/* The daemon binds DIR/reload.sock.new and renames it; the kernel keeps the first name. */
+#define BOUND_AS DAEMON_RELOAD_SOCKET ".new"
+
+/* Of a path that a socket was bound as: is it a running daemon's, of who runs this and with another directory? Nobody
+ * else can make one there. The path is cut to its directory. */
+static bool is_other_daemons(char *path, const char *own_dir)
+{
+    struct stat st, own, dir;
+    char *slash = strrchr(path, '/');
+    if (*path != '/' || !slash || strcmp(slash + 1, BOUND_AS) != 0)
+        return false;
+    path[strlen(path) - strlen(".new")] = '\0';
+    if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+        return false;
+    *slash = '\0';
+    bool is_own =
+        stat(own_dir, &own) == 0 && stat(path, &dir) == 0 && own.st_dev == dir.st_dev && own.st_ino == dir.st_ino;
+    return !is_own;
+}
+
+/* The kernel lists the sockets of this network namespace. */
+static bool find_other_daemon(const char *own_dir, char out[static 512])
+{
+    char line[1024];
+    FILE *f = fopen("/proc/self/net/unix", "re");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f)) {
+        char *path = strchr(line, '/');
+        line[strcspn(line, "\n")] = '\0';
+        found = path && is_other_daemons(path, own_dir);
+        if (found)
+            snprintf(out, 512, "%s", path);
+    }
+    if (f)
+        fclose(f);
+    return found;
+}
+
 int consent_alone(const struct session *s)
 {
-    bool knows = s->state.current.file || s->state.applying;
-    uint32_t n = standing(s);
-    if (knows || !n || !daemon_port_taken())
+    char dir[512];
+    if (!find_other_daemon(s->state.dir, dir))
         return EXIT_CLEAN;
-    fprintf(stderr,
-            "ioscc %s: %u policies of ioscc stand here that %s knows nothing of, and an IKE daemon runs: nothing is "
-            "touched\nName its --state-dir, or end it first.\n",
-            s->command->name, n, s->state.dir);
+    fprintf(
+        stderr,
+        "ioscc %s: a daemon runs here with another state directory: nothing is touched\nName it (--state-dir %s), or "
+        "end it first.\n",
+        s->command->name, dir);
     return EXIT_FINDINGS;
 }

@@ -9,8 +9,8 @@
  * has less than half of the policies that stand, or fewer and no `end` as its last line. `allow_less`: the user wants
  * that. EXIT_FINDINGS after a message that says how much would go. */
 int consent_ask(const struct session *s, const char *file, bool allow_less) MUST_CHECK;
-/* Policies of ours stand that this state directory knows nothing of, and somebody speaks IKE here: a daemon with another
- * directory, whose they are. EXIT_FINDINGS after a message. Once the kernel has been read. */
+/* Does a daemon with another state directory run in this network namespace, whose policies stand? EXIT_FINDINGS after a
+ * message. */
 int consent_alone(const struct session *s) MUST_CHECK;
 
 #endif
