@@ -13,6 +13,6 @@ struct repair {
 /* As watch_repair_fn, `arg` is a struct repair: plans the configuration of the state directory for this host as it is
  * now and puts right what differs, with one line in the log. Peers known by name keep the address that they were
  * applied with; nothing is looked up. */
-int repair_host(void *arg, const char *after, uint64_t since_ms);
+int repair_host(void *arg, const char *after, uint64_t since_ms) MUST_CHECK;
 
 #endif

@@ -64,7 +64,7 @@ const char *need_text(enum need n);
 /* A line of an access list that was not understood, or of an object group that it names; NULL: there is none. */
 const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a);
 /* May a line of an interface that was not understood be one that applies a crypto map? */
-bool may_bind_map(const struct broken_line *l);
+bool may_bind_map(const struct broken_line *l) MUST_CHECK;
 /* A line of a crypto map that is applied, or of a dynamic map, that was not understood: an entry may be missing. NULL:
  * there is none. */
 const struct broken_line *map_line_broken(const struct ir_config *c);
