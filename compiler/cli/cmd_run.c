@@ -290,8 +290,8 @@ static int no_other(const struct command *c)
 {
     uint16_t port = daemon_port_taken();
     if (port)
-        fprintf(stderr, "ioscc %s: UDP port %u cannot be had: another IKE daemon runs: nothing is touched\n", c->name,
-                port);
+        fprintf(stderr, "ioscc %s: UDP port %u is in use, another IKE daemon is running: nothing was changed\n",
+                c->name, port);
     return port ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 

@@ -72,7 +72,8 @@ static void resolve(struct session *s, struct map_peer *p)
         fprintf(stderr, "ioscc %s: peer %s is %s\n", s->command->name, name, addr_text(&p->host.addr, t));
 }
 
-static void take(struct session *s, struct map_peer *p)
+/* The address that a name had when it was applied. */
+static void take_kept(struct session *s, struct map_peer *p)
 {
     PTRLIST_FOR (struct state_name, n, &s->state.names) {
         if (p->host.addr.family == FAMILY_NONE && str_is(p->host.name, n->name))
@@ -80,24 +81,12 @@ static void take(struct session *s, struct map_peer *p)
     }
 }
 
-/* The addresses that names had when they were applied. */
-static void names_take(struct session *s)
+static void each_peer(struct session *s, void (*f)(struct session *s, struct map_peer *p))
 {
     PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             PTRLIST_FOR (struct map_peer, p, &e->peers) {
-                take(s, p);
-            }
-        }
-    }
-}
-
-static void resolve_peers(struct session *s)
-{
-    PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
-        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            PTRLIST_FOR (struct map_peer, p, &e->peers) {
-                resolve(s, p);
+                f(s, p);
             }
         }
     }
@@ -115,10 +104,7 @@ int session_plan(struct session *s, const char *path, const struct state_config 
         s->router = cli_router(&s->compiled, how->device);
         if (!s->router)
             return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
-        if (s->is_repair)
-            names_take(s);
-        else
-            resolve_peers(s);
+        each_peer(s, s->is_repair ? take_kept : resolve);
     }
     struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);

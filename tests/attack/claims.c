@@ -458,15 +458,6 @@ static const char *delete_of_zero_2(void)
     return delete_of_zero(2);
 }
 
-static bool is_fault; /* the log has one */
-
-static void look_for_fault(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa,
-                           const struct ike_child *c, const char *text)
-{
-    (void)ctx, (void)e, (void)l, (void)sa, (void)c;
-    is_fault |= strstr(text, "fault of the program") != NULL;
-}
-
 /* While a public value is computed for a rekeying, the time comes to ask whether the peer lives. */
 static const char *timer_while_a_job_waits(void)
 {

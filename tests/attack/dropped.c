@@ -263,15 +263,6 @@ static const char *ended_while_both_rekey(void)
 
 /* ---- what is computed when it ends ---- */
 
-static bool is_fault; /* the log has one */
-
-static void look_for_fault(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa,
-                           const struct ike_child *c, const char *text)
-{
-    (void)ctx, (void)e, (void)l, (void)sa, (void)c;
-    is_fault |= strstr(text, "fault of the program") != NULL;
-}
-
 static const char *cleared_while_computed(void)
 {
     static struct pair x;

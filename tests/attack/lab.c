@@ -294,3 +294,12 @@ void queue_job(void *ctx, struct ike_job *j)
     if (queue.n < sizeof queue.v / sizeof *queue.v)
         queue.v[queue.n++] = j;
 }
+
+bool is_fault;
+
+void look_for_fault(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa, const struct ike_child *c,
+                    const char *text)
+{
+    (void)ctx, (void)e, (void)l, (void)sa, (void)c;
+    is_fault |= strstr(text, "fault of the program") != NULL;
+}

@@ -102,6 +102,11 @@ struct job_queue {
 extern struct job_queue queue;
 void queue_job(void *ctx, struct ike_job *j);
 
+/* As host.event: has the log a "fault of the program"? The attack sets it back. */
+extern bool is_fault;
+void look_for_fault(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa, const struct ike_child *c,
+                    const char *text);
+
 #define HUB "203.0.113.1"
 #define BRANCH "198.51.100.7"
 #define CHILD(i) (0x5c000001u + (unsigned)(i))

@@ -134,8 +134,7 @@ static void looked(struct watch *w, enum watch_found found, uint64_t took_ms)
         w->repairs = 0;
     w->minute = now / 60000;
     if (++w->repairs == REPAIRS_A_MINUTE)
-        daemon_log(IKE_WARNING,
-                   "somebody changes what is applied again and again: it is repaired every %u s from now on",
+        daemon_log(IKE_WARNING, "another program keeps changing what is applied: repairs are %u s apart from now on",
                    PATIENCE_MS / 1000);
     if (w->repairs >= REPAIRS_A_MINUTE)
         w->not_before = now + PATIENCE_MS;
