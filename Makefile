@@ -122,11 +122,12 @@ $(B)/tests/sim/%: tests/sim/%.c tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -o $@ $< tests/sim/sim.c $(B)/libioscc.a $(LIBS)
 
-ATTACK := $(wildcard tests/attack/*.c)
-$(B)/tests/attack/attack: $(ATTACK) $(wildcard tests/attack/*.h) tests/sim/sim.c tests/sim/sim.h $(B)/libioscc.a
-	@mkdir -p $(@D)
-	@echo "  CCLD  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes $(FLAGS_$(VARIANT)) $(LD_$(VARIANT)) -Wl,--wrap=free,--wrap=realloc -o $@ $(ATTACK) tests/sim/sim.c $(B)/libioscc.a $(LIBS)
+# in objects of its own: a mutant of one file compiles that file
+ATTACK_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/attack/*.c) tests/sim/sim.c)
+$(ATTACK_OBJ): EXTRA = -Wno-missing-prototypes
+$(B)/tests/attack/attack: $(ATTACK_OBJ) $(B)/libioscc.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(LD_$(VARIANT)) -Wl,--wrap=free,--wrap=realloc -o $@ $(ATTACK_OBJ) $(B)/libioscc.a $(LIBS)
 
 build/release/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)
