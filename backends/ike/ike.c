@@ -156,19 +156,27 @@ void ike_tick(struct ike *ike, uint64_t now)
     }
 }
 
-static const struct ike_reqid *line_for(const struct ike *ike, uint32_t reqid, const struct ike_ts *src,
-                                        const struct ike_ts *dst)
+/* One map on two interfaces is two entries with the same numbers: each is at its own address. */
+static bool is_at(const struct ike_entry *e, const struct ip_addr *local)
 {
-    const struct ike_reqid key = {.reqid = reqid};
+    return !local || local->family == FAMILY_NONE || e->local.family == FAMILY_NONE || addr_eq(&e->local, local);
+}
+
+static const struct ike_reqid *line_for(const struct ike *ike, uint32_t reqid, const struct ip_addr *local,
+                                        const struct ike_ts *src, const struct ike_ts *dst)
+{
+    const struct ike_reqid key = {.reqid = reqid}, *first = NULL;
     struct ike_reqid *x = bsearch(&key, ike->reqids, ike->n_reqids, sizeof key, by_reqid),
                      *end = ike->reqids + ike->n_reqids;
     if (!x)
         return NULL;
     while (x > ike->reqids && x[-1].reqid == reqid)
         x--;
-    const struct ike_reqid *first = x;
     for (; x < end && x->reqid == reqid; x++) {
         struct ike_ts s, d, common;
+        if (!is_at(x->entry, local))
+            continue;
+        first = first ? first : x;
         ike_line_ts(x->line, &s, &d);
         if (!src || !dst || (ike_ts_intersect(src, &s, &common) && ike_ts_intersect(dst, &d, &common)))
             return x;
@@ -208,10 +216,11 @@ static unsigned pairs_of_hosts(const struct ike *ike, const struct ike_entry *e)
     return n;
 }
 
-bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike_ts *src, const struct ike_ts *dst)
+bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ip_addr *local, const struct ike_ts *src,
+                 const struct ike_ts *dst)
 {
     at(ike, now);
-    const struct ike_reqid *x = line_for(ike, reqid, src, dst);
+    const struct ike_reqid *x = line_for(ike, reqid, local, src, dst);
     if (!x || x->entry->responder_only || x->entry->dynamic || x->entry->n_peers == 0)
         return false;
     if (under_way(ike, x))

@@ -4,7 +4,7 @@
  *
  *   struct ike *ike = ike_new(&policy, &host, now);
  *   ike_input(ike, now, &local, &remote, datagram, length);    what a socket received
- *   ike_acquire(ike, now, reqid, &flow);                       what the kernel asks for
+ *   ike_acquire(ike, now, reqid, &local, &src, &dst);          what the kernel asks for
  *   ike_tick(ike, now);                                        not later than ike_deadline(ike)
  *
  * Datagrams are as on port 500: the non-ESP marker of port 4500 (RFC 3948 §2.2) is taken off and put on outside.
@@ -26,9 +26,11 @@ void ike_input(struct ike *ike, uint64_t now, const struct ike_end *local, const
 uint64_t ike_deadline(const struct ike *ike);
 void ike_tick(struct ike *ike, uint64_t now);
 
-/* Traffic waits for an SA: the line's request number and the packet (NULL: nothing is known of it). False if no entry
- * has that number, or it may not initiate. */
-bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ike_ts *src, const struct ike_ts *dst);
+/* Traffic waits for an SA: the line's request number, the address of ours that the SA is to begin at (NULL or
+ * FAMILY_NONE: any; a map on two interfaces has entries at both) and the packet (NULL: nothing is known of it). False
+ * if no entry there has that number, or it may not initiate. */
+bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ip_addr *local, const struct ike_ts *src,
+                 const struct ike_ts *dst);
 /* A lifetime of the kernel's ran out: soft (rekey it) or hard (it is gone). The SA is named as the kernel does it. */
 void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi,
                 bool hard);

@@ -69,7 +69,7 @@ static const char *forged_init(size_t ke_len)
     forge.keep_real = true;
     forge.once = false;
     x.tap.also = forged_first;
-    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 30000);
     return pair_over(&x, children_of(&x.s, 0) ? NULL : "one forged answer ends the tunnel");
 }
@@ -121,7 +121,7 @@ static const char *in_spite_of(unsigned version, bool (*meddler)(struct tap *t, 
     pair_start(&x);
     forge.once = false;
     x.tap.also = meddler;
-    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 20000);
     return pair_over(&x, children_of(&x.s, 0) ? NULL : otherwise);
 }
@@ -212,10 +212,10 @@ static const char *b1_authenticated(void)
     x.hub.profiles[0].dpd_periodic = true;
     pair_start(&x);
     forge.once = false;
-    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     x.tap.also = long_create_answer;
-    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(1), NULL, NULL);
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
     sim_run(&x.s, 400000);
     return pair_over(&x, !forge.once              ? "the attack did not happen"
                          : x.s.nodes[0].ike->n_sa ? "an SA hangs: no DPD, no lifetime"

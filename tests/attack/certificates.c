@@ -220,7 +220,7 @@ static const char *certificate_ends(void)
 {
     struct office o;
     office_open(&o, 2, FAR, NOW_S + 600);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 3000);
     const struct ike_sa *sa = first_sa(&o.s, 1);
     if (!sa || !children_of(&o.s, 0))
@@ -243,7 +243,7 @@ static const char *anchor_leaves(bool same_anchor)
     struct office o;
     struct router later;
     office_open(&o, 2, FAR, FAR);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 3000);
     if (!children_of(&o.s, 0))
         return office_over(&o, "the tunnel does not come up");

@@ -14,7 +14,7 @@ static const char *reload_while_rekeying(void)
     struct router later;
     pair_open(&x, 2, 3);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike *hub = x.s.nodes[0].ike;
     struct ike_sa *sa = first_sa(&x.s, 1);
@@ -84,7 +84,7 @@ static const char *reload_slow_peer(void)
     pair_open(&x, 2, 3);
     pair_start(&x);
     for (unsigned i = 0; i < 3; i++) {
-        ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(i), NULL, NULL);
+        ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(i), NULL, NULL, NULL);
         sim_run(&x.s, 1000);
     }
     if (children_of(&x.s, 0) != 3)
@@ -146,11 +146,11 @@ static const char *branch_moves(unsigned version)
         entry_line(r[i], router_entry(r[i], version, addr[i], HUB, q), CHILD(0), 2, -1, 1, -1);
         sim_node_start(&s, 1 + i, &r[i]->p, addr[i]);
     }
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     unsigned first = children_of(&s, 0);
     s.nodes[1].deaf = true; /* power fails; it comes back elsewhere */
-    ike_acquire(s.nodes[2].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[2].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     const char *bad = NULL;
     struct ip_addr there = address(addr[1]);
@@ -193,7 +193,7 @@ static const char *make_before_break(void)
     x.hub.entries[0].n_peers = 0;
     x.hub.entries[0].n_lines = 0;
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike_sa *sa = first_sa(&x.s, 1);
     if (!sa || !children_of(&x.s, 0))
@@ -234,7 +234,7 @@ static const char *nat_moves(void)
     pair_start(&x);
     x.s.nodes[1].end.addr = address("10.9.9.9");
     sim_node_nat(&x.s, 1, BRANCH, 4000);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike_child *c = first_child(&x.s, 0);
     if (!c)
@@ -262,7 +262,7 @@ static const char *refused_by_kernel(void)
     pair_open(&x, 2, 3);
     pair_start(&x);
     x.s.nodes[0].refuse_all = true;
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     return pair_over(&x,
                      strstr(x.s.nodes[0].last, "kernel") ? NULL : broken("the log says: %.200s", x.s.nodes[0].last));

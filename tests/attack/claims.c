@@ -55,9 +55,9 @@ static void office_open(struct office *x, unsigned version, bool dynamic)
     sim_node_start(&x->s, 0, &x->hub.p, HUB);
     peer_start(x, 0, version, HONEST, "key of the honest one", NULL);
     peer_start(x, 1, version, LIAR, "key of the liar", name);
-    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 5000);
-    ike_acquire(x->s.nodes[2].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[2].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 5000);
 }
 
@@ -155,7 +155,7 @@ static const char *behind_nat(struct office *x)
     }
     sim_node_nat(&x->s, 2, LIAR, 5000);
     x->s.meddle = forge_source;
-    ike_acquire(x->s.nodes[2].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[2].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 4000);
     return children_of(&x->s, 0) == 1 ? NULL : "the one behind NAT does not get its own";
 }
@@ -166,7 +166,7 @@ static const char *entry_of_another(void)
     static struct office x;
     const char *bad = behind_nat(&x);
     forges = X2_CREATE_CHILD;
-    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(1), NULL, NULL);
+    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
     sim_run(&x.s, 5000);
     if (!bad && forges)
         bad = "nothing was forged";
@@ -191,7 +191,7 @@ static const char *asked_in_its_place(void)
     const struct ip_addr honest = address(HONEST);
     struct ike_sa *moved = ike_with_addr(x.s.nodes[0].ike, &honest, NULL);
     x.s.nodes[1].deaf = true;
-    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     if (!bad && !moved)
         bad = "nothing was forged";
     else if (!bad && (ike_has_task(moved, TASK_CHILD, 0) || (moved->current && moved->current->kind == TASK_CHILD)))
@@ -218,7 +218,7 @@ static const char *limit_of_another(void)
 {
     static struct office x;
     const char *bad = behind_nat(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     const struct ike_child *honest = first_child(&x.s, 1);
     struct ike_child *liars = first_child(&x.s, 2);
@@ -301,7 +301,7 @@ static const char *deleted_before_the_answer(void)
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &branch.p, BRANCH);
     s.meddle = hold_answer;
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 3000);
     struct ike_child *c = first_child(&s, 0);
     const uint32_t peers_spi = c ? c->spi_out : 0;
@@ -409,7 +409,7 @@ static const char *orphan_without_children(void)
     const char *bad = NULL;
     pair_open(&x, 1, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike_sa *sa = first_sa(&x.s, 1);
     x.s.nodes[1].ike->now = x.s.now;
@@ -440,7 +440,7 @@ static const char *delete_of_zero(unsigned version)
     const char *bad = NULL;
     pair_open(&x, version, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike_sa *sa = first_sa(&x.s, 0);
     if (children_of(&x.s, 0) != 1)
@@ -465,7 +465,7 @@ static const char *timer_while_a_job_waits(void)
     const char *bad = NULL;
     pair_open(&x, 2, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike *hub = x.s.nodes[0].ike;
     struct ike_sa *sa = first_sa(&x.s, 0);

@@ -20,7 +20,7 @@ static void rekey_now(struct pair *x, unsigned node)
 
 static bool up(struct pair *x, unsigned caller)
 {
-    ike_acquire(x->s.nodes[caller].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[caller].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 5000);
     return children_of(&x->s, 0) == 1 && children_of(&x->s, 1) == 1;
 }

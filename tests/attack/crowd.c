@@ -115,7 +115,7 @@ static const char *happens(struct crowd *c)
     case 0:
     case 1:
     case 2:
-        ike_acquire(s->nodes[who].ike, s->now, CHILD(0), NULL, NULL);
+        ike_acquire(s->nodes[who].ike, s->now, CHILD(0), NULL, NULL, NULL);
         return NULL;
     case 3:
         if (sa && sa->state == IKE_ESTABLISHED) {
@@ -196,7 +196,7 @@ static const char *agree_in_time(struct crowd *c)
 static const char *works(struct crowd *c)
 {
     for (unsigned b = 0; b < 2; b++)
-        ike_acquire(c->s.nodes[1 + b].ike, c->s.now, CHILD(0), NULL, NULL);
+        ike_acquire(c->s.nodes[1 + b].ike, c->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&c->s, 30000);
     for (unsigned b = 0; b < 2; b++)
         if (c->s.nodes[1 + b].ike->n_children == 0)

@@ -61,9 +61,9 @@ static const char *drop_second(unsigned who)
     s.meddle = lose_answers;
     struct ike *ike = s.nodes[who].ike;
     ike->host.policy_unused = unused;
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 2000);
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(1), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(1), NULL, NULL, NULL);
     sim_run(&s, 2000);
     if (children_of(&s, who) != 2)
         return "no two children";
@@ -165,7 +165,7 @@ static const char *peer_hears(enum ike_task_kind open, uint8_t exchange, bool is
     static struct pair x;
     pair_open(&x, 2, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike *hub = x.s.nodes[0].ike;
     struct ike_sa *sa = first_sa(&x.s, 0);
@@ -229,7 +229,7 @@ static const char *ended_while_both_rekey(void)
     static struct pair x;
     pair_open(&x, 2, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike *hub = x.s.nodes[0].ike, *branch = x.s.nodes[1].ike;
     struct ike_sa *sa = first_sa(&x.s, 0), *sb = first_sa(&x.s, 1);
@@ -270,7 +270,7 @@ static const char *cleared_while_computed(void)
     pair_open(&x, 1, 1);
     x.hub.entries[0].pfs = x.branch.entries[0].pfs = ALGO_DH_256_ECP;
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike *b = x.s.nodes[1].ike;
     queue.n = 0;
@@ -304,7 +304,7 @@ static const char *replaced_while_computed(void)
     pair_open(&x, 1, 1);
     x.hub.entries[0].pfs = x.branch.entries[0].pfs = ALGO_DH_256_ECP;
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike *b = x.s.nodes[1].ike, *hub = x.s.nodes[0].ike;
     struct ike_sa *sa = first_sa(&x.s, 1), *at_hub = first_sa(&x.s, 0);
@@ -354,7 +354,7 @@ static const char *rekeyed_again_and_again(void)
     const char *bad = NULL;
     pair_open(&x, 2, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     x.tap.also = no_deletes;
     struct ike *b = x.s.nodes[1].ike;

@@ -57,7 +57,7 @@ static const char *spoofed_v1_flood(void)
         size_t n = main_1(0x1000 + i, b, sizeof b, X1_MAIN, &x);
         inject(&x.s, &e, &x.s.nodes[0].end, b, n);
     }
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 8000);
     return pair_over(&x, children_of(&x.s, 0) ? NULL : "spoofed main mode messages keep an IKEv2 peer out");
 }
@@ -71,7 +71,7 @@ static const char *spoofed_v1_flood_v1(void)
     pair_start(&x);
     for (unsigned k = 0; k < 40; k++) {
         if (k == 20)
-            ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+            ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
         for (unsigned i = 0; i < 200; i++) {
             struct ike_end e = stranger(1000 * k + i);
             size_t n = main_1(0x1000 + 1000 * k + i, b, sizeof b, X1_MAIN, &x);
@@ -144,7 +144,7 @@ static const char *bots_with_cookies(void)
         for (unsigned k = 0; k < 100; k++)
             bot(&x, (ms / 10 * 100 + k) % 1000, NULL, 0);
         if (ms >= 1000 && !asked)
-            asked = ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+            asked = ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
         sim_run(&x.s, 10);
     }
     const char *bad = children_of(&x.s, 0) ? NULL : "sources that answer cookies keep an honest peer out";
@@ -163,7 +163,7 @@ static const char *one_source_with_cookies(void)
     for (unsigned i = 0; i < 3000; i++)
         bot(&x, 1, NULL, 0);
     unsigned held = ike_half_open_count(x.s.nodes[0].ike, 2);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 5000);
     const unsigned most = IKE_HALF_OPEN_MAX / IKE_HALF_OPEN_SHARE;
     const char *bad = held > most ? broken("one source holds %u half-open SAs", held) : NULL;
@@ -180,7 +180,7 @@ static const char *spoofed_own_address(void)
     pair_start(&x);
     uint8_t b[1024];
     x.s.delay_ms = 200;
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     bots.sent = 0;
     while (!x.tap.n)
         sim_run(&x.s, 1);
@@ -293,7 +293,7 @@ static const char *max_sa(void)
         sim_node_start(&s, 1 + i, &r[i].p, own);
     }
     for (unsigned i = 0; i < 3; i++) {
-        ike_acquire(s.nodes[1 + i].ike, s.now, CHILD(0), NULL, NULL);
+        ike_acquire(s.nodes[1 + i].ike, s.now, CHILD(0), NULL, NULL, NULL);
         sim_run(&s, 3000);
     }
     unsigned n = s.nodes[0].ike->n_established;
@@ -308,7 +308,7 @@ static const char *fragments_without_bound(void)
     pair_open(&x, 2, 3);
     x.hub.p.v2_fragmentation = x.branch.p.v2_fragmentation = true;
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     struct ike_sa *sa = first_sa(&x.s, 1);
     if (!sa || !sa->keys)

@@ -17,7 +17,7 @@ static unsigned seconds_until_up(struct sim *s, unsigned node, unsigned most)
     unsigned t = 0;
     for (; t < most && !children_of(s, node); t++) {
         if (t % 5 == 0)
-            ike_acquire(s->nodes[node].ike, s->now, CHILD(0), NULL, NULL);
+            ike_acquire(s->nodes[node].ike, s->now, CHILD(0), NULL, NULL, NULL);
         sim_run(s, 1000);
     }
     return t;
@@ -68,7 +68,7 @@ static void site_start(struct site *x, unsigned version)
     sim_init(&x->s, 1, 2);
     sim_node_start(&x->s, 0, &x->hub.p, HUB);
     sim_node_start(&x->s, 1, &x->branch.p, BRANCH);
-    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 3000);
 }
 
@@ -140,7 +140,7 @@ static const char *profile_not_named(void)
     entry_line(&branch, f, CHILD(0), 2, 0, 1, 0);
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &branch.p, BRANCH);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 3000);
     const struct ike_sa *called = first_sa(&s, 0);
     struct ike_sa *at_branch = first_sa(&s, 1);
@@ -187,7 +187,7 @@ static const char *one_private_address(unsigned version)
         entry_line(r, router_entry(r, version, inside[i], HUB, own), CHILD(0), 20, (int)i, 100, -1);
         sim_node_start(&s, 1 + i, &r->p, inside[i]);
         sim_node_nat(&s, 1 + i, outside[i], (uint16_t)(2000 + 10 * i));
-        ike_acquire(s.nodes[1 + i].ike, s.now, CHILD(0), NULL, NULL);
+        ike_acquire(s.nodes[1 + i].ike, s.now, CHILD(0), NULL, NULL, NULL);
         sim_run(&s, 5000);
     }
     if (children_of(&s, 0) != 2)
@@ -223,7 +223,7 @@ static const char *forty_at_once(unsigned version)
         entry_line(r, router_entry(r, version, inside[i], HUB, own), CHILD(0), 20, (int)i, 100, -1);
         sim_node_start(&s, 1 + i, &r->p, inside[i]);
         sim_node_nat(&s, 1 + i, "198.51.100.99", (uint16_t)(2000 + 10 * i));
-        ike_acquire(s.nodes[1 + i].ike, s.now, CHILD(0), NULL, NULL);
+        ike_acquire(s.nodes[1 + i].ike, s.now, CHILD(0), NULL, NULL, NULL);
     }
     sim_run(&s, 20000);
     unsigned up = children_of(&s, 0);
@@ -238,7 +238,7 @@ static const char *forged_in_its_name(void)
     const char *bad = NULL;
     pair_open(&x, 1, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     const size_t n = x.tap.n && x.tap.v[0].n <= sizeof first ? x.tap.v[0].n : 0;
     if (!n)
@@ -252,7 +252,7 @@ static const char *forged_in_its_name(void)
     bool is_up = false;
     for (unsigned ms = 0; ms < 20000 && !is_up; ms += 10) {
         if (ms % 1000 == 0)
-            ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+            ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
         for (unsigned k = 0; k < 3; k++) {
             for (unsigned i = 0; i < 8; i++)
                 first[i] = (uint8_t)(1 + sim_random(&x.s, 255));
@@ -289,7 +289,7 @@ static const char *many_children_anew(void)
     sim_node_start(&x.s, 0, &x.hub.p, HUB);
     sim_node_start(&x.s, 1, &x.branch.p, BRANCH);
     for (unsigned i = 0; i < N; i++)
-        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(i), NULL, NULL);
+        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(i), NULL, NULL, NULL);
     sim_run(&x.s, 60000);
     unsigned were = x.s.nodes[1].ike->n_children;
     struct ike_sa *sa = first_sa(&x.s, 1);
@@ -356,7 +356,7 @@ static const char *renewed_under_another_ca(unsigned version)
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &branch[0].p, BRANCH);
     s.nodes[0].ike->host.wall_s = s.nodes[1].ike->host.wall_s = wall;
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     const char *bad = children_of(&s, 0) == 1 ? NULL : "no tunnel";
     power_off(&s, 1);
@@ -384,7 +384,7 @@ static const char *first_child_anew_refused(void)
     static struct pair x;
     pair_open(&x, 2, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     unsigned were = children_of(&x.s, 1);
     x.s.nodes[0].refuse_all = true;
@@ -418,9 +418,9 @@ static const char *anew_again_and_again(void)
     pair_open(&x, 2, 2);
     pair_start(&x);
     struct ike *hub = x.s.nodes[0].ike, *branch = x.s.nodes[1].ike;
-    ike_acquire(branch, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(branch, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
-    ike_acquire(branch, x.s.now, CHILD(1), NULL, NULL);
+    ike_acquire(branch, x.s.now, CHILD(1), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     honest_add = hub->host.sa_add;
     hub->host.sa_add = refuse_net;
@@ -474,11 +474,11 @@ static const char *refused_without_spi(void)
     const char *bad = NULL;
     pair_open(&x, 1, 2);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     x.tap.also = refuse_quick;
     for (unsigned i = 0; i < 60; i++) {
-        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(1), NULL, NULL);
+        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
         sim_run(&x.s, 10000);
     }
     if (x.s.nodes[1].ups != 1)
@@ -505,11 +505,11 @@ static const char *quick_modes_in_a_hole(void)
     x.branch.p.v1_keepalive_retry_s = 5;
     x.branch.p.v1_keepalive_periodic = true;
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     x.tap.also = quick_modes_lost;
     hole_until = x.s.now + 80000;
-    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(1), NULL, NULL);
+    ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
     unsigned apart = 0;
     for (unsigned t = 0; t < 3000; t++) {
         sim_run(&x.s, 1000);
@@ -528,7 +528,7 @@ static const char *hollow(unsigned version)
     static struct pair x;
     pair_open(&x, version, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     ike_clear_children(x.s.nodes[1].ike, x.s.now, NULL, NULL, 0);
     sim_run(&x.s, 30000);
@@ -561,9 +561,9 @@ static const char *idle_time(unsigned version)
     x.s.delay_ms = 500;
     for (unsigned i = 0; i < 2; i++)
         x.s.nodes[i].ike->host.traffic = always_flows;
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 5000);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(1), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
     sim_run(&x.s, 5000);
     for (unsigned t = 0; t < 7200 && !bad; t++) {
         sim_run(&x.s, 1000);

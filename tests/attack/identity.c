@@ -24,9 +24,9 @@ static const char *profile_bypass(unsigned version)
     entry_line(&evil, router_entry(&evil, version, BRANCH, HUB, any), CHILD(0), 2, -1, 1, -1);
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &evil.p, BRANCH);
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 20000);
     return over(&s, children_of(&s, 0) ? "a peer of another identity serves the entry" : NULL);
 }
@@ -45,7 +45,7 @@ static const char *profile_of_another_address(unsigned version)
     if (version == 2)
         x.hub.profiles[0].n_remote = 0; /* the one that the pair has made */
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 10000);
     const char *bad = children_of(&x.s, 0) ? "a profile for another address of ours lets a peer in" : NULL;
     return pair_over(&x, bad);
@@ -91,11 +91,11 @@ static const char *a1_two_profiles(void)
     entry_line(&peer, e, CHILD(1), 2, 2, 1, 2);
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &peer.p, BRANCH);
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     unsigned right = children_of(&s, 0);
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(1), NULL, NULL);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(1), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(1), NULL, NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(1), NULL, NULL, NULL);
     sim_run(&s, 20000);
     return over(&s, right != 1               ? "the honest tunnel does not come up"
                     : children_of(&s, 0) > 1 ? "the peer of one profile serves the entry of another"
@@ -124,7 +124,7 @@ static const char *key_of_other_keyring(void)
     entry_line(&evil, router_entry(&evil, 1, BRANCH, HUB, own), CHILD(0), 2, -1, 1, -1);
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &evil.p, BRANCH);
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 20000);
     return over(&s, children_of(&s, 0)               ? "the key of one keyring opens the profile of another"
                     : sas_of(&s, 0, IKE_ESTABLISHED) ? "the key of one keyring proves a peer of another's profile"
@@ -165,7 +165,7 @@ static const char *answerer_chooses_key(unsigned version)
     }
     sim_node_start(&s, 0, &a.p, HUB);
     sim_node_start(&s, 1, &c.p, BRANCH);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 20000);
     return over(&s, children_of(&s, 0) ? "whoever has any key of the keyring may answer for the peer" : NULL);
 }
@@ -233,15 +233,15 @@ static const char *take_over(unsigned version)
 {
     struct office o;
     office_open(&o, version);
-    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 5000);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 5000);
     struct ike_sa *y = sa_of_peer(&o.s, "y.example.com");
     uint32_t reqid = y && y->children ? y->children->reqid : 0;
     if (!reqid || count_children(sa_of_peer(&o.s, "x.example.com")) != 1)
         return over(&o.s, "the two tunnels do not come up");
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(1), NULL, NULL); /* Y's network */
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(1), NULL, NULL, NULL); /* Y's network */
     sim_run(&o.s, 70000);
     struct ike_sa *x = sa_of_peer(&o.s, "x.example.com");
     const char *bad = NULL;
@@ -267,8 +267,8 @@ static const char *foreign_delete(void)
     struct office o;
     uint8_t spi[4];
     office_open(&o, 1);
-    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 8000);
     struct ike_sa *y = sa_of_peer(&o.s, "y.example.com");
     struct ike_sa *x = first_sa(&o.s, 1);
@@ -285,8 +285,8 @@ static const char *foreign_heir(void)
 {
     struct office o;
     office_open(&o, 1);
-    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 8000);
     struct ike_sa *y = first_sa(&o.s, 2);
     if (!y || children_of(&o.s, 0) != 2)
@@ -305,9 +305,9 @@ static const char *initial_contact_of_neighbour(unsigned version)
 {
     struct office o;
     office_open(&o, version);
-    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[2].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 5000);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 5000);
     return over(&o.s, count_children(sa_of_peer(&o.s, "y.example.com")) == 1 &&
                               count_children(sa_of_peer(&o.s, "x.example.com")) == 1
@@ -341,7 +341,7 @@ static const char *no_match(unsigned version)
     entry_line(&peer, router_entry(&peer, version, BRANCH, HUB, q), CHILD(0), 2, -1, 1, -1);
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &peer.p, BRANCH);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 20000);
     return over(&s, children_of(&s, 0) ? "a profile without a usable match takes anybody" : NULL);
 }
@@ -403,7 +403,7 @@ static const char *reload_key_changed(void)
     entry_line(&peer, router_entry(&peer, 1, BRANCH, HUB, NULL), CHILD(0), 2, -1, 1, -1);
     sim_node_start(&s, 0, &hub.p, HUB);
     sim_node_start(&s, 1, &peer.p, BRANCH);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     if (!children_of(&s, 0))
         return over(&s, "the tunnel does not come up");
@@ -470,7 +470,7 @@ static const char *replayed_dpd(void)
     struct tap t;
     pair_v1(&s, &hub, &peer, 10);
     peer.p.v1_keepalive_s = 0;
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     tap_open(&t, &s);
     ask_whether_alive(&s, 0);
@@ -504,7 +504,7 @@ static const char *replayed_quick(void)
     struct tap t;
     pair_v1(&s, &hub, &peer, 0);
     tap_open(&t, &s);
-    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 200000); /* done and forgotten */
     unsigned sas = s.nodes[0].n, at = 0;
     while (at < t.n && !is_exchange(&t.v[at], X1_QUICK, BRANCH))
@@ -529,7 +529,7 @@ static const char *replayed_after_ring(void)
     struct router hub, peer;
     struct tap t;
     pair_v1(&s, &hub, &peer, 0);
-    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
     tap_open(&t, &s);
     struct ike_sa *sa;

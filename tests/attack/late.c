@@ -72,7 +72,7 @@ static const char *one(unsigned version, uint64_t seed)
     pair_start(&x);
     x.s.meddle = hold;
     x.s.delay_ms = 1 + below(200);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     go_on(&x, 40000);
     late.percent = below(40);
     for (unsigned k = 1 + below(4); k; k--) {

@@ -108,7 +108,7 @@ static const char *an_sa_ends(unsigned version)
         kernel_add = h->sa_add;
         h->sa_add = key_seen;
     }
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     for (unsigned i = 0; i < 20; i++) {
         sim_run(&x.s, 50);
         for (unsigned node = 0; node < 2; node++)

@@ -85,7 +85,7 @@ static const char *one_verdict(const struct way *w, unsigned who, bool none_foll
     struct office o;
     oracle = (struct oracle){.now = now, .later = later};
     open_asking(&o, w->version, w->aggressive, who, none_follows);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 3000);
     const char *bad = NULL;
     if (!oracle.n)
@@ -154,7 +154,7 @@ static const char *nobody_asks(void)
     oracle = (struct oracle){0};
     open_asking(&o, 2, false, HUB_ASKS, false);
     o.s.nodes[0].ike->host.revocation = NULL;
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 3000);
     return office_over(&o, any_child(&o) ? "a tunnel stands although nothing can be checked" : NULL);
 }
@@ -168,7 +168,7 @@ static const char *never_told(void)
         struct office o;
         oracle = (struct oracle){.now = IKE_TELLS_LATER, .later = IKE_NOT_REVOKED};
         open_asking(&o, w->version, w->aggressive, who, false);
-        ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+        ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
         sim_run(&o.s, 200000);
         const char *bad = any_child(&o) ? broken("%s: a tunnel stands", w->name) : NULL;
         if (!bad && o.s.nodes[asking].ike->n_sa)
@@ -191,7 +191,7 @@ static const char *reload_meanwhile(void)
     struct router later;
     oracle = (struct oracle){.now = IKE_TELLS_LATER, .later = IKE_NOT_REVOKED};
     open_asking(&o, 2, false, HUB_ASKS, false);
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 3000);
     router_init(&later, 2);
     struct ike_profile *p = router_profile(&later, 2, "OTHER", "hub.example.com", "other.example.com");
@@ -230,7 +230,7 @@ static const char *asked_for_nobody(void)
     struct ike_credential kept = o.branch_cr;
     o.branch_cr.chain[0] = der_of(forged.x);
     o.branch_cr.key = forged.key;
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 3000);
     const char *bad =
         oracle.n ? "the network is asked for the sake of a certificate that no CA of ours has made" : NULL;

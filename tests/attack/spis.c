@@ -77,7 +77,7 @@ static const char *heir_of_the_dying(void)
     pair_open(&x, 2, 1);
     pair_start(&x);
     corrupt(&x.s, 1);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     if (children_of(&x.s, 0) != 1)
         return pair_over(&x, "the control: no tunnel");
@@ -146,7 +146,7 @@ static void neighbours_start(struct neighbours *x, unsigned version, const char 
 /* The victim's tunnel, up; NULL: it is not. */
 static const struct ike_child *victim(struct neighbours *x)
 {
-    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 3000);
     return child_of(&x->s, 0, names[0]);
 }
@@ -164,7 +164,7 @@ static const char *behind_one_nat(void)
     static struct neighbours x;
     neighbours_start(&x, 2, "198.51.100.99");
     const struct ike_child *a = victim(&x);
-    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     if (!a || !child_of(&x.s, 0, names[1]))
         return over(&x.s, "the control: no tunnels");
@@ -199,7 +199,7 @@ static const char *half_quick_mode(void)
     const struct ip_addr at = a->out.remote.addr;
     chosen = spi;
     x.s.meddle = no_third;
-    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 4000);
     chosen = 0;
     x.s.nodes[2].deaf = true;
@@ -228,7 +228,7 @@ static const char *from_elsewhere(void)
     static struct neighbours x;
     neighbours_start(&x, 2, "192.0.2.66");
     const struct ike_child *a = victim(&x);
-    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 3000);
     if (!a || !child_of(&x.s, 0, names[1]))
         return over(&x.s, "the control: no tunnels");

@@ -8,7 +8,7 @@
 
 static void ask(struct pair *x, unsigned node, unsigned line, uint64_t ms)
 {
-    ike_acquire(x->s.nodes[node].ike, x->s.now, CHILD(line), NULL, NULL);
+    ike_acquire(x->s.nodes[node].ike, x->s.now, CHILD(line), NULL, NULL, NULL);
     sim_run(&x->s, ms);
 }
 
@@ -21,7 +21,7 @@ static const char *one_refusal(void)
     x.hub.lines[0][1].sel.src_lo.b[2] = x.hub.lines[0][1].sel.src_hi.b[2] = 77; /* not mirrored */
     pair_start(&x);
     for (unsigned i = 0; i < 3; i++)
-        ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(i), NULL, NULL);
+        ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(i), NULL, NULL, NULL);
     sim_run(&x.s, 20000);
     unsigned n = children_of(&x.s, 0), m = children_of(&x.s, 1);
     if (x.s.nodes[0].ike->stats.retransmits)

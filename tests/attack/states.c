@@ -7,7 +7,7 @@ static const char *brought_up(struct pair *x, unsigned version)
 {
     pair_open(x, version, 1);
     pair_start(x);
-    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 3000);
     return children_of(&x->s, 0) && children_of(&x->s, 1) ? NULL : "the control: the tunnel does not come up";
 }
@@ -72,7 +72,7 @@ static const char *unproved_notify(void)
     struct ike_chain c = {&w, 16};
     pair_open(&x, 1, 1);
     pair_start(&x);
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     const struct ike_sa *sa = first_sa(&x.s, 1);
     const struct ike_header h = {sa ? sa->spi_i : 0, 0, 0, 0x10, X1_INFO, 0, 7, 0};
     ike_header_write(&w, &h);
@@ -101,7 +101,7 @@ static const char *early_delete(void)
     pair_start(&x);
     tap_close(&x.tap);
     x.s.meddle = lose_last;
-    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x.s, 500);
     ike_clear(x.s.nodes[1].ike, x.s.now, NULL, 0, 0);
     sim_run(&x.s, 60000);
@@ -122,7 +122,7 @@ static const char *ends_while_asked(unsigned version)
     office_open(&o, version, FAR, NOW_S + 10);
     o.s.nodes[0].ike->host.revocation = never;
     o.hub_cr.revocation = (struct ike_revocation){.methods = {IKE_REVOCATION_CRL}, .n = 1, .ocsp_url = ""};
-    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL);
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&o.s, 12000);
     return office_over(&o, o.s.nodes[0].ike->n_sa ? "it waits on although the certificate has ended" : NULL);
 }

@@ -94,7 +94,7 @@ static void act(struct sim *s, struct sim_node *n, struct input *in)
     switch (what % 8) {
     case 0:
     case 1:
-        ike_acquire(n->ike, s->now, 0x5c000001u + what / 8 % 3, NULL, NULL);
+        ike_acquire(n->ike, s->now, 0x5c000001u + what / 8 % 3, NULL, NULL, NULL);
         break;
     case 2:
         if (sa && sa->children)
@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sim_node_start(&s, 1, &b.p, "192.0.2.2");
     s.meddle = meddle;
     s.meddler = &in;
-    ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL, NULL);
     for (int i = 0; i < 24 && in.n; i++) {
         sim_run(&s, 10u << (byte(&in) & 12));
         act(&s, &s.nodes[i & 1], &in);

@@ -17,7 +17,7 @@ static void poke(struct sim *s, struct sim_node *n, const struct sim_policy *p, 
     case 0:
     case 1:
     case 2:
-        ike_acquire(n->ike, s->now, reqid, NULL, NULL);
+        ike_acquire(n->ike, s->now, reqid, NULL, NULL, NULL);
         break;
     case 3:
     case 4:
@@ -84,7 +84,7 @@ static const char *one(uint64_t seed, unsigned version, bool verbose, unsigned c
     counts[2] += s.nodes[0].rekeys + s.nodes[1].rekeys;
     counts[3] += s.nodes[0].refused + s.nodes[1].refused;
     if (!bad) { /* and it must still work */
-        bool asked = ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL);
+        bool asked = ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL, NULL);
         if (verbose)
             printf("asked %d, %u and %u IKE SAs\n", asked, s.nodes[0].ike->n_sa, s.nodes[1].ike->n_sa);
         sim_run(&s, 20000);

@@ -229,7 +229,7 @@ static double cpu(void)
 static void all_up(struct world *w, unsigned n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        ike_acquire(w->ends[0].ike, w->now, 0x5c000000u | i, NULL, NULL);
+        ike_acquire(w->ends[0].ike, w->now, 0x5c000000u | i, NULL, NULL, NULL);
         run(w, w->now);
     }
 }
@@ -270,7 +270,7 @@ static int load(unsigned n, unsigned loss)
         run(&w, w.now + 100000);
         for (uint32_t k = 0; k < n; k++)
             if (!ike_with_addr(w.ends[0].ike, &w.ends[0].peers[k].addr, NULL))
-                ike_acquire(w.ends[0].ike, w.now, 0x5c000000u | k, NULL, NULL);
+                ike_acquire(w.ends[0].ike, w.now, 0x5c000000u | k, NULL, NULL, NULL);
     }
     NEED(w.ends[0].ike->n_sa == n && w.ends[1].ike->n_sa == n && w.ends[0].sas == n && w.ends[1].sas == n);
     ike_each(w.ends[0].ike, rekey_all, &w);
@@ -301,7 +301,7 @@ static int flood(unsigned n)
     make(&w, 10, ALGO_DH_256_ECP, 0);
     w.ends[1].policy.cookie_threshold = 100;
     w.ends[1].policy.max_in_negotiation = 1000;
-    ike_acquire(w.ends[0].ike, w.now, 0x5c000009, NULL, NULL);
+    ike_acquire(w.ends[0].ike, w.now, 0x5c000009, NULL, NULL, NULL);
     if (w.n && (len = w.air[w.first].n) <= sizeof request)
         memcpy(request, w.air[w.first].p, len);
     run(&w, w.now + 10);
@@ -323,7 +323,7 @@ static int flood(unsigned n)
             w.n--;
         }
         if (i % (n / 8) == n / 16) {
-            ike_acquire(w.ends[0].ike, w.now, 0x5c000000u | honest++, NULL, NULL);
+            ike_acquire(w.ends[0].ike, w.now, 0x5c000000u | honest++, NULL, NULL, NULL);
             run(&w, w.now + 1);
         }
         if (i % 100 == 0)
@@ -409,7 +409,7 @@ static bool scan(void)
         ike_line_ts(&w.ends[0].lines[0], &src, &dst);
         dst.lo.b[2] = dst.hi.b[2] = (uint8_t)(i >> 8);
         dst.lo.b[3] = dst.hi.b[3] = (uint8_t)i;
-        asked += ike_acquire(w.ends[0].ike, w.now, 0x5c000000u, &src, &dst);
+        asked += ike_acquire(w.ends[0].ike, w.now, 0x5c000000u, NULL, &src, &dst);
         run(&w, w.now + 20);
     }
     run(&w, w.now + 60000);

@@ -125,10 +125,10 @@ static void all_kinds(struct sim *s, const struct sim_policy *a)
 {
     struct sim_node *n = &s->nodes[0];
     struct ike_sa *sa;
-    ike_acquire(n->ike, s->now, 0x5c000001, NULL, NULL);
+    ike_acquire(n->ike, s->now, 0x5c000001, NULL, NULL, NULL);
     sim_run(s, 4000);
     if (a->entry.n_lines > 1)
-        ike_acquire(n->ike, s->now, 0x5c000002, NULL, NULL);
+        ike_acquire(n->ike, s->now, 0x5c000002, NULL, NULL, NULL);
     sim_run(s, 3000);
     for (int what = 0; what < 3 && (sa = established(&s->nodes[what & 1])); what++) {
         if (what == 0 && sa->children)
@@ -175,7 +175,7 @@ static unsigned clear_run(uint64_t seed, unsigned version, struct tamper *t, con
     struct sim s;
     struct sim_policy a, b;
     meddled_pair(&s, &a, &b, seed, version, t);
-    ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL);
+    ike_acquire(s.nodes[0].ike, s.now, 0x5c000001, NULL, NULL, NULL);
     sim_run(&s, 200000);
     *bad = sim_agree(&s, 0, 1);
     sim_end(&s);

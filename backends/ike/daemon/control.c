@@ -199,7 +199,7 @@ static json_t *initiate(struct daemon *d, const json_t *q)
         if (!fits || e->dynamic || (map && strcmp(map, e->map) != 0) || (seq && (uint64_t)seq != e->seq))
             continue;
         for (unsigned k = 0; k < e->n_lines; k++)
-            n += ike_acquire(d->ike, daemon_now(d), e->lines[k].reqid, NULL, NULL);
+            n += ike_acquire(d->ike, daemon_now(d), e->lines[k].reqid, &e->local, NULL, NULL);
     }
     return json_integer(n);
 }

@@ -41,6 +41,7 @@ static struct ike_ts flow_end(const struct xfrm_selector *s, bool src)
 static void acquire(struct daemon *d, const struct nlmsghdr *h)
 {
     struct xfrm_user_acquire a;
+    struct ip_addr local = {0};
     uint32_t reqid = 0;
     if (mnl_nlmsg_get_payload_len(h) < sizeof a)
         return;
@@ -50,6 +51,7 @@ static void acquire(struct daemon *d, const struct nlmsghdr *h)
         if (mnl_attr_get_type(at) == XFRMA_TMPL && mnl_attr_get_payload_len(at) >= sizeof t) {
             memcpy(&t, mnl_attr_get_payload(at), sizeof t);
             reqid = t.reqid;
+            local = addr_from(&a.saddr, t.family); /* as the kernel has chosen it where the template leaves it open */
         }
     }
     if ((reqid & XFRM_INDEX_MASK) != XFRM_INDEX_OURS)
@@ -59,7 +61,7 @@ static void acquire(struct daemon *d, const struct nlmsghdr *h)
     d->acquires++;
     if (d->options.debug)
         daemon_log(IKE_DEBUG, "traffic waits for an SA: %s to %s", ike_ts_text(&src, s), ike_ts_text(&dst, t));
-    if (!ike_acquire(d->ike, daemon_now(d), reqid, &src, &dst))
+    if (!ike_acquire(d->ike, daemon_now(d), reqid, &local, &src, &dst))
         daemon_log(IKE_NOTICE, "traffic waits for an SA that nobody may ask for: %s to %s", ike_ts_text(&src, s),
                    ike_ts_text(&dst, t));
 }
