@@ -322,8 +322,7 @@ static bool protectable(struct planner *x, struct rule *u)
     }
     if (peer->host.addr.family == FAMILY_NONE)
         diag_add(x->t->diags, D_LX_PEER_NAME, peer->span,
-                 "peer " STR_FMT
-                 " is known by name only: its traffic waits until a plan is made where the name can be looked up",
+                 "peer " STR_FMT " is known by name only: its traffic waits until the name can be looked up",
                  STR_ARG(peer->host.name));
     u->tunnel = use_tunnel(u->m, u->line, u->sets.set);
     mode_note(x, u->line, u->sets.set, u->tunnel);

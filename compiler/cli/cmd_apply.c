@@ -210,7 +210,7 @@ static int run_plan(const struct command *c, int argc, char **argv)
     const char *file;
     int code = parse(c, argc, argv, &q, &file);
     if (code == EXIT_CLEAN)
-        code = session_open(&s, c, q.dir, -1);
+        code = session_open(&s, c, q.dir, -1, NAMES_ASKED);
     if (code != EXIT_CLEAN) {
         buf_free(&q.map);
         return code < 0 ? EXIT_CLEAN : code;
@@ -305,7 +305,7 @@ static int run_apply(const struct command *c, int argc, char **argv)
     const char *file;
     int code = parse(c, argc, argv, &q, &file);
     if (code == EXIT_CLEAN)
-        code = session_open(&s, c, q.dir, q.wait_s);
+        code = session_open(&s, c, q.dir, q.wait_s, NAMES_ASKED);
     if (code != EXIT_CLEAN) {
         buf_free(&q.map);
         return code < 0 ? EXIT_CLEAN : code;

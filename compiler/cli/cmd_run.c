@@ -11,6 +11,8 @@
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
 #include "compiler/cli/consent.h"
+#include "compiler/cli/hand_over.h"
+#include "compiler/cli/places.h"
 #include "compiler/cli/repair.h"
 #include "compiler/cli/run_inputs.h"
 #include "compiler/cli/session.h"
@@ -158,48 +160,15 @@ static int as_daemon(const struct command *c, const struct buf *policy, const st
     return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
-static json_t *ask_reload(const struct command *c, const struct request *q, int file)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    char text[4096];
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), none = -1;
-    json_t *out = NULL;
-    snprintf(a.sun_path, sizeof a.sun_path, "%s/%s", q->daemon.state_dir, DAEMON_RELOAD_SOCKET);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-        fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
-    else if (!pass_send(fd, "reload", file) || pass_take(fd, text, sizeof text, &none) <= 0 ||
-             !(out = json_loads(text, 0, NULL)))
-        fprintf(stderr, "ioscc %s: the daemon's answer is not understood\n", c->name);
-    if (none >= 0)
-        close(none);
-    if (fd >= 0)
-        close(fd);
-    return out;
-}
-
 /* The running daemon gets the policy; it has no rights to read the files itself. */
 static int as_reload(const struct command *c, const struct buf *policy, const struct request *q)
 {
-    int file = pass_file(policy);
-    if (file < 0) {
-        fprintf(stderr, "ioscc reload: %s\n", strerror(-file));
-        return EXIT_SYSTEM;
-    }
-    json_t *a = ask_reload(c, q, file);
-    close(file);
-    if (!a)
-        return EXIT_SYSTEM;
-    const char *bad = json_string_value(json_object_get(a, "error"));
-    if (bad)
-        fprintf(stderr, "ioscc reload: %s\n", bad);
-    else
-        printf("%lld IKE SAs with %lld child SAs stay, %lld and %lld are ended.\n",
-               (long long)json_integer_value(json_object_get(a, "sas_kept")),
-               (long long)json_integer_value(json_object_get(a, "children_kept")),
-               (long long)json_integer_value(json_object_get(a, "sas_ended")),
-               (long long)json_integer_value(json_object_get(a, "children_ended")));
-    json_decref(a);
-    return bad ? EXIT_SYSTEM : EXIT_CLEAN;
+    struct hand_over_told told;
+    int code = hand_over(c, q->daemon.state_dir, policy, &told);
+    if (code == EXIT_CLEAN)
+        printf("%lld IKE SAs with %lld child SAs stay, %lld and %lld are ended.\n", told.sas_kept, told.children_kept,
+               told.sas_ended, told.children_ended);
+    return code;
 }
 
 static int carry_out(struct session *s, const struct request *q)
@@ -208,7 +177,7 @@ static int carry_out(struct session *s, const struct request *q)
     return q->no_apply ? EXIT_CLEAN : session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
 }
 
-static int hand_over(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
+static int give(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
 {
     struct buf b = {0};
     state_unlock(&s->state); /* the daemon lives on; another apply may come */
@@ -223,6 +192,8 @@ static int hand_over(struct session *s, const struct ike_policy *p, const struct
     int r = state_lock(&s->state, 10, &why);
     if (r == 0)
         r = run_inputs_save(&s->state, &q->inputs);
+    if (r == 0)
+        r = places_save(s);
     if (r == 0 && work == as_reload)
         r = state_daemon_rename(s->state.dir, q->how.name);
     state_unlock(&s->state);
@@ -242,7 +213,7 @@ static int in_session(struct session *s, struct request *q, const char *file, bo
     if (p) {
         code = carry_out(s, q);
         if (code == EXIT_CLEAN)
-            code = hand_over(s, p, q, work);
+            code = give(s, p, q, work);
         ike_pki_free(p);
     }
     return code;
@@ -251,7 +222,7 @@ static int in_session(struct session *s, struct request *q, const char *file, bo
 static int with_policy(const struct command *c, struct request *q, const char *file, bool anew, work_fn *work)
 {
     struct session s;
-    int code = session_open(&s, c, q->daemon.state_dir, 10);
+    int code = session_open(&s, c, q->daemon.state_dir, 10, NAMES_ASKED);
     if (code != EXIT_CLEAN)
         return code;
     code = in_session(&s, q, file, anew, work);

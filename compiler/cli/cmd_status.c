@@ -115,7 +115,7 @@ static int run_status(const struct command *c, int argc, char **argv)
     struct session s;
     int code = parse(c, argc, argv, &q);
     if (code == EXIT_CLEAN)
-        code = session_open(&s, c, q.dir, -1);
+        code = session_open(&s, c, q.dir, -1, NAMES_KEPT);
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
     code = session_plan(&s, current_path(&s), &s.state.current);
@@ -128,7 +128,7 @@ static int run_status(const struct command *c, int argc, char **argv)
 static int locked(const struct command *c, int argc, char **argv, struct request *q, struct session *s)
 {
     int code = parse(c, argc, argv, q);
-    return code == EXIT_CLEAN ? session_open(s, c, q->dir, q->wait_s) : code;
+    return code == EXIT_CLEAN ? session_open(s, c, q->dir, q->wait_s, NAMES_KEPT) : code;
 }
 
 static int run_remove(const struct command *c, int argc, char **argv)
@@ -190,7 +190,7 @@ static int go_back(struct session *s)
     if (code != EXIT_CLEAN)
         return code;
     struct session again;
-    code = session_open(&again, s->command, s->state.dir, -1);
+    code = session_open(&again, s->command, s->state.dir, -1, NAMES_KEPT);
     if (code != EXIT_CLEAN)
         return code;
     code = session_plan(&again, current_path(&again), &again.state.current);
@@ -213,7 +213,7 @@ static int run_rollback(const struct command *c, int argc, char **argv)
         return code < 0 ? EXIT_CLEAN : code;
     for (time_t now; q.at && (now = time(NULL)) < q.at;)
         sleep((unsigned)(q.at - now));
-    code = session_open(&s, c, q.dir, q.at ? 60 : q.wait_s);
+    code = session_open(&s, c, q.dir, q.at ? 60 : q.wait_s, NAMES_ASKED);
     if (code != EXIT_CLEAN)
         return code;
     if (q.at && s.state.confirm_by != q.at) {

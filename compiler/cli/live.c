@@ -14,7 +14,7 @@ static const struct xfrm_sa *base_of(const struct show_live *show, const struct 
 
 int live_open(struct live *l, const struct command *c, const char *dir, int wait_s)
 {
-    int code = session_open(&l->session, c, dir, wait_s);
+    int code = session_open(&l->session, c, dir, wait_s, NAMES_KEPT);
     if (code != EXIT_CLEAN)
         return code;
     struct session *s = &l->session;

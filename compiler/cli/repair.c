@@ -5,6 +5,11 @@
 
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/watch.h"
+#include "backends/ike/from_ir.h"
+#include "backends/ike/handover.h"
+#include "compiler/cli/hand_over.h"
+#include "compiler/cli/places.h"
+#include "compiler/cli/run_inputs.h"
 
 /* "3 policies set, 1 removed; nftables" */
 static void describe(const struct apply *a, char *out, size_t room)
@@ -19,42 +24,145 @@ static void describe(const struct apply *a, char *out, size_t room)
         snprintf(out + len, room - len, "%snftables", len ? "; " : "");
 }
 
-static int put_right(struct session *s, const char *after, uint64_t since_ms)
+static int put_right(struct session *s, const struct watch_look *l)
 {
     char what[128];
     describe(&s->apply, what, sizeof what);
     int code = session_run(s, s->state.current, PREVIOUS_STAYS, s->state.confirm_by);
     if (code != EXIT_CLEAN)
         return WATCH_CANNOT; /* it has said why */
-    unsigned long long ms = watch_now_ms() - since_ms;
-    const char *cause = *after ? after : "something";
+    unsigned long long ms = watch_now_ms() - l->since_ms;
+    const char *cause = *l->after ? l->after : "something";
     daemon_log(IKE_NOTICE, "repaired in %llu ms, as %s had changed: %s", ms, cause, what);
     return WATCH_REPAIRED;
 }
 
-static int look(struct session *s, const char *after, uint64_t since_ms)
+/* ---- the tunnels ---- */
+
+static bool has_peers_policies(const struct session *s)
+{
+    PTRLIST_FOR (struct target_map, m, &s->apply.target.maps) {
+        if (m->has_dynamic)
+            return true;
+    }
+    return false;
+}
+
+/* The policy as the daemon had it, with this host's addresses of now. The state stays locked meanwhile, so that no
+ * other configuration can overtake this one. */
+static int hand_over_again(struct session *s, struct hand_over_told *told)
+{
+    struct run_inputs in = {.allow_partial = s->state.current.allow_partial};
+    struct buf master = {0}, bytes = {0};
+    int code = run_inputs_default(&s->state, NULL, &in) ? EXIT_CLEAN : EXIT_SYSTEM;
+    if (code == EXIT_CLEAN)
+        code = run_master(s->command, &in, &master);
+    const struct ike_policy *p = code == EXIT_CLEAN ? run_policy(s, &in, &master, s->state.current.name, &code) : NULL;
+    if (p && !ike_policy_write(&bytes, p))
+        code = EXIT_SYSTEM;
+    if (p && code == EXIT_CLEAN)
+        code = hand_over(s->command, s->state.dir, &bytes, told);
+    if (p && code == EXIT_CLEAN && places_save(s) < 0)
+        code = EXIT_SYSTEM;
+    if (p)
+        ike_pki_free(p);
+    buf_free(&bytes); /* wipes it */
+    buf_free(&master);
+    return code;
+}
+
+static int tell_daemon(struct session *s, const char *why)
+{
+    struct hand_over_told told;
+    if (hand_over_again(s, &told) != EXIT_CLEAN) {
+        daemon_log(IKE_ERROR, "%s: the tunnels cannot follow", why);
+        return WATCH_CANNOT;
+    }
+    daemon_log(IKE_NOTICE, "%s: %lld IKE SAs with %lld child SAs stay, %lld and %lld are ended", why, told.sas_kept,
+               told.children_kept, told.sas_ended, told.children_ended);
+    return WATCH_REPAIRED;
+}
+
+/* Where they begin and end may have changed; and peers of dynamic entries have policies that the daemon makes. */
+static int follow(struct session *s, int found)
+{
+    struct buf what = {0};
+    bool moved = places_moved(s, &what);
+    buf_putc(&what, '\0');
+    if (moved)
+        found = tell_daemon(s, what.p);
+    else if (found == WATCH_REPAIRED && s->apply.xfrm_diff.ops.n && has_peers_policies(s))
+        found = tell_daemon(s, "the policies of dynamic entries' peers are set again");
+    buf_free(&what);
+    return found;
+}
+
+static int look(struct session *s, const struct watch_look *l)
 {
     if (!s->state.current.file)
         return WATCH_IN_ORDER; /* nothing is applied */
     const char *path = state_path(&s->state, s->state.current.file);
-    s->is_repair = true;
+    const char *cause = *l->after ? l->after : "something";
     if (session_plan(s, path, &s->state.current) != EXIT_CLEAN)
         return WATCH_CANNOT;
+    *l->names_hold_s = s->names_hold_s;
     if (s->fatal || s->apply.xfrm_diff.conflicts.n) {
-        daemon_log(IKE_WARNING, "what is applied cannot be put right (%s changed): 'ioscc status' says why",
-                   *after ? after : "something");
+        daemon_log(IKE_WARNING, "what is applied cannot be put right (%s changed): 'ioscc status' says why", cause);
         return WATCH_CANNOT;
     }
-    return apply_needed(&s->apply) ? put_right(s, after, since_ms) : WATCH_IN_ORDER;
+    int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;
+    return found == WATCH_CANNOT ? found : follow(s, found);
 }
 
-int repair_host(void *arg, const char *after, uint64_t since_ms)
+/* ---- names ---- */
+
+/* The addresses of now, asked for while nobody holds the state's lock. False: that could not be done. */
+static bool look_names_up(struct session *s, const struct repair *r)
+{
+    if (session_open(s, r->command, r->state_dir, -1, NAMES_ASKED) != EXIT_CLEAN)
+        return false;
+    const struct state_config *now = &s->state.current;
+    s->is_repair = true;
+    if (!now->file || session_load(s, state_path(&s->state, now->file), now) == EXIT_CLEAN)
+        return true;
+    session_close(s);
+    return false;
+}
+
+/* Into the session that holds the lock. True: one has moved. */
+static bool take_names(struct session *s, const struct session *asked)
+{
+    bool moved = false;
+    PTRLIST_FOR (struct state_name, n, &asked->state.names) {
+        moved |= session_name_keep(s, n->name, &n->addr);
+    }
+    return moved;
+}
+
+static int look_locked(const struct repair *r, const struct watch_look *l, const struct session *asked)
+{
+    struct session s;
+    if (session_open(&s, r->command, r->state_dir, 1, NAMES_KEPT) != EXIT_CLEAN)
+        return WATCH_CANNOT;
+    s.is_repair = true;
+    bool moved = asked && take_names(&s, asked);
+    int found = look(&s, l);
+    if (moved && found == WATCH_IN_ORDER && state_save(&s.state) < 0)
+        found = WATCH_CANNOT;
+    session_close(&s);
+    return found;
+}
+
+int repair_host(void *arg, const struct watch_look *l)
 {
     const struct repair *r = arg;
-    struct session s;
-    if (session_open(&s, r->command, r->state_dir, 1) != EXIT_CLEAN)
-        return WATCH_CANNOT;
-    int found = look(&s, after, since_ms);
-    session_close(&s);
+    struct session asked;
+    bool has_names = l->look_up && look_names_up(&asked, r);
+    uint32_t hold_s = has_names ? asked.names_hold_s : 0;
+    int found = look_locked(r, l, has_names ? &asked : NULL);
+    if (has_names)
+        session_close(&asked);
+    if (l->look_up)
+        *l->names_hold_s = hold_s;
     return found;
 }

@@ -3,6 +3,7 @@
 #ifndef IOSCC_CLI_REPAIR_H
 #define IOSCC_CLI_REPAIR_H
 
+#include "backends/ike/daemon/watch.h"
 #include "compiler/cli/session.h"
 
 struct repair {
@@ -11,8 +12,8 @@ struct repair {
 };
 
 /* As watch_repair_fn, `arg` is a struct repair: plans the configuration of the state directory for this host as it is
- * now and puts right what differs, with one line in the log. Peers known by name keep the address that they were
- * applied with; nothing is looked up. */
-int repair_host(void *arg, const char *after, uint64_t since_ms) MUST_CHECK;
+ * now and puts right what differs, with one line in the log. Where its own addresses or those of peers known by name
+ * are others than those that the daemon has, the daemon gets its policy anew. */
+int repair_host(void *arg, const struct watch_look *l) MUST_CHECK;
 
 #endif

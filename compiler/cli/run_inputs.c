@@ -54,7 +54,7 @@ static void fill_in(struct state *s, const char *command, const char *option, co
     *to = arena_strndup(s->arena, text, strlen(text));
     for (const char *line = *to; *line;) {
         size_t n = strcspn(line, "\n");
-        if (n)
+        if (n && command)
             fprintf(stderr, "ioscc %s: --%s %.*s, as the daemon was started\n", command, option, (int)n, line);
         line += n + (line[n] == '\n');
     }
@@ -73,7 +73,7 @@ bool run_inputs_default(struct state *s, const char *command, struct run_inputs 
     const char *kind = json_string_value(json_object_get(o, "kind"));
     bool is_ours = json_integer_value(json_object_get(o, "format")) == FORMAT && kind && strcmp(kind, KIND) == 0;
     if (!is_ours) {
-        fprintf(stderr, "ioscc %s: %s cannot be read: what the daemon was started with is not known\n", command, path);
+        fprintf(stderr, "ioscc: %s cannot be read: what the daemon was started with is not known\n", path);
         json_decref(o);
         return false;
     }

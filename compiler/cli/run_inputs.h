@@ -21,7 +21,8 @@ struct run_inputs {
 int run_inputs_check(const struct command *c, const struct run_inputs *in) MUST_CHECK;
 /* Keeps them; paths are made absolute. A negative errno if that fails. */
 int run_inputs_save(struct state *s, const struct run_inputs *in) MUST_CHECK;
-/* Fills in what is NULL in `in` from what was kept, and says so on stderr as options. Strings are in the state's arena.
+/* Fills in what is NULL in `in` from what was kept, and says so on stderr as options of `command`
+ * (NULL: nobody reads that). Strings are in the state's arena.
  * Nothing is kept: nothing happens. False: what is kept cannot be read. */
 bool run_inputs_default(struct state *s, const char *command, struct run_inputs *in) MUST_CHECK;
 

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/session.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-int session_open(struct session *s, const struct command *c, const char *dir, int wait_s)
+#include "backends/ike/fetch/lookup.h"
+
+#define NAMES_AGAIN_S 10 /* those that have no address */
+
+int session_open(struct session *s, const struct command *c, const char *dir, int wait_s, enum session_names names)
 {
     const char *why = "cannot read the state";
-    *s = (struct session){.command = c};
+    *s = (struct session){.command = c, .asker = -1};
+    if (names == NAMES_ASKED)
+        s->asker = lookup_open(); /* negative: then no name has an address */
     if (!arena_init(&s->arena, SIZE_MAX)) {
         fprintf(stderr, "ioscc %s: out of memory\n", c->name);
+        lookup_close(s->asker);
         return EXIT_SYSTEM;
     }
     s->nothing.arena = &s->arena;
@@ -22,6 +27,7 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
         return EXIT_CLEAN;
     fprintf(stderr, "ioscc %s: %s: %s: %s\n", c->name, dir, why, strerror(-r));
     arena_free(&s->arena);
+    lookup_close(s->asker);
     return EXIT_SYSTEM;
 }
 
@@ -35,77 +41,151 @@ static void count(struct session *s)
     s->errors = s->is_repair ? 0 : cli_complain(&s->compiled);
 }
 
-/* What is looked up is kept, for who looks at the host without asking anybody. */
-static void name_keep(struct session *s, const char *name, const struct ip_addr *a)
-{
-    struct state_name *n = ARENA_NEW(&s->arena, struct state_name);
-    *n = (struct state_name){name, *a};
-    for (uint32_t i = s->state.names.n; i-- > 0;)
-        if (strcmp(((const struct state_name *)s->state.names.v[i])->name, name) == 0)
-            ptrlist_remove(&s->state.names, i);
-    ptrlist_add(&s->arena, &s->state.names, n);
-}
+/* ---- peers known by name ---- */
 
-/* Peers known by name get their address here, as on the router when the line is entered. One that cannot be looked up
- * stays a name: its traffic waits (IC4012). */
-static void resolve(struct session *s, struct map_peer *p)
+static struct state_name *name_find(struct session *s, struct str name)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *v = NULL;
-    char t[ADDR_TEXT_MAX];
-    const char *name = arena_strndup(&s->arena, p->host.name.p, p->host.name.len);
-    if (p->host.addr.family != FAMILY_NONE || !name || !*name || getaddrinfo(name, NULL, &hints, &v) != 0)
-        return;
-    for (const struct addrinfo *a = v; a && p->host.addr.family == FAMILY_NONE; a = a->ai_next) {
-        if (a->ai_family == AF_INET) {
-            p->host.addr.family = FAMILY_V4;
-            memcpy(p->host.addr.b, &((const struct sockaddr_in *)a->ai_addr)->sin_addr, 4);
-        } else if (a->ai_family == AF_INET6) {
-            p->host.addr.family = FAMILY_V6;
-            memcpy(p->host.addr.b, &((const struct sockaddr_in6 *)a->ai_addr)->sin6_addr, 16);
+    if (!s->names_at.n) {
+        PTRLIST_FOR (struct state_name, n, &s->state.names) {
+            symtab_put(&s->arena, &s->names_at, str_lit(n->name), 0, n);
         }
     }
-    freeaddrinfo(v);
-    if (p->host.addr.family != FAMILY_NONE)
-        name_keep(s, name, &p->host.addr);
-    if (p->host.addr.family != FAMILY_NONE)
-        fprintf(stderr, "ioscc %s: peer %s is %s\n", s->command->name, name, addr_text(&p->host.addr, t));
+    return symtab_get(&s->names_at, name, 0);
 }
 
-/* The address that a name had when it was applied. */
-static void take_kept(struct session *s, struct map_peer *p)
+static struct ip_addr name_kept(struct session *s, struct str name)
 {
-    PTRLIST_FOR (struct state_name, n, &s->state.names) {
-        if (p->host.addr.family == FAMILY_NONE && str_is(p->host.name, n->name))
-            p->host.addr = n->addr;
-    }
+    const struct state_name *n = name_find(s, name);
+    return n ? n->addr : (struct ip_addr){0};
 }
 
-static void each_peer(struct session *s, void (*f)(struct session *s, struct map_peer *p))
+bool session_name_keep(struct session *s, const char *name, const struct ip_addr *a)
+{
+    struct state_name *n = name_find(s, str_lit(name));
+    bool is_new = !n || !addr_eq(&n->addr, a);
+    if (!n) {
+        n = ARENA_NEW(&s->arena, struct state_name);
+        n->name = arena_strndup(&s->arena, name, strlen(name));
+        ptrlist_add(&s->arena, &s->state.names, n);
+        symtab_put(&s->arena, &s->names_at, str_lit(n->name), 0, n);
+    }
+    n->addr = *a;
+    return is_new;
+}
+
+static void each_named_peer(struct session *s, void (*f)(struct session *s, struct map_peer *p, void *arg), void *arg)
 {
     PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             PTRLIST_FOR (struct map_peer, p, &e->peers) {
-                f(s, p);
+                if (p->host.addr.family == FAMILY_NONE && p->host.name.len)
+                    f(s, p, arg);
             }
         }
     }
+}
+
+struct names {
+    struct symtab at; /* ("", name) -> its place in `v`, counted from one */
+    struct lookup *v;
+    size_t n, room;
+};
+
+static void count_name(struct session *s, struct map_peer *p, void *arg)
+{
+    struct names *names = arg;
+    (void)s, (void)p;
+    names->room++;
+}
+
+static void collect_name(struct session *s, struct map_peer *p, void *arg)
+{
+    struct names *names = arg;
+    if (symtab_get(&names->at, p->host.name, 0))
+        return;
+    struct lookup *l = &names->v[names->n++];
+    l->name = arena_strndup(&s->arena, p->host.name.p, p->host.name.len);
+    symtab_put(&s->arena, &names->at, p->host.name, 0, l);
+}
+
+/* One that has no address now keeps the one that it had; one that never had any stays a name: its traffic waits
+ * (IC4012). */
+static void take_answer(struct session *s, struct map_peer *p, void *arg)
+{
+    const struct names *names = arg;
+    const struct lookup *l = symtab_get(&names->at, p->host.name, 0);
+    const struct ip_addr kept = name_kept(s, p->host.name);
+    p->host.addr = l && l->n ? lookup_choose(l, &kept) : kept;
+}
+
+static void take_kept(struct session *s, struct map_peer *p, void *arg)
+{
+    (void)arg;
+    s->names_hold_s = NAMES_AGAIN_S;
+    p->host.addr = name_kept(s, p->host.name);
+}
+
+static void keep_answers(struct session *s, const struct names *names)
+{
+    char t[ADDR_TEXT_MAX];
+    for (size_t i = 0; i < names->n; i++) {
+        const struct lookup *l = &names->v[i];
+        const struct ip_addr kept = name_kept(s, str_lit(l->name)), now = lookup_choose(l, &kept);
+        uint32_t again_s = l->n ? l->ttl_s : NAMES_AGAIN_S;
+        if (!s->names_hold_s || again_s < s->names_hold_s)
+            s->names_hold_s = again_s;
+        if (l->n)
+            (void)!session_name_keep(s, l->name, &now);
+        if (l->n && !s->is_repair)
+            fprintf(stderr, "ioscc %s: peer %s is %s\n", s->command->name, l->name, addr_text(&now, t));
+        else if (kept.family && !s->is_repair)
+            fprintf(stderr, "ioscc %s: peer %s is not found now: it was %s\n", s->command->name, l->name,
+                    addr_text(&kept, t));
+        else if (!s->is_repair)
+            fprintf(stderr, "ioscc %s: peer %s is not found\n", s->command->name, l->name);
+    }
+}
+
+/* As on the router when the line is entered. */
+static void find_peers(struct session *s)
+{
+    struct names names = {0};
+    if (s->asker < 0) {
+        each_named_peer(s, take_kept, NULL);
+        return;
+    }
+    each_named_peer(s, count_name, &names);
+    names.v = names.room ? arena_array(&s->arena, names.room, sizeof *names.v) : NULL;
+    if (!names.v)
+        return;
+    each_named_peer(s, collect_name, &names);
+    int r = lookup_ask(s->asker, names.v, names.n);
+    if (r < 0 && !s->is_repair)
+        fprintf(stderr, "ioscc %s: peers known by name cannot be looked up: %s\n", s->command->name, strerror(-r));
+    each_named_peer(s, take_answer, &names);
+    keep_answers(s, &names);
+}
+
+int session_load(struct session *s, const char *path, const struct state_config *how)
+{
+    int code = cli_load(s->command, path, &s->compiled);
+    if (code != EXIT_CLEAN)
+        return code;
+    s->loaded = true;
+    s->router = cli_router(&s->compiled, how->device);
+    if (!s->router)
+        return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
+    find_peers(s);
+    return EXIT_CLEAN;
 }
 
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
     apply_begin(&s->apply, how);
     s->prepared = true;
-    if (path) {
-        int code = cli_load(s->command, path, &s->compiled);
-        if (code != EXIT_CLEAN)
-            return code;
-        s->loaded = true;
-        s->router = cli_router(&s->compiled, how->device);
-        if (!s->router)
-            return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
-        each_peer(s, s->is_repair ? take_kept : resolve);
-    }
+    int code = path ? session_load(s, path, how) : EXIT_CLEAN;
+    if (code != EXIT_CLEAN)
+        return code;
     struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);
     if (s->loaded)
@@ -231,6 +311,7 @@ int session_no_daemon(const struct session *s, const char *advice)
 
 void session_close(struct session *s)
 {
+    lookup_close(s->asker);
     if (s->prepared)
         apply_end(&s->apply);
     if (s->loaded)

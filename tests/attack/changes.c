@@ -171,6 +171,57 @@ static const char *b9_v2(void)
     return branch_moves(2);
 }
 
+/* Somebody flushes the policies of a dynamic entry's peer; a reload of the same configuration brings them back, and
+ * where the kernel does not take them the peer is told that the SA is gone. */
+static bool never_takes(void *ctx, const struct ike_child *c, bool update)
+{
+    (void)ctx, (void)c, (void)update;
+    return false;
+}
+
+static const char *flushed(bool takes)
+{
+    struct pair x;
+    pair_open(&x, 2, 3);
+    x.hub.entries[0].dynamic = true;
+    x.hub.entries[0].n_peers = 0;
+    x.hub.entries[0].n_lines = 0;
+    pair_start(&x);
+    ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
+    sim_run(&x.s, 3000);
+    struct ike *hub = x.s.nodes[0].ike;
+    if (x.s.nodes[0].n_policies != 1)
+        return pair_over(&x, "the tunnel does not come up");
+    static struct router again;
+    again = x.hub; /* what it points to is the same */
+    const uint32_t same[] = {0}, keys[] = {0, 1};
+    const struct ike_moves m = {&x.hub.p, &again.p, same, same, same, keys, true};
+    struct ike_reload r;
+    if (takes)
+        x.s.nodes[0].n_policies = 0;
+    else
+        hub->host.policy_add = never_takes;
+    again.p.entries = again.entries;
+    if (!ike_reload(hub, x.s.now, &m, &r))
+        return pair_over(&x, "out of memory");
+    const char *bad = NULL;
+    if (takes && (x.s.nodes[0].n_policies != 1 || r.children_kept != 1))
+        bad = "the peer's policies do not come back";
+    sim_run(&x.s, 10000);
+    if (!takes && children_of(&x.s, 1))
+        bad = "the peer never hears that its SA is gone";
+    return pair_over(&x, bad);
+}
+
+static const char *flushed_and_set_again(void)
+{
+    return flushed(true);
+}
+static const char *flushed_and_refused(void)
+{
+    return flushed(false);
+}
+
 /* A kernel sends by the SA it was given last. */
 static bool sends_what_is_received(const struct sim_node *from, const struct sim_node *to)
 {
@@ -273,6 +324,8 @@ const struct attack attacks_changes[] = {
     {"B8 reload with a slow peer", reload_slow_peer},
     {"B9 a branch with a new address, IKEv1", b9_v1},
     {"B9 a branch with a new address, IKEv2", b9_v2},
+    {"peers' policies are flushed", flushed_and_set_again},
+    {"peers' policies are flushed and refused", flushed_and_refused},
     {"B9 make before break", make_before_break},
     {"B10 the NAT changes its mapping", nat_moves},
     {"B11 the kernel refuses in IKE_AUTH", refused_by_kernel},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From which address, by which link and to whom the daemon negotiates while a router's uplinks come, go and change. The other
 side only looks: what counts is the first datagram of a negotiation, where it comes from and where it goes."""
-import os, subprocess, sys
+import os, select, socket, struct, subprocess, sys, threading
 
 sys.path[:0] = ['tests/netns']
 import lab
@@ -34,11 +34,47 @@ interface GigabitEthernet0/2
 end
 '''
 
+LEASED = TWO.replace('ip address 203.0.113.2 255.255.255.0', 'ip address dhcp').replace('198.51.100.2 255.255.255.0\n crypto map M', '198.51.100.2 255.255.255.0')
+
+
+class Dns:
+    """a name server at 192.0.2.53, RFC 1035 as far as it is asked here: A records with a TTL of one second"""
+    def __init__(self, node, names):
+        self.names, self.asked, self.over = names, [], False
+        node.ip('addr', 'add', '192.0.2.53/32', 'dev', 'lo')
+        with node.inside():
+            self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.s.bind(('192.0.2.53', 53))
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.over:
+            if not select.select([self.s], [], [], 0.1)[0]:
+                continue
+            q, who = self.s.recvfrom(4096)
+            at, labels = 12, []
+            while q[at]:
+                labels.append(q[at + 1:at + 1 + q[at]].decode())
+                at += 1 + q[at]
+            question = q[12:at + 5]
+            name, kind = '.'.join(labels), struct.unpack('>H', q[at + 1:at + 3])[0]
+            self.asked.append(name)
+            found = self.names.get(name, ()) if kind == 1 else ()
+            answers = b''.join(struct.pack('>HHHIH', 0xc00c, 1, 1, 1, 4) + socket.inet_aton(a) for a in found)
+            self.s.sendto(q[:2] + struct.pack('>HHHHH', 0x8180 if name in self.names else 0x8183, 1, len(found), 0, 0) + question + answers, who)
+
+    def end(self):
+        self.over = True
+        self.thread.join()
+        self.s.close()
+
 
 class Uplinks:
     """a router with two uplinks and a network behind it; the provider has the peer's address"""
-    def __init__(self, config, options=()):
-        self.config, self.options = config, options
+    def __init__(self, config, options=(), before='true', names=None):
+        """`names`: what the provider's DNS answers, {name: (address, …)}; None: there is none"""
+        self.config, self.options, self.before, self.names = config, options, before, names
 
     def __enter__(self):
         self.lab = lab.Lab().__enter__()
@@ -49,6 +85,8 @@ class Uplinks:
         for node, link, address in ((self.node, 'wan1', '203.0.113.2/24'), (self.node, 'wan2', '198.51.100.2/24'), (self.node, 'lan0', '10.1.0.1/16'), (self.isp, 'p1', '203.0.113.1/24'), (self.isp, 'p2', '198.51.100.1/24'), (self.isp, 'lo', '192.0.2.1/32'), (self.isp, 'lo', '192.0.2.3/32')):
             node.ip('addr', 'add', address, 'dev', link)
         self.node.ip('route', 'add', 'default', 'via', '203.0.113.1')
+        self.node.run('sh', '-c', self.before)
+        self.dns = Dns(self.isp, self.names) if self.names is not None else None
         self.wires = {n: self.isp.wire(n) for n in ('p1', 'p2')}
         self.dir = self.lab.directory()
         self.log = open(self.dir + '/log', 'w')
@@ -57,14 +95,20 @@ class Uplinks:
         return self
 
     def start(self):
+        own_resolver = []
+        if self.names is not None:
+            open(self.dir + '/resolv.conf', 'w').write('nameserver 192.0.2.53\n')
+            own_resolver = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', self.dir + '/resolv.conf']
         with self.node.inside():
-            self.p = subprocess.Popen([IOSCC, 'run', '--state-dir', self.dir + '/state', '-m', 'Gi0/0=wan1,Gi0/1=wan2,Gi0/2=lan0', *self.options, self.dir + '/r.cfg'], stdout=self.log, stderr=subprocess.STDOUT)
+            self.p = subprocess.Popen([*own_resolver, IOSCC, 'run', '--state-dir', self.dir + '/state', '-m', 'Gi0/0=wan1,Gi0/1=wan2,Gi0/2=lan0', *self.options, self.dir + '/r.cfg'], stdout=self.log, stderr=subprocess.STDOUT)
         lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=lambda: self.p.poll() is None)
         assert self.p.poll() is None, self.said()
 
     def __exit__(self, *a):
         self.p.kill()
         self.p.wait(lab.BOUND)
+        if self.dns:
+            self.dns.end()
         self.lab.__exit__(*a)
 
     def said(self):
@@ -107,6 +151,84 @@ def other_uplink():
         assert u.negotiates('p2') == ('198.51.100.2', '192.0.2.1'), u.said()
 
 
+def new_lease():
+    """E16: the outside address changes while the daemon runs: policies and tunnels go with it, and the log says so"""
+    with Uplinks(LEASED) as u:
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1')
+        u.isp.ip('addr', 'add', '203.0.114.1/24', 'dev', 'p1')
+        u.node.run('sh', '-c', 'ip addr del 203.0.113.2/24 dev wan1; ip addr add 203.0.114.2/24 dev wan1; ip route add default via 203.0.114.1')
+        lab.wait_for(u.said, lambda: 'M at wan1 was 203.0.113.2, is 203.0.114.2' in u.said())
+        forget(u)
+        lab.wait_for(u.said, lambda: u.negotiates('p1') == ('203.0.114.2', '192.0.2.1'))
+        assert 'tmpl src 203.0.114.2' in u.node.ip('xfrm', 'policy') and '203.0.113.2' not in u.node.ip('xfrm', 'policy')
+
+
+def lease_lost_for_a_moment():
+    """the same address again: nothing is ended for that"""
+    with Uplinks(LEASED) as u:
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1')
+        u.node.ip('addr', 'del', '203.0.113.2/24', 'dev', 'wan1')
+        lab.wait_for(u.said, lambda: 'repaired' in u.said())
+        u.node.run('sh', '-c', 'ip addr add 203.0.113.2/24 dev wan1; ip route add default via 203.0.113.1')
+        lab.wait_for(u.said, lambda: u.said().count('repaired') >= 2)
+        forget(u)
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1')
+        assert 'are ended' not in u.said(), u.said()
+
+
+def first_lease():
+    """no address when it starts, as at boot: it negotiates from the first one that comes"""
+    with Uplinks(LEASED, before='ip addr del 203.0.113.2/24 dev wan1') as u:
+        u.node.run('sh', '-c', 'ip addr add 203.0.113.2/24 dev wan1; ip route add default via 203.0.113.1')
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1')
+        lab.wait_for(u.said, lambda: 'M at wan1 was not known, is 203.0.113.2' in u.said())
+
+
+NAMED = TWO.replace('set peer 192.0.2.1', 'set peer hq.example.net dynamic').replace('address 192.0.2.1\n', 'address 0.0.0.0\n')
+
+
+def name_moves():
+    """E25: the peer's name gets another address; it is asked for again by its TTL and when it is called"""
+    with Uplinks(NAMED, names={'hq.example.net': ('192.0.2.1',)}) as u:
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
+        u.dns.names['hq.example.net'] = ('192.0.2.3',)
+        lab.wait_for(u.said, lambda: 'hq.example.net was 192.0.2.1, is 192.0.2.3' in u.said())
+        lab.wait_for(u.said, lambda: u.negotiates('p1') == ('203.0.113.2', '192.0.2.3'))
+        assert 'dst 192.0.2.3' in u.node.ip('xfrm', 'policy') and 'dst 192.0.2.1' not in u.node.ip('xfrm', 'policy')
+        u.dns.names['hq.example.net'] = ()  # no answer: the address that it had holds
+        n = len(u.dns.asked)
+        lab.wait_for(u.said, lambda: len(u.dns.asked) > n + 2)
+        assert u.ioscc('status').returncode == 0
+
+
+def name_not_found_at_boot():
+    """nothing answers when it starts; what cannot be looked up is looked up again"""
+    with Uplinks(NAMED, names={}) as u:
+        u.traffic()
+        u.dns.names['hq.example.net'] = ('192.0.2.3', '192.0.2.1')
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.3'), u.said()
+        assert 'hq.example.net was not known, is 192.0.2.3' in u.said(), u.said()
+
+
+def name_with_several_addresses():
+    """answers come in any order, and as long as the one that is in use is among them nothing changes"""
+    with Uplinks(NAMED, names={'hq.example.net': ('192.0.2.3', '192.0.2.1')}) as u:
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.3'), u.said()
+        n = len(u.dns.asked)
+        u.dns.names['hq.example.net'] = ('192.0.2.1', '192.0.2.3')
+        lab.wait_for(u.said, lambda: len(u.dns.asked) > n + 2)
+        assert 'was 192.0.2.3' not in u.said(), u.said()
+
+
+def name_that_lies():
+    """addresses that no peer can have are no addresses"""
+    with Uplinks(NAMED, names={'hq.example.net': ('127.0.0.1', '0.0.0.0', '224.0.0.1', '255.255.255.255')}) as u:
+        n = len(u.dns.asked)
+        lab.wait_for(u.said, lambda: len(u.dns.asked) > n)
+        policies = u.node.ip('xfrm', 'policy')
+        assert '127.0.0.1' not in policies and '224.0.0.1' not in policies and '255.255.255.255' not in policies, policies
+
+
 def tests():
-    for f in (other_uplink,):
+    for f in (name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f

@@ -226,6 +226,13 @@ static bool with_key(void *ctx, const struct ike_key_work *w, struct ike_key_res
     return keys_ask(d->ends.keys, w, r, &key);
 }
 
+/* Who watches the host looks it up; the main process passes it on. A word that is lost is said again. */
+static void names_wanted(void *ctx)
+{
+    const struct daemon *d = ctx;
+    (void)!send(d->ends.main, WATCH_NAMES, sizeof WATCH_NAMES - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static int64_t wall_s(void *ctx)
 {
     (void)ctx;
@@ -242,6 +249,7 @@ static bool begin(struct daemon *d)
                                   .sa_delete = kernel_sa_delete,
                                   .policy_add = kernel_policy_add,
                                   .policy_delete = kernel_policy_delete,
+                                  .names_wanted = names_wanted,
                                   .policy_unused = daemon_policy_unused,
                                   .traffic = kernel_traffic,
                                   .route = kernel_route,

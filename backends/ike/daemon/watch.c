@@ -12,12 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/pass.h"
 #include "backends/ike/daemon/sandbox.h"
 
 #define QUIET_MS 20         /* several changes belong together: one look when nothing has come for so long ... */
@@ -25,6 +26,8 @@
 #define LOOK_SHARE 2        /* a look may take half of the time: where it takes long, there are fewer */
 #define REPAIRS_A_MINUTE 30 /* more: somebody changes it again and again, and this is no race that can be won */
 #define PATIENCE_MS 5000
+#define NAMES_EVERY_MS 5000 /* not more often, whoever calls */
+#define NAMES_SHARE 4       /* and where it takes long, four times as long apart */
 #define AGAIN_MS 1000
 #define AGAIN_MOST_MS 300000
 
@@ -48,7 +51,9 @@ struct watch {
     uint64_t not_before;        /* ms: of the next look */
     uint64_t minute;            /* that `repairs` are of */
     unsigned repairs;
-    uint64_t again_at, again_ms; /* ms: when to look once more where nothing could be put right; 0: not */
+    uint64_t again_at, again_ms;       /* ms: when to look once more where nothing could be put right; 0: not */
+    uint64_t names_at, names_asked_at; /* ms: when names are to be looked up, 0: not; when they were */
+    uint32_t *names_hold_s;            /* shared with the child that looks */
     watch_repair_fn *repair;
     void *arg;
 };
@@ -101,7 +106,7 @@ static void say_changed(const struct watch *w, char *out, size_t room)
 }
 
 /* In a child: what it reads goes with it. It is let finish, whatever ends meanwhile: half a repair would be none. */
-static enum watch_found look(struct watch *w, const char *after)
+static enum watch_found look(struct watch *w, const struct watch_look *l)
 {
     int status = 0;
     pid_t child = fork();
@@ -109,7 +114,7 @@ static enum watch_found look(struct watch *w, const char *after)
         return WATCH_CANNOT;
     if (child == 0) {
         close(w->channel);
-        exit(w->repair(w->arg, after, w->first_at));
+        exit(w->repair(w->arg, l));
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
@@ -140,19 +145,42 @@ static void looked(struct watch *w, enum watch_found found, uint64_t took_ms)
         w->not_before = now + PATIENCE_MS;
 }
 
-/* ms until the next look, 0: now; -1: there is nothing to look at. */
+/* When the next look is wanted, ms; 0: there is nothing to look at. */
+static uint64_t due_at(const struct watch *w)
+{
+    uint64_t at = w->last_at + QUIET_MS;
+    if (w->first_at && at > w->first_at + LATEST_MS)
+        at = w->first_at + LATEST_MS;
+    if (!w->first_at)
+        at = w->again_at;
+    if (w->names_at && (!at || w->names_at < at))
+        at = w->names_at;
+    if (at && at < w->not_before)
+        at = w->not_before;
+    return at;
+}
+
+/* ms until then, 0: now; -1: never. */
 static int due_in(const struct watch *w)
 {
-    uint64_t now = watch_now_ms(), at = w->last_at + QUIET_MS;
-    if (!w->first_at && !w->again_at)
+    uint64_t now = watch_now_ms(), at = due_at(w);
+    if (!at)
         return -1;
-    if (!w->first_at)
-        return w->again_at > now ? (int)(w->again_at - now) : 0;
-    if (at > w->first_at + LATEST_MS)
-        at = w->first_at + LATEST_MS;
-    if (at < w->not_before)
-        at = w->not_before;
     return at > now ? (int)(at - now) : 0;
+}
+
+/* A look without them says too whether there are any: a reload may have brought the first ones. */
+static void names_again(struct watch *w, const struct watch_look *l, uint64_t begun, uint64_t took_ms)
+{
+    uint64_t hold_ms = (uint64_t)*w->names_hold_s * 1000;
+    if (l->look_up)
+        w->names_asked_at = begun;
+    if (hold_ms < NAMES_SHARE * took_ms)
+        hold_ms = NAMES_SHARE * took_ms;
+    if (*w->names_hold_s == 0)
+        w->names_at = 0;
+    else if (l->look_up || !w->names_at)
+        w->names_at = begun + hold_ms;
 }
 
 static void look_now(struct watch *w)
@@ -161,10 +189,33 @@ static void look_now(struct watch *w)
     uint64_t begun = watch_now_ms();
     say_changed(w, after, sizeof after);
     memset(w->changed, 0, sizeof w->changed);
-    w->first_at = w->first_at ? w->first_at : begun;
-    enum watch_found found = look(w, after);
+    const struct watch_look l = {.after = after,
+                                 .since_ms = w->first_at ? w->first_at : begun,
+                                 .look_up = w->names_at && w->names_at <= begun,
+                                 .names_hold_s = w->names_hold_s};
     w->first_at = 0;
-    looked(w, found, watch_now_ms() - begun);
+    *w->names_hold_s = 0;
+    enum watch_found found = look(w, &l);
+    uint64_t took_ms = watch_now_ms() - begun;
+    if (found != WATCH_CANNOT || l.look_up)
+        names_again(w, &l, begun, took_ms);
+    looked(w, found, l.look_up ? 0 : took_ms);
+}
+
+/* False: the others are gone. */
+static bool heard_main(struct watch *w)
+{
+    char word[16];
+    int file, n = pass_take(w->channel, word, sizeof word, &file);
+    if (file >= 0)
+        close(file);
+    if (n <= 0)
+        return n == -EINTR || n == -EAGAIN;
+    uint64_t now = watch_now_ms(), soon = w->names_asked_at + NAMES_EVERY_MS;
+    uint64_t at = soon > now ? soon : now;
+    if (strcmp(word, WATCH_NAMES) == 0 && w->names_at && at < w->names_at)
+        w->names_at = at;
+    return true;
 }
 
 static void heard(struct watch *w, const struct pollfd *v)
@@ -192,14 +243,19 @@ int watch_run(int channel, watch_repair_fn *repair, void *arg)
         daemon_log(IKE_ERROR, "privileges cannot be dropped: %s", strerror(-r));
         return 1;
     }
-    w.first_at = w.last_at = watch_now_ms(); /* what has changed since it was applied */
+    w.names_hold_s = mmap(NULL, sizeof *w.names_hold_s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (w.names_hold_s == MAP_FAILED) {
+        daemon_log(IKE_ERROR, "out of memory");
+        return 1;
+    }
+    w.first_at = w.last_at = w.names_at = watch_now_ms(); /* what has changed since it was applied */
     for (;;) {
         struct pollfd v[SOURCES + 1];
         for (int i = 0; i < SOURCES; i++)
             v[i] = (struct pollfd){mnl_socket_get_fd(w.news[i]), POLLIN, 0};
         v[SOURCES] = (struct pollfd){channel, POLLIN, 0};
         int n = poll(v, SOURCES + 1, due_in(&w));
-        if (n > 0 && v[SOURCES].revents)
+        if (n > 0 && v[SOURCES].revents && !heard_main(&w))
             return 0;
         if (n > 0)
             heard(&w, v);

@@ -7,6 +7,7 @@
 #ifndef IOSCC_IKE_WATCH_H
 #define IOSCC_IKE_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "compiler/base/must.h"
@@ -14,10 +15,18 @@
 /* What the look at the host came to: the exit code of the child. */
 enum watch_found { WATCH_IN_ORDER = 0, WATCH_REPAIRED = 10, WATCH_CANNOT = 11 };
 
-/* Compares the host with what is applied and repairs; it says what it has done. `after`: what has changed, in words
- * ("policies, nftables", "": nothing that is known), `since_ms`: when that was heard, by watch_now_ms(); for the log.
- * It runs in a process of its own. */
-typedef int watch_repair_fn(void *arg, const char *after, uint64_t since_ms);
+/* One look. */
+struct watch_look {
+    const char *after; /* what has changed, in words ("policies, nftables", "": nothing that is known), for the log */
+    uint64_t since_ms; /* when that was heard, by watch_now_ms() */
+    bool look_up;      /* peers' names want to be looked up */
+    uint32_t *names_hold_s; /* out: when they want it again, in seconds; 0: there are none */
+};
+/* Compares the host with what is applied and repairs; it says what it has done. It runs in a process of its own. */
+typedef int watch_repair_fn(void *arg, const struct watch_look *l);
+
+/* What the main process may say by `channel`: a peer that is known by name is called, it may be elsewhere by now. */
+#define WATCH_NAMES "names"
 
 /* The watch's clock: CLOCK_MONOTONIC in milliseconds. */
 uint64_t watch_now_ms(void);

@@ -210,6 +210,13 @@ static bool policies_ready(struct ike *ike, struct ike_child *c)
     return true;
 }
 
+bool ike_child_policies_again(struct ike *ike, struct ike_child *c)
+{
+    const struct ike_peer_policies *p = c->policies;
+    bool are_its = p && p->installed && same_path(&p->path, &c->in);
+    return !are_its || !ike->host.policy_add || ike->host.policy_add(ike->host.ctx, c, true);
+}
+
 /* ---- the kernel ---- */
 
 bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late)

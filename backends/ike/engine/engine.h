@@ -89,6 +89,8 @@ struct ike_host {
     enum ike_verdict (*revocation)(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX]);
     /* A row of the tables of states is about to happen; for tests. NULL: nobody listens. */
     void (*transition)(void *ctx, const struct ike_transition *row);
+    /* An IKE SA begins to a peer that is known by name: it may be elsewhere by now. NULL: nobody looks. */
+    void (*names_wanted)(void *ctx);
     /* No SA points into that policy any more, which ike_reload() replaced. NULL: nobody waits for it. */
     void (*policy_unused)(void *ctx, const struct ike_policy *p);
 };
@@ -393,6 +395,9 @@ bool ike_child_number(struct ike *ike, struct ike_child *c, const struct ike_lin
  * policies of a dynamic entry, which stay as long as it does. `copy` is then as empty as one of zeros. */
 void ike_child_copy(struct ike_child *to, const struct ike_child *c);
 void ike_child_copy_end(struct ike *ike, struct ike_child *copy);
+/* Of a dynamic entry's peer: its policies are set once more, for somebody may have flushed them. False: the kernel does
+ * not take them. */
+bool ike_child_policies_again(struct ike *ike, struct ike_child *c) MUST_CHECK;
 /* The peer is elsewhere now (a NAT has changed its mapping): its children are made anew there. */
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa);
 /* Children that a peer can make us keep under one IKE SA; under all of its IKE SAs twice as many. */

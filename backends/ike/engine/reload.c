@@ -118,19 +118,22 @@ static bool hold_old(struct ike *ike, const struct ike_policy *p, struct ike_chi
     return true;
 }
 
-/* Children of entries that are gone or different are deleted; with the last of them the IKE SA, which nothing needs.
- * Where there is nobody to tell, or no memory to remember it by, they go at once. */
+/* Children of entries that are gone or different are deleted, and those whose peers' policies cannot be set; with the
+ * last of them the IKE SA, which nothing needs. Where there is nobody to tell, or no memory to remember it by, they go
+ * at once. */
 static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, struct ike_reload *r)
 {
     unsigned kept = 0, ended = 0;
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
-        if (!c->held_policy && ike_move_child(m, c)) {
+        bool lives_on = !c->held_policy && ike_move_child(m, c);
+        const struct ike_policy *its_policy = lives_on ? m->to : m->from;
+        if (lives_on && ike_child_policies_again(ike, c)) {
             kept++;
             continue;
         }
         ended++;
-        if (ike_is(sa, IKE_ORPHAN) || !hold_old(ike, m->from, c)) {
+        if (ike_is(sa, IKE_ORPHAN) || !hold_old(ike, its_policy, c)) {
             ike_child_free(ike, c, true);
             continue;
         }

@@ -485,6 +485,8 @@ bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t)
         ike->version[sa->version]->next(ike, sa);
         return true;
     }
+    if (e->peers[at].host && ike->host.names_wanted)
+        ike->host.names_wanted(ike->host.ctx);
     const struct ike_end local = {e->local, IKE_PORT}, remote = {*peer, IKE_PORT};
     sa = ike_sa_new(ike, e->version, true, &local, &remote);
     if (!sa)

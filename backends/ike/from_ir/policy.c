@@ -188,14 +188,10 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
         if (q->host.addr.family == FAMILY_NONE) {
             omit(m,
                  "map %s entry %u (line %u): peer %.*s is known by name only and the name was not found: nothing is "
-                 "negotiated with it",
+                 "negotiated with it until it is",
                  x.map, x.seq, x.line, (int)q->host.name.len, q->host.name.p);
             continue;
         }
-        if (q->dynamic.v)
-            omit(m,
-                 "map %s entry %u (line %u): peer %.*s was looked up now and is not looked up again before a restart",
-                 x.map, x.seq, x.line, (int)q->host.name.len, q->host.name.p);
         struct ike_peer *y = &x.peers[x.n_peers++];
         *y = (struct ike_peer){q->host.addr, q->host.name.len ? maker_keep(m, q->host.name) : NULL,
                                q->is_default.v != 0};

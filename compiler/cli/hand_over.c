@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/cli/hand_over.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "backends/ike/daemon/daemon.h"
+#include "backends/ike/daemon/pass.h"
+
+static json_t *ask(const struct command *c, const char *state_dir, int file)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char text[4096];
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), none = -1;
+    json_t *out = NULL;
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/%s", state_dir, DAEMON_RELOAD_SOCKET);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+        fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
+    else if (!pass_send(fd, "reload", file) || pass_take(fd, text, sizeof text, &none) <= 0 ||
+             !(out = json_loads(text, 0, NULL)))
+        fprintf(stderr, "ioscc %s: the daemon's answer is not understood\n", c->name);
+    if (none >= 0)
+        close(none);
+    if (fd >= 0)
+        close(fd);
+    return out;
+}
+
+static long long number(const json_t *a, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(a, key));
+}
+
+int hand_over(const struct command *c, const char *state_dir, const struct buf *policy, struct hand_over_told *out)
+{
+    int file = pass_file(policy);
+    if (file < 0) {
+        fprintf(stderr, "ioscc %s: %s\n", c->name, strerror(-file));
+        return EXIT_SYSTEM;
+    }
+    json_t *a = ask(c, state_dir, file);
+    close(file);
+    if (!a)
+        return EXIT_SYSTEM;
+    const char *bad = json_string_value(json_object_get(a, "error"));
+    if (bad)
+        fprintf(stderr, "ioscc %s: %s\n", c->name, bad);
+    *out = (struct hand_over_told){number(a, "sas_kept"), number(a, "sas_ended"), number(a, "children_kept"),
+                                   number(a, "children_ended")};
+    int code = bad ? EXIT_SYSTEM : EXIT_CLEAN;
+    json_decref(a);
+    return code;
+}
