@@ -303,3 +303,62 @@ void look_for_fault(void *ctx, enum ike_event e, enum ike_level l, const struct 
     (void)ctx, (void)e, (void)l, (void)sa, (void)c;
     is_fault |= strstr(text, "fault of the program") != NULL;
 }
+
+const uint8_t *packet_header(const struct packet_in_flight *f)
+{
+    return f->p + (memcmp(f->p, "\0\0\0\0", 4) == 0 ? 4 : 0);
+}
+
+bool is_from(const struct sim *s, const struct packet_in_flight *f, unsigned node)
+{
+    return addr_eq(&f->from.addr, &s->nodes[node].end.addr);
+}
+
+bool comes_late(struct sim *s, struct packet_in_flight *f, uint64_t ms)
+{
+    static uint8_t *late[100000];
+    static unsigned n;
+    for (unsigned i = 0; i < n; i++)
+        if (late[i] == f->p) {
+            late[i] = late[--n];
+            return true;
+        }
+    if (n == sizeof late / sizeof *late)
+        return true;
+    if (s->n_air == s->cap_air) {
+        s->cap_air *= 2;
+        s->air = realloc(s->air, s->cap_air * sizeof *s->air);
+    }
+    struct packet_in_flight again = *f;
+    again.p = malloc(f->n);
+    memcpy(again.p, f->p, f->n);
+    again.at = s->now + ms;
+    s->air[s->n_air++] = again;
+    late[n++] = again.p;
+    return false;
+}
+
+void power_off(struct sim *s, unsigned node)
+{
+    struct sim_node *n = &s->nodes[node];
+    ike_free(n->ike);
+    n->ike = NULL;
+    n->n = n->n_outs = n->n_policies = 0;
+    s->broken = NULL; /* what its engine left in its kernel */
+    for (unsigned i = 0; i < s->n_air; i++)
+        free(s->air[i].p);
+    s->n_air = 0;
+}
+
+void many_lines(struct router *r, struct ike_line *lines, unsigned n, unsigned a, unsigned b)
+{
+    for (unsigned i = 0; i < n; i++) {
+        lines[i] = (struct ike_line){.reqid = CHILD(i), .line = 400 + i};
+        struct ike_selector *sel = &lines[i].sel;
+        *sel = (struct ike_selector){.family = FAMILY_V4, .sport_hi = 65535, .dport_hi = 65535};
+        sel->src_lo = sel->src_hi = (struct ip_addr){FAMILY_V4, {10, (uint8_t)a, 0, (uint8_t)i}};
+        sel->dst_lo = sel->dst_hi = (struct ip_addr){FAMILY_V4, {10, (uint8_t)b, 0, (uint8_t)i}};
+    }
+    r->entries[0].lines = lines;
+    r->entries[0].n_lines = n;
+}

@@ -17,7 +17,7 @@ struct attack {
 extern const struct attack attacks_identity[], attacks_answers[], attacks_floods[], attacks_changes[], attacks_state[],
     attacks_certificates[], attacks_revocation[], attacks_states[], attacks_collisions[], attacks_keys[],
     attacks_memory[], attacks_spis[], attacks_claims[], attacks_late[], attacks_dropped[], attacks_honest[],
-    attacks_crowd[];
+    attacks_crowd[], attacks_endings[], attacks_renewals[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6
@@ -80,6 +80,16 @@ void tap_close(struct tap *t);
 /* Sends datagram i of the tap once more, as it was. */
 void tap_replay(struct tap *t, unsigned i);
 void inject(struct sim *s, const struct ike_end *from, const struct ike_end *to, const uint8_t *p, size_t n);
+
+/* An IKE header, without the marker of port 4500. */
+const uint8_t *packet_header(const struct packet_in_flight *f);
+bool is_from(const struct sim *s, const struct packet_in_flight *f, unsigned node);
+/* As sim.meddle does it: the datagram arrives so much later than it would, once. True: it has been late already. */
+bool comes_late(struct sim *s, struct packet_in_flight *f, uint64_t ms);
+/* The node has lost power: nothing of it is left, and nobody is told. */
+void power_off(struct sim *s, unsigned node);
+/* The first entry gets `n` lines, of one host 10.a.0.i to 10.b.0.i each. */
+void many_lines(struct router *r, struct ike_line *lines, unsigned n, unsigned a, unsigned b);
 
 /* Two routers that mirror each other, with a key; the branch is 1. */
 struct pair {

@@ -52,15 +52,25 @@ uint32_t ike_half_open_count(const struct ike *ike, uint8_t version)
     return ike->half_open[version][IKE_HALF_EARLY].n + ike->half_open[version][IKE_HALF_PROVED].n;
 }
 
+bool ike_sas_full(const struct ike *ike)
+{
+    return ike->policy->max_sa && ike->n_established >= ike->policy->max_sa;
+}
+
+static bool has_sa(const struct ike *ike, const struct ip_addr *remote)
+{
+    for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
+        if (!ike_is(sa, IKE_BEGINS))
+            return true;
+    return false;
+}
+
 bool ike_address_known(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote)
 {
     for (const struct ike_entry *e = NULL; (e = ike_entry_for(ike, local, remote, e));)
         if (e->n_peers)
             return true;
-    for (const struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (!ike_is(sa, IKE_BEGINS))
-            return true;
-    return false;
+    return has_sa(ike, remote);
 }
 
 static struct ike_sa *oldest(const struct ike_half_list *l, bool known)
@@ -126,7 +136,7 @@ bool ike_half_open_admit(struct ike *ike, uint8_t version, enum ike_half_open ki
     struct ike_half_list *l = &ike->half_open[version][kind];
     uint32_t limit = ike->policy->max_in_negotiation ? ike->policy->max_in_negotiation : IKE_HALF_OPEN_MAX;
     bool known = ike_address_known(ike, local, remote);
-    if (ike->policy->max_sa && ike->n_established >= ike->policy->max_sa)
+    if (ike_sas_full(ike) && !has_sa(ike, remote)) /* who has one may have come back after a restart */
         return false;
     if (ike->n_jobs >= (known ? IKE_KNOWN_JOBS : IKE_STRANGERS_JOBS))
         return false;

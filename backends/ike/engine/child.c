@@ -102,7 +102,7 @@ bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t 
 
 /* What an entry can have at one time, its successors and what is being deleted with it; twice under all of a peer's IKE
  * SAs, as it may be authenticating itself anew, make before break. */
-bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
+bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e, bool is_successor)
 {
     uint32_t n = sa->n_children;
     for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
@@ -110,6 +110,7 @@ bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const str
     uint32_t room = IKE_CHILDREN_MAX + 2 * e->n_lines;
     if (e->per_host)
         room += 2 * IKE_PER_HOST_MAX;
+    room *= is_successor ? 2 : 1; /* what it takes the place of goes */
     return sa->n_children >= room || n >= 2 * room;
 }
 
@@ -317,22 +318,6 @@ void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
     ike_timer_update(ike, sa);
 }
 
-/* ---- replaced policies ---- */
-
-static void old_policy_leave(struct ike *ike, const struct ike_policy *p)
-{
-    struct ike_old_policy **at = &ike->old_policies;
-    while (*at && (*at)->policy != p)
-        at = &(*at)->next;
-    struct ike_old_policy *o = *at;
-    if (!o || --o->users)
-        return;
-    *at = o->next;
-    free(o);
-    if (ike->host.policy_unused)
-        ike->host.policy_unused(ike->host.ctx, p);
-}
-
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
 {
     if (in_kernel && c->installed)
@@ -347,7 +332,7 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
             ike->host.sa_delete(ike->host.ctx, c);
     }
     if (c->held_policy)
-        old_policy_leave(ike, c->held_policy);
+        ike_policy_release(ike, c->held_policy);
     forget_keys(c);
     struct ike_sa *sa = c->sa;
     free(c->low_nonce);

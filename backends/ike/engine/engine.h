@@ -150,7 +150,8 @@ struct ike_task {
     uint32_t spi;        /* of the child, ours */
     const struct ike_entry *entry;
     const struct ike_line *line;
-    bool narrow; /* per-host: only `flow` */
+    uint8_t unmade; /* of a deletion: the protocol of a child that the peer has made, and we have not; 0: we have it */
+    bool narrow;    /* per-host: only `flow` */
     struct ike_ts flow_src, flow_dst;
 };
 
@@ -200,6 +201,7 @@ struct ike_sa {
     struct v2_pending *pending;    /* v2: what was decided about a request of the peer's while its secret is computed */
 
     /* deadlines, ms; 0: none */
+    uint64_t reauthenticated_by[2]; /* own_spi and id of the IKE SA that is to take its place; 0: none was begun */
     uint64_t retransmit_at, rekey_at, expire_at, dpd_at, keepalive_at, half_open_until, last_in, up_at, resume_at;
     uint64_t begun_at;      /* when its first message went or came */
     uint64_t reauth_at;     /* when the peer must be authenticated anew: its AUTH_LIFETIME, or our certificate's end */
@@ -337,6 +339,8 @@ bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *i
  * anchor of its certificate: two keys may claim one name); one after the other, as above. What
  * ends, inherits or takes the place of something asks this and never the address: others may be behind the same one. */
 struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after);
+/* Of two of the same identity: one that others behind other NATs may have too, and they are not at one address. */
+bool ike_may_be_another(const struct ike_sa *a, const struct ike_sa *b) MUST_CHECK;
 /* The kernel refuses a child of a dynamic entry, perhaps because a peer of the same name by another proof (its
  * certificate was renewed under another CA, its key is another one) has its packets already: those are asked whether
  * they live. */
@@ -345,9 +349,11 @@ void ike_rivals_ask(struct ike *ike, const struct ike_child *c);
  * the IKE SAs of the same two identities are forgotten, wherever they were, but not those made since this negotiation
  * began (of two that cross, each end would drop the other's). Where its identity is an address that is not the one it
  * comes from, others behind other NATs may have the same one: then only those from where it is now. Else, of too many,
- * the oldest. */
+ * one that carries nothing, else the oldest; with a key of one address, twice as many whatever their names. False: the
+ * configuration's limit of IKE SAs is reached, and the peer has none. */
 #define IKE_SAS_PER_PEER 32
-void ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact);
+#define IKE_LIMIT_REACHED "as many IKE SAs stand as the configuration allows (call admission, limit max-sa)"
+bool ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact) MUST_CHECK;
 /* `sa` is about to be replaced by a rekeying of the peer's: of too many that it has replaced and never deleted, the
  * oldest goes. */
 void ike_replaced_make_room(struct ike *ike, const struct ike_sa *sa);
@@ -395,6 +401,10 @@ bool ike_child_number(struct ike *ike, struct ike_child *c, const struct ike_lin
  * policies of a dynamic entry, which stay as long as it does. `copy` is then as empty as one of zeros. */
 void ike_child_copy(struct ike_child *to, const struct ike_child *c);
 void ike_child_copy_end(struct ike *ike, struct ike_child *copy);
+/* A policy that ike_reload() replaces stays until what points into it is gone: then host.policy_unused is told. False:
+ * out of memory. */
+bool ike_policy_hold(struct ike *ike, const struct ike_policy *p) MUST_CHECK;
+void ike_policy_release(struct ike *ike, const struct ike_policy *p);
 /* Of a dynamic entry's peer: its policies are set once more, for somebody may have flushed them. False: the kernel does
  * not take them. */
 bool ike_child_policies_again(struct ike *ike, struct ike_child *c) MUST_CHECK;
@@ -402,7 +412,8 @@ bool ike_child_policies_again(struct ike *ike, struct ike_child *c) MUST_CHECK;
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa);
 /* Children that a peer can make us keep under one IKE SA; under all of its IKE SAs twice as many. */
 #define IKE_CHILDREN_MAX 256 /* and twice the lines of its entry */
-bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
+bool ike_children_full(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
+                       bool is_successor) MUST_CHECK;
 
 void ike_task_add(struct ike_sa *sa, struct ike_task t);
 /* Children have moved from one SA to the other: what is to be done about them goes with them. */
@@ -423,6 +434,8 @@ void ike_exchange_end(struct ike_sa *sa);
 #define IKE_STRANGERS_JOBS 64      /* Diffie-Hellman computations that wait for strangers' sake; for known peers: */
 #define IKE_KNOWN_JOBS 512
 /* May a peer from there begin (or go on, `proved`)? Makes room where it must: the oldest stranger goes. */
+/* `crypto call admission limit ike sa`, `crypto ikev2 limit max-sa`: are there as many as may be? */
+bool ike_sas_full(const struct ike *ike) MUST_CHECK;
 bool ike_half_open_admit(struct ike *ike, uint8_t version, enum ike_half_open kind, const struct ip_addr *local,
                          const struct ip_addr *remote) MUST_CHECK;
 /* Counts the SA there from now on, and nowhere else. */
@@ -462,6 +475,8 @@ bool ike_profile_holds_at(const struct ike_profile *p, const struct ip_addr *loc
 /* Do two keys of the policy, by number, hold one secret? Lines may repeat it: who knows it proves the same by each. 0
  * is no key. */
 bool ike_same_secret(const struct ike_policy *p, uint32_t a, uint32_t b) MUST_CHECK;
+/* Is the key for one address? */
+bool ike_key_is_of_one(const struct ike_policy *p, uint32_t id) MUST_CHECK;
 /* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
 bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST_CHECK;
 /* The key for a peer: by identity where it is known, by address; of those for that address of ours (`own`). The longest

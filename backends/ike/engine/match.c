@@ -31,6 +31,12 @@ bool ike_same_secret(const struct ike_policy *p, uint32_t a, uint32_t b)
     return x && y && x->remote.n && x->remote.n == y->remote.n && ike_equal(x->remote.p, y->remote.p, x->remote.n);
 }
 
+bool ike_key_is_of_one(const struct ike_policy *p, uint32_t id)
+{
+    const struct ike_psk *k = key_numbered(p, id);
+    return k && k->who.addr.family != FAMILY_NONE && k->who.plen == (k->who.addr.family == FAMILY_V6 ? 128 : 32);
+}
+
 bool ike_profile_holds_at(const struct ike_profile *p, const struct ip_addr *local)
 {
     bool here = p->n_locals == 0;

@@ -97,12 +97,9 @@ static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
     return true;
 }
 
-/* The policy stays until what points into it is gone. False: out of memory. */
-static bool hold_old(struct ike *ike, const struct ike_policy *p, struct ike_child *c)
+bool ike_policy_hold(struct ike *ike, const struct ike_policy *p)
 {
     struct ike_old_policy *o = ike->old_policies;
-    if (c->held_policy) /* it was dropped by an earlier reload already */
-        return true;
     while (o && o->policy != p)
         o = o->next;
     if (!o) {
@@ -114,6 +111,30 @@ static bool hold_old(struct ike *ike, const struct ike_policy *p, struct ike_chi
         ike->old_policies = o;
     }
     o->users++;
+    return true;
+}
+
+void ike_policy_release(struct ike *ike, const struct ike_policy *p)
+{
+    struct ike_old_policy **at = &ike->old_policies;
+    while (*at && (*at)->policy != p)
+        at = &(*at)->next;
+    struct ike_old_policy *o = *at;
+    if (!o || --o->users)
+        return;
+    *at = o->next;
+    free(o);
+    if (ike->host.policy_unused)
+        ike->host.policy_unused(ike->host.ctx, p);
+}
+
+/* False: out of memory. */
+static bool hold_old(struct ike *ike, const struct ike_policy *p, struct ike_child *c)
+{
+    if (c->held_policy) /* it was dropped by an earlier reload already */
+        return true;
+    if (!ike_policy_hold(ike, p))
+        return false;
     c->held_policy = p;
     return true;
 }
@@ -172,11 +193,11 @@ static void end(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, s
         return;
     }
     end_what_is_open(ike, m, sa);
-    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
-    for (struct ike_task *t; (t = sa->tasks) && t->kind != TASK_DELETE_IKE;) {
+    for (struct ike_task *t; (t = sa->tasks);) {
         sa->tasks = t->next;
         free(t);
     }
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
     uint64_t id = sa->id, spi = sa->own_spi;
     ike->version[sa->version]->next(ike, sa);
     sa = ike_still(ike, spi, id);

@@ -323,8 +323,8 @@ void ike_rivals_ask(struct ike *ike, const struct ike_child *c)
 {
     for (struct ike_sa *o = first_of_name(ike, c->sa), *next; o; o = next) {
         next = o->identity_next;
-        bool is_rival = o != c->sa && ike_is(o, IKE_STANDS) && same_name(o, c->sa) &&
-                        ike_child_of(o, c->entry, &c->ts_local, &c->ts_remote);
+        bool may_be_it = o != c->sa && same_name(o, c->sa) && o->anchor && c->sa->anchor;
+        bool is_rival = may_be_it && ike_is(o, IKE_STANDS) && ike_child_of(o, c->entry, &c->ts_local, &c->ts_remote);
         if (is_rival)
             ike->version[o->version]->ask(ike, o);
     }
@@ -346,6 +346,11 @@ static bool may_be_shared(const struct ike_sa *sa)
     return is_address && (sa->peer_id_len != n + 1 || memcmp(sa->peer_id + 1, sa->began_with.b, n) != 0);
 }
 
+bool ike_may_be_another(const struct ike_sa *a, const struct ike_sa *b)
+{
+    return may_be_shared(a) && !addr_eq(&a->remote.addr, &b->remote.addr);
+}
+
 /* INITIAL_CONTACT: what it had before is gone at its end. */
 static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
 {
@@ -353,7 +358,7 @@ static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
         next = ike_of_same_peer(ike, sa, o);
         if (o->held_by || o->up_at >= sa->begun_at || !addr_eq(&o->local.addr, &sa->local.addr))
             continue;
-        if (may_be_shared(sa) && !addr_eq(&o->remote.addr, &sa->remote.addr))
+        if (ike_may_be_another(sa, o))
             continue;
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "peer restarted (INITIAL_CONTACT), deleting its old SAs");
         ike_sa_free(ike, o);
@@ -361,17 +366,24 @@ static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
     }
 }
 
-/* The oldest makes room: an honest peer has two or three while one takes another's place. */
+/* Those that carry nothing before those that do, the oldest before the others. */
+static bool goes_before(const struct ike_sa *a, const struct ike_sa *b)
+{
+    bool differ = (a->n_children == 0) != (b->n_children == 0);
+    return differ ? a->n_children == 0 : a->id < b->id;
+}
+
+/* Room is made for another: an honest peer has two or three while one takes another's place. */
 static void make_room(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *first = NULL;
     unsigned n = 0;
     for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o)); n++)
-        if (!o->held_by && (!first || o->id < first->id))
+        if (!o->held_by && (!first || goes_before(o, first)))
             first = o;
     if (n < IKE_SAS_PER_PEER || !first)
         return;
-    ike_log(ike, EV_IKE_DOWN, IKE_WARNING, first, NULL, "the peer has %u IKE SAs: the oldest ends", n);
+    ike_log(ike, EV_IKE_DOWN, IKE_WARNING, first, NULL, "the peer has %u IKE SAs: one of them ends", n);
     ike_sa_free(ike, first);
 }
 
@@ -390,11 +402,37 @@ void ike_replaced_make_room(struct ike *ike, const struct ike_sa *sa)
         ike_sa_free(ike, first);
 }
 
-void ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact)
+/* A key of one address, and other names each time: names are the peer's choice, and no limit counts by what a peer
+ * chooses. Where the key is for many addresses, many routers behind one NAT may have it. */
+static void make_room_of_key(struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *first = NULL;
+    unsigned n = 0;
+    if (!ike_key_is_of_one(ike->policy, sa->key_id))
+        return;
+    for (struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));) {
+        if (o == sa || o->held_by || ike_is(o, IKE_BEGINS) || o->version != sa->version || !same_proof(ike, o, sa))
+            continue;
+        n++;
+        if (!first || goes_before(o, first))
+            first = o;
+    }
+    if (n < 2 * IKE_SAS_PER_PEER || !first)
+        return;
+    ike_log(ike, EV_IKE_DOWN, IKE_WARNING, first, NULL,
+            "a peer has %u IKE SAs by one key under several names: one ends", n);
+    ike_sa_free(ike, first);
+}
+
+bool ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact)
 {
     if (says_initial_contact)
         peer_restarted(ike, sa);
     make_room(ike, sa);
+    make_room_of_key(ike, sa);
+    /* limits hold when somebody has proved himself: many may have begun at one time. One more of who has one is a
+     * renewal. */
+    return !ike_sas_full(ike) || ike_of_same_peer(ike, sa, NULL);
 }
 
 bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa)
@@ -417,7 +455,8 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
 {
     for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
         if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] && !sa->is_silent &&
-            addr_eq(&sa->began_with, remote) && ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
+            !ike_has_task(sa, TASK_DELETE_IKE, 0) && addr_eq(&sa->began_with, remote) &&
+            ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
             (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) && (!profile || sa->profile == profile))
             return sa;
     return NULL;
@@ -425,15 +464,16 @@ struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr
 
 /* ---- tasks ---- */
 
+/* The end of an IKE SA waits for nothing that was to be done by it. */
 void ike_task_add(struct ike_sa *sa, struct ike_task t)
 {
     struct ike_task *n = malloc(sizeof *n), **p = &sa->tasks;
     if (!n)
         return;
-    *n = t;
-    n->next = NULL;
-    while (*p)
+    while (*p && t.kind != TASK_DELETE_IKE)
         p = &(*p)->next;
+    *n = t;
+    n->next = *p;
     *p = n;
 }
 

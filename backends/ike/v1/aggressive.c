@@ -228,7 +228,12 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
         return;
     }
     v1_nat_read(ike, sa, m);
-    ike_peer_proved(ike, sa, v1_initial_contact(m));
+    /* HASH_I does not cover it: only what is encrypted says so (RFC 2407 §4.6.3.3) */
+    bool is_protected = m->h.flags & IKE1_ENCRYPTED;
+    if (!ike_peer_proved(ike, sa, is_protected && v1_initial_contact(m))) {
+        v1_refuse(ike, sa, IKE_LIMIT_REACHED);
+        return;
+    }
     free(v->out); /* nothing answers the third message */
     v->out = NULL;
     v->out_len = 0;

@@ -8,7 +8,8 @@ struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *best = NULL;
     for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
-        if (ike_is(o, IKE_STANDS) && addr_eq(&o->local.addr, &sa->local.addr) && (!best || o->up_at > best->up_at))
+        if (ike_is(o, IKE_STANDS) && addr_eq(&o->local.addr, &sa->local.addr) && !ike_may_be_another(sa, o) &&
+            (!best || o->up_at > best->up_at))
             best = o;
     return best;
 }
@@ -175,15 +176,17 @@ void v1_delete_self(struct ike *ike, struct ike_sa *sa)
 
 /* ---- what comes in ---- */
 
-static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, bool *gone)
+/* True if it is about what is there. */
+static bool deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, bool *gone)
 {
+    bool any = false;
     struct rd r = rd_of(d->spis, (size_t)d->spi_len * d->n);
     if (d->protocol == IKE1_PROTO_ISAKMP) {
         for (unsigned i = 0; i < d->n; i++) {
             uint64_t a = rd_u64(&r), b = rd_u64(&r);
             *gone |= a == sa->spi_i && b == sa->spi_r;
         }
-        return;
+        return *gone;
     }
     for (unsigned i = 0; i < d->n; i++) {
         uint32_t spi = rd_u32(&r);
@@ -195,6 +198,7 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         }
         if (!c)
             continue;
+        any = true;
         if (ike_child_stands(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c, "map %s entry %u line %u: the peer deletes the IPsec SA",
                     c->entry->map, c->entry->seq, c->line);
@@ -202,6 +206,7 @@ static void deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         ike_child_free(ike, c, true);
         ike_timer_update(ike, at);
     }
+    return any;
 }
 
 /* INVALID-SPI under the protection of an ISAKMP SA: the peer has lost an SA that we still send by. Traffic makes
@@ -218,14 +223,16 @@ static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
     ike_child_free(ike, c, true);
 }
 
-/* RFC 3706 §5.4: the numbers of R-U-THERE rise; the same once more is a retransmission. */
-static bool asks_anew(struct ike1 *v, uint32_t seq)
+/* RFC 3706 §5.4: the numbers of R-U-THERE rise; the same once more is a retransmission: it is answered, and shows no
+ * life, as anybody may send it again. */
+enum asked { ASKED_LONG_AGO, ASKED_AGAIN, ASKED_ANEW };
+static enum asked asked(struct ike1 *v, uint32_t seq)
 {
-    if (v->dpd_seq_in_known && seq < v->dpd_seq_in)
-        return false;
+    if (v->dpd_seq_in_known && seq <= v->dpd_seq_in)
+        return seq == v->dpd_seq_in ? ASKED_AGAIN : ASKED_LONG_AGO;
     v->dpd_seq_in_known = true;
     v->dpd_seq_in = seq;
-    return true;
+    return ASKED_ANEW;
 }
 
 /* The quick mode that a refusal names by the SPI we offered; without one, none is meant: its own time ends it. */
@@ -242,24 +249,25 @@ static void quick_refused(struct ike_sa *sa, const struct ike_notify *n)
         }
 }
 
-/* True if it shows that the peer lives: what is known to be new, that is. */
-static bool notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
+/* What a message shows: nothing, that the peer hears us (it may refuse what it hears), or that it lives. */
+enum shown { SHOWS_NOTHING, SHOWS_HEARING, SHOWS_LIFE };
+
+static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n, uint32_t mid)
 {
     struct rd r = rd_of(n->data, n->n);
     uint32_t seq = rd_u32(&r);
     if (n->type == N1_R_U_THERE && !r.bad) {
-        if (!asks_anew(sa->v1, seq)) {
-            ike->stats.replays++;
-            return false;
-        }
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, n->data, 4);
-        return true;
+        enum asked how = asked(sa->v1, seq);
+        ike->stats.replays += how == ASKED_LONG_AGO;
+        if (how != ASKED_LONG_AGO)
+            v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, n->data, 4);
+        return how == ASKED_ANEW ? SHOWS_LIFE : SHOWS_NOTHING;
     }
     if (n->type == N1_R_U_THERE_ACK && !r.bad) {
-        bool asked = sa->v1->dpd_missed && seq == sa->v1->dpd_seq;
-        if (asked)
+        bool was_asked = sa->v1->dpd_missed && seq == sa->v1->dpd_seq;
+        if (was_asked)
             sa->v1->dpd_missed = 0;
-        return asked;
+        return was_asked ? SHOWS_LIFE : SHOWS_NOTHING;
     }
     if (n->type == N1_INVALID_SPI && ike_is(sa, IKE_STANDS)) {
         lost(ike, sa, n);
@@ -269,8 +277,10 @@ static bool notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify
                 : n->type == N1_INVALID_ID_INFORMATION ? ": its access list has no such line"
                                                        : "");
         quick_refused(sa, n);
+        /* never seen, for the SA's life: the ring of informational message ids forgets */
+        return v1_mid_take(sa, mid) ? SHOWS_HEARING : SHOWS_NOTHING;
     }
-    return false;
+    return SHOWS_NOTHING;
 }
 
 /* Proves nothing, changes nothing; worth a line if we are waiting for an answer. */
@@ -294,19 +304,26 @@ static void info_in_clear(struct ike *ike, struct ike_sa *sa, const uint8_t *p, 
         ike_transition_heard(ike, sa, row, &m);
 }
 
-/* What is authentic and new. */
+/* What is authentic, and is none of the last ones again. */
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     bool gone = false;
-    sa->v1->heard_at = ike->now;
-    sa->is_silent = false;
+    enum shown most = SHOWS_NOTHING;
     for (unsigned i = 1; i < m->n; i++) {
         struct ike_notify no;
         struct ike_delete d;
+        enum shown shown = SHOWS_NOTHING;
         if (m->v[i].type == PL1_NOTIFY && ike1_notify_read(&m->v[i], &no))
-            sa->last_in = notified(ike, sa, &no) ? ike->now : sa->last_in;
-        else if (m->v[i].type == PL1_DELETE && ike1_delete_read(&m->v[i], &d))
-            deleted(ike, sa, &d, &gone);
+            shown = notified(ike, sa, &no, m->h.id);
+        else if (m->v[i].type == PL1_DELETE && ike1_delete_read(&m->v[i], &d) && deleted(ike, sa, &d, &gone))
+            shown = SHOWS_HEARING;
+        most = shown > most ? shown : most;
+    }
+    if (most == SHOWS_LIFE)
+        sa->last_in = ike->now;
+    if (most != SHOWS_NOTHING) {
+        sa->v1->heard_at = ike->now;
+        sa->is_silent = false;
     }
     if (!gone) {
         ike_timer_update(ike, sa);
@@ -330,7 +347,7 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
         info_in_clear(ike, sa, p, n, &h);
         return;
     }
-    if (!row || sa->busy || !v1_iv(ike, sa, h.id, iv)) {
+    if (!row || !v1_iv(ike, sa, h.id, iv)) {
         ike->stats.dropped++;
         return;
     }
@@ -515,8 +532,10 @@ static void end_it(struct ike *ike, struct ike_sa *sa, bool proof_over)
 void v1_lifetime_over(struct ike *ike, struct ike_sa *sa)
 {
     bool proof_over = sa->proof_ends_at && sa->proof_ends_at <= ike->now;
-    if (sa->children && !v1_other(ike, sa) && !sa->replaced_by) {
+    bool has_heir = v1_other(ike, sa) || sa->replaced_by;
+    if (sa->children && !has_heir && !proof_over && !sa->v1->is_extended) {
         /* it had nothing to carry when its time to be renewed came; now it has: a little longer, for a successor */
+        sa->v1->is_extended = true;
         v1_phase1_again(ike, sa);
         sa->expire_at = ike->now + LAST_MINUTE_MS;
         if (sa->replaced_by)
@@ -525,6 +544,13 @@ void v1_lifetime_over(struct ike *ike, struct ike_sa *sa)
     ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "%s",
             proof_over ? "the certificate that proved the peer has expired" : "the ISAKMP SA's lifetime is over");
     end_it(ike, sa, proof_over);
+}
+
+void v1_orphans_proof_over(struct ike *ike, struct ike_sa *sa)
+{
+    ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL,
+            "the certificate that proved the peer has expired: its IPsec SAs end");
+    ike_sa_free(ike, sa);
 }
 
 void v1_outdated(struct ike *ike, struct ike_sa *sa)

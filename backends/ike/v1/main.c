@@ -276,7 +276,10 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
         v1_refuse(ike, sa, bad);
         return;
     }
-    ike_peer_proved(ike, sa, v1_initial_contact(m));
+    if (!ike_peer_proved(ike, sa, v1_initial_contact(m))) {
+        v1_refuse(ike, sa, IKE_LIMIT_REACHED);
+        return;
+    }
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
     if (v1_finish(ike, sa, &w, true))

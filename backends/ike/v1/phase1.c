@@ -316,7 +316,7 @@ static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
-        if (!ike_is(o, IKE_ORPHAN) || !addr_eq(&o->local.addr, &sa->local.addr))
+        if (!ike_is(o, IKE_ORPHAN) || !addr_eq(&o->local.addr, &sa->local.addr) || ike_may_be_another(sa, o))
             continue;
         v1_hand_over(ike, o, sa);
         ike_sa_free(ike, o);

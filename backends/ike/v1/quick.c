@@ -505,7 +505,8 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
         return false;
     }
     *error = N1_NO_PROPOSAL_CHOSEN;
-    if (ike_children_full(ike, sa, q->entry)) {
+    bool is_successor = ike_child_older(ike, sa, q->entry, &q->local, &q->remote) != NULL;
+    if (ike_children_full(ike, sa, q->entry, is_successor)) {
         snprintf(why, 256, "the peer has %u IPsec SAs already", sa->n_children);
         return false;
     }
@@ -673,9 +674,11 @@ MUST_CHECK static bool silent(struct ike *ike, struct ike_sa *sa)
             has_more ? "the peer does not answer by this ISAKMP SA: what is wanted next begins another"
                      : "the ISAKMP SA is dropped: the peer does not answer by it");
     sa->is_silent = true;
-    if (!has_more)
-        ike_sa_free(ike, sa);
-    return has_more;
+    if (has_more)
+        return true;
+    v1_delete_self(ike, sa); /* only quick modes may be lost: then the peer has it */
+    ike_sa_free(ike, sa);
+    return false;
 }
 
 /* An initiator's is kept for a while after the third message, which may be lost; everything else is sent again. */

@@ -101,6 +101,8 @@ static const struct ike_transition rows[] = {
      .says = "deletes it"},
     {DUE(proof_ends_at), .in = MAIN | IN(AGGRESSIVE_1), .next = IN(DEAD), .begin = v1_proof_over_early,
      .says = "the certificate ended while it was looked at"},
+    {DUE(proof_ends_at), .in = IN(ORPHANED), .next = IN(DEAD), .begin = v1_orphans_proof_over,
+     .says = "its IPsec SAs end with the certificate that proved the peer"},
     {DUE(keepalive_at), .in = SPEAKING, .next = SPEAKING, .begin = v1_keepalive,
      .says = "keeps the NAT's mapping (RFC 3948 §2.3)"},
     {DUE(dpd_at), .in = SPEAKING, .next = SPEAKING | IN(DEAD), .begin = v1_liveness,

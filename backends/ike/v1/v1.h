@@ -62,7 +62,8 @@ struct ike1 {
     bool peer_dpd, peer_natt;
     uint32_t dpd_seq; /* of our R-U-THERE */
     unsigned dpd_missed;
-    uint64_t heard_at;   /* ms: the last informational message that is authentic and new, whatever it says */
+    uint64_t heard_at;   /* ms: the last informational message that shows that the peer hears us */
+    bool is_extended;    /* beyond its lifetime, for a successor; once */
     bool dpd_at_once;    /* whatever is configured, and whatever has come */
     uint32_t dpd_seq_in; /* the highest of the peer's; RFC 3706 §5.4: they rise */
     bool dpd_seq_in_known;
@@ -240,6 +241,7 @@ void v1_half_open_over(struct ike *ike, struct ike_sa *sa);
 void v1_phase1_again(struct ike *ike, struct ike_sa *sa);
 void v1_lifetime_over(struct ike *ike, struct ike_sa *sa);
 void v1_outdated(struct ike *ike, struct ike_sa *sa);
+void v1_orphans_proof_over(struct ike *ike, struct ike_sa *sa);
 void v1_proof_over_early(struct ike *ike, struct ike_sa *sa);
 void v1_keepalive(struct ike *ike, struct ike_sa *sa);
 void v1_liveness(struct ike *ike, struct ike_sa *sa);

@@ -367,6 +367,7 @@ static void response_proved(struct ike *ike, struct ike_sa *sa, const struct ike
         sa->lacks_children = true;
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u line %u: no child SA: %s", t->entry->map,
                 t->entry->seq, t->line ? t->line->line : 0, why);
+        v2_child_take_back(sa, m, t->spi);
     } else if (t) {
         struct ike_child *c = v2_child_install(ike, sa, &try, ni_v, nr_v, (struct ike_iov){NULL, 0});
         if (c)
@@ -431,7 +432,10 @@ static void request_proved(struct ike *ike, struct ike_sa *sa, const struct ike_
         refuse(ike, sa, m, refused);
         return;
     }
-    ike_peer_proved(ike, sa, ike2_notify_find(m, N2_INITIAL_CONTACT, &n));
+    if (!ike_peer_proved(ike, sa, ike2_notify_find(m, N2_INITIAL_CONTACT, &n))) {
+        refuse(ike, sa, m, IKE_LIMIT_REACHED);
+        return;
+    }
     struct v2_child_try try;
     char why[256] = "";
     bool wants_child = ike_find(m, PL2_SA, 0) != NULL;

@@ -223,7 +223,7 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
                  o.nr ? ike_ts_text(&o.r[0], b) : "nothing");
         return N2_TS_UNACCEPTABLE;
     }
-    if (ike_children_full(ike, sa, out->entry)) {
+    if (ike_children_full(ike, sa, out->entry, rekeyed != NULL)) {
         snprintf(why, 256, "the peer has %u child SAs already", sa->n_children);
         return N2_NO_ADDITIONAL_SAS;
     }

@@ -14,9 +14,14 @@ enum algo_id v2_group(uint16_t number)
 
 const struct ike_v2_policy *v2_policy_for(const struct ike *ike, const struct ip_addr *local)
 {
+    return v2_policy_of(ike->policy, local);
+}
+
+const struct ike_v2_policy *v2_policy_of(const struct ike_policy *policy, const struct ip_addr *local)
+{
     const struct ike_v2_policy *any = NULL;
-    for (unsigned i = 0; i < ike->policy->n_v2; i++) {
-        const struct ike_v2_policy *p = &ike->policy->v2[i];
+    for (unsigned i = 0; i < policy->n_v2; i++) {
+        const struct ike_v2_policy *p = &policy->v2[i];
         for (unsigned k = 0; k < p->n_locals; k++)
             if (addr_eq(&p->locals[k], local))
                 return p;

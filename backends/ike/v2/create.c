@@ -11,7 +11,11 @@
 
 #include "backends/ike/v2/v2.h"
 
-#define RETRY_MS 3000      /* after TEMPORARY_FAILURE */
+#define RETRY_MS 3000 /* after TEMPORARY_FAILURE */
+#define RETRIES 10
+#define REKEY_AGAIN_MS                                                                                                 \
+    60000                  /* a rekeying that came to nothing; what was to be rekeyed stands until its time is over    \
+                            */
 #define REPLACED_MS 120000 /* an old IKE SA whose deletion never comes */
 
 struct create {
@@ -19,9 +23,10 @@ struct create {
     struct ike_dh *dh;
     uint16_t group; /* ALGO_NONE: without KE */
     unsigned tries;
-    struct ike_sa *fresh; /* the IKE SA's successor */
-    uint32_t fresh_spi;   /* of the new child */
-    uint32_t gone[8];     /* SPIs of children that we do not have, and the peer has deleted: ours may be among them */
+    struct ike_sa *fresh;             /* the IKE SA's successor */
+    const struct ike_policy *offered; /* held: what was offered is of a policy that a reload has replaced; NULL: not */
+    uint32_t fresh_spi;               /* of the new child */
+    uint32_t gone[8]; /* SPIs of children that we do not have, and the peer has deleted: ours may be among them */
     unsigned n_gone;
     bool lost;           /* the peer has deleted what we rekey, and has another in its place: ours is one too many */
     struct ike_child as; /* what it takes the place of, as it was: the peer may have deleted it meanwhile */
@@ -39,6 +44,8 @@ static void create_free(void *p)
     ike_dh_free(x->dh);
     if (x->fresh)
         ike_sa_free(x->ike, x->fresh);
+    if (x->offered)
+        ike_policy_release(x->ike, x->offered);
     ike_child_copy_end(x->ike, &x->as);
     ike_wipe(x, sizeof *x);
     free(x);
@@ -47,6 +54,11 @@ static void create_free(void *p)
 static bool nonce_fits(const struct ike_payload *nonce)
 {
     return nonce && nonce->n >= 16 && nonce->n <= NONCE_MAX;
+}
+
+static uint8_t protocol_of(const struct ike_transform_set *s)
+{
+    return s->ah.alg != ALGO_NONE ? IKE_PROTO_AH : IKE_PROTO_ESP;
 }
 
 /* A public value of that group and of its length. */
@@ -62,6 +74,37 @@ static const uint8_t *public_value_of(const struct ike_message *m, enum algo_id 
 }
 
 /* ---- initiator ---- */
+
+/* What was asked for is not there: what was to be replaced stays, and is tried again in time. */
+static void nothing_came(struct ike *ike, struct ike_sa *sa, uint8_t kind, struct ike_child *old)
+{
+    if (kind == TASK_REKEY_IKE) {
+        sa->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
+        return;
+    }
+    sa->lacks_children = true;
+    if (!old)
+        return;
+    old->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
+    if (ike_child_is(old, CHILD_REKEYING))
+        old->state = CHILD_UP;
+}
+
+static struct ike_child *child_of_task(struct ike_sa *sa)
+{
+    const struct ike_task *t = sa->current;
+    return t && t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
+}
+
+/* It could not even be asked for. */
+static void not_asked(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    uint8_t kind = sa->current->kind;
+    struct ike_child *old = child_of_task(sa);
+    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, old, "CREATE_CHILD_SA cannot be made: %s", why);
+    nothing_came(ike, sa, kind, old);
+    ike_exchange_end(sa);
+}
 
 static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *public_value)
 {
@@ -88,17 +131,15 @@ static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *publ
     ike_pl_bytes(&o.c, PL2_NONCE, x->nonce, sizeof x->nonce);
     if (x->group != ALGO_NONE)
         ike2_ke_write(&o.c, g->ikev2, public_value, ike_dh_len((enum algo_id)x->group));
-    if (!v2_request(ike, sa, X2_CREATE_CHILD, &o)) {
-        ike_log(ike, EV_REFUSED, IKE_ERROR, sa, NULL, "CREATE_CHILD_SA cannot be made");
-        ike_exchange_end(sa);
-    }
+    if (!v2_request(ike, sa, X2_CREATE_CHILD, &o))
+        not_asked(ike, sa, "it is too large, or there is no memory");
 }
 
 static void key_made(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct create *x = sa->exchange;
     if (!j->ok) {
-        ike_exchange_end(sa);
+        not_asked(ike, sa, "no Diffie-Hellman value could be made");
         return;
     }
     x->dh = j->dh;
@@ -123,7 +164,7 @@ void v2_create_start(struct ike *ike, struct ike_sa *sa)
     sa->exchange = x;
     sa->exchange_free = create_free;
     if (!x) {
-        ike_exchange_end(sa);
+        not_asked(ike, sa, "out of memory");
         return;
     }
     x->ike = ike;
@@ -134,7 +175,7 @@ void v2_create_start(struct ike *ike, struct ike_sa *sa)
             x->fresh->held_by = &x->fresh;
             begin(ike, sa, sa->suite.dh);
         } else {
-            ike_exchange_end(sa);
+            not_asked(ike, sa, "out of memory");
         }
         return;
     }
@@ -153,25 +194,40 @@ void v2_create_start(struct ike *ike, struct ike_sa *sa)
 static void retry(struct ike *ike, struct ike_sa *sa)
 {
     struct ike_task t = *sa->current;
-    struct ike_child *c = t.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t.spi, true) : NULL;
+    struct ike_child *c = child_of_task(sa);
     if (c && ike_child_is(c, CHILD_REKEYING))
         c->state = CHILD_UP;
     ike_exchange_end(sa);
     t.not_before = ike->now + ike_jitter(ike, RETRY_MS, 5);
-    if (++t.tries <= 10 && (t.kind != TASK_REKEY_CHILD || c))
+    if (t.kind == TASK_REKEY_CHILD && !c)
+        return;
+    if (++t.tries <= RETRIES) {
         ike_task_add(sa, t);
+        return;
+    }
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, c, "the peer answers TEMPORARY_FAILURE again and again (%s)",
+            ike_task_name((enum ike_task_kind)t.kind));
+    nothing_came(ike, sa, t.kind, c);
+}
+
+void v2_child_take_back(struct ike_sa *sa, const struct ike_message *m, uint32_t spi)
+{
+    const struct ike_payload *sap = ike_find(m, PL2_SA, 0);
+    struct rd r = sap ? rd_of(sap->p, sap->n) : rd_of(NULL, 0);
+    struct ike2_proposal p;
+    bool is_made = sap && ike2_proposal_read(&r, &p) && (p.protocol == IKE_PROTO_ESP || p.protocol == IKE_PROTO_AH);
+    if (is_made)
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = spi, .unmade = p.protocol});
 }
 
 /* No child came of it: what was to be rekeyed stays until its time is over. */
 static void child_refused(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     const struct ike_task *t = sa->current;
-    struct ike_child *old = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
+    struct ike_child *old = child_of_task(sa);
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, old, "map %s entry %u: no %schild SA: %s", t->entry->map, t->entry->seq,
             old ? "new " : "", why);
-    sa->lacks_children = true;
-    if (old && ike_child_is(old, CHILD_REKEYING))
-        old->state = CHILD_UP;
+    nothing_came(ike, sa, t->kind, old);
     ike_exchange_end(sa);
 }
 
@@ -297,6 +353,7 @@ static uint64_t spi64(const struct ike2_proposal *p)
 static void ike_refused(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the IKE SA cannot be rekeyed: %s", why);
+    nothing_came(ike, sa, TASK_REKEY_IKE, NULL);
     ike_exchange_end(sa);
 }
 
@@ -361,6 +418,15 @@ static void ike_finished(struct ike *ike, struct ike_sa *sa, const uint8_t *shar
     v2_next(ike, fresh);
 }
 
+static void value_refused(struct ike *ike, struct ike_sa *sa, const char *why)
+{
+    const struct create *x = sa->exchange;
+    const struct ike_transform_set *set = x->child.choice.set;
+    const struct ike_task take_back = {.kind = TASK_DELETE_CHILD, .spi = x->fresh_spi, .unmade = protocol_of(set)};
+    child_refused(ike, sa, why);
+    ike_task_add(sa, take_back);
+}
+
 static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     static const char bad_value[] = "the peer's Diffie-Hellman value is refused (RFC 6989)";
@@ -368,7 +434,7 @@ static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_
     if (!j->ok && is_ike)
         ike_refused(ike, sa, bad_value);
     else if (!j->ok)
-        child_refused(ike, sa, bad_value);
+        value_refused(ike, sa, bad_value);
     else if (is_ike)
         ike_finished(ike, sa, j->shared);
     else
@@ -388,9 +454,7 @@ static bool refused(struct ike *ike, struct ike_sa *sa, const struct ike_message
         if (t.kind != TASK_REKEY_IKE || g == ALGO_NONE || ++x->tries > 2) {
             ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer wants %s for PFS, the entry says %s",
                     g ? algo_get(g)->name : "another group", algo_get((enum algo_id)x->group)->name);
-            struct ike_child *c = t.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t.spi, true) : NULL;
-            if (c)
-                c->state = CHILD_UP;
+            nothing_came(ike, sa, t.kind, child_of_task(sa));
             ike_exchange_end(sa);
             return true;
         }
@@ -414,7 +478,7 @@ static bool refused(struct ike *ike, struct ike_sa *sa, const struct ike_message
     }
     if (ike2_notify_find(m, N2_NO_ADDITIONAL_SAS, &n)) { /* then with a new IKE SA */
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer takes no further SAs on this IKE SA");
-        sa->lacks_children = true;
+        nothing_came(ike, sa, t.kind, child_of_task(sa));
         ike_exchange_end(sa);
         return true;
     }
@@ -428,7 +492,9 @@ static const char *ike_answer(struct ike *ike, struct ike_sa *sa, const struct i
     const struct ike_payload *sap = ike_find(m, PL2_SA, 0);
     if (!sap)
         return "the answer has no proposal";
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 8, &x->ike_choice);
+    const struct ike_policy *offered = x->offered ? x->offered : ike->policy;
+    v2_choose_ike(v2_policy_of(offered, &sa->local.addr), sap, 8, &x->ike_choice);
+    x->ike_choice.ours = NULL;
     if (!x->ike_choice.found)
         return x->ike_choice.why;
     if (x->ike_choice.suite.dh != (enum algo_id)x->group || !spi64(&x->ike_choice.chosen))
@@ -467,10 +533,13 @@ void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_mes
     if (!bad && x->group != ALGO_NONE && !value)
         bad = "the answer lacks the Diffie-Hellman value, or it has the wrong length";
     if (bad) {
-        if (is_ike)
+        uint32_t spi = x->fresh_spi;
+        if (is_ike) {
             ike_refused(ike, sa, bad);
-        else
+        } else {
             child_refused(ike, sa, bad);
+            v2_child_take_back(sa, m, spi);
+        }
         v2_next(ike, sa);
         return;
     }
@@ -511,11 +580,6 @@ static void answer_not_found(struct ike *ike, struct ike_sa *sa, uint32_t id, ui
     v2_begin(ike, &o);
     ike2_notify_write(&o.c, protocol, b, 4, N2_CHILD_SA_NOT_FOUND, NULL, 0);
     (void)!v2_respond(ike, sa, X2_CREATE_CHILD, id, &o); /* the peer asks again */
-}
-
-static uint8_t protocol_of(const struct ike_transform_set *s)
-{
-    return s->ah.alg != ALGO_NONE ? IKE_PROTO_AH : IKE_PROTO_ESP;
 }
 
 /* The child as decided, and the answer. `j` NULL: there is no shared secret. */
@@ -780,11 +844,13 @@ static bool try_move(const struct ike_moves *m, struct v2_child_try *t)
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
 {
     struct create *x = sa->exchange_free == create_free ? sa->exchange : NULL;
-    (void)ike;
     if (x && x->fresh) { /* the successor of an IKE SA; children move to it later */
         x->fresh->profile = ike_move_profile(m, x->fresh->profile);
         x->fresh->entry = ike_move_entry(m, x->fresh->entry);
         x->fresh->proposal = NULL;
+        /* the peer may have gone over by what it was offered: that holds once more, out of memory it does not */
+        if (!x->offered && ike_policy_hold(ike, m->from))
+            x->offered = m->from;
     }
     if (sa->pending && !try_move(m, &sa->pending->child))
         sa->pending->is_dropped = true;

@@ -20,6 +20,8 @@ void v2_info_start(struct ike *ike, struct ike_sa *sa)
         ike2_delete_write(&o.c, IKE_PROTO_IKE, NULL, 0);
         if (!ike_is(sa, IKE_OUTDATED))
             ike_state_set(ike, sa, IKE_DELETING);
+    } else if (t->kind == TASK_DELETE_CHILD && t->unmade) {
+        ike2_delete_write(&o.c, t->unmade, &t->spi, 1);
     } else if (t->kind == TASK_DELETE_CHILD) {
         struct ike_child *c = ike_child_by_spi(sa, t->spi, true);
         ike2_delete_write(&o.c, protocol_of(c), &c->spi_in, 1);
@@ -152,7 +154,7 @@ static bool still_needed(struct ike_sa *sa, const struct ike_task *t)
     const struct ike_child *c = t->spi ? ike_child_by_spi(sa, t->spi, true) : NULL;
     if (t->kind == TASK_REKEY_CHILD)
         return c && ike_child_stands(c);
-    return t->kind != TASK_DELETE_CHILD || c;
+    return t->kind != TASK_DELETE_CHILD || c || t->unmade;
 }
 
 void v2_next(struct ike *ike, struct ike_sa *sa)
@@ -332,7 +334,8 @@ void v2_ask(struct ike *ike, struct ike_sa *sa)
     if (sa->request || ike_has_task(sa, TASK_DPD, 0)) /* something is asked already */
         return;
     ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
-    v2_next(ike, sa);
+    sa->resume_at = ike->now; /* by the next tick: whoever asks may be in the middle of a message of its own */
+    ike_timer_update(ike, sa);
 }
 
 static void end_for(struct ike *ike, struct ike_sa *sa, const char *why)
@@ -352,16 +355,43 @@ static struct ike_sa *predecessor(struct ike *ike, const struct ike_sa *sa)
     return sa->reauthenticates[0] ? ike_still(ike, sa->reauthenticates[0], sa->reauthenticates[1]) : NULL;
 }
 
+/* One at a time: not while the last one still goes on, nor by one that is itself not done. */
+static bool is_anew_already(struct ike *ike, const struct ike_sa *sa)
+{
+    const struct ike_sa *begun = NULL;
+    if (sa->reauthenticated_by[0])
+        begun = ike_still(ike, sa->reauthenticated_by[0], sa->reauthenticated_by[1]);
+    return (begun && begun->reauthenticates[0]) || predecessor(ike, sa);
+}
+
+/* The entry that it was made for may be gone by a reload; that of what it carries is there. */
+static const struct ike_entry *entry_of(const struct ike_sa *sa)
+{
+    const struct ike_entry *e = sa->entry;
+    for (const struct ike_child *c = sa->children; c && !e; c = c->next)
+        if (ike_child_serves(c) && c->entry->profile && !c->entry->dynamic)
+            e = c->entry;
+    return e;
+}
+
 /* Another IKE SA with all of the children, from the beginning; the old one goes when they stand. */
 void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
 {
     struct ike_end local = sa->local, remote = sa->remote;
+    sa->reauth_at = ike->now + REAUTH_AGAIN_MS; /* if nothing comes of it */
+    if (is_anew_already(ike, sa))
+        return;
+    sa->entry = entry_of(sa);
     if (!sa->nat_local && !sa->nat_remote)
         local.port = remote.port = IKE_PORT;
     struct ike_sa *fresh = sa->entry ? ike_sa_new(ike, 2, true, &local, &remote) : NULL;
-    sa->reauth_at = ike->now + REAUTH_AGAIN_MS; /* if nothing comes of it */
-    if (!fresh)
+    if (!fresh) {
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer cannot be authenticated anew: %s",
+                sa->entry ? "out of memory" : "no crypto map entry is left for it");
         return;
+    }
+    sa->reauthenticated_by[0] = fresh->own_spi;
+    sa->reauthenticated_by[1] = fresh->id;
     fresh->entry = sa->entry;
     fresh->profile = sa->entry->profile;
     fresh->peer_at = sa->peer_at;

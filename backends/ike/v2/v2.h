@@ -49,6 +49,7 @@ enum v2_opened v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, siz
 
 void v2_ike_proposals(struct wr *w, const struct ike_v2_policy *p, uint64_t spi, unsigned spi_len);
 const struct ike_v2_policy *v2_policy_for(const struct ike *ike, const struct ip_addr *local);
+const struct ike_v2_policy *v2_policy_of(const struct ike_policy *policy, const struct ip_addr *local);
 struct v2_choice {
     bool found;
     struct ike_suite suite; /* of an IKE SA */
@@ -166,6 +167,9 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
 void v2_create_deleted(struct ike_sa *sa, uint32_t spi);
 /* The peer deletes the child that we rekey, having rekeyed it itself: its own holds. */
 void v2_create_overtaken(struct ike_sa *sa, const struct ike_child *c);
+/* RFC 7296 §1.3.1: an answer that is refused leaves a child at the peer, which is deleted by the SPI that we offered.
+ * Without one in the answer nothing happens. */
+void v2_child_take_back(struct ike_sa *sa, const struct ike_message *m, uint32_t spi);
 void v2_create_too_late(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 
