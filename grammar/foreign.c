@@ -283,6 +283,26 @@ bool foreign_is_global(struct str line)
     return false;
 }
 
+bool foreign_is_list(struct str line)
+{
+    static const char list[] = "access-list ";
+    static const char *const words[] = {"compiled", "dynamic-extended", "rate-limit"};
+    const uint32_t n = sizeof list - 1;
+    if (line.len <= n || !str_ieq((struct str){line.p, n}, list))
+        return false;
+    struct str w = {line.p + n, 0};
+    unsigned long number = 0;
+    bool is_number = true;
+    for (; w.len < line.len - n && w.p[w.len] != ' ' && w.p[w.len] != '\t'; w.len++) {
+        is_number &= w.p[w.len] >= '0' && w.p[w.len] <= '9' && w.len < 5;
+        number = is_number ? number * 10 + (unsigned long)(w.p[w.len] - '0') : 0;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_ieq(w, words[i]))
+            return true;
+    return is_number && number >= 200 && number <= 1299;
+}
+
 bool foreign_is_interface_too(struct str word)
 {
     static const char *const words[] = {"access-session",

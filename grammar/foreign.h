@@ -11,6 +11,10 @@
  * cut to at least four letters? It then ends whatever sub-mode was open. */
 bool foreign_is_global(struct str line);
 
+/* `access-list 700 …` and the like: lists of protocols other than IP (200 to 1299), `access-list compiled`,
+ * `access-list dynamic-extended`, `access-list rate-limit …`. */
+bool foreign_is_list(struct str line);
+
 /* Commands that exist both globally and under an interface: in a file without indentation they do not end the
  * interface. */
 bool foreign_is_interface_too(struct str word);

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "grammar/misprint.h"
 #include "grammar/reader.h"
 
 struct ios_parser *ios_parser_new(void)
@@ -353,16 +354,6 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
     return false;
 }
 
-static bool near(struct str w, const char *z)
-{
-    if (w.len < 4 || (w.p[0] != z[0] && w.p[1] != z[1] && w.p[0] != z[1]))
-        return false;
-    size_t n = strlen(z);
-    if (w.len + 2 < n || n + 2 < w.len || (w.p[0] != z[0] && w.p[1] != z[1] && w.p[0] != z[1]))
-        return false;
-    return w.len >= 4 && w.p[w.len - 1] != ':' && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
-}
-
 /* `set peer …` with no crypto map entry open: a line of a sub-mode that was never entered. Only a line that would be
  * legal from end to end is meant; prose is not. */
 static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str line)
@@ -386,36 +377,6 @@ static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str 
         return true;
     }
     return false;
-}
-
-/* A first word that opens a block of ours, misprinted. */
-static bool is_near_ours(struct str word)
-{
-    return near(word, "crypto") || near(word, "access-list") || near(word, "interface") || near(word, "object-group");
-}
-
-static bool is_near_miss(struct str w, const char *z)
-{
-    return near(w, z) && !str_prefix_of(w, z);
-}
-
-/* `ip acess-list extended L`, ` ip acces-group F in`, `ip nt inside source …`: commands that begin with a word of many,
- * of which most are none of ours; a misprint of one that is must not be taken for one that is not. */
-static struct str misprint_of_ours(struct str line, bool in_interface)
-{
-    struct str first = first_word(line);
-    struct str rest = lstrip((struct str){line.p + first.len, line.len - first.len}), second = first_word(rest);
-    struct str behind = lstrip((struct str){rest.p + second.len, rest.len - second.len}), third = first_word(behind);
-    bool is_ip = str_ieq(first, "ip") || str_ieq(first, "ipv6");
-    bool is_side = str_ieq(third, "inside") || str_ieq(third, "outside");
-    bool is_nat = second.len >= 2 && second.len <= 4 && !str_ieq(second, "nat") && str_distance(second, "nat", 1) <= 1;
-    bool hit = is_ip && is_nat && is_side;
-    if (in_interface)
-        hit |= is_ip && (is_near_miss(second, "access-group") || is_near_miss(second, "traffic-filter"));
-    else
-        hit |= (is_ip && is_near_miss(second, "access-list")) ||
-               (str_ieq(first, "object-group") && (is_near_miss(second, "network") || is_near_miss(second, "service")));
-    return hit ? second : (struct str){NULL, 0};
 }
 
 /* What stands below it belongs to nothing. */
@@ -455,21 +416,21 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
                 syntax_unknown_word(p, top->mode, at, word);
                 return;
             }
-            if (is_near_ours(word)) {
+            if (misprint_opens_ours(line)) {
                 global_not_understood(p, indent, word, line);
                 return;
             }
             /* a block that nobody here knows: what stands below it is not of the one before */
         }
     } else if (!outside && top->mode != MODE_GLOBAL) {
-        bool is_ours = top->mode == MODE_INTERFACE && (near(word, "crypto") || near(word, "tunnel"));
+        bool is_ours = top->mode == MODE_INTERFACE && misprint_of_interface(line);
         if (is_ours) {
             p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
             syntax_unknown_word(p, top->mode, at, word);
         }
         return;
     } else if (!foreign_is_global(line)) {
-        if (is_near_ours(word)) {
+        if (misprint_opens_ours(line)) {
             global_not_understood(p, indent, word, line);
             return;
         }
@@ -506,10 +467,14 @@ static bool leaving(struct ios_parser *p, struct str word)
     return str_ieq(word, "do");
 }
 
-/* `Crypto map tag: Tunnel0-head-0, …`, `Access-List SS dynamic: False`: output that was pasted without its prompt. */
+/* `Crypto map tag: Tunnel0-head-0, …`, `Access-List SS dynamic: False`: output that was pasted without its prompt. It
+ * begins with a capital; commands do not. */
 static bool is_program_output(const struct line_words *w)
 {
     uint32_t n = w->n > 6 ? 6 : w->n;
+    char first = w->n ? w->text[w->words[0].off] : '\0';
+    if (first < 'A' || first > 'Z')
+        return false;
     for (uint32_t i = 1; i < n; i++) {
         const struct word *x = &w->words[i];
         if (x->len > 1 && x->shape == SHAPE_WORD && w->text[x->off + x->len - 1] == ':')
@@ -549,6 +514,34 @@ static bool ends_block(struct ios_parser *p, uint32_t indent, struct str word, s
            !resolver_starts(p->resolver, top->mode, word);
 }
 
+/* As far left as the interface that it failed in, in a file whose lines of interfaces stand further in. */
+static bool stands_outside(const struct ios_parser *p, uint32_t failed_depth, uint32_t indent)
+{
+    const struct mode_level *l = &p->stack[failed_depth];
+    return !p->flat_file && failed_depth > 0 && l->mode == MODE_INTERFACE && !l->flat && indent <= l->indent;
+}
+
+/* True if the line was one of ours but for a character that looks like a blank or a hyphen. */
+static bool looks_alike(struct ios_parser *p, uint32_t indent, struct str word, struct str line)
+{
+    const struct mode_level *top = &p->stack[p->depth - 1];
+    bool is_text = str_ieq(word, "remark") || str_ieq(word, "description") || str_ieq(word, "hostname");
+    struct str found = misprint_lookalike(line);
+    bool inside = indent > top->indent && !is_open_world(top->mode);
+    if (!found.len || is_text || !(inside || misprint_looks_like_ours(line)))
+        return false;
+    bool is_global = !inside && !(top->mode == MODE_INTERFACE && indent > top->indent);
+    struct diag *d = diag_add(p->diags, D_UNKNOWN_COMMAND, span_of(p, found),
+                              "a character that looks like a blank or a hyphen, and is none: no router takes the line");
+    diag_hint(p->diags, d, "it comes from a text program; type the blank or hyphen anew");
+    p->sink->broken(p->sink->ctx, is_global ? MODE_GLOBAL : top->mode, span_of(p, line));
+    if (is_global) {
+        pop_to(p, 1);
+        push_mode(p, MODE_IGNORED, indent);
+    }
+    return true;
+}
+
 static void read_line(struct ios_parser *p, struct str raw)
 {
     struct str line = rstrip(raw);
@@ -565,6 +558,12 @@ static void read_line(struct ios_parser *p, struct str raw)
     struct str word = first_word(body);
     if (leaving(p, word))
         return;
+    if (looks_alike(p, indent, word, body))
+        return;
+    if (foreign_is_list(body)) {
+        pop_to(p, 1);
+        return;
+    }
     if (word.len >= 3 && str_prefix_of(word, "banner")) {
         skip_banner(p, body);
         return;
@@ -631,6 +630,14 @@ static void read_line(struct ios_parser *p, struct str raw)
     uint32_t failed_depth = 0;
     if (try_modes(p, indent, &failed_in, &failed_depth))
         return;
+    if (stands_outside(p, failed_depth,
+                       indent)) { /* `ip nat outside source …` is no `ip nat outside` of an interface */
+        pop_to(p, 1);
+        failed_in = MODE_GLOBAL;
+        failed_depth = 0;
+        if (try_modes(p, indent, &failed_in, &failed_depth))
+            return;
+    }
     count_foreign(p, body);
     if (!known || p->best.ntok <= 1) { /* not even the first word was taken: ntok counts the mode itself */
         if (p->best.ntok <= 1 && p->best.status == RES_AMBIGUOUS)

@@ -103,7 +103,11 @@ static void trustpoint(struct ios_out *w, const struct trustpoint *t)
 {
     OUT(w, "crypto pki trustpoint " STR_FMT "\n", STR_ARG(t->name.s));
     OUT_STR(w, t->description, " description " STR_FMT);
-    OUT_STR(w, t->enrollment, " enrollment " STR_FMT);
+    if (IR_WRITTEN(t->enrollment)) { /* its URL may hold a password */
+        buf_puts(w->b, " enrollment ");
+        ios_text(w, t->enrollment.s);
+        buf_putc(w->b, '\n');
+    }
     if (IR_IS_SET(t->password)) {
         buf_puts(w->b, " password ");
         ios_secret(w, &t->password);

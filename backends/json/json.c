@@ -341,7 +341,9 @@ static void scalar(struct writer *w, const struct ir_field *f, const void *p)
 /* Whole commands that are kept as text may hold keys. */
 static void text(struct writer *w, const struct ir_field *f, struct str s)
 {
-    if (w->o->show_secrets || (strcmp(f->name, "text") != 0 && strcmp(f->name, "command") != 0)) {
+    bool may_hold =
+        strcmp(f->name, "text") == 0 || strcmp(f->name, "command") == 0 || memchr(s.p ? s.p : "", '@', s.len);
+    if (w->o->show_secrets || !may_hold) { /* an at sign: a URL may name a user with a password */
         string(w, s);
         return;
     }

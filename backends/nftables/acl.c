@@ -145,9 +145,15 @@ static void pieces_of(struct nft_plan *p, struct target *t, const struct acl *l,
                       struct ptrlist *out)
 {
     struct boxes b = {0};
+    struct box all = {.family = l->kind.v == ACL_IPV6 ? FAMILY_V6 : FAMILY_V4,
+                      .proto = PROTO_ANY,
+                      .sport = {0, 65535},
+                      .dport = {0, 65535}};
     if (ace_boxes(p->arena, a, (enum acl_kind)l->kind.v, &b, TARGET_LINE_MAX) == LINE_UNKNOWN) {
         not_carried(t, a, "has no known set of packets");
-        return;
+        b = (struct boxes){&all, 1, 1};
+        if (a->permit)
+            return;
     }
     struct conditions c = conditions_of(a);
     if (c.bad || (c.fragments && l->kind.v == ACL_IPV6)) {

@@ -89,13 +89,14 @@ static void collect_lines(struct target *t, struct target_map *m)
 
 static void flatten_problems(struct target *t, const struct ptrlist *problems)
 {
+    static const enum diag_id ids[] = {
+        [FLAT_WIDER] = D_LX_NOT_SELECTABLE, [FLAT_UNKNOWN] = D_LX_LIST, [FLAT_TOO_MANY] = D_LX_TOO_MANY};
     PTRLIST_FOR (struct flat_problem, p, problems) {
-        struct diag *d =
-            diag_add(t->diags, p->fatal ? D_LX_TOO_MANY : D_LX_NOT_SELECTABLE, p->line ? p->line->span : p->entry->span,
-                     "crypto map entry %llu: this line %s", (unsigned long long)p->entry->seq.v, p->why);
+        struct diag *d = diag_add(t->diags, ids[p->fault], p->line ? p->line->span : p->entry->span,
+                                  "crypto map entry %llu: this line %s", (unsigned long long)p->entry->seq.v, p->why);
         if (IR_IS_SET(p->entry->acl))
             diag_note(t->diags, d, p->entry->acl.m.span, "its list is used here");
-        if (!p->fatal)
+        if (p->fault != FLAT_TOO_MANY)
             diag_hint(t->diags, d, "write it with addresses, protocol and ports only");
     }
 }

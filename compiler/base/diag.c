@@ -32,6 +32,7 @@ struct diag *diag_add(struct diag_list *l, enum diag_id id, struct span at, cons
     d->id = id;
     d->severity = diag_infos[id].severity;
     d->span = at;
+    l->errors += d->severity == SEV_ERROR;
     if (l->per_id[id]++ >= DIAG_CAP)
         return d;
     va_list ap;

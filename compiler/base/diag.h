@@ -61,6 +61,7 @@ struct diag_list {
     struct arena *arena; /* not owned */
     struct ptrlist items;
     uint32_t per_id[DIAG_COUNT]; /* all that were raised, kept or not */
+    uint32_t errors; /* errors that were added, those beyond the cap too */
 };
 
 /* Adds a finding and returns it so that notes and a hint can be attached. Beyond DIAG_CAP it is only counted and the

@@ -146,12 +146,23 @@ static bool is_isakmp_misprint(struct str l)
     return is_isakmp;
 }
 
-/* `crypto key export rsa NAME pem terminal 3des PASSWORD`: there the last word is the secret. */
+/* `set session-key inbound ah 300 KEY`, `session-key …`, misprinted. */
+static bool is_session_key(struct str w1, struct str w2)
+{
+    return (w1.len > 6 && str_distance(w1, "session-key", 2) <= 2) ||
+           (w2.len > 6 && str_distance(w2, "session-key", 2) <= 2);
+}
+
+/* `crypto key export rsa NAME pem terminal 3des PASSWORD`, `crypto pki import NAME pem terminal PASSWORD`: there the
+ * last word is the secret. */
 static bool last_word_is_secret(struct str l)
 {
     uint32_t at = 0;
     struct str w1 = next_word(l, &at), w2 = next_word(l, &at), w3 = next_word(l, &at);
-    return w1.len > 1 && w2.len > 1 && w3.len > 2 && str_prefix_of(w1, "crypto") && str_prefix_of(w2, "key") &&
+    bool has_keys = w2.len > 1 && (str_prefix_of(w2, "key") || str_ieq(w2, "pki") || str_ieq(w2, "ca"));
+    if (is_session_key(w1, w2))
+        return true;
+    return w1.len > 1 && has_keys && w3.len > 2 && str_prefix_of(w1, "crypto") &&
            (str_prefix_of(w3, "export") || str_prefix_of(w3, "import") || str_prefix_of(w3, "encrypt") ||
             str_prefix_of(w3, "decrypt") || str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
 }
@@ -165,6 +176,30 @@ static bool long_hex(struct str w)
         if (!strchr("0123456789abcdefABCDEF", w.p[i]))
             return false;
     return true;
+}
+
+/* `http://user:SECRET@host/`: from behind the slashes to the at sign. False: there is none. */
+static bool user_of_url(struct str w, struct masked *m, uint32_t off)
+{
+    const char *slashes = NULL, *at = NULL;
+    for (uint32_t i = 0; i + 2 < w.len && !slashes; i++)
+        if (memcmp(w.p + i, "://", 3) == 0)
+            slashes = w.p + i + 3;
+    for (const char *p = slashes; p && p < w.p + w.len && *p != '/'; p++)
+        if (*p == '@')
+            at = p;
+    if (!at || at == slashes)
+        return false;
+    *m = (struct masked){off + (uint32_t)(slashes - w.p), (uint32_t)(at - slashes)};
+    return true;
+}
+
+/* `crypto isakmp SECRET address …`, `crypto isakmp keySECRET`: the word is forgotten, or glued to the key. */
+static bool stands_for_key(struct str l, unsigned number, struct str w, uint32_t behind)
+{
+    struct str next = next_word(l, &behind);
+    bool is_glued = begins_with(w, "key") && w.len > 5 && !begins_with(w, "keepalive") && !begins_with(w, "keyring");
+    return number == 2 && is_isakmp_misprint(l) && (is_glued || str_ieq(next, "address") || str_ieq(next, "hostname"));
 }
 
 /* How far a line has been read. */
@@ -189,6 +224,11 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         r->names = r->has_key && goes_on_with(w);
         bool is_glued = begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key");
         bool hide = (r->armed && !is_connective(w) && !goes_on) || long_hex(w) || is_glued;
+        hide |= stands_for_key(l, r->words, w, *at);
+        if (!hide && user_of_url(w, m, off)) {
+            r->words++;
+            return true;
+        }
         /* `key 6 ABC`: the digit is not the key, unless the line ends with it */
         if (r->armed && !r->has_key && is_connective(w) && w.len == 1) {
             uint32_t peek = *at;
@@ -198,6 +238,8 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         if (!hide && next_word(l, &peek_end).len == 0 && last_word_is_secret(l))
             hide = true;
         enum announced next = announced_by(w);
+        if (r->words == 1 && begins_with(w, "isakmp-") && !begins_with(w, "isakmp-p"))
+            next = TO_THE_END; /* `crypto isakmp-key SECRET …` */
         if (r->words++ == 2 && is_isakmp_misprint(l))
             next = TO_THE_END;
         if (!next && protocol && str_ieq(w, "authentication"))

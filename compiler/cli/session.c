@@ -36,7 +36,7 @@ static void count(struct session *s)
 {
     for (uint32_t i = 0; i < s->compiled.diags.items.n; i++) {
         const struct diag *d = s->compiled.diags.items.v[i];
-        s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST;
+        s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST || d->id == D_LX_GDOI;
     }
     s->errors = s->is_repair ? 0 : cli_complain(&s->compiled);
 }

@@ -115,6 +115,20 @@ static bool is_crypto(enum ios_stmt_kind k)
            k == S_OTHER;
 }
 
+/* From the first word to the end of the line. */
+static struct span line_of(const struct builder *b, struct span at)
+{
+    const char *text = b->src->text;
+    uint32_t from = at.off, to = at.off;
+    while (from > 0 && text[from - 1] != '\n')
+        from--;
+    while (text[from] == ' ' || text[from] == '\t')
+        from++;
+    while (to < b->src->len && text[to] != '\n' && text[to] != '\r')
+        to++;
+    return (struct span){from, to > from ? to - from : 0};
+}
+
 static void statement(void *ctx, const struct ios_stmt *s)
 {
     struct builder *b = ctx;
@@ -128,7 +142,10 @@ static void statement(void *ctx, const struct ios_stmt *s)
         b->c->crypto_statements++;
     if (s->one_line || s->mode == MODE_CMAP || s->mode == MODE_IPSEC_PROFILE)
         map_select(b, s);
+    uint32_t before = b->diags->errors;
     handlers[s->kind](b, s);
+    if (b->diags->errors != before && !undo(s))
+        broken(b, s->mode, line_of(b, s->span)); /* by its meaning: the router does not take it either */
 }
 
 size_t sem_memory_limit(size_t source_len)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "compiler/sem/revocation.h"
+#include "compiler/sem/transforms.h"
+#include "grammar/misprint.h"
 
 struct asker {
     const struct ir_config *c;
@@ -110,7 +112,15 @@ static bool is_about(struct str line, bool ikev2)
     return !is_one_of(what, of_others);
 }
 
-static void ask_globals(struct asker *x, bool ikev2)
+/* Lines about IPsec are everybody's, those about IKE of who speaks that version of it. */
+enum about { ABOUT_IPSEC, ABOUT_IKEV1, ABOUT_IKEV2 };
+
+static bool is_of_ipsec(struct str line)
+{
+    return may_mean(word_of(line, 0), "crypto") && may_mean(word_of(line, 1), "ipsec");
+}
+
+static void ask_globals(struct asker *x, enum about about)
 {
     PTRLIST_FOR (struct broken_line, l, &x->c->broken_globals) {
         struct str line = l->text;
@@ -118,7 +128,9 @@ static void ask_globals(struct asker *x, bool ikev2)
         struct str rest = negated ? word_of(line, 1) : line;
         if (negated)
             rest.len = (uint32_t)(line.p + line.len - rest.p);
-        if (is_about(rest, ikev2))
+        bool counts = about == ABOUT_IPSEC ? is_of_ipsec(rest) : is_about(rest, about == ABOUT_IKEV2);
+        counts |= misprint_meant(rest) == MEANT_CRYPTO;
+        if (counts)
             unmet(x, NEED_GLOBAL, l->span, STR_EMPTY);
     }
 }
@@ -134,18 +146,46 @@ static const struct broken_line *broken_group(const struct ir_config *c, const s
     return l;
 }
 
-/* `access-list N …`, `ip access-list KIND NAME`, whatever of it is misprinted. */
-static bool may_be_of(struct str line, struct str name)
+static bool is_number(struct str w)
 {
-    bool is_list = false, is_its = false;
+    bool is = w.len != 0;
+    for (uint32_t i = 0; i < w.len; i++)
+        is &= w.p[i] >= '0' && w.p[i] <= '9';
+    return is;
+}
+
+static bool is_name_or_near(struct str typed, struct str name)
+{
     char text[64];
     snprintf(text, sizeof text, STR_FMT, STR_ARG(name));
-    for (unsigned i = 0; i < 5; i++) {
-        struct str w = word_of(line, i);
-        is_list |= i < 3 && may_mean(w, "access-list");
-        is_its |= i > 0 && w.len && str_distance(w, text, 1) <= 1;
-    }
-    return is_list && is_its;
+    return str_ieq(typed, text) || (name.len > 3 && str_distance(typed, text, 1) <= 1);
+}
+
+/* `access-list N …`: numbers are what they are; what is no number may be any numbered list's. */
+static bool numbered_line_is_of(struct str number, struct str name)
+{
+    if (is_number(number))
+        return str_eq(number, name);
+    return !number.len || is_number(name) || is_name_or_near(number, name);
+}
+
+/* `access-list N …`, `ip access-list KIND NAME`, `ipv6 access-list NAME`, whatever of it is misprinted: may it be about
+ * that list? Where nobody can tell, it is everybody's. */
+static bool may_be_of(struct str line, struct str name)
+{
+    unsigned begins = means(word_of(line, 0), "no") ? 1 : 0, at = begins;
+    if (misprint_meant(line) == MEANT_LIST) /* glued together, or with signs that only look like blanks */
+        return true;
+    while (at < begins + 2 && !may_mean(word_of(line, at), "access-list"))
+        at++;
+    if (at == begins + 2)
+        return false;
+    struct str next = word_of(line, at + 1), behind = word_of(line, at + 2);
+    if (at == begins)
+        return numbered_line_is_of(next, name);
+    if (means(word_of(line, begins), "ipv6") && word_of(line, begins).len == 4)
+        return !next.len || is_name_or_near(next, name);
+    return !behind.len || is_name_or_near(behind, name) || is_name_or_near(next, name);
 }
 
 const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a)
@@ -181,6 +221,8 @@ const struct broken_line *map_line_broken(const struct ir_config *c)
     PTRLIST_FOR (struct broken_line, l, &c->broken_globals) {
         struct str what = word_of(l->text, 1), name = word_of(l->text, 2);
         bool is_dynamic = may_mean(what, "dynamic-map");
+        if (misprint_meant(l->text) == MEANT_MAP)
+            return l;
         if (!may_mean(word_of(l->text, 0), "crypto") || (!is_dynamic && !may_mean(what, "map")))
             continue;
         if (is_dynamic || is_bound(c, name))
@@ -494,10 +536,14 @@ static void ask_sets(struct asker *x)
 {
     PTRLIST_FOR (struct ir_ref, r, &x->e->sa.transform_sets) {
         const struct transform_set *s = r->target;
-        if (s)
-            ask_understood(x, s->span, s->name.s);
-        else
+        if (!s) {
             unmet(x, NEED_TRANSFORM_SET, r->m.span, r->name);
+            continue;
+        }
+        ask_understood(x, s->span, s->name.s);
+        const struct transform_parts parts = transform_parts_of(s);
+        if (transform_faults(&parts))
+            unmet(x, NEED_TRANSFORMS, s->span, s->name.s);
     }
 }
 
@@ -517,7 +563,7 @@ static void ask_ike(struct asker *x)
     const struct ir_num *on = &x->c->isakmp.enable;
     if (IR_IS_SET(*on) && !on->v)
         unmet(x, NEED_IKE_OFF, on->m.span, STR_EMPTY);
-    ask_globals(x, IR_IS_SET(s->ikev2_profile));
+    ask_globals(x, IR_IS_SET(s->ikev2_profile) ? ABOUT_IKEV2 : ABOUT_IKEV1);
     if (!IR_IS_SET(s->ikev2_profile))
         ask_isakmp(x);
     if (IR_IS_SET(s->ikev2_profile)) {
@@ -546,7 +592,11 @@ static void ask_options(struct asker *x)
         struct str first = word_of(t->text.s, 3), second = word_of(t->text.s, 4);
         if (means(first, "client") && means(second, "authentication"))
             unmet(x, NEED_XAUTH, t->span, x->map->name.s);
-        if (means(first, "isakmp-profile"))
+        bool is_cut =
+            first.len <= strlen("isakmp"); /* `isakmp authorization list …`: who may come in is AAA's to say */
+        if (is_cut && means(first, "isakmp") && means(second, "authorization"))
+            unmet(x, NEED_AAA, t->span, x->map->name.s);
+        else if (!is_cut && means(first, "isakmp-profile"))
             unmet(x, NEED_MAP_PROFILE, t->span, second);
     }
 }
@@ -561,10 +611,12 @@ static unsigned ask_entry(struct asker *x)
     ask_understood(x, x->e->span, STR_EMPTY);
     ask_list(x);
     ask_sets(x);
-    if (type != ENTRY_MANUAL) {
-        ask_ike(x);
-        ask_options(x);
+    if (type == ENTRY_MANUAL) {
+        ask_globals(x, ABOUT_IPSEC);
+        return x->n;
     }
+    ask_ike(x);
+    ask_options(x);
     return x->n;
 }
 

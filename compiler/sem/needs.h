@@ -31,6 +31,7 @@
     NEED(REVOCATION, DIAG_COUNT, "its trustpoint looks at peers' certificates in a way that is not supported")         \
     NEED(PROPOSAL, D_UNDEFINED_PROPOSAL, "the IKEv2 policy names a proposal that is not defined or incomplete")        \
     NEED(TRANSFORM_SET, D_UNDEFINED_TRANSFORM_SET, "one of its transform sets is not defined")                         \
+    NEED(TRANSFORMS, D_TRANSFORM_RULES, "one of its transform sets is one that no router accepts")                     \
     NEED(CRYPTO_IDENTITY, DIAG_COUNT, "restricting peers by a crypto identity is not supported")                       \
     NEED(XAUTH, DIAG_COUNT, "extended authentication (XAUTH) is not supported")                                        \
     NEED(AAA, DIAG_COUNT, "authorization of peers by AAA is not supported")                                            \

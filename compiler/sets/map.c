@@ -160,10 +160,10 @@ static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, co
 }
 
 static void complain(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a, const char *why,
-                     bool fatal)
+                     enum flat_fault fault)
 {
     struct flat_problem *p = ARENA_NEW(x->ar, struct flat_problem);
-    *p = (struct flat_problem){e, a, why, fatal};
+    *p = (struct flat_problem){e, a, why, fault};
     ptrlist_add(x->ar, x->problems, p);
 }
 
@@ -177,10 +177,10 @@ static bool flatten_line(struct flattening *x, const struct crypto_map_entry *e,
     case LINE_EXACT:
         break;
     case LINE_UNKNOWN:
-        complain(x, e, a, "has no known set of packets, or one that needs too many selectors", false);
+        complain(x, e, a, "has no known set of packets, or one that needs too many selectors", FLAT_UNKNOWN);
         return true;
     case LINE_WIDER:
-        complain(x, e, a, "holds conditions that no IPsec selector can express", false);
+        complain(x, e, a, "holds conditions that no IPsec selector can express", FLAT_WIDER);
         if (!a->permit)
             return true;
         v = VERDICT_DROP;
@@ -221,13 +221,13 @@ static bool flatten_entry(struct flattening *x, const struct crypto_map_entry *e
     for (uint32_t i = 0; i < l->aces.n; i++) {
         const struct ace *a = l->aces.v[i];
         if (!a->remark && !flatten_line(x, e, l, i)) {
-            complain(x, e, a, "needs more selectors than the limit allows", true);
+            complain(x, e, a, "needs more selectors than the limit allows", FLAT_TOO_MANY);
             return false;
         }
     }
     for (uint32_t k = x->here.n; k-- > 0;)
         if (!flat_add(x->ar, &x->behind, &x->here.v[k], x->limit)) {
-            complain(x, e, x->here.v[k].line, "needs more selectors than the limit allows", true);
+            complain(x, e, x->here.v[k].line, "needs more selectors than the limit allows", FLAT_TOO_MANY);
             return false;
         }
     return true;

@@ -115,11 +115,16 @@ struct flat {
     uint32_t n, cap;
 };
 /* A line that keeps a set from being flattened exactly. */
+enum flat_fault {
+    FLAT_WIDER,   /* all that it might mean is dropped */
+    FLAT_UNKNOWN, /* nobody can say which packets it is about, nor what to block */
+    FLAT_TOO_MANY /* the limit was passed: there is no list at all */
+};
 struct flat_problem {
     const struct crypto_map_entry *entry;
     const struct ace *line;
     const char *why;
-    bool fatal; /* the limit was passed: there is no list at all */
+    enum flat_fault fault;
 };
 /* O(lines + denies that overlap a later permit of their entry × rules of the entries behind). One first-match list with
  * the same verdict for every packet. What no rule matches is clear. Returns false if a line is in `problems` (struct

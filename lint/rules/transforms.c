@@ -1,75 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which transforms may stand together (ios-crypto-commands §4.3, §4.4). */
+#include "compiler/sem/transforms.h"
 #include "lint/lint.h"
 
-struct parts {
-    const struct ir_transform *ah, *cipher, *auth, *comp;
-    const struct ir_transform *twice; /* second of a class */
-    const char *twice_class;
-};
-
-static void put(struct parts *p, const struct ir_transform **slot, const struct ir_transform *t, const char *class_name)
-{
-    if (*slot && !p->twice) {
-        p->twice = t;
-        p->twice_class = class_name;
-    }
-    if (!*slot)
-        *slot = t;
-}
-
-static struct parts parts_of(const struct transform_set *ts)
-{
-    struct parts p = {0};
-    PTRLIST_FOR (struct ir_transform, t, &ts->transforms) {
-        if (t->proto == PROTO_COMP)
-            put(&p, &p.comp, t, "compression");
-        else if (t->proto == PROTO_AH)
-            put(&p, &p.ah, t, "AH");
-        else if (algo_get(t->alg)->kind == ALGO_ENCR)
-            put(&p, &p.cipher, t, "ESP encryption");
-        else
-            put(&p, &p.auth, t, "ESP authentication");
-    }
-    return p;
-}
-
-typedef void set_fn(struct lint_ctx *, enum diag_id, const struct transform_set *, const struct parts *);
+typedef void set_fn(struct lint_ctx *, enum diag_id, const struct transform_set *, const struct transform_parts *);
 static void each_set(struct lint_ctx *x, enum diag_id id, set_fn *f)
 {
     PTRLIST_FOR (struct transform_set, ts, &x->c->transform_sets) {
         if (ts->is_default.v || ts->transforms.n == 0)
             continue;
-        struct parts p = parts_of(ts);
+        struct transform_parts p = transform_parts_of(ts);
         f(x, id, ts, &p);
     }
 }
 
-static void combination(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
+static void combination(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts,
+                        const struct transform_parts *p)
 {
-    if (p->twice)
+    unsigned faults = transform_faults(p);
+    if (faults & TRANSFORMS_TWICE)
         diag_add(x->diags, id, p->twice->m.span, "a second %s transform: a set holds one of each kind", p->twice_class);
-    if (p->auth && !p->cipher) {
+    if (faults & TRANSFORMS_AUTH_ALONE) {
         struct diag *d = diag_add(x->diags, id, p->auth->m.span,
                                   "ESP authentication needs an ESP encryption transform in the same set");
         diag_hint(x->diags, d, "esp-null counts as one, if authentication alone is wanted");
     }
-    if (p->auth && p->cipher && algo_get(p->cipher->alg)->is_aead) {
+    if (faults & TRANSFORMS_AUTH_AND_AEAD) {
         struct diag *d = diag_add(x->diags, id, p->auth->m.span,
                                   "%s authenticates by itself: it excludes an ESP authentication transform",
                                   algo_get(p->cipher->alg)->name);
         diag_note(x->diags, d, p->cipher->m.span, "the combined mode cipher");
     }
-    if (p->comp && !p->cipher && !p->ah && !p->auth)
+    if (faults & TRANSFORMS_COMP_ALONE)
         diag_add(x->diags, id, p->comp->m.span,
                  "transform set '" STR_FMT "' only compresses: it needs an AH or ESP transform", STR_ARG(ts->name.s));
-    bool old_ah = p->ah && p->ah->alg == ALGO_INTEG_RFC1828, old_esp = p->cipher && p->cipher->alg == ALGO_ENCR_RFC1829;
-    if ((old_ah && p->cipher && !old_esp) || (old_esp && p->ah && !old_ah))
-        diag_add(x->diags, id, (old_ah ? p->ah : p->cipher)->m.span,
+    bool by_ah = p->ah && p->ah->alg == ALGO_INTEG_RFC1828;
+    if (faults & TRANSFORMS_OLD_PAIR)
+        diag_add(x->diags, id, (by_ah ? p->ah : p->cipher)->m.span,
                  "ah-rfc1828 and esp-rfc1829 only go with one another");
 }
 
-static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
+static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts,
+                    const struct transform_parts *p)
 {
     if (!p->cipher || p->auth || p->ah || p->twice || algo_get(p->cipher->alg)->is_aead)
         return;
@@ -80,7 +52,8 @@ static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_
     diag_hint(x->diags, d, "add an ESP authentication transform such as esp-sha256-hmac, or use esp-gcm");
 }
 
-static void no_secrecy(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
+static void no_secrecy(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts,
+                       const struct transform_parts *p)
 {
     if (p->cipher && !algo_get(p->cipher->alg)->no_secrecy)
         return;
@@ -91,7 +64,7 @@ static void no_secrecy(struct lint_ctx *x, enum diag_id id, const struct transfo
              STR_ARG(ts->name.s));
 }
 
-static void seal(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct parts *p)
+static void seal(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts, const struct transform_parts *p)
 {
     (void)ts;
     if (p->cipher && p->cipher->alg == ALGO_ENCR_SEAL)

@@ -117,6 +117,24 @@ ROWS += [
     (V1, 'misprinted line that takes back', 'crypto keyring KR', 'no crypto iskmp default policy\ncrypto keyring KR', 'no crypto iskmp default policy', 'may be about it', 'IC1001'),
     (CERT, 'misprinted header of a trustpoint', 'crypto pki trustpoint TP', 'crypto pki trustpont TP\n revocation-check none\ncrypto pki trustpoint TP', 'crypto pki trustpont TP', 'may be about it', 'IC1001'),
 ]
+NUMBERED = V1.replace('ip access-list extended L\n permit', 'access-list 101 permit').replace('match address L', 'match address 101')
+MANUAL = V1.replace('M 10 ipsec-isakmp', 'M 10 ipsec-manual').replace(' set isakmp-profile PROF\n', ' set session-key inbound esp 300 cipher 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff authenticator 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n set session-key outbound esp 301 cipher 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff authenticator 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n')
+SET = 'crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac'
+ROWS += [
+    # a transform set that no router takes is none
+    *[(whole, 'transform set: %s, %s' % (words, kind), SET, 'crypto ipsec transform-set T ' + words, 'crypto ipsec transform-set T ' + words, 'one that no router accepts', 'IC3401')
+      for kind, whole in (('negotiated', V1), ('manual', MANUAL)) for words in ('esp-sha256-hmac', 'esp-aes 256 esp-des esp-sha256-hmac', 'esp-gcm 256 esp-sha256-hmac', 'comp-lzs', 'ah-sha-hmac ah-md5-hmac', 'esp-aes esp-sha-hmac esp-md5-hmac')],
+    # lines that are understood, and that the router refuses for what they say
+    (V1, 'key size of an isakmp policy', ' encr aes 256\n', ' encr aes 0\n', ' encr aes 0', 'not understood', 'IC1005'),
+    (V1, 'number of an isakmp policy', 'crypto keyring KR', 'crypto isakmp policy 70000\n group 19\ncrypto keyring KR', 'crypto isakmp policy 70000', 'may be about it', 'IC1006'),
+    (V1, 'lifetime of an isakmp policy', ' group 14\n', ' group 14\n lifetime 1\n', ' lifetime 1', 'not understood', 'IC1006'),
+    (MANUAL, 'key size of a transform set, manual', SET, SET.replace('256 ', '0 '), SET.replace('256 ', '0 '), 'may be about it', 'IC1005'),
+    (V1, 'AAA of a whole map', 'crypto map M 10', 'crypto map M isakmp authorization list X\ncrypto map M 10', 'crypto map M isakmp authorization list X', 'AAA', None),
+    (V1, 'glued words', 'crypto keyring KR', 'cryptoisakmp aggressive-mode disable\ncrypto keyring KR', 'cryptoisakmp aggressive-mode disable', 'may be about it', 'IC1001'),
+    (V1, 'a colon', 'crypto keyring KR', 'crypto isakmp aggressive-mode disable:\ncrypto keyring KR', 'crypto isakmp aggressive-mode disable:', 'may be about it', 'IC1001'),
+    (V1, 'a no-break space', 'crypto keyring KR', 'crypto\u00a0isakmp aggressive-mode disable\ncrypto keyring KR', 'crypto\u00a0isakmp aggressive-mode disable', 'may be about it', 'IC1001'),
+    (V1, 'a no-break space in a block', ' group 14\n', ' group\u00a014\n', ' group\u00a014', 'not understood', 'IC1001'),
+]
 # what is not known cannot be blocked: nothing is applied, whatever is allowed
 FATAL = [
     (V1, 'crypto list', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permti ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permti ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255'),
@@ -130,6 +148,20 @@ FATAL = [
     (V1, 'crypto map', 'crypto map M 10 ipsec-isakmp', 'crypto map M 5 ipsec-iskamp\ncrypto map M 10 ipsec-isakmp', 'crypto map M 5 ipsec-iskamp'),
     (V1, 'filter', ' crypto map M\n', ' ip access-group F in\n crypto map M\nip access-list extended F\n dney tcp any any\n permit ip any any\n', ' dney tcp any any'),
     (V1, 'interface', ' crypto map M\n', ' crytpo map M\n', ' crytpo map M'),
+    *[(V1, 'refused line of a crypto list: ' + words, ' permit ip 10.1.0.0', ' %s\n permit ip 10.1.0.0' % words, ' ' + words) for words in (
+        'permit 300 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255 eq 80', '0 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255',
+        'permit tcp 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255 eq 70000', 'permit ip host branch.example 10.2.0.0 0.0.255.255', 'permit ip object-group NOWHERE 10.2.0.0 0.0.255.255')],
+    (V1, 'sequence of a map', 'crypto map M 10', 'crypto map M 70000 ipsec-isakmp\n set peer 192.0.2.2\ncrypto map M 10', 'crypto map M 70000 ipsec-isakmp'),
+    *[(V1, 'list by ' + line, 'crypto map M 10', line + '\n permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255\ncrypto map M 10', line) for line in (
+        'ip\u00a0access-list extended L', 'ip access-list extended\u200b L', 'ip access\u2011list extended L', 'ipaccess-list extended L', 'ipv4 access-list extended L', 'pi access-list extended L', 'ip; access-list extended L',
+        'ip access-list: extended L', 'ip access-list extended', 'ip access-listextended L')],
+    *[(V1, 'map by ' + line, 'crypto map M 10', line + '\n set peer 192.0.2.2\ncrypto map M 10', line) for line in ('crypto-map M 5 ipsec-isakmp', 'cryptomap M 5 ipsec-isakmp', 'crypto\u00a0map M 5 ipsec-isakmp', 'rypt map M 5 ipsec-isakmp')],
+    *[(NUMBERED, 'numbered list by ' + line, 'crypto map M 10', line + '\ncrypto map M 10', line) for line in (
+        'access-list101 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'access-list\u00a0101 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'access-list 1O1 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255')],
+    *[(V1, 'access-group by ' + line, ' crypto map M\n', ' %s\n crypto map M\n' % line, ' ' + line) for line in (
+        'access-group F in', 'ipaccess-group F in', 'ip acl F in', 'ip access-list F in', 'pi access-group F in', 'ip access-group: F in', 'ip\u00a0access-group F in')],
+    *[(V1, 'refused line of a filter: ' + words, ' crypto map M\n', ' ip access-group F in\n crypto map M\nip access-list extended F\n %s\n permit ip any any\n' % words, ' ' + words) for words in (
+        'deny tcp any any 22', 'deny tcp any any eq 70000', 'deny ip any any eq 22', '0 deny tcp any any eq 22')],
 ]
 
 
@@ -173,6 +205,19 @@ def one(program, env, row):
         assert any(f['id'] == finding for f in found), '%s: check does not say %s: %s' % (name, finding, [(f['id'], f['line']) for f in found])
 
 
+# of other lists, other protocols, other blocks
+NOT_OURS = ['access-list 102 permit ip 10.3.0.0 0.0.255.255 10.2.0.0 0.0.255.255 eq 80', 'access-list 700 permit 0000.0000.0000 ffff.ffff.ffff', 'access-list compiled', 'access-list rate-limit 1 5', 'ip nat outside source static 1.1.1.1 2.2.2.2',
+            'ip nat inside destination list 1 pool P', 'ip access-list extendd OTHER', '\u2705 crypto map is configured']
+
+
+def not_ours(program, env):
+    for line in NOT_OURS:
+        for whole in (V1, NUMBERED):
+            for text in (whole.replace('crypto map M 10', line + '\ncrypto map M 10'), whole + '!\n' + line + '\n'):
+                found, plan = blocked(program, env, text)
+                assert not found and ' tmpl ' in plan, '%s: %s\n%s' % (line, found, plan)
+
+
 def controls(program, env):
     for whole in (V1, V2, CERT, *(CERT.replace(' revocation-check none\n', x) for x in (
             '', ' revocation-check crl none\n', ' revocation-check ocsp crl\n ocsp url http://ocsp.example/\n ocsp disable-nonce\n', ' crl optional\n', ' chain-validation stop\n',
@@ -188,6 +233,7 @@ def controls(program, env):
 
 def tests(program, env):
     yield 'needs: controls', lambda: controls(program, env)
+    yield 'needs: lines that are about others', lambda: not_ours(program, env)
     for row in ROWS:
         yield 'needs: ' + row[1], lambda row=row: one(program, env, row)
     for row in FATAL:

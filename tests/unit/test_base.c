@@ -121,6 +121,15 @@ static void masked(const char *in, const char *want)
 static void redaction(void **state)
 {
     (void)state;
+    masked(" enrollment url http://user:s3cret@ca.example/x", " enrollment url http://<key>@ca.example/x");
+    masked(" ocsp ulr https://s3cret@ca/", " ocsp ulr https://<key>@ca/");
+    masked(" enrollment url http://ca/a@b", " enrollment url http://ca/a@b");
+    masked("crypto pki export T pem terminal 3des s3cret", "crypto pki export T pem terminal 3des <key>");
+    masked(" set sesion-key inbound ah 300 s3cret", " set sesion-key inbound ah 300 <key>");
+    masked(" session-key inbound ah 300 s3cret", " session-key inbound ah 300 <key>");
+    masked("crypto isakmp s3cret address 1.2.3.4", "crypto isakmp <key> address 1.2.3.4");
+    masked("crypto isakmp key:s3cret address 1.2.3.4", "crypto isakmp <key> address 1.2.3.4");
+    masked("crypto isakmp-key s3cret address 1.2.3.4", "crypto isakmp-key <key> address 1.2.3.4");
     masked("crypto isakmp key s3cret address 1.2.3.4", "crypto isakmp key <key> address 1.2.3.4");
     masked("crypto isakmp key 6 s3cret address 1.2.3.4", "crypto isakmp key 6 <key> address 1.2.3.4");
     masked(" pre-shared-key local s3cret", " pre-shared-key local <key>");
