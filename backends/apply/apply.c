@@ -88,18 +88,24 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     PTRLIST_FOR (struct if_map_row, r, &a->ifs.rows) {
         if (if_map_link(&a->ifs, r->host))
             continue;
+        if (a->is_repair) {
+            snprintf(a->lacks, sizeof a->lacks, "this host has no interface '%s'", r->host);
+            continue;
+        }
         snprintf(a->error, sizeof a->error, "interface map: this host has no interface '%s'", r->host);
         return -ENODEV;
     }
-    int r = wrong_map(a, c);
+    int r = a->is_repair ? 0 : wrong_map(a, c);
     if (r < 0)
         return r;
     target_build(&a->target, a->arena, c, &a->ifs, diags);
     char why[256];
     r = obstacles_find(&a->target, why);
-    if (r < 0)
+    if (a->is_repair && why[0])
+        snprintf(a->lacks, sizeof a->lacks, "%s", why);
+    if (r < 0 && !a->is_repair)
         return fail(a, r, "cannot read what the host's interfaces are", NULL);
-    if (why[0]) {
+    if (why[0] && !a->is_repair) {
         snprintf(a->error, sizeof a->error, "%s", why);
         return -EBUSY;
     }
@@ -259,6 +265,24 @@ int apply_run(struct apply *a)
     back = xfrm_diff_undo(&a->xfrm_link, &a->xfrm_diff, &a->xfrm_held, 0, a->xfrm_diff.ops.n);
     not_put_back(a, back);
     return r;
+}
+
+int apply_repair(struct apply *a)
+{
+    uint32_t at = 0, n = a->xfrm_diff.ops.n;
+    int back = 0, first = 0;
+    int r = xfrm_diff_run(&a->xfrm_link, &a->xfrm_diff, &a->xfrm, &a->xfrm_held, 0, n, &at, &back);
+    for (uint32_t i = 0; r < 0 && i < n; i++) { /* all but what the kernel refuses */
+        int one = xfrm_diff_run(&a->xfrm_link, &a->xfrm_diff, &a->xfrm, &a->xfrm_held, i, i + 1, &at, &back);
+        if (one < 0 && !first)
+            first = fail(a, one, "the kernel refuses a policy", &a->xfrm_link);
+    }
+    r = nft_diff_run(&a->nft_link, &a->nft_diff);
+    if (r == 0 && a->reader.want_nft)
+        begin_flows_anew(a);
+    if (r < 0)
+        first = fail(a, r, "the kernel refused the nftables batch", &a->nft_link);
+    return first;
 }
 
 /* In the child: everything is new there, whatever the host has. */

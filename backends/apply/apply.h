@@ -38,7 +38,9 @@ struct apply {
     uint32_t flows_anew; /* connections from before whose translation was another: they begin anew */
     char error[512];     /* what went wrong, as a sentence with what to do */
     char warning[256];   /* applied, but: a sentence; "" if there is nothing to say */
-    bool is_half_done;   /* it failed, and what had been done could not be taken back */
+    bool is_repair;  /* set after apply_begin(): what is missing on the host keeps nothing else from being put right */
+    char lacks[256]; /* of a repair: what is missing or in the way, a sentence; "" if nothing is */
+    bool is_half_done; /* it failed, and what had been done could not be taken back */
 };
 
 /* The host's interfaces and addresses. Returns 0 or a negative errno. */
@@ -59,6 +61,9 @@ bool apply_needed(const struct apply *a) MUST_CHECK;
 /* Carries the steps out. On failure everything is put back and a->error says what happened; if that failed too, the
  * sentence says so. */
 int apply_run(struct apply *a) MUST_CHECK;
+/* The same for a repair: policies and nftables each as far as the kernel takes them, and nothing is put back. 0, or the
+ * first error with a->error. */
+int apply_repair(struct apply *a) MUST_CHECK;
 /* The same in a network namespace made for it and thrown away, from nothing. */
 int apply_rehearse(struct apply *a) MUST_CHECK;
 void apply_end(struct apply *a);

@@ -179,10 +179,12 @@ static void one_direction(struct differ *x, int dir)
     struct xfrm_pol **old = arena_array(x->ar, n + 1, sizeof *old);
     uint32_t *number = arena_array(x->ar, n + 1, sizeof *number);
     bool *has = arena_array(x->ar, n + 1, 1), *keep = arena_array(x->ar, n + 1, 1);
+    bool *theirs = arena_array(x->ar, n + 1, 1);
     for (uint32_t i = 0; i < n; i++) {
         struct xfrm_pol *k = symtab_get(&x->k->by_selector, xfrm_sel_key(&w[i]->sel), (uint32_t)dir);
         if (k && !is_ours(k)) {
             conflict(x, "somebody else has a policy with this selector: ", k, NULL);
+            theirs[i] = true;
             continue;
         }
         old[i] = k;
@@ -195,7 +197,8 @@ static void one_direction(struct differ *x, int dir)
     if (x->band[dir] && !place(w, old, keep, n))
         xfrm_number(x->p, (enum xfrm_dir)dir, x->band[dir]);
     for (uint32_t i = 0; i < n; i++)
-        one_policy(x, w[i], old[i]);
+        if (!theirs[i]) /* the kernel has one of each */
+            one_policy(x, w[i], old[i]);
 }
 
 static void policies(struct differ *x)

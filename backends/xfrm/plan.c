@@ -240,6 +240,8 @@ static void bound(struct planner *x, const struct rule *u, struct xfrm_pol pol, 
     }
     for (uint32_t i = 0; i < u->m->links.n; i++) {
         const struct host_link *l = if_map_link(x->t->ifs, u->m->links.v[i]);
+        if (!l && x->t->ifs->links.n) /* not there now: without it the policy would hold everywhere */
+            continue;
         pol.link = u->m->links.v[i];
         pol.sel.ifindex = l ? l->index : 0;
         PTRLIST_FOR (struct xfrm_sel, s, sels) {

@@ -74,7 +74,10 @@ static bool print_daemon(const struct session *s)
         printf("The IKE daemon runs with %s, process %ld.\n", d.config, d.pid);
     else if (d.was_there && s->state.current.file)
         printf("The IKE daemon has ended: nothing is negotiated, what needs an SA waits ('ioscc run' starts it).\n");
-    return d.is_running || !d.was_there || !s->state.current.file;
+    bool is_lost = d.is_running && d.applies && !s->state.current.file;
+    if (is_lost)
+        printf("The state directory has lost what it applies: 'ioscc reload %s' writes it again.\n", d.config);
+    return !is_lost && (d.is_running || !d.was_there || !s->state.current.file);
 }
 
 static int print_status(struct session *s)

@@ -2,6 +2,7 @@
 #include "compiler/cli/repair.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/watch.h"
@@ -24,17 +25,42 @@ static void describe(const struct apply *a, char *out, size_t room)
         snprintf(out + len, room - len, "%snftables", len ? "; " : "");
 }
 
+/* FNV-1a */
+static uint64_t sentence_hash(const char *text)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *text; text++)
+        h = (h ^ (uint8_t)*text) * 1099511628211u;
+    return h;
+}
+
+/* The same sentence once a minute at most, while looks follow one another. */
+static void say(const struct watch_look *l, enum ike_level level, const char *text)
+{
+    uint64_t hash = sentence_hash(text), now = watch_now_ms();
+    struct watch_shared *told = l->shared;
+    if (told->said == hash && now < told->said_at_ms + 60000)
+        return;
+    told->said = hash;
+    told->said_at_ms = now;
+    daemon_log(level, "%s", text);
+}
+
+/* What is applied stays what it is: the state need not be written, which a full disk could prevent. */
 static int put_right(struct session *s, const struct watch_look *l)
 {
-    char what[128];
+    char what[128], text[768];
     describe(&s->apply, what, sizeof what);
-    int code = session_run(s, s->state.current, PREVIOUS_STAYS, s->state.confirm_by);
-    if (code != EXIT_CLEAN)
-        return WATCH_CANNOT; /* it has said why */
+    int r = apply_repair(&s->apply);
     unsigned long long ms = watch_now_ms() - l->since_ms;
     const char *cause = *l->after ? l->after : "something";
-    daemon_log(IKE_NOTICE, "repaired in %llu ms, as %s had changed: %s", ms, cause, what);
-    return WATCH_REPAIRED;
+    if (r == 0) {
+        daemon_log(IKE_NOTICE, "repaired in %llu ms, as %s had changed: %s", ms, cause, what);
+        return WATCH_REPAIRED;
+    }
+    snprintf(text, sizeof text, "%s had changed, and is not put right whole: %s", cause, s->apply.error);
+    say(l, IKE_ERROR, text);
+    return WATCH_CANNOT;
 }
 
 /* ---- the tunnels ---- */
@@ -97,21 +123,38 @@ static int follow(struct session *s, int found)
     return found;
 }
 
+/* What stands in the way of the rest. */
+static int complain(const struct session *s, const struct watch_look *l)
+{
+    char text[768];
+    const char *why = s->apply.lacks;
+    if (s->apply.xfrm_diff.conflicts.n)
+        why = s->apply.xfrm_diff.conflicts.v[0];
+    if (!*why && !s->fatal)
+        return WATCH_IN_ORDER;
+    snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)",
+             *why ? why : "an interface is missing");
+    say(l, IKE_WARNING, text);
+    return WATCH_CANNOT;
+}
+
 static int look(struct session *s, const struct watch_look *l)
 {
-    if (!s->state.current.file)
-        return WATCH_IN_ORDER; /* nothing is applied */
-    const char *path = state_path(&s->state, s->state.current.file);
-    const char *cause = *l->after ? l->after : "something";
-    if (session_plan(s, path, &s->state.current) != EXIT_CLEAN)
-        return WATCH_CANNOT;
-    *l->names_hold_s = s->names_hold_s;
-    if (s->fatal || s->apply.xfrm_diff.conflicts.n) {
-        daemon_log(IKE_WARNING, "what is applied cannot be put right (%s changed): 'ioscc status' says why", cause);
+    if (!s->state.current.file) {
+        say(l, IKE_ERROR,
+            "the state directory has lost what is applied: nothing is watched until 'ioscc reload FILE' writes it "
+            "again");
         return WATCH_CANNOT;
     }
+    const char *path = state_path(&s->state, s->state.current.file);
+    if (session_plan(s, path, &s->state.current) != EXIT_CLEAN)
+        return WATCH_CANNOT;
+    l->shared->names_hold_s = s->names_hold_s;
     int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;
-    return found == WATCH_CANNOT ? found : follow(s, found);
+    if (found != WATCH_CANNOT)
+        found = follow(s, found);
+    int lacks = complain(s, l);
+    return lacks == WATCH_CANNOT ? lacks : found;
 }
 
 /* ---- names ---- */
@@ -142,12 +185,12 @@ static bool take_names(struct session *s, const struct session *asked)
 static int look_locked(const struct repair *r, const struct watch_look *l, const struct session *asked)
 {
     struct session s;
-    if (session_open(&s, r->command, r->state_dir, 1, NAMES_KEPT) != EXIT_CLEAN)
-        return WATCH_CANNOT;
+    if (session_open(&s, r->command, r->state_dir, SESSION_QUIETLY, NAMES_KEPT) != EXIT_CLEAN)
+        return s.is_busy ? WATCH_BUSY : WATCH_CANNOT;
     s.is_repair = true;
     bool moved = asked && take_names(&s, asked);
     int found = look(&s, l);
-    if (moved && found == WATCH_IN_ORDER && state_save(&s.state) < 0)
+    if (moved && state_save(&s.state) < 0)
         found = WATCH_CANNOT;
     session_close(&s);
     return found;
@@ -163,6 +206,6 @@ int repair_host(void *arg, const struct watch_look *l)
     if (has_names)
         session_close(&asked);
     if (l->look_up)
-        *l->names_hold_s = hold_s;
+        l->shared->names_hold_s = hold_s;
     return found;
 }

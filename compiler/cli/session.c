@@ -22,10 +22,13 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
         return EXIT_SYSTEM;
     }
     s->nothing.arena = &s->arena;
-    int r = state_open(&s->state, &s->arena, dir, wait_s, &why);
+    bool quietly = wait_s == SESSION_QUIETLY;
+    int r = state_open(&s->state, &s->arena, dir, quietly ? 0 : wait_s, &why);
     if (r == 0)
         return EXIT_CLEAN;
-    fprintf(stderr, "ioscc %s: %s: %s: %s\n", c->name, dir, why, strerror(-r));
+    s->is_busy = r == -EWOULDBLOCK;
+    if (!s->is_busy || !quietly)
+        fprintf(stderr, "ioscc %s: %s: %s: %s\n", c->name, dir, why, strerror(-r));
     arena_free(&s->arena);
     lookup_close(s->asker);
     return EXIT_SYSTEM;
@@ -182,6 +185,7 @@ int session_load(struct session *s, const char *path, const struct state_config 
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
     apply_begin(&s->apply, how);
+    s->apply.is_repair = s->is_repair;
     s->prepared = true;
     int code = path ? session_load(s, path, how) : EXIT_CLEAN;
     if (code != EXIT_CLEAN)
@@ -264,9 +268,27 @@ static const char *router_name(struct session *s)
     return name.len ? arena_strndup(&s->arena, name.p, name.len) : NULL;
 }
 
+/* Which host interface each one is, as it was found now: whoever looks again means the same, whatever addresses have
+ * come and gone. NULL: out of memory. */
+static const char *pairs_found(struct session *s)
+{
+    struct buf b = {0};
+    for (uint32_t i = 0; s->router && i < s->router->interfaces.n; i++) {
+        const struct interface *f = s->router->interfaces.v[i];
+        const char *host = if_map_find(&s->apply.ifs, f);
+        if (host)
+            buf_printf(&b, STR_FMT "=%s\n", STR_ARG(f->name.s), host);
+    }
+    const char *text = b.failed ? NULL : arena_strndup(&s->arena, b.p ? b.p : "", b.len);
+    buf_free(&b);
+    return text;
+}
+
 int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by)
 {
     const struct state before = s->state;
+    const char *pairs = pairs_found(s);
+    how.interface_map = pairs ? pairs : how.interface_map;
     sigset_t quiet, old;
     sigemptyset(&quiet);
     sigaddset(&quiet, SIGINT);

@@ -3,6 +3,8 @@
 #ifndef IOSCC_CLI_SESSION_H
 #define IOSCC_CLI_SESSION_H
 
+#include <limits.h>
+
 #include "backends/apply/apply.h"
 #include "compiler/base/must.h"
 #include "compiler/cli/cli.h"
@@ -18,6 +20,7 @@ struct session {
     const struct ir_config *router;
     struct apply apply;
     uint32_t errors;        /* findings that stop an apply */
+    bool is_busy;           /* session_open(): another command holds the state's lock */
     bool is_repair;         /* nobody is there to read findings that were told */
     int asker;              /* of names (backends/ike/fetch/lookup.h); -1: none */
     struct symtab names_at; /* ("", name) -> struct state_name of state.names */
@@ -27,6 +30,8 @@ struct session {
 
 /* Peers known by name have the address that they were applied with, or are looked up. */
 enum session_names { NAMES_KEPT, NAMES_ASKED };
+
+#define SESSION_QUIETLY INT_MAX /* as `wait_s`: not at all, and nothing is said if somebody else holds the lock */
 
 /* Opens the state directory; `wait_s` as state_open(). Returns an exit code after a message. */
 int session_open(struct session *s, const struct command *c, const char *dir, int wait_s,

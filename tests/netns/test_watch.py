@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is applied stays applied while `ioscc run` runs (backends/ike/daemon/watch.c): somebody takes a part of it away, and it is
 there again, said by one line of the log. By which of the kernel's notifications it is noticed is each event's own matter."""
-import os, re, statistics, subprocess, sys, tempfile
+import fcntl, os, re, statistics, subprocess, sys, time
 
 sys.path[:0] = ['tests/netns']
 import lab, test_closed as closed
@@ -24,9 +24,13 @@ EVENTS = [
 
 class Watched:
     """a router whose daemon watches"""
+    def __init__(self, options=('-m', 'Gi0/0=eth0,Gi0/1=eth1'), log=None):
+        self.options, self.log = options, log
+
     def __enter__(self):
         self.lab = lab.Lab().__enter__()
         self.node, out, inside = (self.lab.node(n) for n in 'abc')
+        self.lab.link(self.node, 'early0', out, 'early1')  # of a lower number than those that count
         self.lab.link(self.node, 'eth0', out, 'eth0')
         self.lab.link(self.node, 'eth1', inside, 'eth0')
         self.node.ip('addr', 'add', '192.0.2.1/24', 'dev', 'eth0')
@@ -34,8 +38,8 @@ class Watched:
         self.dir = self.lab.directory()
         open(self.dir + '/r.cfg', 'w').write(closed.CONFIG)
         with self.node.inside():
-            self.p = subprocess.Popen([IOSCC, 'run', '--state-dir', self.dir + '/state', '-m', 'Gi0/0=eth0,Gi0/1=eth1', self.dir + '/r.cfg'], stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT)
-        lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=lambda: self.p.poll() is None)
+            self.p = subprocess.Popen([IOSCC, 'run', '--state-dir', self.dir + '/state', *self.options, self.dir + '/r.cfg'], stdout=self.log or open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT)
+        lab.wait_for(self.said, lambda: os.path.exists(self.dir + '/state/control.sock'), alive=lambda: self.p.poll() is None)
         return self
 
     def __exit__(self, *a):
@@ -44,7 +48,15 @@ class Watched:
         self.lab.__exit__(*a)
 
     def said(self):
-        return open(self.dir + '/log').read()
+        return open(self.dir + '/log').read() if not self.log else ''
+
+    def policies(self):
+        """numbers of ours outbound, and the links that they are bound to"""
+        text = self.node.ip('xfrm', 'policy')
+        return text.count('dir out'), set(re.findall(r'dev (\S+)', text))
+
+    def guarded(self):
+        return self.node.run('nft', 'list', 'table', 'inet', 'ioscc', ok=False).stdout
 
     def status(self):
         return self.node.run(IOSCC, 'status', '--state-dir', self.dir + '/state', ok=False)
@@ -77,7 +89,7 @@ def nothing():
         lab.wait_for('that is repaired', lambda: 'repaired' in w.said()[len(before):])
         assert w.said()[len(before):].count('repaired') == 1, w.said()
         assert 'src 10.9.0.0/16' in w.node.ip('xfrm', 'policy'), 'a policy of somebody else has gone'
-        assert os.stat(w.dir + '/state/state.json').st_mtime_ns != state
+        assert os.stat(w.dir + '/state/state.json').st_mtime_ns == state, 'a repair changes nothing of what is applied'
 
 
 def missing():
@@ -116,10 +128,100 @@ def reload_beside():
         assert '10.7.0.0' in policies and '10.2.0.0' not in policies, policies
 
 
+def address_elsewhere():
+    """interfaces were found by address; the same address on another one moves nothing"""
+    with Watched(options=()) as w:
+        lab.wait_for('in order', w.in_order)
+        before = w.policies()
+        w.node.run('sh', '-c', 'ip addr add 192.0.2.1/32 dev early0; ip xfrm policy flush')
+        lab.wait_for(w.said, lambda: 'repaired' in w.said())
+        lab.wait_for(w.said, w.in_order)
+        assert w.policies() == before and before[1] == {'eth0'}, w.policies()
+        assert '"eth0"' in w.guarded() and 'early0' not in w.guarded()
+
+
+def foreign_policy_in_the_way():
+    """what somebody else's policy keeps from being put right keeps nothing else from it"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        selector = 'src 10.2.0.0/16 dst 10.1.0.0/16'
+        w.node.run('sh', '-c', 'kill -STOP %s; ip xfrm policy delete %s dir fwd; ip xfrm policy add %s dir fwd priority 5; kill -CONT %s' % ((watch_of(w), selector, selector, watch_of(w))))
+        lab.wait_for(w.said, lambda: 'cannot be put right whole: somebody else has a policy' in w.said())
+        w.node.run('sh', '-c', 'nft flush ruleset; ip xfrm policy delete src 10.1.0.0/16 dst 10.2.0.0/16 dev eth0 dir out')
+        lab.wait_for(w.said, lambda: 'chain packet0' in w.guarded() and w.policies()[0] > 1)
+        assert w.said().count('cannot be put right whole') == 1, w.said()
+
+
+def watch_of(w):
+    """the process that watches: the one that holds sockets of three netlink families"""
+    for pid in subprocess.run(['pgrep', '-P', str(w.p.pid)], capture_output=True, text=True).stdout.split():
+        n = sum(1 for f in os.listdir('/proc/%s/fd' % pid) if 'socket' in os.readlink('/proc/%s/fd/%s' % (pid, f)))
+        caps = re.search(r'CapEff:\s*(\w+)', open('/proc/%s/status' % pid).read())[1]
+        if int(caps, 16) and n >= 4:
+            return pid
+    raise RuntimeError('no process watches')
+
+
+def another_link_is_missing():
+    """the inside link is away, and everything is flushed: what is for the outside is there again"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        w.node.run('sh', '-c', 'ip link delete eth1; nft flush ruleset; ip xfrm policy flush')
+        lab.wait_for(w.said, lambda: 'chain packet0' in w.guarded() and 'eth0' in w.policies()[1])
+        lab.wait_for(w.said, lambda: "this host has no interface 'eth1'" in w.said())
+        assert w.said().count("no interface 'eth1'") == 1, w.said()
+
+
+def lock_is_held():
+    """a command holds the state's lock while events come: it is repaired soon after"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        with open(w.dir + '/state/lock') as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            for i in range(20):
+                w.node.run('ip', 'addr', 'add', '10.9.%d.1/32' % i, 'dev', 'lo')
+                time.sleep(0.15)
+            w.node.run('nft', 'flush', 'ruleset')
+        began = time.monotonic()
+        lab.wait_for(w.said, lambda: 'chain packet0' in w.guarded())
+        assert time.monotonic() - began < 15, 'only after %.0f s' % (time.monotonic() - began)
+
+
+def state_is_lost():
+    """said, by the log and by status, and a reload is the way back"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        os.remove(w.dir + '/state/state.json')
+        w.node.run('ip', 'xfrm', 'policy', 'flush')
+        lab.wait_for(w.said, lambda: 'has lost what is applied' in w.said())
+        p = w.status()
+        assert p.returncode == 1 and 'has lost what it applies' in p.stdout, p
+        w.node.run(IOSCC, 'reload', '--state-dir', w.dir + '/state', w.dir + '/r.cfg')
+        lab.wait_for(w.said, w.in_order)
+
+
+def nobody_reads_the_log():
+    """a pipe that is full stops nothing"""
+    r, wr = os.pipe()
+    fcntl.fcntl(wr, 1031, 4096)  # F_SETPIPE_SZ
+    os.set_blocking(wr, False)
+    try:
+        while True:
+            os.write(wr, b'x' * 512)
+    except BlockingIOError:
+        os.set_blocking(wr, True)
+    with Watched(log=os.fdopen(wr, 'w')) as w:
+        for _ in range(3):
+            lab.wait_for('in order', w.in_order)
+            w.node.run('nft', 'flush', 'ruleset')
+            lab.wait_for('repaired', lambda: 'chain packet0' in w.guarded())
+    os.close(r)
+
+
 def tests():
     for row in EVENTS[::2] if lab.QUICK else EVENTS:
         yield 'netns: watch: ' + row[0], lambda row=row: event(row)
-    for f in (nothing, missing, again_and_again, reload_beside):
+    for f in (nothing, missing, again_and_again, reload_beside, address_elsewhere, foreign_policy_in_the_way, another_link_is_missing, lock_is_held, state_is_lost, nobody_reads_the_log):
         yield 'netns: watch: ' + f.__name__.replace('_', ' '), f
 
     def times():

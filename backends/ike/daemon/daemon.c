@@ -7,6 +7,7 @@
 #include "backends/ike/daemon/sandbox.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,19 +21,43 @@
 
 /* ---- log ---- */
 
+/* Room for a whole line: up to PIPE_BUF a write to a pipe is all or nothing. */
+static bool log_has_room(void)
+{
+    struct pollfd v = {STDERR_FILENO, POLLOUT, 0};
+    return poll(&v, 1, 0) != 0;
+}
+
+static void write_line(const char *prefix, const char *text)
+{
+    char line[1024];
+    int n = snprintf(line, sizeof line, "%s%s\n", prefix, text);
+    size_t len = n < (int)sizeof line ? (size_t)n : sizeof line - 1;
+    (void)!write(STDERR_FILENO, line, len);
+}
+
+/* Who reads the log may have stopped: nothing here waits for that. */
 void daemon_log(enum ike_level l, const char *fmt, ...)
 {
-    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
-    static const int priorities[] = {3, 4, 5, 6, 7}; /* sd-daemon(3) */
-    char text[768];
+    static const char *const words[] = {"error: ", "warning: ", "notice: ", "info: ", "debug: "};
+    static const char *const priorities[] = {"<3>", "<4>", "<5>", "<6>", "<7>"}; /* sd-daemon(3) */
+    static unsigned lost;
+    char text[768], missing[64];
+    const char *const *prefix = getenv("JOURNAL_STREAM") ? priorities : words;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (getenv("JOURNAL_STREAM"))
-        fprintf(stderr, "<%d>%s\n", priorities[l], text);
-    else
-        fprintf(stderr, "%s: %s\n", words[l], text);
+    if (!log_has_room()) {
+        lost++;
+        return;
+    }
+    if (lost) {
+        snprintf(missing, sizeof missing, "%u lines are missing here: nobody has read the log", lost);
+        write_line(prefix[IKE_WARNING], missing);
+    }
+    lost = 0;
+    write_line(prefix[l], text);
 }
 
 /* What strangers can provoke is said so many times a second at most. */

@@ -29,7 +29,9 @@
 #define NAMES_EVERY_MS 5000 /* not more often, whoever calls */
 #define NAMES_SHARE 4       /* and where it takes long, four times as long apart */
 #define AGAIN_MS 1000
-#define AGAIN_MOST_MS 300000
+#define AGAIN_MOST_MS 60000
+#define EVERY_MS 60000      /* where nothing is heard: not everything is told of */
+#define LOOK_MOST_MS 120000 /* for any host; then it hangs */
 
 enum news { LINKS, POLICIES, NFTABLES, SOURCES };
 
@@ -53,7 +55,7 @@ struct watch {
     unsigned repairs;
     uint64_t again_at, again_ms;       /* ms: when to look once more where nothing could be put right; 0: not */
     uint64_t names_at, names_asked_at; /* ms: when names are to be looked up, 0: not; when they were */
-    uint32_t *names_hold_s;            /* shared with the child that looks */
+    struct watch_shared *shared;
     watch_repair_fn *repair;
     void *arg;
 };
@@ -105,34 +107,73 @@ static void say_changed(const struct watch *w, char *out, size_t room)
             len += (size_t)snprintf(out + len, room - len, "%s%s", len ? ", " : "", sources[i].words);
 }
 
+/* Until it has ended by itself; one that hangs is ended, and what it has left half done the next look finds. */
+static bool wait_for_look(pid_t child, int *status)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    uint64_t until = watch_now_ms() + LOOK_MOST_MS;
+    for (;;) {
+        pid_t r = waitpid(child, status, WNOHANG);
+        if (r == child || (r < 0 && errno != EINTR))
+            return r == child;
+        if (watch_now_ms() >= until)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    daemon_log(IKE_ERROR, "a look at the host does not end: it is stopped");
+    kill(child, SIGKILL);
+    while (waitpid(child, status, 0) < 0 && errno == EINTR) {
+    }
+    return false;
+}
+
 /* In a child: what it reads goes with it. It is let finish, whatever ends meanwhile: half a repair would be none. */
 static enum watch_found look(struct watch *w, const struct watch_look *l)
 {
     int status = 0;
     pid_t child = fork();
     if (child < 0)
+        daemon_log(IKE_ERROR, "the host cannot be looked at: %s", strerror(errno));
+    if (child < 0)
         return WATCH_CANNOT;
     if (child == 0) {
         close(w->channel);
         exit(w->repair(w->arg, l));
     }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    if (!wait_for_look(child, &status))
+        return WATCH_CANNOT;
+    if (!WIFEXITED(status))
+        daemon_log(IKE_ERROR, "a look at the host was ended by signal %d", WTERMSIG(status));
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : WATCH_CANNOT;
-    return code == WATCH_IN_ORDER || code == WATCH_REPAIRED ? (enum watch_found)code : WATCH_CANNOT;
+    bool is_known = code == WATCH_IN_ORDER || code == WATCH_REPAIRED || code == WATCH_BUSY;
+    return is_known ? (enum watch_found)code : WATCH_CANNOT;
 }
 
-static void looked(struct watch *w, enum watch_found found, uint64_t took_ms)
+/* Later and later, but not because events follow one another: only what was tried by time counts. */
+static void again_later(struct watch *w, bool by_time)
+{
+    if (!w->again_ms)
+        w->again_ms = AGAIN_MS;
+    else if (by_time)
+        w->again_ms *= 2;
+    w->again_ms = w->again_ms < AGAIN_MOST_MS ? w->again_ms : AGAIN_MOST_MS;
+    w->again_at = watch_now_ms() + w->again_ms;
+}
+
+static void looked(struct watch *w, enum watch_found found, uint64_t took_ms, bool by_time)
 {
     uint64_t now = watch_now_ms();
     w->not_before = now + took_ms * (LOOK_SHARE - 1);
-    if (found == WATCH_CANNOT) { /* it has said why; perhaps later, and sooner when something changes */
-        w->again_ms = w->again_ms ? 2 * w->again_ms : AGAIN_MS;
-        w->again_ms = w->again_ms < AGAIN_MOST_MS ? w->again_ms : AGAIN_MOST_MS;
-        w->again_at = now + w->again_ms;
+    if (found == WATCH_BUSY) {
+        w->again_at = now + AGAIN_MS;
         return;
     }
-    w->again_at = w->again_ms = 0;
+    if (found == WATCH_CANNOT) { /* it has said why; perhaps later, and sooner when something changes */
+        again_later(w, by_time);
+        return;
+    }
+    w->again_ms = 0;
+    w->again_at = now + EVERY_MS; /* what nobody tells of */
     if (found != WATCH_REPAIRED)
         return;
     if (w->minute != now / 60000)
@@ -172,12 +213,12 @@ static int due_in(const struct watch *w)
 /* A look without them says too whether there are any: a reload may have brought the first ones. */
 static void names_again(struct watch *w, const struct watch_look *l, uint64_t begun, uint64_t took_ms)
 {
-    uint64_t hold_ms = (uint64_t)*w->names_hold_s * 1000;
+    uint64_t hold_ms = (uint64_t)w->shared->names_hold_s * 1000;
     if (l->look_up)
         w->names_asked_at = begun;
     if (hold_ms < NAMES_SHARE * took_ms)
         hold_ms = NAMES_SHARE * took_ms;
-    if (*w->names_hold_s == 0)
+    if (w->shared->names_hold_s == 0)
         w->names_at = 0;
     else if (l->look_up || !w->names_at)
         w->names_at = begun + hold_ms;
@@ -192,14 +233,15 @@ static void look_now(struct watch *w)
     const struct watch_look l = {.after = after,
                                  .since_ms = w->first_at ? w->first_at : begun,
                                  .look_up = w->names_at && w->names_at <= begun,
-                                 .names_hold_s = w->names_hold_s};
+                                 .shared = w->shared};
     w->first_at = 0;
-    *w->names_hold_s = 0;
+    w->shared->names_hold_s = 0;
     enum watch_found found = look(w, &l);
     uint64_t took_ms = watch_now_ms() - begun;
+    bool by_time = w->again_at && w->again_at <= begun;
     if (found != WATCH_CANNOT || l.look_up)
         names_again(w, &l, begun, took_ms);
-    looked(w, found, l.look_up ? 0 : took_ms);
+    looked(w, found, l.look_up ? 0 : took_ms, by_time);
 }
 
 /* False: the others are gone. */
@@ -243,8 +285,8 @@ int watch_run(int channel, watch_repair_fn *repair, void *arg)
         daemon_log(IKE_ERROR, "privileges cannot be dropped: %s", strerror(-r));
         return 1;
     }
-    w.names_hold_s = mmap(NULL, sizeof *w.names_hold_s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (w.names_hold_s == MAP_FAILED) {
+    w.shared = mmap(NULL, sizeof *w.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (w.shared == MAP_FAILED) {
         daemon_log(IKE_ERROR, "out of memory");
         return 1;
     }

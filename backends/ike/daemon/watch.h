@@ -13,14 +13,25 @@
 #include "compiler/base/must.h"
 
 /* What the look at the host came to: the exit code of the child. */
-enum watch_found { WATCH_IN_ORDER = 0, WATCH_REPAIRED = 10, WATCH_CANNOT = 11 };
+enum watch_found {
+    WATCH_IN_ORDER = 0,
+    WATCH_REPAIRED = 10,
+    WATCH_CANNOT = 11, /* something is left: it is tried again, later and later */
+    WATCH_BUSY = 12    /* a command is at work: soon */
+};
+
+/* In memory that the watch and the process that looks have both. */
+struct watch_shared {
+    uint32_t names_hold_s;     /* out: when names want to be looked up again, in seconds; 0: there are none */
+    uint64_t said, said_at_ms; /* what was complained of last, as a hash, and when */
+};
 
 /* One look. */
 struct watch_look {
     const char *after; /* what has changed, in words ("policies, nftables", "": nothing that is known), for the log */
     uint64_t since_ms; /* when that was heard, by watch_now_ms() */
     bool look_up;      /* peers' names want to be looked up */
-    uint32_t *names_hold_s; /* out: when they want it again, in seconds; 0: there are none */
+    struct watch_shared *shared;
 };
 /* Compares the host with what is applied and repairs; it says what it has done. It runs in a process of its own. */
 typedef int watch_repair_fn(void *arg, const struct watch_look *l);
