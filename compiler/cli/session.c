@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "backends/ike/fetch/lookup.h"
+#include "backends/ike/daemon/lookup.h"
 
 #define NAMES_AGAIN_S 10 /* those that have no address */
 

@@ -22,7 +22,7 @@ struct session {
     uint32_t errors;        /* findings that stop an apply */
     bool is_busy;           /* session_open(): another command holds the state's lock */
     bool is_repair;         /* nobody is there to read findings that were told */
-    int asker;              /* of names (backends/ike/fetch/lookup.h); -1: none */
+    int asker;              /* of names (backends/ike/daemon/lookup.h); -1: none */
     struct symtab names_at; /* ("", name) -> struct state_name of state.names */
     uint32_t names_hold_s;  /* when names that were looked up want to be looked up again; 0: there are none */
     bool fatal;             /* one of them stops it even with --allow-partial */
@@ -37,7 +37,7 @@ enum session_names { NAMES_KEPT, NAMES_ASKED };
 int session_open(struct session *s, const struct command *c, const char *dir, int wait_s,
                  enum session_names names) MUST_CHECK;
 /* The address that a name has from now on goes into state.names. True: it had another one, or none. */
-bool session_name_keep(struct session *s, const char *name, const struct ip_addr *a);
+bool session_name_keep(struct session *s, const char *name, const struct ip_addr *a) MUST_CHECK;
 /* Reads a configuration and finds its peers' addresses: state.names. session_plan() does it too. */
 int session_load(struct session *s, const char *path, const struct state_config *how) MUST_CHECK;
 /* Reads a configuration from a file, or none (path NULL), and plans it as `how` says. Prints findings. */

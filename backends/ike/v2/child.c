@@ -247,6 +247,16 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
 
 /* ---- initiator ---- */
 
+void v2_child_take_back(struct ike_sa *sa, const struct ike_message *m, uint32_t spi)
+{
+    const struct ike_payload *sap = ike_find(m, PL2_SA, 0);
+    struct rd r = sap ? rd_of(sap->p, sap->n) : rd_of(NULL, 0);
+    struct ike2_proposal p;
+    bool is_made = sap && ike2_proposal_read(&r, &p) && (p.protocol == IKE_PROTO_ESP || p.protocol == IKE_PROTO_AH);
+    if (is_made)
+        ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = spi, .unmade = p.protocol});
+}
+
 uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_task *t,
                          bool pfs, struct v2_child_try *out, char why[static 256])
 {

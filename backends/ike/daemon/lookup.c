@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "backends/ike/fetch/lookup.h"
+#include "backends/ike/daemon/lookup.h"
 
 #include <ares.h>
 #include <errno.h>
