@@ -177,12 +177,14 @@ static void block(void *ctx, const struct unmet *u)
     struct target *t = ctx;
     const struct crypto_map_entry **place = ARENA_NEW(t->arena, const struct crypto_map_entry *);
     struct unmet *kept = ARENA_NEW(t->arena, struct unmet);
-    char text[512] = "";
+    char text[600] = "";
     if (u->why)
-        snprintf(text, sizeof text, ": '" STR_FMT "' %s", STR_ARG(u->word), u->why);
+        snprintf(text, sizeof text, " (" STR_FMT ": '" STR_FMT "' %s)", STR_ARG(u->name), STR_ARG(u->word), u->why);
+    else if (u->name.len)
+        snprintf(text, sizeof text, " (" STR_FMT ")", STR_ARG(u->name));
     enum diag_id id = u->need == NEED_LIST ? D_LX_LIST : D_LX_NEED;
-    struct diag *d = diag_add(t->diags, id, u->at, "entry %llu is blocked: %s (" STR_FMT "%s)",
-                              (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name), text);
+    struct diag *d = diag_add(t->diags, id, u->at, "entry %llu is blocked: %s%s", (unsigned long long)u->entry->seq.v,
+                              need_text(u->need), text);
     if (u->at.off != u->entry->span.off)
         diag_note(t->diags, d, u->entry->span, "the entry is here");
     if (target_blocked(t, u->entry))

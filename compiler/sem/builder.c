@@ -107,17 +107,38 @@ void set_addr(struct builder *b, const struct ios_stmt *s, struct ir_addr *f, co
     *f = (struct ir_addr){v->u.addr, v->plen, written(v->span)};
 }
 
+void check_host(struct builder *b, const struct ios_val *v)
+{
+    struct str w = val_str(b, v);
+    bool has_digit = false, has_dot = false, has_other = v->kind == IOS_V_ADDR;
+    for (uint32_t i = 0; i < w.len; i++) {
+        bool is_digit = w.p[i] >= '0' && w.p[i] <= '9', is_mark = w.p[i] == '.' || w.p[i] == ',' || w.p[i] == ';';
+        has_digit |= is_digit;
+        has_dot |= is_mark;
+        has_other |= !is_digit && !is_mark;
+    }
+    if (has_digit && has_dot && !has_other)
+        diag_add(b->diags, D_BAD_VALUE, v->span, "'" STR_FMT "' is no address", STR_ARG(w));
+}
+
+struct ir_host val_host(struct builder *b, const struct ios_val *v)
+{
+    struct ir_host h = {.m = written(v->span)};
+    check_host(b, v);
+    if (v->kind == IOS_V_ADDR)
+        h.addr = v->u.addr;
+    else
+        h.name = val_str(b, v);
+    return h;
+}
+
 void set_host(struct builder *b, const struct ios_stmt *s, struct ir_host *f, const struct ios_val *v)
 {
     if (undo(s)) {
         *f = (struct ir_host){0};
         return;
     }
-    *f = (struct ir_host){.m = written(v->span)};
-    if (v->kind == IOS_V_ADDR)
-        f->addr = v->u.addr;
-    else
-        f->name = val_str(b, v);
+    *f = val_host(b, v);
 }
 
 void set_secret(struct builder *b, struct ir_secret *f, const struct ios_val *type, const struct ios_val *v)

@@ -59,6 +59,9 @@ bool set_range(struct builder *b, const struct ios_stmt *s, struct ir_num *f, co
                uint64_t max, const char *what, const char *unit);
 void set_addr(struct builder *b, const struct ios_stmt *s, struct ir_addr *f, const struct ios_val *v);
 void set_host(struct builder *b, const struct ios_stmt *s, struct ir_host *f, const struct ios_val *v);
+/* Where a host is wanted: what is written as an address, and is none, is no name either. */
+void check_host(struct builder *b, const struct ios_val *v);
+struct ir_host val_host(struct builder *b, const struct ios_val *v);
 void set_secret(struct builder *b, struct ir_secret *f, const struct ios_val *type, const struct ios_val *v);
 /* The statement's rest text without surrounding blanks. */
 void set_text(struct builder *b, const struct ios_stmt *s, struct ir_str *f, const struct ios_val *v);

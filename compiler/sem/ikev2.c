@@ -176,6 +176,8 @@ static void profile_identity(struct builder *b, const struct ios_stmt *s, struct
         m->address = (struct ir_addr){ARG(1)->u.addr, ARG(1)->plen, written(ARG(1)->span)};
     else if (has(ARG(1)))
         m->value = val_name(b, ARG(1));
+    if (val_is(ARG(0), "address") && has(ARG(1)))
+        check_host(b, ARG(1));
     if (ARG(2)->kind == IOS_V_ADDR)
         m->mask = (struct ir_addr){ARG(2)->u.addr, 255, written(ARG(2)->span)};
     if (has(ARG(3)))

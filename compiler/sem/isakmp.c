@@ -83,6 +83,7 @@ static void key_peer(struct builder *b, struct psk *k, const struct ios_val *kin
                                               : KEY_ADDRESS,
                      kind->span);
     k->peer = (struct ir_host){.m = written(value->span)};
+    check_host(b, value);
     if (value->kind == IOS_V_ADDR && !val_is(kind, "hostname")) {
         k->peer.addr = value->u.addr;
         if (value->plen != 255)
@@ -203,6 +204,8 @@ static void profile_identity(struct builder *b, const struct ios_stmt *s, struct
         m->address = (struct ir_addr){ARG(1)->u.addr, ARG(1)->plen, written(ARG(1)->span)};
     else
         m->value = val_name(b, ARG(1));
+    if (val_is(ARG(0), "address"))
+        check_host(b, ARG(1));
     if (ARG(2)->kind == IOS_V_ADDR)
         m->mask = (struct ir_addr){ARG(2)->u.addr, 255, written(ARG(2)->span)};
     if (has(ARG(3)))
@@ -266,11 +269,7 @@ static void peer(struct builder *b, const struct ios_stmt *s)
 {
     struct isakmp_peer *p = ARENA_NEW(b->a, struct isakmp_peer);
     p->span = s->span;
-    p->peer = (struct ir_host){.m = written(ARG(1)->span)};
-    if (ARG(1)->kind == IOS_V_ADDR)
-        p->peer.addr = ARG(1)->u.addr;
-    else
-        p->peer.name = val_str(b, ARG(1));
+    p->peer = val_host(b, ARG(1));
     if (has(ARG(2)))
         p->vrf = val_name(b, ARG(2));
     for (uint32_t i = 0; i < b->c->isakmp_peers.n; i++) {

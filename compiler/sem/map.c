@@ -159,11 +159,7 @@ static void set_peer(struct builder *b, const struct ios_stmt *s)
     }
     struct map_peer *p = ARENA_NEW(b->a, struct map_peer);
     p->span = s->span;
-    p->host = (struct ir_host){.m = written(ARG(0)->span)};
-    if (ARG(0)->kind == IOS_V_ADDR)
-        p->host.addr = ARG(0)->u.addr;
-    else
-        p->host.name = val_str(b, ARG(0));
+    p->host = val_host(b, ARG(0));
     if (has(ARG(1)))
         p->is_default = num_of(1, ARG(1)->span);
     if (has(ARG(2)))
