@@ -428,4 +428,5 @@ const struct attack attacks_endings[] = {
     {"J8 replayed informational", replayed_info_yes},
     {"J11 call admission v1", admission_1},
     {"J11 call admission v2", admission_2},
-    {NULL, NULL}};
+    {NULL, NULL},
+};

@@ -614,20 +614,88 @@ static const char *shared_name_heir(void)
     return over(&s, bad);
 }
 
-const struct attack attacks_renewals[] = {{"J23 control 200", limit_200},
-                                          {"J23 limit 256", limit_256},
-                                          {"J12 answer to IKE_AUTH overwritten", answer_overwritten},
-                                          {"J14 renamed peer v2", renamed_2},
-                                          {"J1 slow honest link, authentication anew", slow_anew},
-                                          {"J1e evil responder, authentication anew", evil_anew},
-                                          {"J2 control: third message of aggressive mode in the clear", ic_1},
-                                          {"J2 INITIAL_CONTACT added in the clear", ic_2},
-                                          {"J3 answer refused by the initiator", refused_answer},
-                                          {"J4 TEMPORARY_FAILURE during authentication anew", temporary_anew},
-                                          {"J5 silent ISAKMP SAs pile up", silent_piles},
-                                          {"J6 renamed peer", renamed},
-                                          {"J7 heir of another branch", shared_name_heir},
-                                          {"J9 control", outage_no},
-                                          {"J9 rival waits for an outage", outage_yes},
-                                          {"J10 proposals reloaded while rekeyed", proposals_reloaded},
-                                          {NULL, NULL}};
+/* ---- E34: peers of an entry, one after the other, and the first one again ---- */
+
+static bool said_waiting;
+static void hear_waiting(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa,
+                         const struct ike_child *c, const char *text)
+{
+    (void)ctx, (void)e, (void)l, (void)sa, (void)c;
+    said_waiting |= strstr(text, "no answer from the peer yet") != NULL;
+}
+
+static const char *first_peer_again(unsigned version)
+{
+    static struct sim s;
+    static struct router good, branch, refuses;
+    static const char second[] = "203.0.113.9";
+    struct router *hubs[] = {&good, &refuses};
+    const char *const at[] = {HUB, second};
+    sim_init(&s, 1, 3);
+    for (unsigned i = 0; i < 2; i++) {
+        router_init(hubs[i], version);
+        struct ike_profile *p = router_profile(hubs[i], version, "P", NULL, NULL);
+        profile_match_address(hubs[i], p, BRANCH, 32);
+        profile_key(hubs[i], p, router_key(hubs[i], BRANCH, 32, NULL, "secret"));
+        struct ike_entry *e = router_entry(hubs[i], version, at[i], BRANCH, p);
+        entry_line(hubs[i], e, CHILD(0), i ? 30 : 1, -1, i ? 31 : 2, -1); /* the second knows no such line */
+        sim_node_start(&s, 2 * i, &hubs[i]->p, at[i]);
+    }
+    router_init(&branch, version);
+    struct ike_profile *own = router_profile(&branch, version, "OWN", NULL, NULL);
+    profile_match_address(&branch, own, "203.0.113.0", 24);
+    profile_key(&branch, own, router_key(&branch, "203.0.113.0", 24, NULL, "secret"));
+    struct ike_entry *e = router_entry(&branch, version, BRANCH, HUB, own);
+    e->peers[1] = (struct ike_peer){.addr = address(second)};
+    e->n_peers = 2;
+    entry_line(&branch, e, CHILD(0), 2, -1, 1, -1);
+    sim_node_start(&s, 1, &branch.p, BRANCH);
+    said_waiting = false;
+    s.nodes[1].ike->host.event = hear_waiting;
+    s.nodes[0].deaf = true;
+    const char *bad = NULL;
+    for (unsigned t = 0; t < 120; t += 5) {
+        if (t == 20 && !said_waiting)
+            bad = "nothing is said of a peer that is silent";
+        ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
+        sim_run(&s, 5000);
+    }
+    s.nodes[0].deaf = false;
+    for (unsigned t = 0; t < 150 && !children_of(&s, 0); t += 5) {
+        ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
+        sim_run(&s, 5000);
+    }
+    if (!bad && !children_of(&s, 0))
+        bad = "the first peer is back, and never called again";
+    return over(&s, bad);
+}
+static const char *first_peer_again_1(void)
+{
+    return first_peer_again(1);
+}
+static const char *first_peer_again_2(void)
+{
+    return first_peer_again(2);
+}
+
+const struct attack attacks_renewals[] = {
+    {"E34 the second peer refuses, the first is back, IKEv1", first_peer_again_1},
+    {"E34 the second peer refuses, the first is back, IKEv2", first_peer_again_2},
+    {"J23 control 200", limit_200},
+    {"J23 limit 256", limit_256},
+    {"J12 answer to IKE_AUTH overwritten", answer_overwritten},
+    {"J14 renamed peer v2", renamed_2},
+    {"J1 slow honest link, authentication anew", slow_anew},
+    {"J1e evil responder, authentication anew", evil_anew},
+    {"J2 control: third message of aggressive mode in the clear", ic_1},
+    {"J2 INITIAL_CONTACT added in the clear", ic_2},
+    {"J3 answer refused by the initiator", refused_answer},
+    {"J4 TEMPORARY_FAILURE during authentication anew", temporary_anew},
+    {"J5 silent ISAKMP SAs pile up", silent_piles},
+    {"J6 renamed peer", renamed},
+    {"J7 heir of another branch", shared_name_heir},
+    {"J9 control", outage_no},
+    {"J9 rival waits for an outage", outage_yes},
+    {"J10 proposals reloaded while rekeyed", proposals_reloaded},
+    {NULL, NULL},
+};

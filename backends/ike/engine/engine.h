@@ -446,6 +446,11 @@ bool ike_source_crowded(const struct ike *ike, uint8_t version, const struct ip_
 /* Is it the address of a configured peer, or of one that has an SA? */
 bool ike_address_known(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote) MUST_CHECK;
 
+/* A request is sent again: said once, early enough that somebody who looks at the log sees what it waits for. */
+void ike_say_waiting(struct ike *ike, const struct ike_sa *sa);
+/* An entry's peer does not answer, or refuses: what is asked for next goes to the one behind it, and behind the last to
+ * the first again. */
+void ike_next_peer(struct ike *ike, const struct ike_entry *e, const struct ip_addr *after);
 /* Starts an IKE SA with the peer the entry is at, or gives the task to one that stands. */
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t) MUST_CHECK;
 

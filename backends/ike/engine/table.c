@@ -513,6 +513,22 @@ static bool start_peer(const struct ike *ike, const struct ike_entry *e, unsigne
     return false;
 }
 
+#define SAY_AT_TRY 3 /* 7 s, of the 63 s until it is given up */
+
+void ike_say_waiting(struct ike *ike, const struct ike_sa *sa)
+{
+    if (sa->request_tries == SAY_AT_TRY)
+        ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "no answer from the peer yet (%s)",
+                ike_state_name((enum ike_state)sa->state));
+}
+
+void ike_next_peer(struct ike *ike, const struct ike_entry *e, const struct ip_addr *after)
+{
+    for (unsigned i = 0; e->n_peers > 1 && i < e->n_peers; i++)
+        if (addr_eq(&e->peers[i].addr, after))
+            ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((i + 1) % e->n_peers);
+}
+
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t)
 {
     unsigned at;

@@ -236,7 +236,7 @@ static enum asked asked(struct ike1 *v, uint32_t seq)
 }
 
 /* The quick mode that a refusal names by the SPI we offered; without one, none is meant: its own time ends it. */
-static void quick_refused(struct ike_sa *sa, const struct ike_notify *n)
+static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n)
 {
     struct rd r = rd_of(n->spi, n->spi_len);
     uint32_t spi = rd_u32(&r);
@@ -244,6 +244,7 @@ static void quick_refused(struct ike_sa *sa, const struct ike_notify *n)
         return;
     for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
         if (v1_quick_waits(q) && (q->spi_in == spi || q->ah_in == spi)) {
+            ike_next_peer(ike, q->entry, &sa->began_with);
             v1_quick_free(sa, q);
             return;
         }
@@ -276,7 +277,7 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
                 n->type == N1_NO_PROPOSAL_CHOSEN       ? ": none of the entry's transform sets suits it"
                 : n->type == N1_INVALID_ID_INFORMATION ? ": its access list has no such line"
                                                        : "");
-        quick_refused(sa, n);
+        quick_refused(ike, sa, n);
         /* never seen, for the SA's life: the ring of informational message ids forgets */
         return v1_mid_take(sa, mid) ? SHOWS_HEARING : SHOWS_NOTHING;
     }
@@ -496,6 +497,7 @@ void v1_retransmit(struct ike *ike, struct ike_sa *sa)
         v1_give_up(ike, sa);
         return;
     }
+    ike_say_waiting(ike, sa);
     ike->stats.retransmits++;
     sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
     v1_send(ike, sa, sa->v1->out, sa->v1->out_len);

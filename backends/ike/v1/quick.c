@@ -695,6 +695,8 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
             if (!over)
                 ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
                         q->entry->map, q->entry->seq);
+            if (!over && q->initiator)
+                ike_next_peer(ike, q->entry, &sa->began_with);
             struct ike_child *half = v1_child_half(sa, q);
             uint64_t heard_at = sa->last_in > sa->v1->heard_at ? sa->last_in : sa->v1->heard_at;
             bool is_silent = !over && q->initiator && heard_at <= q->began_at;

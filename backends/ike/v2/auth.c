@@ -365,6 +365,7 @@ static void response_proved(struct ike *ike, struct ike_sa *sa, const struct ike
     v2_established(ike, sa);
     if (t && error) {
         sa->lacks_children = true;
+        ike_next_peer(ike, t->entry, &sa->began_with);
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u line %u: no child SA: %s", t->entry->map,
                 t->entry->seq, t->line ? t->line->line : 0, why);
         v2_child_take_back(sa, m, t->spi);

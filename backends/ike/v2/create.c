@@ -197,6 +197,8 @@ static void child_refused(struct ike *ike, struct ike_sa *sa, const char *why)
     struct ike_child *old = child_of_task(sa);
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, old, "map %s entry %u: no %schild SA: %s", t->entry->map, t->entry->seq,
             old ? "new " : "", why);
+    if (!old)
+        ike_next_peer(ike, t->entry, &sa->began_with);
     nothing_came(ike, sa, t->kind, old);
     ike_exchange_end(sa);
 }

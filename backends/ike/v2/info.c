@@ -225,6 +225,7 @@ MUST_CHECK static bool once_more(struct ike *ike, struct ike_sa *sa)
 {
     if (++sa->request_tries >= IKE_RETRANSMIT_TRIES)
         return false;
+    ike_say_waiting(ike, sa);
     ike->stats.retransmits++;
     return true;
 }
