@@ -256,6 +256,17 @@ static int load_for_daemon(void *arg, int policy_file)
     return with_policy(l->command, l->request, l->file, false, as_daemon);
 }
 
+/* The same file once more, with what the daemon was started with. */
+static int reload_again(void *arg)
+{
+    const struct loading *l = arg;
+    struct request q = {.daemon = {.state_dir = l->request->daemon.state_dir},
+                        .how = {.name = l->file, .allow_partial = l->request->how.allow_partial},
+                        .policy_file = -1};
+    int code = with_policy(l->command, &q, l->file, true, as_reload);
+    return finished(&q, code);
+}
+
 /* One a network namespace: with another state directory it would take away what the other one has applied. */
 static int no_other(const struct command *c)
 {
@@ -292,7 +303,7 @@ static int run(const struct command *c, int argc, char **argv)
     const char *file;
     int code = parsed(c, argc, argv, &q, &file);
     struct loading l = {c, &q, file};
-    struct repair repair = {c, q.daemon.state_dir};
+    struct repair repair = {c, q.daemon.state_dir, reload_again, &l};
     if (!q.no_apply) {
         q.daemon.repair = repair_host;
         q.daemon.repair_arg = &repair;

@@ -199,6 +199,11 @@ static int look_locked(const struct repair *r, const struct watch_look *l, const
 int repair_host(void *arg, const struct watch_look *l)
 {
     const struct repair *r = arg;
+    if (l->reload) { /* what was wrong with it has been said; what stands stays */
+        bool done = r->reload(r->arg) == EXIT_CLEAN;
+        daemon_log(done ? IKE_NOTICE : IKE_ERROR, "SIGHUP: %s", done ? "reloaded" : "not reloaded, all stays as it is");
+        return WATCH_REPAIRED;
+    }
     struct session asked;
     bool has_names = l->look_up && look_names_up(&asked, r);
     uint32_t hold_s = has_names ? asked.names_hold_s : 0;

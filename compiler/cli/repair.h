@@ -9,6 +9,8 @@
 struct repair {
     const struct command *command;
     const char *state_dir;
+    int (*reload)(void *arg); /* as `ioscc reload` of the same file; an exit code after a message */
+    void *arg;
 };
 
 /* As watch_repair_fn, `arg` is a struct repair: plans the configuration of the state directory for this host as it is

@@ -200,6 +200,22 @@ def state_is_lost():
         lab.wait_for(w.said, w.in_order)
 
 
+def hangup():
+    """SIGHUP: the same file is read again; one that would take protection away is not taken"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        open(w.dir + '/r.cfg', 'w').write(closed.CONFIG.replace(' permit udp', ' permit ip 10.1.0.0 0.0.255.255 10.7.0.0 0.0.255.255\n permit udp'))
+        os.kill(w.p.pid, 1)
+        lab.wait_for(w.said, lambda: 'SIGHUP: reloaded' in w.said())
+        assert '10.7.0.0' in w.node.ip('xfrm', 'policy')
+        lab.wait_for(w.said, w.in_order)
+        open(w.dir + '/r.cfg', 'w').write('')
+        os.kill(w.p.pid, 1)
+        lab.wait_for(w.said, lambda: 'SIGHUP: not reloaded' in w.said())
+        assert '10.7.0.0' in w.node.ip('xfrm', 'policy') and w.p.poll() is None
+        lab.wait_for(w.said, w.in_order)
+
+
 def nobody_reads_the_log():
     """a pipe that is full stops nothing"""
     r, wr = os.pipe()
@@ -221,7 +237,7 @@ def nobody_reads_the_log():
 def tests():
     for row in EVENTS[::2] if lab.QUICK else EVENTS:
         yield 'netns: watch: ' + row[0], lambda row=row: event(row)
-    for f in (nothing, missing, again_and_again, reload_beside, address_elsewhere, foreign_policy_in_the_way, another_link_is_missing, lock_is_held, state_is_lost, nobody_reads_the_log):
+    for f in (nothing, missing, again_and_again, reload_beside, address_elsewhere, foreign_policy_in_the_way, another_link_is_missing, lock_is_held, state_is_lost, hangup, nobody_reads_the_log):
         yield 'netns: watch: ' + f.__name__.replace('_', ' '), f
 
     def times():

@@ -377,6 +377,12 @@ static void heard_signal(struct parts *p)
     struct signalfd_siginfo s;
     if (read(p->signals, &s, sizeof s) != (ssize_t)sizeof s)
         return;
+    if (s.ssi_signo == SIGHUP) {
+        bool is_heard = p->options->repair && pass_send(p->pair[MAIN_WATCH][0], WATCH_RELOAD, -1);
+        if (!is_heard)
+            daemon_log(IKE_WARNING, "SIGHUP: what is applied is not this daemon's: use 'ioscc reload FILE'");
+        return;
+    }
     p->at_once = p->ending; /* said twice */
     end_all(p, 0);
 }
@@ -443,6 +449,7 @@ static bool open_main(struct parts *p)
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     int error = 0;
     p->signals = signalfd(-1, &ends, SFD_CLOEXEC);

@@ -48,7 +48,7 @@ static const struct {
 struct watch {
     int channel;
     struct mnl_socket *news[SOURCES];
-    bool changed[SOURCES];
+    bool changed[SOURCES], reload_wanted;
     uint64_t first_at, last_at; /* ms: of the changes that nobody has looked at; 0: none */
     uint64_t not_before;        /* ms: of the next look */
     uint64_t minute;            /* that `repairs` are of */
@@ -198,7 +198,7 @@ static uint64_t due_at(const struct watch *w)
         at = w->names_at;
     if (at && at < w->not_before)
         at = w->not_before;
-    return at;
+    return w->reload_wanted ? 1 : at;
 }
 
 /* ms until then, 0: now; -1: never. */
@@ -233,7 +233,9 @@ static void look_now(struct watch *w)
     const struct watch_look l = {.after = after,
                                  .since_ms = w->first_at ? w->first_at : begun,
                                  .look_up = w->names_at && w->names_at <= begun,
+                                 .reload = w->reload_wanted,
                                  .shared = w->shared};
+    w->reload_wanted = false;
     w->first_at = 0;
     w->shared->names_hold_s = 0;
     enum watch_found found = look(w, &l);
@@ -253,6 +255,7 @@ static bool heard_main(struct watch *w)
         close(file);
     if (n <= 0)
         return n == -EINTR || n == -EAGAIN;
+    w->reload_wanted |= strcmp(word, WATCH_RELOAD) == 0;
     uint64_t now = watch_now_ms(), soon = w->names_asked_at + NAMES_EVERY_MS;
     uint64_t at = soon > now ? soon : now;
     if (strcmp(word, WATCH_NAMES) == 0 && w->names_at && at < w->names_at)
@@ -276,6 +279,7 @@ int watch_run(int channel, watch_repair_fn *repair, void *arg)
     struct watch w = {.channel = channel, .repair = repair, .arg = arg};
     signal(SIGTERM, SIG_IGN); /* it ends when the others do */
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* it is told by the main process */
     if (!open_news(&w)) {
         daemon_log(IKE_ERROR, "what changes in the kernel cannot be watched: %s", strerror(errno));
         return 1;

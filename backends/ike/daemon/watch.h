@@ -31,6 +31,7 @@ struct watch_look {
     const char *after; /* what has changed, in words ("policies, nftables", "": nothing that is known), for the log */
     uint64_t since_ms; /* when that was heard, by watch_now_ms() */
     bool look_up;      /* peers' names want to be looked up */
+    bool reload;       /* the file is to be read again and handed over, as `ioscc reload` does it: SIGHUP */
     struct watch_shared *shared;
 };
 /* Compares the host with what is applied and repairs; it says what it has done. It runs in a process of its own. */
@@ -38,6 +39,8 @@ typedef int watch_repair_fn(void *arg, const struct watch_look *l);
 
 /* What the main process may say by `channel`: a peer that is known by name is called, it may be elsewhere by now. */
 #define WATCH_NAMES "names"
+/* ... or SIGHUP has come. */
+#define WATCH_RELOAD "reload"
 
 /* The watch's clock: CLOCK_MONOTONIC in milliseconds. */
 uint64_t watch_now_ms(void);
