@@ -426,13 +426,14 @@ static void make_room_of_key(struct ike *ike, const struct ike_sa *sa)
 
 bool ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact)
 {
+    bool had_one = ike_of_same_peer(ike, sa, NULL) != NULL;
     if (says_initial_contact)
         peer_restarted(ike, sa);
     make_room(ike, sa);
     make_room_of_key(ike, sa);
     /* limits hold when somebody has proved himself: many may have begun at one time. One more of who has one is a
-     * renewal. */
-    return !ike_sas_full(ike) || ike_of_same_peer(ike, sa, NULL);
+     * renewal, or has restarted. */
+    return had_one || !ike_sas_full(ike);
 }
 
 bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa)
@@ -480,7 +481,7 @@ void ike_task_add(struct ike_sa *sa, struct ike_task t)
 void ike_tasks_follow(struct ike_sa *from, struct ike_sa *to)
 {
     for (struct ike_task **p = &from->tasks, *t; (t = *p);) {
-        if (!t->spi || !ike_child_by_spi(to, t->spi, true)) {
+        if (!t->spi || (!t->unmade && !ike_child_by_spi(to, t->spi, true))) {
             p = &t->next;
             continue;
         }

@@ -548,6 +548,12 @@ void v1_lifetime_over(struct ike *ike, struct ike_sa *sa)
     end_it(ike, sa, proof_over);
 }
 
+void v1_proof_over(struct ike *ike, struct ike_sa *sa)
+{
+    ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL, "the certificate that proved the peer has expired");
+    end_it(ike, sa, true);
+}
+
 void v1_orphans_proof_over(struct ike *ike, struct ike_sa *sa)
 {
     ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL,

@@ -70,7 +70,7 @@ static const struct ike_transition rows[] = {
     {X1_INFO, IKE_ON_EARLY, .in = IN(AGGRESSIVE_1), .next = IN(AGGRESSIVE_1), .heard = v1_say_again,
      .says = "its message again: the initiator's last was lost"},
 
-    {X1_QUICK, IKE_ON_TASK, WE, .in = SPEAKING, .tasks = TASK(CHILD) | TASK(REKEY_CHILD), .next = SPEAKING | IN(DEAD),
+    {X1_QUICK, IKE_ON_TASK, WE, .in = SPEAKING, .tasks = TASK(CHILD) | TASK(REKEY_CHILD), .next = GOES_ON,
      .begin = v1_quick_start, .says = "offers transform sets for an access list line"},
     {X1_QUICK, IKE_ON_FIRST, .in = SPEAKING, .needs = P(HASH) | P(SA) | P(NONCE),
      .may = P(KE) | P(ID) | P(NOTIFY) | P(NAT_OA), .next = GOES_ON, .heard = v1_quick_1,
@@ -101,6 +101,8 @@ static const struct ike_transition rows[] = {
      .says = "deletes it"},
     {DUE(proof_ends_at), .in = MAIN | IN(AGGRESSIVE_1), .next = IN(DEAD), .begin = v1_proof_over_early,
      .says = "the certificate ended while it was looked at"},
+    {DUE(proof_ends_at), .in = SPEAKING, .next = SPEAKING | IN(DEAD), .begin = v1_proof_over,
+     .says = "deletes it with its IPsec SAs: the certificate that proved the peer has ended"},
     {DUE(proof_ends_at), .in = IN(ORPHANED), .next = IN(DEAD), .begin = v1_orphans_proof_over,
      .says = "its IPsec SAs end with the certificate that proved the peer"},
     {DUE(keepalive_at), .in = SPEAKING, .next = SPEAKING, .begin = v1_keepalive,

@@ -241,6 +241,7 @@ void v1_half_open_over(struct ike *ike, struct ike_sa *sa);
 void v1_phase1_again(struct ike *ike, struct ike_sa *sa);
 void v1_lifetime_over(struct ike *ike, struct ike_sa *sa);
 void v1_outdated(struct ike *ike, struct ike_sa *sa);
+void v1_proof_over(struct ike *ike, struct ike_sa *sa);
 void v1_orphans_proof_over(struct ike *ike, struct ike_sa *sa);
 void v1_proof_over_early(struct ike *ike, struct ike_sa *sa);
 void v1_keepalive(struct ike *ike, struct ike_sa *sa);

@@ -93,6 +93,9 @@ static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *publ
     const struct algo *g = algo_get((enum algo_id)x->group);
     struct v2_out o;
     v2_begin(ike, &o);
+    if (x->offered) /* what is offered now is of the policy in force */
+        ike_policy_release(ike, x->offered);
+    x->offered = NULL;
     if (t->kind == TASK_REKEY_IKE) {
         size_t at = ike_pl_begin(&o.c, PL2_SA);
         v2_ike_proposals(&o.w, v2_policy_for(ike, &sa->local.addr), x->fresh->own_spi, 8);
@@ -120,6 +123,7 @@ static void key_made(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     struct create *x = sa->exchange;
     if (!j->ok) {
         not_asked(ike, sa, "no Diffie-Hellman value could be made");
+        v2_next(ike, sa);
         return;
     }
     x->dh = j->dh;
@@ -297,6 +301,31 @@ void v2_inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
     ike_timer_update(ike, fresh);
 }
 
+static struct ike_sa *linked(struct ike *ike, const uint64_t link[2])
+{
+    return link[0] ? ike_still(ike, link[0], link[1]) : NULL;
+}
+
+static void link_both(struct ike_sa *old, struct ike_sa *fresh)
+{
+    old->reauthenticated_by[0] = fresh->own_spi;
+    old->reauthenticated_by[1] = fresh->id;
+    fresh->reauthenticates[0] = old->own_spi;
+    fresh->reauthenticates[1] = old->id;
+}
+
+/* One that is rekeyed while the peer is authenticated anew: the successor has its part in that, old one or new one. */
+static void keep_anew(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
+{
+    struct ike_sa *begun = linked(ike, old->reauthenticated_by), *before = linked(ike, old->reauthenticates);
+    if (begun && begun->reauthenticates[0])
+        link_both(fresh, begun);
+    if (before)
+        link_both(before, fresh);
+    fresh->lacks_children = before && old->lacks_children;
+    old->reauthenticates[0] = old->reauthenticated_by[0] = 0;
+}
+
 /* False: out of memory; the successor is then of nobody. */
 bool v2_successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
 {
@@ -312,6 +341,7 @@ bool v2_successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
     const struct ike_id id = {old->peer_id[0], (uint16_t)(old->peer_id_len - 1), old->peer_id + 1};
     if (!ike_identity_set(ike, fresh, &id) || !ike_proof_inherit(fresh, old))
         return false;
+    keep_anew(ike, old, fresh);
     v2_established(ike, fresh);
     return true;
 }

@@ -60,6 +60,22 @@ void v2_late_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
 
 /* ---- requests of the peer's ---- */
 
+#define REKEY_AGAIN_MS 60000
+
+/* The peer takes back what it has made in the place of another: that one has no successor any more, and stands again.
+ */
+static void stands_again(struct ike *ike, const struct ike_sa *sa, const struct ike_child *gone)
+{
+    struct ike_child *old = gone->successor_of;
+    if (!old || !ike_child_is(old, CHILD_REPLACED) || ike_child_leaves(gone))
+        return;
+    for (const struct ike_child *c = sa->children; c; c = c->next)
+        if (c != gone && c->successor_of == old && !ike_child_leaves(c))
+            return;
+    old->state = CHILD_UP;
+    old->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
+}
+
 /* Our ends of what the peer deletes, for the answer. */
 static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, uint32_t *ours,
                                 unsigned max)
@@ -78,6 +94,7 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
         v2_create_overtaken(sa, c);
+        stands_again(ike, sa, c);
         if (!ike_child_leaves(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
                     c->entry->map, c->entry->seq, c->line);
