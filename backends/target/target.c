@@ -214,6 +214,22 @@ static struct ip_addr local_of(struct target *t, const struct map_binding *b, co
     return (struct ip_addr){0};
 }
 
+/* It may come later, or be a NAT device's: then it is for the operator to know. */
+static void look_for_address(struct target *t, const struct map_binding *b, const struct ip_addr *local)
+{
+    char text[ADDR_TEXT_MAX];
+    bool is_there = t->ifs->links.n == 0 || local->family == FAMILY_NONE;
+    PTRLIST_FOR (struct host_link, l, &t->ifs->links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            is_there |= addr_eq(&h->addr, local);
+        }
+    }
+    if (!is_there)
+        diag_add(t->diags, D_LX_ADDRESS, b->span,
+                 "no interface of this host has %s: nothing is negotiated from it, nor encrypted, until one has",
+                 addr_text(local, text));
+}
+
 static struct target_map *map_with_local(struct target *t, const struct crypto_map *m, const struct ip_addr *local)
 {
     PTRLIST_FOR (struct target_map, x, &t->maps) {
@@ -247,6 +263,7 @@ static void one_map(struct target *t, const struct crypto_map *m)
         if (!link || IR_IS_SET(i->vrf))
             continue;
         struct ip_addr local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4);
+        look_for_address(t, b, &local);
         struct target_map *x = map_with_local(t, m, &local);
         if (!x) {
             x = ARENA_NEW(t->arena, struct target_map);

@@ -184,6 +184,14 @@ def first_lease():
         lab.wait_for(u.said, lambda: 'M at wan1 was not known, is 203.0.113.2' in u.said())
 
 
+def address_absent():
+    """E17: an address of the configuration that the host does not have is said, once, and no other one"""
+    with Uplinks(TWO, before='ip addr del 198.51.100.2/24 dev wan2') as u:
+        assert u.said().count('no interface of this host has 198.51.100.2') == 1 and u.said().count('IC4024') == 1, u.said()
+    with Uplinks(TWO) as u:
+        assert 'IC4024' not in u.said(), u.said()
+
+
 NAMED = TWO.replace('set peer 192.0.2.1', 'set peer hq.example.net dynamic').replace('address 192.0.2.1\n', 'address 0.0.0.0\n')
 
 
@@ -230,5 +238,5 @@ def name_that_lies():
 
 
 def tests():
-    for f in (name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
+    for f in (name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f
