@@ -279,7 +279,8 @@ static const char *pairs_found(struct session *s)
         if (host)
             buf_printf(&b, STR_FMT "=%s\n", STR_ARG(f->name.s), host);
     }
-    const char *text = b.failed ? NULL : arena_strndup(&s->arena, b.p ? b.p : "", b.len);
+    buf_putc(&b, '\0');
+    const char *text = b.failed ? NULL : arena_strndup(&s->arena, b.p, b.len - 1);
     buf_free(&b);
     return text;
 }

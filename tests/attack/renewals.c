@@ -638,7 +638,8 @@ static const char *first_peer_again(unsigned version)
         profile_match_address(hubs[i], p, BRANCH, 32);
         profile_key(hubs[i], p, router_key(hubs[i], BRANCH, 32, NULL, "secret"));
         struct ike_entry *e = router_entry(hubs[i], version, at[i], BRANCH, p);
-        entry_line(hubs[i], e, CHILD(0), i ? 30 : 1, -1, i ? 31 : 2, -1); /* the second knows no such line */
+        const int network = i ? 30 : 1; /* the second knows no such line */
+        entry_line(hubs[i], e, CHILD(0), network, -1, network + 1, -1);
         sim_node_start(&s, 2 * i, &hubs[i]->p, at[i]);
     }
     router_init(&branch, version);
