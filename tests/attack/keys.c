@@ -8,13 +8,14 @@
 #include "backends/ike/handover.h"
 #include "backends/xfrm/kernel.h"
 #include "tests/attack/lab.h"
+#include "tests/attack/office.h"
 
-struct office {
+struct key_owner {
     struct router r;
     struct ike_crypto *crypto;
 };
 
-static void office_open(struct office *o)
+static void keys_open(struct key_owner *o)
 {
     router_init(&o->r, 2);
     struct ike_profile *one = router_profile(&o->r, 2, "ONE", NULL, NULL),
@@ -28,7 +29,7 @@ static void office_open(struct office *o)
     o->crypto = ike_crypto_new();
 }
 
-static bool skeyid(struct office *o, const char *ni, const char *nr, struct ike_key_result *r)
+static bool skeyid(struct key_owner *o, const char *ni, const char *nr, struct ike_key_result *r)
 {
     const struct ike_key_work w = {.verb = KEYS_SKEYID,
                                    .owner = {.version = 1, .peer = address(BRANCH)},
@@ -41,10 +42,10 @@ static bool skeyid(struct office *o, const char *ni, const char *nr, struct ike_
 /* "Key Pad for IKEv2" has 17 bytes: an IKEv1 nonce of eight and one of nine. */
 static const char *key_pad(void)
 {
-    struct office o;
+    struct key_owner o;
     struct ike_key_result r;
     const char *bad = NULL;
-    office_open(&o);
+    keys_open(&o);
     static const char pad[] = "Key Pad for IKEv2";
     for (unsigned cut = 0; cut <= 17 && !bad; cut++) {
         char first[18] = {0};
@@ -62,14 +63,14 @@ static const char *key_pad(void)
 static const char *other_owner(void)
 {
     static uint8_t init[28] = {[17] = 0x20, [18] = 34, [27] = 28}, nonce[32], mac[32];
-    struct office o;
+    struct key_owner o;
     struct ike_key_result r;
     struct ike_key_work w = {.verb = KEYS_PSK_MAKE,
                              .owner = {.version = 2, .profile = "ONE", .peer = address(BRANCH)},
                              .prf = ALGO_INTEG_SHA256,
                              .v = {{init, sizeof init}, {nonce, sizeof nonce}, {mac, sizeof mac}},
                              .n = 3};
-    office_open(&o);
+    keys_open(&o);
     const char *bad = ike_keys_do(o.crypto, &o.r.p, &w, &r) ? NULL : "the right owner is refused";
     for (unsigned i = 0; i < 8 && !bad; i++) {
         struct ike_key_work x = w;
@@ -100,10 +101,10 @@ static const char *other_owner(void)
 static const char *other_octets(void)
 {
     static uint8_t init[28] = {[17] = 0x20, [18] = 34, [27] = 28}, nonce[300], mac[64];
-    struct office o;
+    struct key_owner o;
     struct ike_key_result r;
     const char *bad = NULL;
-    office_open(&o);
+    keys_open(&o);
     for (unsigned i = 0; i < 7 && !bad; i++) {
         uint8_t message[28];
         memcpy(message, init, sizeof message);
@@ -133,6 +134,52 @@ static const char *other_octets(void)
     return bad;
 }
 
+/* IKEv1's SIG is over prf(SKEYID, ...), and who has the network chooses both. A SKEYID of any length, so of any text,
+ * or octets that are no public values and cookies would be a signature over what the attacker likes. */
+static const char *chosen_text(void)
+{
+    static const uint8_t octets[128];
+    static const size_t honest[] = {32, 64, 64, 8, 8, 20, 8};
+    static const struct {
+        unsigned piece;
+        size_t length;
+    } changes[] = {{0, 0},  {0, 1},  {0, 15}, {0, 31}, {0, 33}, {0, 63},
+                   {1, 63}, {2, 65}, {3, 7},  {4, 9},  {5, 0},  {6, 0}};
+    struct key_owner o;
+    struct maker root = issue(NULL, "EC", 0, "CN=ca", ca_ext, NULL, 86400),
+                 own = issue(&root, "EC", 0, "CN=hub", NULL, NULL, 86400);
+    struct ike_credential trustpoint;
+    struct ike_key_result r;
+    const char *bad = NULL;
+    keys_open(&o);
+    credential(&trustpoint, &own, &root);
+    o.r.p.credentials = &trustpoint;
+    o.r.p.n_credentials = 1;
+    struct ike_key_work w = {
+        .verb = KEYS_SIGN_1, .owner = {.version = 1, .peer = address(BRANCH)}, .prf = ALGO_INTEG_SHA256, .n = 7};
+    for (unsigned i = 0; i < w.n; i++)
+        w.v[i] = (struct ike_iov){octets, honest[i]};
+    if (!ike_keys_do(o.crypto, &o.r.p, &w, &r))
+        bad = "an honest hash is not signed";
+    for (unsigned i = 0; i < sizeof changes / sizeof *changes && !bad; i++) {
+        struct ike_key_work x = w;
+        x.v[changes[i].piece].n = changes[i].length;
+        if (ike_keys_do(o.crypto, &o.r.p, &x, &r))
+            bad = broken("piece %u of %zu bytes is signed", changes[i].piece, changes[i].length);
+    }
+    for (unsigned n = 0; n < 9 && !bad; n++) {
+        struct ike_key_work x = w;
+        x.n = n;
+        if (n != w.n && n <= IKE_KEY_PIECES_MAX && ike_keys_do(o.crypto, &o.r.p, &x, &r))
+            bad = broken("%u pieces are signed", n);
+    }
+    credential_free(&trustpoint);
+    maker_free(&own);
+    maker_free(&root);
+    ike_crypto_free(o.crypto);
+    return bad;
+}
+
 static bool holds(const struct buf *b, const char *text)
 {
     return b->p && memmem(b->p, b->len, text, strlen(text)) != NULL;
@@ -142,11 +189,11 @@ static bool holds(const struct buf *b, const char *text)
 static const char *concealed(void)
 {
     static const uint8_t key[IKE_CONCEAL_LEN] = {1}, other[IKE_CONCEAL_LEN] = {2};
-    struct office o;
+    struct key_owner o;
     struct buf whole = {0}, without = {0}, second = {0};
     struct arena a;
     const char *bad = NULL;
-    office_open(&o);
+    keys_open(&o);
     if (!arena_init(&a, SIZE_MAX) || !ike_policy_write(&whole, &o.r.p) ||
         !ike_policy_write_concealed(&without, &o.r.p, key) || !ike_policy_write_concealed(&second, &o.r.p, other))
         bad = "it cannot be written";
@@ -176,11 +223,11 @@ static const char *concealed(void)
 /* Bytes of a program with other structures (the field hash), of another form, or of none. */
 static const char *other_program(void)
 {
-    struct office o;
+    struct key_owner o;
     struct buf b = {0};
     struct arena a;
     const char *bad = NULL;
-    office_open(&o);
+    keys_open(&o);
     if (!arena_init(&a, SIZE_MAX) || !ike_policy_write(&b, &o.r.p))
         bad = "it cannot be written";
     for (unsigned at = 0; at < 48 && !bad; at++) {
@@ -291,6 +338,7 @@ const struct attack attacks_keys[] = {
     {"D4 nonces that spell IKEv2's key pad", key_pad},
     {"D4 a key for another owner", other_owner},
     {"D4 a proof over other octets", other_octets},
+    {"D4 a signature over a chosen text", chosen_text},
     {"D4 secrets in what the network process gets", concealed},
     {"D4 a policy of another program", other_program},
     {NULL, NULL},

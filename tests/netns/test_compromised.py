@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that reads the network is somebody else's: with its descriptors it asks the one with CAP_NET_ADMIN and the one
 with the keys for what the policy does not call for. Each request is a line of the tables below (docs/security.md)."""
-import ctypes, os, random, re, signal, socket, struct, subprocess, sys, tempfile
+import contextlib, ctypes, hmac, os, random, re, signal, socket, struct, subprocess, sys, tempfile
 
 sys.path[:0] = ['tests/netns']
 import lab, test_certs as certs, test_processes as processes, test_revocation as revocation
@@ -42,6 +42,24 @@ ALG_CRYPT, ENCAP, TMPL, SRCADDR, POLICY_TYPE, ALG_AUTH_TRUNC, MARK, OFFLOAD, IF_
 OUT, DYNAMIC, STATIC = 1, 0x5d000001, 0x5c000001
 
 
+def ends_of(pid):
+    """a process' ends of its channels, taken from it"""
+    libc, out = ctypes.CDLL(None, use_errno=True), []
+    process = os.pidfd_open(pid)
+    for fd in sorted(int(x) for x in os.listdir('/proc/%d/fd' % pid)):
+        if not os.readlink('/proc/%d/fd/%d' % (pid, fd)).startswith('socket:'):
+            continue
+        mine = libc.syscall(438, process, fd, 0)  # pidfd_getfd
+        if mine < 0:
+            raise processes.Unavailable('pidfd_getfd: %s' % os.strerror(ctypes.get_errno()))
+        s = socket.socket(fileno=mine)
+        if s.family == socket.AF_UNIX and s.type == socket.SOCK_SEQPACKET:
+            s.settimeout(lab.BOUND)
+            out.append(s)
+    os.close(process)
+    return out
+
+
 class Taken(processes.Daemon):
     """the daemon, and the network process' ends of its channels; that process itself sleeps"""
     def write(self, more):
@@ -69,19 +87,7 @@ class Taken(processes.Daemon):
         super().__exit__(*a)
 
     def ends(self):
-        libc, out = ctypes.CDLL(None, use_errno=True), []
-        process = os.pidfd_open(self.network)
-        for fd in sorted(int(x) for x in os.listdir('/proc/%d/fd' % self.network)):
-            if not os.readlink('/proc/%d/fd/%d' % (self.network, fd)).startswith('socket:'):
-                continue
-            mine = libc.syscall(438, process, fd, 0)  # pidfd_getfd
-            if mine < 0:
-                raise processes.Unavailable('pidfd_getfd: %s' % os.strerror(ctypes.get_errno()))
-            s = socket.socket(fileno=mine)
-            if s.family == socket.AF_UNIX and s.type == socket.SOCK_SEQPACKET:
-                s.settimeout(lab.BOUND)
-                out.append(s)
-        os.close(process)
+        out = ends_of(self.network)
         assert len(out) == 4, out
         return out
 
@@ -335,6 +341,11 @@ def question(chain=b'', url=b'', methods=(2,), number=7, weak=0, chain_len=None,
                        len(methods) if n is None else n, 0, weak) + url + chain
 
 
+def chain_of(ca, *names):
+    der = [subprocess.run(['openssl', 'x509', '-in', ca.path(n, 'crt'), '-outform', 'DER'], check=True, capture_output=True).stdout for n in names]
+    return b''.join(struct.pack('>I', len(x)) + x for x in der)
+
+
 def told(s):
     answer = s.recv(4096)
     number, verdict = struct.unpack('=QI', answer[:12])
@@ -348,8 +359,7 @@ def fetched():
         try:
             ca = certs.Authority(there, 'ca')
             ca.make('peer', 'rsa', 'CN=peer', revocation.LEAF % revocation.CRL, ca)
-            der = [subprocess.run(['openssl', 'x509', '-in', ca.path(n, 'crt'), '-outform', 'DER'], check=True, capture_output=True).stdout for n in ('peer', 'ca')]
-            chain = b''.join(struct.pack('>I', len(x)) + x for x in der)
+            chain = chain_of(ca, 'peer', 'ca')
             url = b'http://%s:8080/x' % OURS.encode()
             cases = [(question(chain), 'CA that the configuration does not have'), (question(chain, url, (3,)), 'CA that the configuration does not have'),
                      (question(chain, url, (3, 2, 1)), 'CA that the configuration does not have'), (question(chain[:-1]), 'CA that'), (question(b''), 'CA that'), (question(bytes(50000)), 'CA that'),
@@ -370,7 +380,114 @@ def fetched():
             web.close()
 
 
+class WithTrustpoint(Taken):
+    def write(self, more):
+        super().write('crypto pki trustpoint TP\n enrollment terminal\n revocation-check crl\n')
+
+
+def kept():
+    """a child that fetches is somebody else's (hypothesis 58): what it gives to be kept is no longer than a list may be, not
+    without end many, and does not change any more"""
+    most, many = 8 << 20, 16  # FETCH_CRL_MAX, KEPT_MAX
+    with tempfile.TemporaryDirectory() as there:
+        ca = certs.Authority(there, 'ca')
+        ca.make('peer', 'rsa', 'CN=peer', revocation.LEAF % revocation.CRL, ca)
+        certs.place(ca.path('ca', 'crt'), there + '/own/TP.ca')
+        with WithTrustpoint('--pki-dir', there + '/own') as d:
+            web = revocation.Web(d.node, {})
+            web.mode = 'hang'
+            try:
+                d.fetch_end.send(question(chain_of(ca, 'peer', 'ca')))
+                lab.wait_for('the child asks', lambda: web.asked, alive=d.alive)
+                child, = [int(x) for x in open('/proc/%d/task/%d/children' % (d.fetch, d.fetch)).read().split()]
+                end, = ends_of(child)
+                os.kill(child, signal.SIGSTOP)  # it says nothing itself any more
+
+                def files():
+                    out = []
+                    for fd in os.listdir('/proc/%d/fd' % d.fetch):
+                        path = '/proc/%d/fd/%s' % (d.fetch, fd)
+                        with contextlib.suppress(FileNotFoundError):  # a list that has just made room
+                            if 'memfd:' in os.readlink(path):
+                                out.append((os.stat(path).st_size, os.stat(path).st_ino, path))
+                    return out
+
+                def keeps(name, size, text=b'x'):
+                    fd = os.memfd_create('list', os.MFD_ALLOW_SEALING)
+                    os.ftruncate(fd, size)
+                    os.pwrite(fd, text, 0)
+                    head = struct.pack('=1024sq', b'http://pki.example/' + name, 2**62)
+                    socket.send_fds(end, [head], [fd])
+                    return fd
+                first = keeps(b'first', 100, b'before')
+                lab.wait_for('it is kept', files, alive=d.alive)
+                os.pwrite(first, b'after!', 0)
+                (size, inode, path), = files()
+                assert inode != os.fstat(first).st_ino and open(path, 'rb').read(6) == b'before', files()
+                huge = keeps(b'huge', 4 * most)
+                for i in range(3 * many):
+                    os.close(keeps(b'%d' % i, 200 + i))
+                last = 200 + 3 * many - 1
+                lab.wait_for('the last is kept', lambda: last in [f[0] for f in files()], alive=d.alive)
+                assert len(files()) <= many and max(f[0] for f in files()) <= most, files()
+                os.close(first)
+                os.close(huge)
+                end.close()
+                os.kill(child, signal.SIGKILL)
+                number, verdict, said = told(d.fetch_end)
+                assert (number, verdict) == (7, 0) and 'has failed' in said, (number, verdict, said)
+                assert d.alive(), d.said()
+            finally:
+                web.close()
+
+
+IKEV2 = """crypto ikev2 keyring KR
+ peer P
+  address %s
+  pre-shared-key %s
+crypto ikev2 profile PROF
+ match identity remote address %s 255.255.255.255
+ authentication remote pre-share
+ authentication local pre-share
+ keyring local KR
+"""
+
+
+class WithProfile(Taken):
+    def write(self, more):
+        super().write(IKEV2 % (PEER, processes.PSK, PEER))
+
+
+def key_question(verb, prf, pieces, proof=b'', profile=b'PROF'):
+    """struct question of daemon/keys.c, the profile, the pieces, the proof"""
+    lengths = [len(p) for p in pieces] + [0] * (8 - len(pieces))
+    head = struct.pack('=7I8I', verb, prf, 0, len(pieces), len(profile), 0, len(proof), *lengths) + address(PEER) + address(OURS)
+    head += bytes([2, 0, 1, 0, 0])
+    return head + bytes(-len(head) % 4) + profile + b''.join(pieces) + proof
+
+
+def wrong_proofs():
+    """a check that fails tells nothing but that (hypothesis 42): neither the name of the key nor the right proof"""
+    check, init = 3, bytes(17) + b'\x20\x22' + bytes(8) + b'\x1c'
+    pieces = [init, bytes(32), bytes(32)]
+    inner = hmac.digest(processes.PSK.encode(), b'Key Pad for IKEv2', 'sha256')
+    right = hmac.digest(inner, b''.join(pieces), 'sha256')
+    with WithProfile() as d:
+        def ask(prf, proof):
+            d.keys_end.send(key_question(check, prf, pieces, proof))
+            return d.keys_end.recv(8192)
+        good = [prf for prf in range(64) if struct.unpack('=I', ask(prf, right)[:4])[0]]
+        assert len(good) == 1, good
+        assert any(ask(good[0], right)[4:])
+        wrong = [bytes(32), right[:-1], right + b'x', b'', bytes([right[0] ^ 1]) + right[1:], right[:-1] + bytes([right[-1] ^ 1])]
+        for proof in wrong:
+            assert not any(ask(good[0], proof)), proof.hex()
+        assert d.alive(), d.said()
+
+
 def tests():
+    yield 'netns: compromised: kept lists', kept
+    yield 'netns: compromised: wrong proofs', wrong_proofs
     yield 'netns: compromised: fetched', fetched
     yield 'netns: compromised: malformed', malformed
     yield 'netns: compromised: a socket of the kernel', foreign_socket

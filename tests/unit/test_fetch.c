@@ -563,6 +563,43 @@ static void methods(void **state)
     pages_clear();
 }
 
+/* What one method has used up of its time the next one does not lack. */
+static unsigned left_ms;
+
+static void another_method(void *ctx)
+{
+    (void)ctx;
+    left_ms = FETCH_METHOD_MS;
+}
+
+static bool silent_lists(void *ctx, const char *url, const struct ike_iov *post, size_t max, struct buf *body,
+                         char why[static FETCH_WHY_MAX])
+{
+    if (post)
+        return left_ms && web(ctx, url, post, max, body, why);
+    left_ms = 0;
+    snprintf(why, FETCH_WHY_MAX, "it is silent");
+    return false;
+}
+
+static void time_of_methods(void **state)
+{
+    static uint8_t bytes[16384];
+    const struct ike_revocation how = {
+        .methods = {IKE_REVOCATION_CRL, IKE_REVOCATION_OCSP}, .n = 2, .ocsp_url = "", .crl_keep_s = UINT32_MAX};
+    const struct fetch_tools t = {.now_s = now, .http = silent_lists, .method = another_method};
+    const struct maker *v[] = {&good, &sub};
+    struct fetch_answer a;
+    (void)state;
+    respond = answer;
+    how_wrong = O_GOOD;
+    size_t n = chain_of(bytes, sizeof bytes, v, 2);
+    fetch_revocation(&how, bytes, n, &t, &a);
+    assert_int_equal(a.verdict, FETCH_GOOD);
+    respond = NULL;
+    pages_clear();
+}
+
 /* A leaf on the list under a CA that names no list: what is revoked is not taken for what cannot be told. */
 static void above(void **state)
 {
@@ -644,9 +681,9 @@ static void chains(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(no_libcurl), cmocka_unit_test(lists),
-                                       cmocka_unit_test(kept_lists), cmocka_unit_test(answers),
-                                       cmocka_unit_test(pss),        cmocka_unit_test(methods),
-                                       cmocka_unit_test(above),      cmocka_unit_test(chains)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_libcurl),      cmocka_unit_test(lists), cmocka_unit_test(kept_lists),
+        cmocka_unit_test(answers),         cmocka_unit_test(pss),   cmocka_unit_test(methods),
+        cmocka_unit_test(time_of_methods), cmocka_unit_test(above), cmocka_unit_test(chains)};
     return cmocka_run_group_tests_name("fetch", tests, make_all, free_all);
 }
