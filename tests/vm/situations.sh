@@ -7,68 +7,81 @@ say() { echo "$*" >> $said; }
 
 # ---- worlds ----
 
+# A world is written down first and made in one go: `ip` for each line of it would be a third of a slow guest's time.
+plan=/tmp/plan # its lines for `ip -batch`, by node; plan.world: nodes and cables; plan.NODE.sh: switches
 node() { for n in "$@"; do
-    ip netns add $n; ip -n $n link set lo up
-    ip netns exec $n sh -c 'echo 0 > /proc/sys/net/ipv6/conf/all/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad; echo 4 > /proc/sys/net/core/xfrm_acq_expires'
+    echo "netns add $n" >> $plan.world
+    echo 'link set lo up' > $plan.$n.ip
+    echo 'cd /proc/sys/net; echo 0 > ipv6/conf/all/accept_dad; echo 0 > ipv6/conf/default/accept_dad; echo 4 > core/xfrm_acq_expires' > $plan.$n.sh
 done; }
 cable() { # node interface node interface
-    ip link add $2 netns $1 type veth peer name $4 netns $3
-    ip -n $1 link set dev $2 up; ip -n $3 link set dev $4 up; }
-has() { n=$1 i=$2; shift 2; for a in "$@"; do ip -n $n addr add $a dev $i; done; }
-forwards() { for n in "$@"; do ip netns exec $n sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'; done; }
+    echo "link add $2 netns $1 type veth peer name $4 netns $3" >> $plan.world
+    echo "link set dev $2 up" >> $plan.$1.ip; echo "link set dev $4 up" >> $plan.$3.ip; }
+address() { n=$1 i=$2; shift 2; for a in "$@"; do echo "addr add $a dev $i" >> $plan.$n.ip; done; }
+route() { n=$1; shift; echo "route add $*" >> $plan.$n.ip; }
+forwards() { for n in "$@"; do echo 'cd /proc/sys/net; echo 1 > ipv4/ip_forward; echo 1 > ipv6/conf/all/forwarding' >> $plan.$n.sh; done; }
 host() { # name, router, router's address with length, own address with length
-    node $1; cable $1 eth0 $2 eth1; has $2 eth1 $3; has $1 eth0 $4
-    case $3 in *:*) ip -n $1 -6 route add default via ${3%/*} ;; *) ip -n $1 route add default via ${3%/*} ;; esac; }
-masquerade() { ip netns exec $1 nft "add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; add rule ip n p oifname $2 masquerade"; }
+    node $1; cable $1 eth0 $2 eth1; address $2 eth1 $3; address $1 eth0 $4; route $1 default via ${3%/*}; }
+masquerade() { echo "nft 'add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; add rule ip n p oifname $2 masquerade'" >> $plan.$1.sh; }
+made() {
+    ip -batch $plan.world || say "no world"
+    for f in $plan.*.ip; do
+        n=${f#$plan.} n=${n%.ip}
+        ip netns exec $n sh -e $plan.$n.sh || say "no switches in $n"
+        ip -n $n -batch $f || say "no addresses in $n"
+    done
+    rm -f $plan.*; }
+has() { n=$1 i=$2; shift 2; for a in "$@"; do ip -n $n addr add $a dev $i; done; }
 watch() { for n in "$@"; do
     capture /tmp/$n.pcap $n -Q out; echo $dump >> /tmp/pids
     watched="$watched $n"
 done; }
 
 world() {
-    watched=
+    watched= watching=
     case $1 in
     plain) # ha - a ===== b - hb, IPv4 and IPv6
         node a b; cable a eth0 b eth0; forwards a b
-        has a eth0 192.0.2.1/24 2001:db8::1/64; has b eth0 192.0.2.2/24 2001:db8::2/64
+        address a eth0 192.0.2.1/24 2001:db8::1/64; address b eth0 192.0.2.2/24 2001:db8::2/64
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
-        has a eth1 2001:db8:1::1/64; has ha eth0 2001:db8:1::9/64; ip -n ha -6 route add default via 2001:db8:1::1
-        has b eth1 2001:db8:2::1/64; has hb eth0 2001:db8:2::9/64; ip -n hb -6 route add default via 2001:db8:2::1
-        ip -n a route add default via 192.0.2.2; ip -n b route add default via 192.0.2.1
-        ip -n a -6 route add default via 2001:db8::2; ip -n b -6 route add default via 2001:db8::1
-        watch a b ;;
+        address a eth1 2001:db8:1::1/64; address ha eth0 2001:db8:1::9/64; route ha default via 2001:db8:1::1
+        address b eth1 2001:db8:2::1/64; address hb eth0 2001:db8:2::9/64; route hb default via 2001:db8:2::1
+        route a default via 192.0.2.2; route b default via 192.0.2.1
+        route a default via 2001:db8::2; route b default via 2001:db8::1
+        watching="a b" ;;
     bare) # the same, but nobody has a route to the other's network
         node a b; cable a eth0 b eth0; forwards a b
-        has a eth0 192.0.2.1/24; has b eth0 192.0.2.2/24
+        address a eth0 192.0.2.1/24; address b eth0 192.0.2.2/24
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
-        watch a b ;;
+        watching="a b" ;;
     same) # both networks are 10.1.0.0/16
         node a b; cable a eth0 b eth0; forwards a b
-        has a eth0 192.0.2.1/24; has b eth0 192.0.2.2/24
+        address a eth0 192.0.2.1/24; address b eth0 192.0.2.2/24
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.1.0.1/16 10.1.0.9/16
-        ip -n a route add default via 192.0.2.2; ip -n b route add default via 192.0.2.1
-        watch a b ;;
+        route a default via 192.0.2.2; route b default via 192.0.2.1
+        watching="a b" ;;
     nat) # ha - a - n ===== b - hb, and c beside a; n hides them
         node a c n b; forwards a n b
-        node s; ip -n s link add name sw0 type bridge; ip -n s link set sw0 up
-        for x in a c n; do cable $x eth0 s port$x; ip -n s link set dev port$x master sw0; done
+        node s; echo "link add name sw0 type bridge" >> $plan.s.ip; echo "link set sw0 up" >> $plan.s.ip
+        for x in a c n; do cable $x eth0 s port$x; echo "link set dev port$x master sw0" >> $plan.s.ip; done
         cable n eth1 b eth0
-        has a eth0 10.50.0.2/24; has c eth0 10.50.0.3/24; has n eth0 10.50.0.1/24; has n eth1 192.0.2.1/24; has b eth0 192.0.2.2/24
+        address a eth0 10.50.0.2/24; address c eth0 10.50.0.3/24; address n eth0 10.50.0.1/24; address n eth1 192.0.2.1/24; address b eth0 192.0.2.2/24
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
         masquerade n eth1
-        for x in a c; do ip -n $x route add default via 10.50.0.1; done; ip -n b route add default via 192.0.2.1
-        watch a b ;;
+        for x in a c; do route $x default via 10.50.0.1; done; route b default via 192.0.2.1
+        watching="a b" ;;
     double) # ha - a - n ===== m - b - hb; m lets IKE in to b
         node a n m b; forwards a n m b
         cable a eth0 n eth0; cable n eth1 m eth1; cable m eth0 b eth0
-        has a eth0 10.50.0.2/24; has n eth0 10.50.0.1/24; has n eth1 192.0.2.1/24
-        has m eth1 192.0.2.2/24; has m eth0 10.60.0.1/24; has b eth0 10.60.0.2/24
+        address a eth0 10.50.0.2/24; address n eth0 10.50.0.1/24; address n eth1 192.0.2.1/24
+        address m eth1 192.0.2.2/24; address m eth0 10.60.0.1/24; address b eth0 10.60.0.2/24
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
         masquerade n eth1; masquerade m eth1
-        ip netns exec m nft "add table ip d; add chain ip d p { type nat hook prerouting priority -100; }; add rule ip d p iifname eth1 udp dport { 500, 4500 } dnat to 10.60.0.2"
-        ip -n a route add default via 10.50.0.1; ip -n b route add default via 10.60.0.1
-        watch a b ;;
+        echo "nft 'add table ip d; add chain ip d p { type nat hook prerouting priority -100; }; add rule ip d p iifname eth1 udp dport { 500, 4500 } dnat to 10.60.0.2'" >> $plan.m.sh
+        route a default via 10.50.0.1; route b default via 10.60.0.1
+        watching="a b" ;;
     esac
+    made; watch $watching
 }
 
 # ---- daemons ----
