@@ -69,9 +69,11 @@ struct ike *ike_new(const struct ike_policy *policy, const struct ike_host *host
     ike->by_spi = calloc(ike->hash_size, sizeof *ike->by_spi);
     ike->by_peer = calloc(ike->hash_size, sizeof *ike->by_peer);
     ike->by_addr = calloc(ike->hash_size, sizeof *ike->by_addr);
+    ike->by_origin = calloc(ike->hash_size, sizeof *ike->by_origin);
     ike->by_identity = calloc(ike->hash_size, sizeof *ike->by_identity);
     ike->crypto = ike_crypto_new();
-    if (ike->by_spi && ike->by_peer && ike->by_addr && ike->by_identity && ike->crypto && index_lines(ike)) {
+    bool has_tables = ike->by_spi && ike->by_peer && ike->by_addr && ike->by_origin && ike->by_identity;
+    if (has_tables && ike->crypto && index_lines(ike)) {
         host->random(host->ctx, ike->hash_seed, sizeof ike->hash_seed);
         host->random(host->ctx, ike->cookie_secret, sizeof ike->cookie_secret);
         fetch_ciphers(ike);
@@ -93,6 +95,7 @@ void ike_free(struct ike *ike)
     free(ike->by_spi);
     free(ike->by_peer);
     free(ike->by_addr);
+    free(ike->by_origin);
     free(ike->by_identity);
     free(ike->reqids_used);
     free(ike->entry_peers);

@@ -60,22 +60,6 @@ static const char *fault_while_busy(void)
 }
 
 /* K3: a reload while the public value of a rekeying of the IKE SA is computed */
-static void copy_policy(struct router *later, const struct router *of)
-{
-    *later = *of;
-    later->proposals[0] = later->proposal;
-    later->v2[0].proposals = later->proposals;
-    later->sets[0] = later->set;
-    later->p.v2 = later->v2;
-    later->p.profiles = later->profiles;
-    later->p.entries = later->entries;
-    later->entries[0].peers = later->peers;
-    later->entries[0].sets = later->sets;
-    later->entries[0].lines = later->lines[0];
-    later->entries[0].profile = later->profiles;
-    later->profiles[0].remote = later->matches[0];
-    later->profiles[0].keys = later->profile_keys[0];
-}
 static const char *judged_by_what_was_not_offered(void)
 {
     static struct pair x;
@@ -98,18 +82,10 @@ static const char *judged_by_what_was_not_offered(void)
     sim_run(&x.s, 20);
     if (queue.n != 1)
         return pair_over(&x, "nothing computed");
-    copy_policy(&later, &x.branch);
+    router_copy(&later, &x.branch);
     later.proposal[0].encr.v[0].bits = 256;
-    const uint32_t same[] = {0}, keys[] = {0, 1};
-    const struct ike_moves m = {.from = &x.branch.p,
-                                .to = &later.p,
-                                .entry = same,
-                                .profile = same,
-                                .v1 = same,
-                                .key = keys,
-                                .same_credential = true};
-    struct ike_reload r;
-    if (!ike_reload(b, x.s.now, &m, &r))
+    const uint32_t same[] = {0};
+    if (!router_reload(&x.s, 1, &x.branch, &later, same))
         return pair_over(&x, "memory");
     b->host.job = NULL;
     ike_job_run(queue.v[0]);

@@ -28,30 +28,10 @@ static const char *reload_while_rekeying(void)
     if (queue.n != 1)
         return pair_over(&x, "the hub computes nothing");
     /* other proposals, everything else is the same */
-    later = x.hub;
+    router_copy(&later, &x.hub);
     later.proposal[0].encr.v[0].bits = 256;
-    later.proposals[0] = later.proposal;
-    later.v2[0].proposals = later.proposals;
-    later.sets[0] = later.set;
-    later.p.v2 = later.v2;
-    later.p.profiles = later.profiles;
-    later.p.entries = later.entries;
-    later.entries[0].peers = later.peers;
-    later.entries[0].sets = later.sets;
-    later.entries[0].lines = later.lines[0];
-    later.entries[0].profile = later.profiles;
-    later.profiles[0].remote = later.matches[0];
-    later.profiles[0].keys = later.profile_keys[0];
-    const uint32_t same[] = {0}, keys[] = {0, 1};
-    const struct ike_moves m = {.from = &x.hub.p,
-                                .to = &later.p,
-                                .entry = same,
-                                .profile = same,
-                                .v1 = same,
-                                .key = keys,
-                                .same_credential = true};
-    struct ike_reload r;
-    if (!ike_reload(hub, x.s.now, &m, &r))
+    const uint32_t same[] = {0};
+    if (!router_reload(&x.s, 0, &x.hub, &later, same))
         return pair_over(&x, "out of memory");
     ike_job_run(queue.v[0]);
     ike_job_done(hub, x.s.now, queue.v[0]);

@@ -38,6 +38,49 @@ void router_init(struct router *r, unsigned version)
         r->p.n_v1 = r->p.n_v2 = 1;
 }
 
+#define REBASE(to, of, field)                                                                                          \
+    do {                                                                                                               \
+        const char *was = (const char *)(field), *first = (const char *)(of);                                          \
+        if (was >= first && was < first + sizeof *(of))                                                                \
+            (field) = (void *)((char *)(to) + (was - first));                                                          \
+    } while (0)
+
+void router_copy(struct router *to, const struct router *of)
+{
+    *to = *of;
+    REBASE(to, of, to->p.v2);
+    REBASE(to, of, to->p.v1);
+    REBASE(to, of, to->p.profiles);
+    REBASE(to, of, to->p.entries);
+    REBASE(to, of, to->p.keys);
+    REBASE(to, of, to->v2[0].proposals);
+    REBASE(to, of, to->proposals[0]);
+    for (unsigned i = 0; i < sizeof to->sets / sizeof *to->sets; i++)
+        REBASE(to, of, to->sets[i]);
+    for (unsigned i = 0; i < to->p.n_profiles; i++) {
+        REBASE(to, of, to->profiles[i].remote);
+        REBASE(to, of, to->profiles[i].keys);
+    }
+    for (unsigned i = 0; i < to->p.n_entries; i++) {
+        struct ike_entry *e = &to->entries[i];
+        REBASE(to, of, e->peers);
+        REBASE(to, of, e->sets);
+        REBASE(to, of, e->lines);
+        REBASE(to, of, e->profile);
+    }
+}
+
+bool router_reload(struct sim *s, unsigned node, const struct router *from, const struct router *to,
+                   const uint32_t *entry)
+{
+    static uint32_t same[64];
+    struct ike_reload r;
+    for (uint32_t i = 0; i < sizeof same / sizeof *same; i++)
+        same[i] = i;
+    const struct ike_moves m = {&from->p, &to->p, entry, same, same, same, true};
+    return ike_reload(s->nodes[node].ike, s->now, &m, &r);
+}
+
 struct ip_addr address(const char *text)
 {
     struct ip_addr a = {.family = FAMILY_NONE};
@@ -153,6 +196,14 @@ unsigned children_of(struct sim *s, unsigned node)
 unsigned sas_of(struct sim *s, unsigned node, enum ike_state st)
 {
     return sim_count(&s->nodes[node], st);
+}
+
+void begin_task(struct sim *s, unsigned node, struct ike_sa *sa, struct ike_task t)
+{
+    struct ike *ike = s->nodes[node].ike;
+    ike->now = s->now;
+    ike_task_add(sa, t);
+    ike->version[sa->version]->next(ike, sa);
 }
 
 struct ike_sa *first_sa(struct sim *s, unsigned node)

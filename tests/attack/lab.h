@@ -17,7 +17,7 @@ struct attack {
 extern const struct attack attacks_identity[], attacks_answers[], attacks_floods[], attacks_changes[], attacks_state[],
     attacks_certificates[], attacks_revocation[], attacks_states[], attacks_collisions[], attacks_keys[],
     attacks_memory[], attacks_spis[], attacks_claims[], attacks_late[], attacks_dropped[], attacks_honest[],
-    attacks_crowd[], attacks_endings[], attacks_renewals[], attacks_again[];
+    attacks_crowd[], attacks_endings[], attacks_renewals[], attacks_again[], attacks_heirs[], attacks_places[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6
@@ -55,10 +55,19 @@ struct ike_entry *router_entry(struct router *r, unsigned version, const char *l
 /* 10.a.0.0/16 to 10.b.0.0/16, or of one /24 each where a third byte is given (else -1). */
 void entry_line(struct router *r, struct ike_entry *e, uint32_t reqid, int a, int a3, int b, int b3);
 
+/* The same router once more, to be changed: what pointed into `of` points into `to`. */
+void router_copy(struct router *to, const struct router *of);
+/* The node goes on with another configuration; entry[i]: where entry i is there, UINT32_MAX: nowhere. Profiles and keys
+ * are the same. False: out of memory. */
+bool router_reload(struct sim *s, unsigned node, const struct router *from, const struct router *to,
+                   const uint32_t *entry) MUST_CHECK;
+
 struct ip_addr address(const char *text);
 unsigned children_of(struct sim *s, unsigned node);
 unsigned sas_of(struct sim *s, unsigned node, enum ike_state st);
 struct ike_sa *first_sa(struct sim *s, unsigned node);
+/* What the node is to do by that SA, at once if nothing else is open. */
+void begin_task(struct sim *s, unsigned node, struct ike_sa *sa, struct ike_task t);
 struct ike_child *first_child(struct sim *s, unsigned node);
 /* Keeps the sentence where the caller can return it. */
 const char *broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

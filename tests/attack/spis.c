@@ -37,13 +37,6 @@ static void corrupt(struct sim *s, unsigned node)
     k->host.sa_delete = any_delete;
 }
 
-static void begin_task(struct sim *s, unsigned node, struct ike_sa *sa, struct ike_task t)
-{
-    ike_task_add(sa, t);
-    s->nodes[node].ike->now = s->now;
-    v2_next(s->nodes[node].ike, sa);
-}
-
 static void ask_child(struct sim *s, unsigned node, struct ike_sa *sa, const struct ike_entry *e)
 {
     struct ike_task t = {.kind = TASK_CHILD, .entry = e, .line = &e->lines[0], .narrow = true};

@@ -38,7 +38,7 @@ LEASED = TWO.replace('ip address 203.0.113.2 255.255.255.0', 'ip address dhcp').
 
 
 class Dns:
-    """a name server at 192.0.2.53, RFC 1035 as far as it is asked here: A records with a TTL of one second"""
+    """a name server at 192.0.2.53, RFC 1035 as far as it is asked here: A and AAAA records with a TTL of one second"""
     def __init__(self, node, names):
         self.names, self.asked, self.over = names, [], False
         node.ip('addr', 'add', '192.0.2.53/32', 'dev', 'lo')
@@ -60,8 +60,9 @@ class Dns:
             question = q[12:at + 5]
             name, kind = '.'.join(labels), struct.unpack('>H', q[at + 1:at + 3])[0]
             self.asked.append(name)
-            found = self.names.get(name, ()) if kind == 1 else ()
-            answers = b''.join(struct.pack('>HHHIH', 0xc00c, 1, 1, 1, 4) + socket.inet_aton(a) for a in found)
+            family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+            found = [socket.inet_pton(family, a) for a in self.names.get(name, ()) if (':' in a) == (kind == 28)] if family else []
+            answers = b''.join(struct.pack('>HHHIH', 0xc00c, kind, 1, 1, len(a)) + a for a in found)
             self.s.sendto(q[:2] + struct.pack('>HHHHH', 0x8180 if name in self.names else 0x8183, 1, len(found), 0, 0) + question + answers, who)
 
     def end(self):
@@ -235,6 +236,11 @@ def name_that_lies():
         lab.wait_for(u.said, lambda: len(u.dns.asked) > n)
         policies = u.node.ip('xfrm', 'policy')
         assert '127.0.0.1' not in policies and '224.0.0.1' not in policies and '255.255.255.255' not in policies, policies
+    with Uplinks(NAMED, names={'hq.example.net': ('192.0.2.1',)}) as u:  # L11: the same as IPv6 writes it
+        u.dns.names['hq.example.net'] = ('::ffff:127.0.0.1', '::ffff:224.0.0.1', '::127.0.0.1', '::')
+        n = len(u.dns.asked)
+        lab.wait_for(u.said, lambda: len(u.dns.asked) > n + 4)
+        assert 'hq.example.net was' not in u.said(), u.said()
 
 
 def tests():

@@ -401,6 +401,15 @@ bool ike_cert_names(const struct ike_cert *c, uint8_t id_type, const uint8_t *p,
     }
 }
 
+struct ike_iov ike_cert_own_name(const struct ike_cert *c)
+{
+    const unsigned char *der = NULL;
+    size_t n = 0;
+    if (X509_NAME_get0_der(X509_get_subject_name(c->x), &der, &n) != 1)
+        return (struct ike_iov){NULL, 0};
+    return (struct ike_iov){der, n};
+}
+
 enum ike_key_kind ike_cert_key_kind(const struct ike_cert *c)
 {
     return ike_key_kind(c->key);

@@ -71,6 +71,8 @@ int64_t ike_cert_ends_s(const struct ike_cert *c);
 /* Does it name this identity (RFC 4945 §3.1): alternative names first, the subject only where there are none? */
 bool ike_cert_names(const struct ike_cert *c, uint8_t id_type, const uint8_t *p, size_t n) MUST_CHECK;
 enum ike_key_kind ike_cert_key_kind(const struct ike_cert *c);
+/* Its subject, DER, as long as `c`; p NULL: it cannot be had. */
+struct ike_iov ike_cert_own_name(const struct ike_cert *c);
 
 /* The body of an AUTH payload from its method byte on, over the octets of §2.15. `peer_hashes`: bit n is hash n of the
  * peer's SIGNATURE_HASH_ALGORITHMS, 0: it does not take digital signatures (RFC 7427); then RSA signs with

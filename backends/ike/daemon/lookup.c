@@ -220,14 +220,15 @@ static void child_run(int fd)
 
 /* ---- the parent ---- */
 
-/* Not this network, loopback, multicast and what is above it. */
+/* Not this network, loopback, multicast and what is above it; nor an IPv4 address in the form of an IPv6 one, which is
+ * on no wire (RFC 4291 §2.5.5). */
 static bool peer_can_have(const struct ip_addr *a)
 {
-    static const uint8_t zero[15];
+    static const uint8_t zero[12], mapped[12] = {[10] = 0xff, [11] = 0xff};
     if (a->family == FAMILY_V4)
         return a->b[0] != 0 && a->b[0] != 127 && a->b[0] < 224;
-    bool low = memcmp(a->b, zero, 15) == 0 && a->b[15] <= 1;
-    return a->family == FAMILY_V6 && !low && a->b[0] != 0xff;
+    bool holds_v4 = memcmp(a->b, zero, 12) == 0 || memcmp(a->b, mapped, 12) == 0;
+    return a->family == FAMILY_V6 && !holds_v4 && a->b[0] != 0xff;
 }
 
 static void take(struct lookup *l, const struct found *f)

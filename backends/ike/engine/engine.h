@@ -158,14 +158,14 @@ struct ike_task {
 struct ike_sa {
     uint64_t id; /* never used twice */
     uint64_t spi_i, spi_r, own_spi;
-    struct ike_sa *hash_next, *peer_next, *addr_next, *identity_next;
+    struct ike_sa *hash_next, *peer_next, *addr_next, *origin_next, *identity_next;
     struct ike_sa *half_next, *half_prev; /* of its budget, oldest first */
     uint8_t half_open;                    /* enum ike_half_open */
     bool known;                           /* its address was a configured peer's, or one with an SA, when it came */
     struct ike_end local, remote;
     /* Where the peer was when the IKE SA began, and has shown that it is: which keys, profiles and entries are its own
      * is looked up by this. `remote` follows its authentic messages, whose source anybody can forge (RFC 7296 §2.23).
-     */
+     * Set it with ike_began_with(). */
     struct ip_addr began_with;
     uint8_t version, state; /* enum ike_state */
     bool initiator;         /* of this IKE SA (the original one, RFC 7296 §2.2) */
@@ -197,6 +197,8 @@ struct ike_sa {
     const struct ike_credential *trust; /* that the peer's chain ends in, while it is not proved */
     uint8_t *chain;                     /* the peer's, while its revocation is not known (ike_cert_chain()) */
     size_t chain_len;
+    uint8_t *subject; /* of the peer's certificate, DER, while it is not proved */
+    uint16_t subject_len;
     struct ike_unproved *unproved; /* what goes on when it is */
     struct v2_pending *pending;    /* v2: what was decided about a request of the peer's while its secret is computed */
 
@@ -242,7 +244,8 @@ struct ike_version {
     void (*next)(struct ike *ike, struct ike_sa *sa);
     void (*tick)(struct ike *ike, struct ike_sa *sa);
     void (*gone)(struct ike *ike, struct ike_sa *sa); /* frees what only it knows */
-    /* Another policy: points what only it knows to the same things there. False: the SA cannot go on. */
+    /* Another policy: points what only it knows, and sa->current, to the same things there. What is open for an entry
+     * that is gone comes to nothing. False: the SA cannot go on. */
     bool (*move)(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m);
     /* Asks the peer at once whether it lives, whatever dead peer detection is configured; if it does not, the SA goes.
      */
@@ -298,7 +301,7 @@ struct ike {
     uint8_t *reqids_used; /* bits: numbers of dynamic entries' peers that are in use */
     /* hash tables of the same size: by own SPI, by the peer's SPI and address, by address alone, by the peer's
      * authenticated identity */
-    struct ike_sa **by_spi, **by_peer, **by_addr, **by_identity;
+    struct ike_sa **by_spi, **by_peer, **by_addr, **by_origin, **by_identity;
     uint32_t hash_size, n_sa, n_children, n_established, n_jobs;
     struct ike_half_list half_open[3][IKE_HALF_KINDS]; /* [version][kind] */
     struct ike_old_policy *old_policies;
@@ -333,12 +336,18 @@ struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_a
 void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);
 /* The SAs with that address, one after the other: the one behind `after`, NULL for the first. */
 struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote, const struct ike_sa *after);
+/* Those that began there, wherever their peer is now. */
+struct ike_sa *ike_with_origin(const struct ike *ike, const struct ip_addr *began_with, const struct ike_sa *after);
+/* It goes on for one that began there. */
+void ike_began_with(struct ike *ike, struct ike_sa *sa, const struct ip_addr *where);
 /* The peer is authenticated: from now on it is found by that identity. False: out of memory. */
 bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *id) MUST_CHECK;
 /* The other SAs of the same authenticated peer: version, identity, profile, and what proved it (the key, or the trust
  * anchor of its certificate: two keys may claim one name); one after the other, as above. What
  * ends, inherits or takes the place of something asks this and never the address: others may be behind the same one. */
 struct ike_sa *ike_of_same_peer(const struct ike *ike, const struct ike_sa *sa, const struct ike_sa *after);
+/* Is it the same authenticated peer, as far as can be told? Then one may have what the other leaves. */
+bool ike_is_same_peer(const struct ike *ike, const struct ike_sa *a, const struct ike_sa *b) MUST_CHECK;
 /* Of two of the same identity: one that others behind other NATs may have too, and they are not at one address. */
 bool ike_may_be_another(const struct ike_sa *a, const struct ike_sa *b) MUST_CHECK;
 /* The kernel refuses a child of a dynamic entry, perhaps because a peer of the same name by another proof (its
@@ -548,6 +557,9 @@ bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct 
 /* SHA-1 of both SPIs, address and port (RFC 7296 §2.23), or with the phase 1 hash (RFC 3947 §3.2). */
 bool ike_nat_hash(struct ike *ike, enum algo_id hash, uint64_t spi_i, uint64_t spi_r, const struct ike_end *e,
                   uint8_t *out) MUST_CHECK;
+/* A NAT is between the two: from here on by port 4500 (RFC 3947 §4, RFC 7296 §2.23). One that began there stays where
+ * the peer is known: its NAT may have given it any port. */
+void ike_float(struct ike_sa *sa);
 /* Stateless cookies, RFC 7296 §2.6. */
 size_t ike_cookie_make(struct ike *ike, uint64_t spi_i, const struct ip_addr *from, struct ike_iov nonce,
                        uint8_t out[static 64]);

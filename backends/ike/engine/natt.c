@@ -19,6 +19,13 @@ bool ike_nat_hash(struct ike *ike, enum algo_id hash, uint64_t spi_i, uint64_t s
     return ike_hash(ike->crypto, hash, &(struct ike_iov){b, w.n}, 1, out);
 }
 
+void ike_float(struct ike_sa *sa)
+{
+    sa->floated = true;
+    if (sa->local.port != IKE_PORT_NATT)
+        sa->local.port = sa->remote.port = IKE_PORT_NATT;
+}
+
 /* The secret changes every minute; the one before is good for another. */
 #define SECRET_MS 60000
 

@@ -61,11 +61,24 @@ const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const stru
     return NULL;
 }
 
+/* The name as the CA has written it. A peer may write its own in other letters each time (RFC 5280 §7.1). */
+static bool keep_subject(struct ike_sa *sa, const struct ike_cert *c)
+{
+    const struct ike_iov s = ike_cert_own_name(c);
+    free(sa->subject);
+    sa->subject = s.p && s.n && s.n < UINT16_MAX ? malloc(s.n) : NULL;
+    if (!sa->subject)
+        return false;
+    memcpy(sa->subject, s.p, s.n);
+    sa->subject_len = (uint16_t)s.n;
+    return true;
+}
+
 bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c)
 {
     uint8_t *anchor = malloc(IKE_ANCHOR_LEN);
     int64_t now_s = wall_s(ike), ends_s = ike_cert_ends_s(c);
-    if (!anchor || !ike_cert_anchor(c, anchor)) {
+    if (!anchor || !ike_cert_anchor(c, anchor) || !keep_subject(sa, c)) {
         free(anchor);
         return false;
     }
@@ -171,8 +184,12 @@ static const char *judge(struct ike *ike, struct ike_sa *sa, enum ike_verdict v,
 static void go_on(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id,
                   ike_proved_fn *next, const char *bad)
 {
-    if (!bad && !ike_identity_set(ike, sa, id))
+    const struct ike_id subject = {IKE_ID_DN, sa->subject_len, sa->subject};
+    const struct ike_id *proved = id->type == IKE_ID_DN && sa->subject ? &subject : id;
+    if (!bad && !ike_identity_set(ike, sa, proved))
         bad = "out of memory";
+    free(sa->subject);
+    sa->subject = NULL;
     next(ike, sa, m, bad);
 }
 

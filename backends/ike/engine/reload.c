@@ -86,8 +86,6 @@ static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
     size_t v1 = place(sa->policy, m->from->v1, sizeof *sa->policy, m->from->n_v1);
     if (sa->policy && (v1 == SIZE_MAX || m->v1[v1] == UINT32_MAX))
         return false;
-    if (sa->current && !ike_move_task(m, sa->current))
-        return false;
     if (!ike->version[sa->version]->move(ike, sa, m))
         return false;
     sa->profile = profile;

@@ -78,7 +78,19 @@ static void link_in(struct ike *ike, struct ike_sa *sa)
     s = &ike->by_addr[slot_of_peer(ike, 0, &sa->remote.addr)];
     sa->addr_next = *s;
     *s = sa;
+    s = &ike->by_origin[slot_of_peer(ike, 0, &sa->began_with)];
+    sa->origin_next = *s;
+    *s = sa;
     link_identity(ike, sa);
+}
+
+static void unlink_origin(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa **s = &ike->by_origin[slot_of_peer(ike, 0, &sa->began_with)];
+    while (*s && *s != sa)
+        s = &(*s)->origin_next;
+    if (*s)
+        *s = sa->origin_next;
 }
 
 static void unlink_addr(struct ike *ike, struct ike_sa *sa)
@@ -108,6 +120,7 @@ static void unlink_both(struct ike *ike, struct ike_sa *sa)
         *s = sa->hash_next;
     unlink_peer(ike, sa);
     unlink_addr(ike, sa);
+    unlink_origin(ike, sa);
     unlink_identity(ike, sa);
 }
 
@@ -115,17 +128,21 @@ static void grow(struct ike *ike)
 {
     uint32_t old = ike->hash_size;
     struct ike_sa **a = calloc(2u * old, sizeof *a), **b = calloc(2u * old, sizeof *b),
-                  **c = calloc(2u * old, sizeof *c), **d = calloc(2u * old, sizeof *d), **was = ike->by_spi;
-    if (!a || !b || !c || !d) { /* it works on with longer chains */
+                  **c = calloc(2u * old, sizeof *c), **d = calloc(2u * old, sizeof *d),
+                  **e = calloc(2u * old, sizeof *e), **was = ike->by_spi;
+    if (!a || !b || !c || !d || !e) { /* it works on with longer chains */
         free(a);
         free(b);
         free(c);
         free(d);
+        free(e);
         return;
     }
     free(ike->by_peer);
     free(ike->by_addr);
+    free(ike->by_origin);
     free(ike->by_identity);
+    ike->by_origin = e;
     ike->by_identity = d;
     ike->by_spi = a;
     ike->by_peer = b;
@@ -230,6 +247,7 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
     free(sa->low_nonce);
     free(sa->response);
     free(sa->anchor);
+    free(sa->subject);
     free(sa->peer_id);
     ike->n_sa--;
     free(sa);
@@ -272,6 +290,23 @@ struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote
     while (sa && !addr_eq(&sa->remote.addr, remote))
         sa = sa->addr_next;
     return sa;
+}
+
+struct ike_sa *ike_with_origin(const struct ike *ike, const struct ip_addr *began_with, const struct ike_sa *after)
+{
+    struct ike_sa *sa = after ? after->origin_next : ike->by_origin[slot_of_peer(ike, 0, began_with)];
+    while (sa && !addr_eq(&sa->began_with, began_with))
+        sa = sa->origin_next;
+    return sa;
+}
+
+void ike_began_with(struct ike *ike, struct ike_sa *sa, const struct ip_addr *where)
+{
+    unlink_origin(ike, sa);
+    sa->began_with = *where;
+    struct ike_sa **s = &ike->by_origin[slot_of_peer(ike, 0, where)];
+    sa->origin_next = *s;
+    *s = sa;
 }
 
 bool ike_identity_set(struct ike *ike, struct ike_sa *sa, const struct ike_id *id)
@@ -351,6 +386,11 @@ bool ike_may_be_another(const struct ike_sa *a, const struct ike_sa *b)
     return may_be_shared(a) && !addr_eq(&a->remote.addr, &b->remote.addr);
 }
 
+bool ike_is_same_peer(const struct ike *ike, const struct ike_sa *a, const struct ike_sa *b)
+{
+    return same_peer(ike, a, b) && !ike_may_be_another(a, b);
+}
+
 /* INITIAL_CONTACT: what it had before is gone at its end. */
 static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
 {
@@ -402,15 +442,16 @@ void ike_replaced_make_room(struct ike *ike, const struct ike_sa *sa)
         ike_sa_free(ike, first);
 }
 
-/* A key of one address, and other names each time: names are the peer's choice, and no limit counts by what a peer
- * chooses. Where the key is for many addresses, many routers behind one NAT may have it. */
+/* A key of one address, and other names each time: names are the peer's choice, as is where it says that it is now, and
+ * no limit counts by what a peer chooses. Where the key is for many addresses, many routers behind one NAT may have it.
+ */
 static void make_room_of_key(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *first = NULL;
     unsigned n = 0;
     if (!ike_key_is_of_one(ike->policy, sa->key_id))
         return;
-    for (struct ike_sa *o = NULL; (o = ike_with_addr(ike, &sa->remote.addr, o));) {
+    for (struct ike_sa *o = NULL; (o = ike_with_origin(ike, &sa->began_with, o));) {
         if (o == sa || o->held_by || ike_is(o, IKE_BEGINS) || o->version != sa->version || !same_proof(ike, o, sa))
             continue;
         n++;
@@ -523,11 +564,24 @@ void ike_say_waiting(struct ike *ike, const struct ike_sa *sa)
                 ike_state_name((enum ike_state)sa->state));
 }
 
+/* The next one that is at that address, or at another, from `first` on and round; n_peers: there is none. */
+static unsigned peer_place(const struct ike_entry *e, unsigned first, const struct ip_addr *addr, bool is_there)
+{
+    for (unsigned i = 0; i < e->n_peers; i++) {
+        unsigned at = (first + i) % e->n_peers;
+        if (addr_eq(&e->peers[at].addr, addr) == is_there)
+            return at;
+    }
+    return e->n_peers;
+}
+
 void ike_next_peer(struct ike *ike, const struct ike_entry *e, const struct ip_addr *after)
 {
-    for (unsigned i = 0; e->n_peers > 1 && i < e->n_peers; i++)
-        if (addr_eq(&e->peers[i].addr, after))
-            ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((i + 1) % e->n_peers);
+    uint8_t *peer = &ike->peer_of_entry[e - ike->policy->entries];
+    unsigned at = peer_place(e, *peer, after, true);
+    unsigned next = at < e->n_peers ? peer_place(e, at, after, false) : at;
+    if (next < e->n_peers)
+        *peer = (uint8_t)next;
 }
 
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t)

@@ -81,10 +81,8 @@ static void send_last(struct ike *ike, struct ike_sa *sa)
     struct ike1 *v = sa->v1;
     struct wr w;
     struct ike_chain c;
-    if (sa->nat_local || sa->nat_remote) {
-        sa->floated = true;
-        sa->local.port = sa->remote.port = IKE_PORT_NATT;
-    }
+    if (sa->nat_local || sa->nat_remote)
+        ike_float(sa);
     v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
     v1_proof_write(ike, sa, &c, (struct ike_iov){v->id_i, v->id_i_len});
     v1_nat_write(ike, sa, &c);

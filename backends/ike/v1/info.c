@@ -134,34 +134,81 @@ void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t ab
     info_send(ike, sa, mid, &w, encrypted);
 }
 
+/* A Delete payload without its SPIs (RFC 2408 §3.15); where it begins, for ike_pl_end(). */
+static size_t delete_begin(struct wr *w, struct ike_chain *c, uint8_t protocol, size_t spi_len, unsigned n)
+{
+    size_t at = ike_pl_begin(c, PL1_DELETE);
+    wr_u32(w, 1); /* DOI */
+    wr_u8(w, protocol);
+    wr_u8(w, (unsigned)spi_len);
+    wr_u16(w, n);
+    return at;
+}
+
 void v1_delete(struct ike *ike, struct ike_sa *sa, uint8_t protocol, const void *spis, size_t spi_len, unsigned n)
 {
     uint32_t mid;
     struct wr w;
     struct ike_chain c;
     info_begin(ike, sa, &mid, &w, &c, true);
-    size_t at = ike_pl_begin(&c, PL1_DELETE);
-    wr_u32(&w, 1); /* DOI */
-    wr_u8(&w, protocol);
-    wr_u8(&w, (unsigned)spi_len);
-    wr_u16(&w, n);
+    size_t at = delete_begin(&w, &c, protocol, spi_len, n);
     wr_bytes(&w, spis, spi_len * n);
     ike_pl_end(&c, at);
     info_send(ike, sa, mid, &w, true);
 }
 
-void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+/* Our SPI of a child for that protocol; 0: it has none. */
+static uint32_t spi_of(const struct ike_child *c, uint8_t protocol)
 {
     bool esp = c->set->encr.alg || c->set->integ.alg, ah = c->set->ah.alg;
+    if (protocol == IKE_PROTO_ESP)
+        return esp ? c->spi_in : 0;
+    if (!ah)
+        return 0;
+    return esp ? c->ah_spi_in : c->spi_in;
+}
+
+static void delete_children_write(struct wr *w, struct ike_chain *c, const struct ike_sa *sa, uint8_t protocol)
+{
+    unsigned n = 0;
+    for (const struct ike_child *x = sa->children; x; x = x->next)
+        n += spi_of(x, protocol) != 0;
+    if (!n)
+        return;
+    size_t at = delete_begin(w, c, protocol, 4, n);
+    for (const struct ike_child *x = sa->children; x; x = x->next)
+        if (spi_of(x, protocol))
+            wr_u32(w, spi_of(x, protocol));
+    ike_pl_end(c, at);
+}
+
+void v1_delete_all(struct ike *ike, struct ike_sa *sa)
+{
+    uint32_t mid;
+    struct wr w;
+    struct ike_chain c;
+    info_begin(ike, sa, &mid, &w, &c, true);
+    size_t at = delete_begin(&w, &c, IKE1_PROTO_ISAKMP, 16, 1); /* first: some look at one payload only */
+    wr_u64(&w, sa->spi_i);
+    wr_u64(&w, sa->spi_r);
+    ike_pl_end(&c, at);
+    delete_children_write(&w, &c, sa, IKE_PROTO_ESP);
+    delete_children_write(&w, &c, sa, IKE_PROTO_AH);
+    info_send(ike, sa, mid, &w, true);
+}
+
+void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    static const uint8_t protocols[] = {IKE_PROTO_ESP, IKE_PROTO_AH};
     uint8_t spi[4];
     if (!ike_is(sa, IKE_SPEAKS))
         return;
-    for (int k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof protocols; k++) {
         struct wr s = wr_to(spi, 4);
-        if (k ? !ah : !esp)
+        if (!spi_of(c, protocols[k]))
             continue;
-        wr_u32(&s, k && esp ? c->ah_spi_in : c->spi_in);
-        v1_delete(ike, sa, k ? IKE_PROTO_AH : IKE_PROTO_ESP, spi, 4, 1);
+        wr_u32(&s, spi_of(c, protocols[k]));
+        v1_delete(ike, sa, protocols[k], spi, 4, 1);
     }
 }
 

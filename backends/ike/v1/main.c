@@ -148,10 +148,8 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
         v1_refuse(ike, sa, !has_key ? "there is no pre-shared key for the peer" : "keys cannot be made");
         return;
     }
-    if (sa->nat_local || sa->nat_remote) {
-        sa->floated = true;
-        sa->local.port = sa->remote.port = IKE_PORT_NATT;
-    }
+    if (sa->nat_local || sa->nat_remote)
+        ike_float(sa);
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
     v1_initial_contact_write(ike, sa, &c);

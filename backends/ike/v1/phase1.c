@@ -359,10 +359,12 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
                                             : "");
     take_in_orphans(ike, sa);
     struct ike_sa *old = sa->replaces; /* what it was made to take the place of */
-    if (old && ike_is(old, IKE_STANDS)) {
-        v1_hand_over(ike, old, sa);
-        sa->replaces = NULL;
+    sa->replaces = NULL;
+    if (old)
         old->replaced_by = NULL;
+    /* who answers at its port is perhaps somebody else: what it has stays its own */
+    if (old && ike_is(old, IKE_STANDS) && ike_is_same_peer(ike, old, sa)) {
+        v1_hand_over(ike, old, sa);
         ike_state_set(ike, old, IKE_REPLACED);
         old->rekey_at = old->dpd_at = 0;
         /* not at once: some peers take the children over a moment later, and would lose them with the old SA */

@@ -269,7 +269,7 @@ void v1_task_delete_ike(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children; c; c = c->next)
         v1_delete_child(ike, sa, c);
-    v1_delete_self(ike, sa);
+    v1_delete_all(ike, sa);
     if (!ike_is(sa, IKE_OUTDATED))
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "ISAKMP SA deleted");
     ike_sa_free(ike, sa);

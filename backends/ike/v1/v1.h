@@ -254,6 +254,8 @@ void v1_delete(struct ike *ike, struct ike_sa *sa, uint8_t protocol, const void 
 /* The ISAKMP SA itself; nobody answers. */
 void v1_delete_self(struct ike *ike, struct ike_sa *sa);
 void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
+/* It and all of its IPsec SAs in one message, so that none is left where that comes alone, or before all others. */
+void v1_delete_all(struct ike *ike, struct ike_sa *sa);
 void v1_tick(struct ike *ike, struct ike_sa *sa);
 /* Another SA with the same authenticated peer that lives on; NULL. */
 struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa);

@@ -323,6 +323,20 @@ static void say_refused(struct ike *ike, struct ike_sa *sa)
     (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o);
 }
 
+#define OTHER_ANSWER_MS 1000
+
+/* It is refused by one, or refuses one, that has proved nothing: others may have answered IKE_SA_INIT, or do so in a
+ * moment (§2.4). */
+static void wait_for_another(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    if (v2_other_answer(ike, sa))
+        return;
+    x->is_refused = true;
+    sa->retransmit_at = ike->now + OTHER_ANSWER_MS;
+    ike_timer_update(ike, sa);
+}
+
 static void refuse_responder(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
@@ -335,7 +349,7 @@ static void refuse_responder(struct ike *ike, struct ike_sa *sa, const struct ik
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s (profile %s, line %u)", text, bad,
             profile, sa->profile ? sa->profile->line : 0);
     say_refused(ike, sa);
-    v2_give_up(ike, sa, bad);
+    wait_for_another(ike, sa);
 }
 
 void v2_never_told(struct ike *ike, struct ike_sa *sa)
@@ -386,13 +400,13 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     struct ike_notify n;
     const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
     struct ike_id id;
-    if (!x)
+    if (!x || x->is_refused)
         return;
     sa->next_out++;
     ike_request_end(sa);
     if (!idr || !ike_id_read(idr, &id) || ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &n)) {
         log_refusal(ike, sa, m);
-        v2_give_up(ike, sa, "IKE_AUTH is refused");
+        wait_for_another(ike, sa);
         return;
     }
     /* a profile that matches nothing takes nobody */

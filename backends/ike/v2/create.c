@@ -55,9 +55,37 @@ const uint8_t *v2_public_value_of(const struct ike_message *m, enum algo_id grou
 
 /* ---- initiator ---- */
 
-/* What was asked for is not there: what was to be replaced stays, and is tried again in time. */
-static void nothing_came(struct ike *ike, struct ike_sa *sa, uint8_t kind, struct ike_child *old)
+static struct ike_child *child_of_task(struct ike_sa *sa)
 {
+    const struct ike_task *t = sa->current;
+    return t && t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
+}
+
+/* True: nothing came of our rekeying of the IKE SA, but the peer has rekeyed it too, and that one takes its place
+ * (§2.8). */
+static bool peers_takes_over(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa *other = sa->peers_sa;
+    if (!other || sa->current->kind != TASK_REKEY_IKE)
+        return false;
+    bool ends = ike_has_task(sa, TASK_DELETE_IKE, 0);
+    ike_exchange_end(sa);
+    v2_inherit(ike, sa, other);
+    if (ends)
+        ike_task_add(other, (struct ike_task){.kind = TASK_DELETE_IKE});
+    v2_next(ike, other);
+    return true;
+}
+
+/* What was asked for is not there, and is not asked for any more: what was to be replaced stays, and is tried again in
+ * time. */
+static void end_without(struct ike *ike, struct ike_sa *sa)
+{
+    const uint8_t kind = sa->current->kind;
+    struct ike_child *old = child_of_task(sa);
+    if (peers_takes_over(ike, sa))
+        return;
+    ike_exchange_end(sa);
     if (kind == TASK_REKEY_IKE) {
         sa->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
         return;
@@ -70,20 +98,11 @@ static void nothing_came(struct ike *ike, struct ike_sa *sa, uint8_t kind, struc
         old->state = CHILD_UP;
 }
 
-static struct ike_child *child_of_task(struct ike_sa *sa)
-{
-    const struct ike_task *t = sa->current;
-    return t && t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
-}
-
 /* It could not even be asked for. */
 static void not_asked(struct ike *ike, struct ike_sa *sa, const char *why)
 {
-    uint8_t kind = sa->current->kind;
-    struct ike_child *old = child_of_task(sa);
-    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, old, "CREATE_CHILD_SA cannot be made: %s", why);
-    nothing_came(ike, sa, kind, old);
-    ike_exchange_end(sa);
+    ike_log(ike, EV_REFUSED, IKE_ERROR, sa, child_of_task(sa), "CREATE_CHILD_SA cannot be made: %s", why);
+    end_without(ike, sa);
 }
 
 static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *public_value)
@@ -121,6 +140,11 @@ static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *publ
 static void key_made(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     struct create *x = sa->exchange;
+    if (x->is_dropped) {
+        ike_exchange_end(sa);
+        v2_next(ike, sa);
+        return;
+    }
     if (!j->ok) {
         not_asked(ike, sa, "no Diffie-Hellman value could be made");
         v2_next(ike, sa);
@@ -179,19 +203,21 @@ static void retry(struct ike *ike, struct ike_sa *sa)
 {
     struct ike_task t = *sa->current;
     struct ike_child *c = child_of_task(sa);
+    bool is_wanted = t.kind != TASK_REKEY_CHILD || c;
+    if (peers_takes_over(ike, sa))
+        return;
+    t.not_before = ike->now + ike_jitter(ike, RETRY_MS, 5);
+    if (is_wanted && ++t.tries > RETRIES) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, c, "the peer answers TEMPORARY_FAILURE again and again (%s)",
+                ike_task_name((enum ike_task_kind)t.kind));
+        end_without(ike, sa);
+        return;
+    }
     if (c && ike_child_is(c, CHILD_REKEYING))
         c->state = CHILD_UP;
     ike_exchange_end(sa);
-    t.not_before = ike->now + ike_jitter(ike, RETRY_MS, 5);
-    if (t.kind == TASK_REKEY_CHILD && !c)
-        return;
-    if (++t.tries <= RETRIES) {
+    if (is_wanted)
         ike_task_add(sa, t);
-        return;
-    }
-    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, c, "the peer answers TEMPORARY_FAILURE again and again (%s)",
-            ike_task_name((enum ike_task_kind)t.kind));
-    nothing_came(ike, sa, t.kind, c);
 }
 
 /* No child came of it: what was to be rekeyed stays until its time is over. */
@@ -203,8 +229,7 @@ static void child_refused(struct ike *ike, struct ike_sa *sa, const char *why)
             old ? "new " : "", why);
     if (!old)
         ike_next_peer(ike, t->entry, &sa->began_with);
-    nothing_came(ike, sa, t->kind, old);
-    ike_exchange_end(sa);
+    end_without(ike, sa);
 }
 
 /* Both have rekeyed the same child: the one of the lowest nonce goes, and who made it deletes it (§2.8.1). */
@@ -333,7 +358,7 @@ bool v2_successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
     fresh->profile = old->profile;
     fresh->proposal = old->proposal;
     fresh->peer_at = old->peer_at;
-    fresh->began_with = old->began_with;
+    ike_began_with(ike, fresh, &old->began_with);
     fresh->nat_local = old->nat_local;
     fresh->nat_remote = old->nat_remote;
     fresh->floated = old->floated;
@@ -355,8 +380,7 @@ uint64_t v2_spi64(const struct ike2_proposal *p)
 static void ike_refused(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the IKE SA cannot be rekeyed: %s", why);
-    nothing_came(ike, sa, TASK_REKEY_IKE, NULL);
-    ike_exchange_end(sa);
+    end_without(ike, sa);
 }
 
 /* Our successor, with its keys; it is no part of the exchange any more. NULL: it cannot be made. */
@@ -409,7 +433,8 @@ static void ike_finished(struct ike *ike, struct ike_sa *sa, const uint8_t *shar
         v2_next(ike, other);
         return;
     }
-    if (other) { /* the peer deletes what it made; if it never heard of it, it goes by itself */
+    if (other) {                      /* the peer deletes what it made; if it never heard of it, it goes by itself */
+        keep_anew(ike, other, fresh); /* which was made first, and had the old one's part */
         ike_state_set(ike, other, IKE_REPLACED);
         other->rekey_at = other->dpd_at = other->keepalive_at = 0;
         other->expire_at = ike->now + REPLACED_MS;
@@ -429,11 +454,23 @@ static void value_refused(struct ike *ike, struct ike_sa *sa, const char *why)
     ike_task_add(sa, take_back);
 }
 
+/* The child that has been chosen is of an entry that is gone. */
+static void dropped_has_secret(struct ike_sa *sa)
+{
+    const struct create *x = sa->exchange;
+    const struct ike_task take_back = {.kind = TASK_DELETE_CHILD, .spi = x->fresh_spi, .unmade = x->protocol};
+    ike_exchange_end(sa);
+    ike_task_add(sa, take_back);
+}
+
 static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 {
     static const char bad_value[] = "the peer's Diffie-Hellman value is refused (RFC 6989)";
+    const struct create *x = sa->exchange;
     bool is_ike = sa->current->kind == TASK_REKEY_IKE;
-    if (!j->ok && is_ike)
+    if (x->is_dropped)
+        dropped_has_secret(sa);
+    else if (!j->ok && is_ike)
         ike_refused(ike, sa, bad_value);
     else if (!j->ok)
         value_refused(ike, sa, bad_value);
@@ -456,8 +493,7 @@ static bool refused(struct ike *ike, struct ike_sa *sa, const struct ike_message
         if (t.kind != TASK_REKEY_IKE || g == ALGO_NONE || ++x->tries > 2) {
             ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer wants %s for PFS, the entry says %s",
                     g ? algo_get(g)->name : "another group", algo_get((enum algo_id)x->group)->name);
-            nothing_came(ike, sa, t.kind, child_of_task(sa));
-            ike_exchange_end(sa);
+            end_without(ike, sa);
             return true;
         }
         ike_dh_free(x->dh);
@@ -480,8 +516,7 @@ static bool refused(struct ike *ike, struct ike_sa *sa, const struct ike_message
     }
     if (ike2_notify_find(m, N2_NO_ADDITIONAL_SAS, &n)) { /* then with a new IKE SA */
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer takes no further SAs on this IKE SA");
-        nothing_came(ike, sa, t.kind, child_of_task(sa));
-        ike_exchange_end(sa);
+        end_without(ike, sa);
         return true;
     }
     return false;
@@ -514,6 +549,14 @@ static const char *child_answer(struct ike *ike, struct ike_sa *sa, const struct
     return x->child.choice.dh == x->group ? NULL : "the peer chose another group than was offered";
 }
 
+static void dropped_is_answered(struct ike_sa *sa, const struct ike_message *m)
+{
+    const struct create *x = sa->exchange;
+    const uint32_t spi = x->fresh_spi;
+    ike_exchange_end(sa);
+    v2_child_take_back(sa, m, spi);
+}
+
 void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct create *x = sa->exchange;
@@ -521,6 +564,11 @@ void v2_create_response(struct ike *ike, struct ike_sa *sa, const struct ike_mes
         return;
     sa->next_out++;
     ike_request_end(sa);
+    if (x->is_dropped) {
+        dropped_is_answered(sa, m);
+        v2_next(ike, sa);
+        return;
+    }
     if (refused(ike, sa, m)) {
         v2_next(ike, sa);
         return;
@@ -571,6 +619,26 @@ static bool try_move(const struct ike_moves *m, struct v2_child_try *t)
     return t->choice.set != NULL;
 }
 
+/* Nothing comes of it here; what the peer makes is taken back. */
+static void drop_child(struct ike *ike, struct ike_sa *sa, struct create *x)
+{
+    const struct ike_transform_set *chosen = x->child.choice.set;
+    x->is_dropped = true;
+    x->protocol = chosen ? v2_set_protocol(chosen) : 0;
+    x->child = (struct v2_child_try){0};
+    ike_child_copy_end(ike, &x->as);
+    x->as = (struct ike_child){0};
+    sa->current->entry = NULL;
+    sa->current->line = NULL;
+}
+
+void v2_create_drop(struct ike *ike, struct ike_sa *sa)
+{
+    struct create *x = v2_making_child(sa);
+    if (x && !x->is_dropped)
+        drop_child(ike, sa, x);
+}
+
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
 {
     struct create *x = sa->exchange_free == create_free ? sa->exchange : NULL;
@@ -587,7 +655,10 @@ bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *
     if (sa->pending) /* nobody asks for the proposal once the choice is made */
         sa->pending->ike.ours = NULL;
     if (!x)
-        return true;
+        return !sa->current || ike_move_task(m, sa->current);
     x->ike_choice.ours = NULL;
-    return (!x->as.entry || ike_move_child(m, &x->as)) && try_move(m, &x->child);
+    bool moves = ike_move_task(m, sa->current) && (!x->as.entry || ike_move_child(m, &x->as)) && try_move(m, &x->child);
+    if (!moves) /* its entry is gone, or no more what it was; all else of the IKE SA lives on */
+        v2_create_drop(ike, sa);
+    return true;
 }

@@ -16,6 +16,8 @@ struct create {
     uint32_t fresh_spi;               /* of the new child */
     uint32_t gone[8]; /* SPIs of children that we do not have, and the peer has deleted: ours may be among them */
     unsigned n_gone;
+    bool is_dropped;     /* a reload has ended the entry: what the peer makes is taken back */
+    uint8_t protocol;    /* of the new child, where it is dropped */
     bool lost;           /* the peer has deleted what we rekey, and has another in its place: ours is one too many */
     struct ike_child as; /* what it takes the place of, as it was: the peer may have deleted it meanwhile */
     /* what the answer chose, while the shared secret is computed */

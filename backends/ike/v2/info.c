@@ -120,6 +120,19 @@ static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
 }
 
+/* The peer has rekeyed it too, and we have not heard the end of ours: what it made takes over. */
+static void leave_to_peers(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa *other = sa->peers_sa;
+    if (!other)
+        return;
+    while (sa->children)
+        ike_child_move(sa->children, other);
+    ike_tasks_follow(sa, other);
+    other->resume_at = ike->now;
+    ike_timer_update(ike, other);
+}
+
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct v2_out o;
@@ -150,14 +163,7 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     }
     if (!ike_is(sa, IKE_OUTDATED))
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the IKE SA");
-    /* the peer won a collision that we have not heard the end of: what it made takes over */
-    if (sa->peers_sa && sa->current && sa->current->kind == TASK_REKEY_IKE) {
-        while (sa->children)
-            ike_child_move(sa->children, sa->peers_sa);
-        ike_tasks_follow(sa, sa->peers_sa);
-        sa->peers_sa->resume_at = ike->now;
-        ike_timer_update(ike, sa->peers_sa);
-    }
+    leave_to_peers(ike, sa);
     ike_sa_free(ike, sa);
 }
 
@@ -226,13 +232,16 @@ void v2_give_up(struct ike *ike, struct ike_sa *sa, const char *why)
     }
 }
 
-/* A request that nobody answers. */
+/* A request that nobody answers. Of an IKE SA that was ending anyway the peer may have forgotten all: it lives (§2.4).
+ */
 static void dead_peer(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_entry *e = sa->entry;
-    if (ike_is(sa, IKE_STANDS))
+    bool is_dead = ike_is(sa, IKE_STANDS) && !sa->peers_sa;
+    if (is_dead)
         ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
-    if (e && e->n_peers > 1)
+    leave_to_peers(ike, sa);
+    if (is_dead && e && e->n_peers > 1)
         ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
     ike_sa_free(ike, sa);
 }
@@ -272,6 +281,12 @@ void v2_retransmit_init(struct ike *ike, struct ike_sa *sa)
 
 void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa)
 {
+    const struct v2_initial *x = sa->exchange;
+    if (x && x->is_refused) {
+        if (!v2_other_answer(ike, sa))
+            v2_give_up(ike, sa, "IKE_AUTH is refused");
+        return;
+    }
     if (!sa->request)
         return;
     if (!once_more(ike, sa))
@@ -413,7 +428,7 @@ void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
     fresh->entry = sa->entry;
     fresh->profile = sa->entry->profile;
     fresh->peer_at = sa->peer_at;
-    fresh->began_with = sa->began_with; /* its key is still that of where it was */
+    ike_began_with(ike, fresh, &sa->began_with); /* its key is still that of where it was */
     fresh->reauthenticates[0] = sa->own_spi;
     fresh->reauthenticates[1] = sa->id;
     for (const struct ike_child *c = sa->children; c; c = c->next) {
@@ -507,9 +522,13 @@ void v2_outdated(struct ike *ike, struct ike_sa *sa)
         ike_sa_free(ike, sa);
 }
 
+/* Its children at once: nobody knows when the delete is answered. */
 void v2_proof_over(struct ike *ike, struct ike_sa *sa)
 {
     end_for(ike, sa, "the certificate that proved the peer has expired");
+    v2_create_drop(ike, sa);
+    while (sa->children)
+        ike_child_free(ike, sa->children, true);
 }
 
 void v2_proof_over_early(struct ike *ike, struct ike_sa *sa)

@@ -162,6 +162,8 @@ void v2_start(struct ike *ike, struct ike_sa *sa)
         return;
     }
     ike->stats.negotiations++;
+    x->local_port = sa->local.port;
+    x->remote_port = sa->remote.port;
     x->ni_len = NONCE_LEN;
     ike->host.random(ike->host.ctx, x->ni, x->ni_len);
     x->group = p->proposals[0]->dh.v[0].alg;
@@ -228,7 +230,8 @@ static void answer_was_nothing(struct ike *ike, struct ike_sa *sa)
     ike_state_set(ike, sa, IKE_INIT_SENT);
     sa->next_out = 0;
     sa->nat_local = sa->nat_remote = sa->floated = false;
-    sa->local.port = sa->remote.port = IKE_PORT;
+    sa->local.port = x->local_port;
+    sa->remote.port = x->remote_port;
     uint64_t wait = (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
     sa->retransmit_at = ike->now + ike_jitter(ike, wait, 2);
     ike_timer_update(ike, sa);
@@ -246,10 +249,8 @@ static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_
         answer_was_nothing(ike, sa);
         return;
     }
-    if (sa->nat_local || sa->nat_remote) { /* §2.23: from now on by port 4500 */
-        sa->floated = true;
-        sa->local.port = sa->remote.port = IKE_PORT_NATT;
-    }
+    if (sa->nat_local || sa->nat_remote)
+        ike_float(sa);
     v2_auth_start(ike, sa);
 }
 
@@ -327,6 +328,10 @@ bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
         sa->current = NULL;
     }
     ike_state_set(ike, sa, IKE_INIT_SENT);
+    sa->half_open_until = 0;
+    sa->local.port = x->local_port; /* its NAT may be another */
+    sa->remote.port = x->remote_port;
+    x->is_refused = false;
     bool good = ike_header_read(&r, &m.h) && ike_chain_read(&r, m.h.next, &m, &inner) && !inner;
     bool followed = good && follow_answer(ike, sa, next.p, next.n, &m);
     if (!followed)

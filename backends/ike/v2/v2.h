@@ -88,6 +88,8 @@ struct v2_initial {
         size_t n;
     } others[V2_ANSWERS_MAX];
     unsigned n_others;
+    bool is_refused;                  /* by one that has proved nothing: another answer is waited for */
+    uint16_t local_port, remote_port; /* where the request was sent */
     bool local_unknown; /* our own address was not known when the request went: as if we were behind NAT (§2.23) */
 };
 void v2_start(struct ike *ike, struct ike_sa *sa);
@@ -101,7 +103,8 @@ void v2_init_first(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-/* Nobody authentic answers IKE_AUTH: another answer to IKE_SA_INIT is followed, if one came. False: none did. */
+/* Nobody authentic answers IKE_AUTH, or one that has proved nothing refuses: another answer to IKE_SA_INIT is followed,
+ * if one came. False: none did. */
 bool v2_other_answer(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
 void v2_auth_start(struct ike *ike, struct ike_sa *sa);
 void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -155,6 +158,8 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
 struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const struct v2_child_try *t, struct ike_iov ni,
                                    struct ike_iov nr, struct ike_iov shared);
 void v2_child_up(struct ike *ike, struct ike_child *c, bool rekeyed);
+/* The child that is being made comes to nothing; what the peer makes of it is taken back. */
+void v2_create_drop(struct ike *ike, struct ike_sa *sa);
 /* Of an exchange under way: what it is about, in another policy. */
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m) MUST_CHECK;
 bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote) MUST_CHECK;
