@@ -9,6 +9,7 @@
 #include "backends/ike/from_ir.h"
 #include "backends/ike/handover.h"
 #include "compiler/cli/hand_over.h"
+#include "compiler/cli/moved_names.h"
 #include "compiler/cli/places.h"
 #include "compiler/cli/run_inputs.h"
 
@@ -173,13 +174,15 @@ static bool look_names_up(struct session *s, const struct repair *r)
 }
 
 /* Into the session that holds the lock. True: one has moved. */
-static bool take_names(struct session *s, const struct session *asked)
+static bool take_names(struct session *s, const struct watch_look *l, const struct session *asked)
 {
-    bool moved = false;
-    PTRLIST_FOR (struct state_name, n, &asked->state.names) {
-        moved |= session_name_keep(s, n->name, &n->addr);
-    }
-    return moved;
+    struct buf refused = {0};
+    unsigned taken = moved_names_take(s, asked, &refused);
+    buf_putc(&refused, '\0');
+    if (refused.len > 1)
+        say(l, IKE_WARNING, refused.p);
+    buf_free(&refused);
+    return taken != 0;
 }
 
 static int look_locked(const struct repair *r, const struct watch_look *l, const struct session *asked)
@@ -188,7 +191,7 @@ static int look_locked(const struct repair *r, const struct watch_look *l, const
     if (session_open(&s, r->command, r->state_dir, SESSION_QUIETLY, NAMES_KEPT) != EXIT_CLEAN)
         return s.is_busy ? WATCH_BUSY : WATCH_CANNOT;
     s.is_repair = true;
-    bool moved = asked && take_names(&s, asked);
+    bool moved = asked && take_names(&s, l, asked);
     int found = look(&s, l);
     if (moved && state_save(&s.state) < 0)
         found = WATCH_CANNOT;

@@ -193,6 +193,7 @@ def address_absent():
         assert 'IC4024' not in u.said(), u.said()
 
 
+ONE_KEY = TWO.replace('set peer 192.0.2.1', 'set peer hq.example.net dynamic')
 NAMED = TWO.replace('set peer 192.0.2.1', 'set peer hq.example.net dynamic').replace('address 192.0.2.1\n', 'address 0.0.0.0\n')
 
 
@@ -243,6 +244,27 @@ def name_that_lies():
         assert 'hq.example.net was' not in u.said(), u.said()
 
 
+def name_without_a_key():
+    """h12u B1: the name leads to an address that there is no key for (a wrong or a forged answer): the tunnel stays where it is,
+    another name's move is not held back by that, and when the answer is right again nothing has happened"""
+    two = ONE_KEY.replace('crypto map M 10', 'ip access-list extended L2\n permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\ncrypto isakmp key other address 192.0.2.3\ncrypto isakmp key other address 192.0.2.4\n'
+                          'crypto map M 20 ipsec-isakmp\n set peer branch.example.net dynamic\n set transform-set T\n match address L2\ncrypto map M 10')
+    names = {'hq.example.net': ('192.0.2.1',), 'branch.example.net': ('192.0.2.3',)}
+    with Uplinks(two, names=dict(names)) as u:
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
+        u.dns.names.update({'hq.example.net': ('192.0.2.9',), 'branch.example.net': ('192.0.2.4',)})
+        lab.wait_for(u.said, lambda: 'branch.example.net was 192.0.2.3, is 192.0.2.4' in u.said())
+        lab.wait_for(u.said, lambda: 'hq.example.net leads to 192.0.2.9 now' in u.said() and 'it stays 192.0.2.1' in u.said())
+        policies = u.node.ip('xfrm', 'policy')
+        assert 'dst 192.0.2.9' not in policies and 'dst 192.0.2.1' in policies and 'dst 192.0.2.4' in policies, policies
+        forget(u)
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
+        assert u.ioscc('status').returncode == 0
+        u.dns.names.update(names)
+        lab.wait_for(u.said, lambda: 'branch.example.net was 192.0.2.4, is 192.0.2.3' in u.said())
+        assert 'hq.example.net was' not in u.said() and 'cannot follow' not in u.said(), u.said()
+
+
 def tests():
-    for f in (name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
+    for f in (name_without_a_key, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f
