@@ -22,6 +22,8 @@ struct state_config {
     const char *device;        /* which router of the file, NULL: the first */
     const char *interface_map; /* rows as text, "" if none */
     const char *hostname;      /* of the router, NULL: it has none, or not in ASCII */
+    /* What a daemon goes by beside it, absolute paths; NULL: none, or no daemon has applied it. */
+    const char *pki_dir, *master_key_file;
     bool only_xfrm, only_nftables, allow_partial;
 };
 

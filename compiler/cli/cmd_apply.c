@@ -2,11 +2,9 @@
 /* ioscc plan and ioscc apply: a configuration to this host. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "backends/ike/from_ir.h"
+#include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/run_inputs.h"
 
@@ -110,9 +108,7 @@ static int one_option(const struct command *c, struct request *q, int k, const c
             return cli_usage_error(c, "--format takes text or json, not '%s'", value);
         break;
     case OPT_CONFIRM:
-        if (!number(value, 86400, &q->confirm_s) || q->confirm_s == 0)
-            return cli_usage_error(c, "--confirm takes 1 to 86400 seconds, not '%s'", value);
-        break;
+        return confirm_option(c, value, &q->confirm_s);
     case OPT_DRY:
         q->dry_run = true;
         break;
@@ -230,48 +226,17 @@ static int run_plan(const struct command *c, int argc, char **argv)
     return code;
 }
 
-/* A process of its own that outlives this one and its terminal: it waits for the deadline and goes back. What it has to
- * say is in rollback.log beside the state. */
-static bool start_watch(struct state *st, time_t deadline)
-{
-    const char *dir = st->dir, *log = state_path(st, "rollback.log");
-    char at[32];
-    snprintf(at, sizeof at, "%lld", (long long)deadline);
-    fflush(NULL); /* else both would print it */
-    pid_t child = fork();
-    if (child < 0)
-        return false;
-    if (child == 0) {
-        setsid();
-        if (fork() > 0)
-            _exit(0);
-        umask(077);
-        if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) || dup2(1, 2) < 0)
-            _exit(3);
-        execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, (char *)NULL);
-        _exit(3);
-    }
-    return true;
-}
-
 static int carry_out(struct session *s, const struct request *q)
 {
-    struct state *st = &s->state;
-    bool pending = st->confirm_by != 0;
-    time_t deadline = q->confirm_s ? time(NULL) + (time_t)q->confirm_s : 0;
+    bool pending = s->state.confirm_by != 0;
+    time_t deadline = confirm_deadline(q->confirm_s);
     int code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
     if (code != EXIT_CLEAN)
         return code;
     printf("Applied.\n");
     if (s->apply.flows_anew)
         printf("%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
-    if (deadline && !start_watch(st, deadline)) {
-        fprintf(stderr, "ioscc apply: cannot start the process that would go back: run 'ioscc rollback' yourself\n");
-        return EXIT_SYSTEM;
-    }
-    if (deadline)
-        printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", q->confirm_s);
-    return EXIT_CLEAN;
+    return confirm_start(s, deadline, q->confirm_s);
 }
 
 static int do_apply(struct session *s, const struct request *q, const char *file)

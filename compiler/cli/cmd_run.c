@@ -10,9 +10,11 @@
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
+#include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/hand_over.h"
 #include "compiler/cli/places.h"
+#include "compiler/cli/reload.h"
 #include "compiler/cli/repair.h"
 #include "compiler/cli/run_inputs.h"
 #include "compiler/cli/session.h"
@@ -29,23 +31,31 @@ enum {
     OPT_DISCARD,
     OPT_NO_APPLY,
     OPT_DEBUG,
-    OPT_DEBUG_PEER
+    OPT_DEBUG_PEER,
+    OPT_CONFIRM
 };
+#define RUN_OPTIONS                                                                                                    \
+    [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},              \
+    [OPT_MAP_FILE] = {"interface-map-file", 'M', "FILE", "the same from a file, one pair a line, # comments"},         \
+    [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},                     \
+    [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},            \
+    [OPT_LESS] = {"allow-less", 0, NULL, "go on although the file protects nothing, or much less than what stands"},   \
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state and the control socket are kept (/run/ioscc)"},             \
+    [OPT_MASTER] = {"master-key-file", 0, "FILE", "the router's master key, for type 6 keys"},                         \
+    [OPT_PKI] = {"pki-dir", 0, "DIR",                                                                                  \
+                 "TRUSTPOINT.key, .crt and .ca (PEM): certificates for the trustpoints (/etc/ioscc/pki)"},             \
+    [OPT_DISCARD] = {"discard-sas", 0, NULL,                                                                           \
+                     "negotiate only: nothing is given to the kernel (for tests and measuring)"},                      \
+    [OPT_NO_APPLY] = {"no-apply", 0, NULL, "the configuration is applied already: only IKE"},                          \
+    [OPT_DEBUG] = {"debug", 0, NULL, "more lines in the log"},                                                         \
+    [OPT_DEBUG_PEER] = {"debug-peer", 0, "ADDRESS", "the same for one peer"}
 static const struct cli_option run_options[] = {
-    [OPT_MAP] = {"interface-map", 'm', "MAP", "Gi0/0=eth0,…: host interfaces (else matched by address)"},
-    [OPT_MAP_FILE] = {"interface-map-file", 'M', "FILE", "the same from a file, one pair a line, # comments"},
-    [OPT_DEVICE] = {"device", 'd', "NAME", "which router, when a file holds several (the first)"},
-    [OPT_PARTIAL] = {"allow-partial", 0, NULL, "go on although some entries cannot be carried; they drop"},
-    [OPT_LESS] = {"allow-less", 0, NULL, "go on although the file protects nothing, or much less than what stands"},
-    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state and the control socket are kept (/run/ioscc)"},
-    [OPT_MASTER] = {"master-key-file", 0, "FILE", "the router's master key, for type 6 keys"},
-    [OPT_PKI] = {"pki-dir", 0, "DIR",
-                 "TRUSTPOINT.key, .crt and .ca (PEM): certificates for the trustpoints (/etc/ioscc/pki)"},
-    [OPT_DISCARD] = {"discard-sas", 0, NULL,
-                     "negotiate only: nothing is given to the kernel (for tests and measuring)"},
-    [OPT_NO_APPLY] = {"no-apply", 0, NULL, "the configuration is applied already: only IKE"},
-    [OPT_DEBUG] = {"debug", 0, NULL, "more lines in the log"},
-    [OPT_DEBUG_PEER] = {"debug-peer", 0, "ADDRESS", "the same for one peer"},
+    RUN_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+static const struct cli_option reload_options[] = {
+    RUN_OPTIONS,
+    [OPT_CONFIRM] = {"confirm", 0, "SECONDS", "go back by itself unless 'ioscc confirm' comes in time"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -55,6 +65,9 @@ struct request {
     struct run_inputs inputs; /* NULL: not given */
     struct buf map, master;
     bool no_apply, allow_less;
+    unsigned confirm_s;
+    bool leaves_pending; /* nobody has asked for another configuration: what waits to be confirmed still does */
+    enum session_previous previous;
     int policy_file; /* where the daemon wants the policy */
 };
 
@@ -96,6 +109,8 @@ static int one_option(const struct command *c, struct request *q, int k, const c
     case OPT_DEBUG_PEER:
         q->daemon.debug_peer = value;
         break;
+    case OPT_CONFIRM:
+        return confirm_option(c, value, &q->confirm_s);
     }
     return EXIT_CLEAN;
 }
@@ -132,7 +147,13 @@ static int complete(struct session *s, struct request *q, bool anew)
         return EXIT_SYSTEM;
     if (!in->pki_dir)
         in->pki_dir = PKI_DIR_DEFAULT;
+    if (!run_inputs_absolute(&s->arena, in)) {
+        fprintf(stderr, "ioscc %s: --pki-dir and --master-key-file: the working directory is gone\n", s->command->name);
+        return EXIT_SYSTEM;
+    }
     q->how.device = in->device;
+    q->how.pki_dir = in->pki_dir;
+    q->how.master_key_file = in->master_key_file;
     q->how.interface_map = in->interface_map ? in->interface_map : "";
     return run_master(s->command, in, &q->master);
 }
@@ -171,10 +192,18 @@ static int as_reload(const struct command *c, const struct buf *policy, const st
     return code;
 }
 
+/* The kernel's part. What waits to be confirmed is still what it goes back from, whatever file comes meanwhile. */
 static int carry_out(struct session *s, const struct request *q)
 {
+    enum session_previous previous = q->previous;
+    if (q->no_apply)
+        return EXIT_CLEAN;
+    if (s->state.confirm_by && previous == PREVIOUS_IS_CURRENT)
+        previous = PREVIOUS_STAYS;
+    time_t deadline = q->leaves_pending ? s->state.confirm_by : confirm_deadline(q->confirm_s);
     /* also where nothing of the kernel changes: what is shown is told from what is kept */
-    return q->no_apply ? EXIT_CLEAN : session_run(s, q->how, PREVIOUS_IS_CURRENT, 0);
+    int code = session_run(s, q->how, previous, deadline);
+    return code == EXIT_CLEAN && q->confirm_s ? confirm_start(s, deadline, q->confirm_s) : code;
 }
 
 static int give(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
@@ -253,6 +282,7 @@ static int load_for_daemon(void *arg, int policy_file)
 {
     struct loading *l = arg;
     l->request->policy_file = policy_file;
+    l->request->leaves_pending = true;
     return with_policy(l->command, l->request, l->file, false, as_daemon);
 }
 
@@ -262,6 +292,7 @@ static int reload_again(void *arg)
     const struct loading *l = arg;
     struct request q = {.daemon = {.state_dir = l->request->daemon.state_dir},
                         .how = {.name = l->file, .allow_partial = l->request->how.allow_partial},
+                        .leaves_pending = true,
                         .policy_file = -1};
     int code = with_policy(l->command, &q, l->file, true, as_reload);
     return finished(&q, code);
@@ -328,6 +359,26 @@ static int there_is_one(const struct command *c, struct request *q)
     return EXIT_SYSTEM;
 }
 
+int reload_previous(struct session *s)
+{
+    const struct state_config *before = &s->state.previous;
+    if (!before->file) {
+        fprintf(stderr, "ioscc %s: before it nothing was applied: end the daemon, then 'ioscc remove'\n",
+                s->command->name);
+        return EXIT_USAGE;
+    }
+    struct request q = {.daemon = {.state_dir = s->state.dir},
+                        .how = *before,
+                        .inputs = {before->pki_dir, before->master_key_file, before->interface_map, before->device},
+                        .allow_less = true,
+                        .previous = PREVIOUS_FORGOTTEN,
+                        .policy_file = -1};
+    int code = in_session(s, &q, state_path(&s->state, before->file), true, as_reload);
+    if (code == EXIT_CLEAN)
+        printf("Back to %s.\n", q.how.name);
+    return finished(&q, code);
+}
+
 static int reload(const struct command *c, int argc, char **argv)
 {
     struct request q;
@@ -335,6 +386,8 @@ static int reload(const struct command *c, int argc, char **argv)
     int code = parsed(c, argc, argv, &q, &file);
     if (code == EXIT_CLEAN)
         code = there_is_one(c, &q);
+    if (code == EXIT_CLEAN && q.confirm_s && q.no_apply)
+        code = cli_usage_error(c, "--confirm: the daemon was started with --no-apply, there is nothing to go back to");
     if (code == EXIT_CLEAN)
         code = with_policy(c, &q, file, true, as_reload);
     return finished(&q, code);
@@ -344,7 +397,7 @@ const struct command cmd_reload = {
     "reload",
     "[OPTION…] FILE",
     "Applies a configuration and hands it to the running daemon: tunnels that are the same in it stay up.",
-    run_options,
+    reload_options,
     reload,
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "compiler/cli/consent.h"
+#include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
 
 enum { OPT_STATE, OPT_WAIT, OPT_AT };
@@ -207,6 +208,14 @@ static int go_back(struct session *s)
     return code;
 }
 
+/* With a daemon that applies, by that one. */
+static int go_back_with_daemon(struct session *s)
+{
+    struct state_daemon d;
+    state_daemon_ask(s->state.dir, &d);
+    return d.is_running && d.applies ? reload_previous(s) : go_back(s);
+}
+
 static int run_rollback(const struct command *c, int argc, char **argv)
 {
     struct request q;
@@ -225,9 +234,7 @@ static int run_rollback(const struct command *c, int argc, char **argv)
         fprintf(stderr, "ioscc rollback: there is nothing to go back to\n");
         code = EXIT_USAGE;
     } else {
-        code = session_no_daemon(&s, "'ioscc reload FILE' hands it another configuration.");
-        if (code == EXIT_CLEAN)
-            code = go_back(&s);
+        code = go_back_with_daemon(&s);
     }
     session_close(&s);
     return code;
@@ -241,7 +248,7 @@ const struct command cmd_remove = {
     "remove", "[OPTION…]", "Takes away everything that apply made on this host, and nothing else.", options, run_remove,
 };
 const struct command cmd_confirm = {
-    "confirm", "[OPTION…]", "Keeps what 'apply --confirm' made.", options, run_confirm,
+    "confirm", "[OPTION…]", "Keeps what 'apply --confirm' or 'reload --confirm' made.", options, run_confirm,
 };
 const struct command cmd_rollback = {
     "rollback", "[OPTION…]", "Goes back to what was applied before.", rollback_options, run_rollback,

@@ -15,13 +15,26 @@
 #define FORMAT 2
 #define KIND "inputs of a daemon"
 
-/* Absolute, and not resolved: who turns a symbolic link means what it then leads to. */
-static json_t *path_json(const char *path)
+/* False: it has no absolute form. */
+static bool make_absolute(struct arena *a, const char **path)
 {
-    char *here = path && *path != '/' ? getcwd(NULL, 0) : NULL;
-    json_t *out = here ? json_sprintf("%s/%s", here, path) : json_string(path);
+    if (!*path || **path == '/')
+        return true;
+    struct buf b = {0};
+    char *here = getcwd(NULL, 0);
+    if (here)
+        buf_printf(&b, "%s/%s", here, *path);
+    bool is_whole = here && !b.failed;
+    if (is_whole)
+        *path = arena_strndup(a, b.p, b.len);
     free(here);
-    return out ? out : json_null();
+    buf_free(&b);
+    return is_whole;
+}
+
+bool run_inputs_absolute(struct arena *a, struct run_inputs *in)
+{
+    return make_absolute(a, &in->pki_dir) && make_absolute(a, &in->master_key_file);
 }
 
 int run_inputs_check(const struct command *c, const struct run_inputs *in)
@@ -34,8 +47,8 @@ int run_inputs_check(const struct command *c, const struct run_inputs *in)
 
 int run_inputs_save(struct state *s, const struct run_inputs *in)
 {
-    json_t *o = json_pack("{s:i,s:s,s:o,s:o,s:s,s:s?}", "format", FORMAT, "kind", KIND, "pki_dir",
-                          path_json(in->pki_dir), "master_key_file", path_json(in->master_key_file), "interface_map",
+    json_t *o = json_pack("{s:i,s:s,s:s?,s:s?,s:s,s:s?}", "format", FORMAT, "kind", KIND, "pki_dir", in->pki_dir,
+                          "master_key_file", in->master_key_file, "interface_map",
                           in->interface_map ? in->interface_map : "", "device", in->device);
     char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);

@@ -19,7 +19,10 @@ struct run_inputs {
 
 /* Can they be kept? EXIT_CLEAN, or EXIT_USAGE when it has said which cannot. */
 int run_inputs_check(const struct command *c, const struct run_inputs *in) MUST_CHECK;
-/* Keeps them; paths are made absolute. A negative errno if that fails. */
+/* Makes paths absolute, in the arena; not resolved: who turns a symbolic link means what it then leads to. False: out
+ * of memory, or the working directory is gone. */
+bool run_inputs_absolute(struct arena *a, struct run_inputs *in) MUST_CHECK;
+/* Keeps them. A negative errno if that fails. */
 int run_inputs_save(struct state *s, const struct run_inputs *in) MUST_CHECK;
 /* Fills in what is NULL in `in` from what was kept, and says so on stderr as options of `command`
  * (NULL: nobody reads that). Strings are in the state's arena.

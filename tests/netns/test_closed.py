@@ -57,6 +57,9 @@ ANEW = 'ip link del eth0; ip link add eth0 type veth peer name wan netns $ISP; i
 FOREIGN = 'ip xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 dir out priority 1'
 
 RUN = '$IOSCC run $OPTIONS $FILE > $FILE.log 2>&1 & echo $! > $FILE.pid; for i in $(seq 200); do [ -S $STATE/control.sock ] && break; sleep 0.1; done'
+PFS = 'sed "s/ set transform-set T$/&\\n set pfs group19/" $FILE > $FILE.2'
+GOES_BACK = 'for i in $(seq 600); do grep -q "Back to" $STATE/rollback.log && break; sleep 0.1; done; cat $STATE/rollback.log; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE'
+
 
 # name, configuration, before apply, the event, what is said then
 EVENTS = [
@@ -144,6 +147,12 @@ EVENTS = [
     ('a reload that changes nothing of the kernel is shown', CONFIG, '', RUN + '; sed "s/ set transform-set T$/&\\n set pfs group19/" $FILE > $FILE.2; $IOSCC reload $OPTIONS $FILE.2; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE', r'(?s)r\.cfg\.2, applied .*The IKE daemon runs with \S+r\.cfg\.2, process.*PFS \(Y/N\): Y'),
     ('reload of an empty file', CONFIG, '', RUN + '; : > $FILE.2; $IOSCC reload --state-dir $STATE $FILE.2', 'is empty: nothing is touched|the router has no interface'),
     ('reload without a daemon', CONFIG, '', 'sed "s/aes 256/aes/" $FILE > $FILE.2; $IOSCC reload $OPTIONS $FILE.2', 'no daemon runs with state directory .*: nothing is touched'),
+    ('reload --confirm, and nobody confirms', CONFIG, '', RUN + '; ' + PFS + '; $IOSCC reload --confirm 3 $OPTIONS $FILE.2; ' + GOES_BACK, r'(?s)Goes back in 3 seconds.*Back to \S+r\.cfg\..*r\.cfg, applied .*The IKE daemon runs with \S+r\.cfg, process.*PFS \(Y/N\): N'),
+    ('reload --confirm, confirmed', CONFIG, '', RUN + '; ' + PFS + '; $IOSCC reload --confirm 600 $OPTIONS $FILE.2; $IOSCC confirm --state-dir $STATE; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE', r'(?s)Confirmed.*The IKE daemon runs with \S+r\.cfg\.2, process.*PFS \(Y/N\): Y'),
+    ('reload --confirm, the daemon is killed and comes again', CONFIG, '', RUN + '; ' + PFS + '; $IOSCC reload --confirm 20 $OPTIONS $FILE.2; kill -9 $(cat $FILE.pid); sleep 0.5; rm $STATE/control.sock; ' + RUN.replace('$FILE >', '$FILE.2 >') + '; $IOSCC status --state-dir $STATE; ' + GOES_BACK, r"(?s)Waits for 'ioscc confirm'.*Back to \S+r\.cfg\..*The IKE daemon runs with \S+r\.cfg, process.*PFS \(Y/N\): N"),
+    ('reload --confirm with no number of seconds', CONFIG, '', RUN + '; $IOSCC reload --confirm 0 $OPTIONS $FILE; $IOSCC reload --confirm 5x $OPTIONS $FILE', r'(?s)--confirm takes 1 to 86400 seconds, not .0.*not .5x'),
+    ('rollback beside a daemon', NAT, '', RUN + '; ' + PFS + '; $IOSCC reload $OPTIONS $FILE.2; $IOSCC rollback --state-dir $STATE; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE', r'(?s)IKE SAs with 0 child SAs stay.*Back to \S+r\.cfg\..*The IKE daemon runs with \S+r\.cfg, process.*PFS \(Y/N\): N'),
+    ('rollback beside a daemon, to nothing', CONFIG, '', RUN + '; $IOSCC rollback --state-dir $STATE', 'before it nothing was applied'),
     ('reload, the link is made anew', NAT, '', RUN + '; ' + ANEW + '; $IOSCC reload --state-dir $STATE $FILE'),
     ('another namespace with the same state directory', CONFIG, '', 'isp: $IOSCC apply --state-dir $STATE -m Gi0/0=wan,Gi0/1=lo $FILE; r: true', 'it is the state of another network namespace'),
 ]

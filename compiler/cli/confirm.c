@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "compiler/cli/confirm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LONGEST_S 86400
+
+int confirm_option(const struct command *c, const char *value, unsigned *seconds)
+{
+    char *end;
+    errno = 0;
+    unsigned long v = strtoul(value, &end, 10);
+    bool is_number = !errno && !*end && end != value && *value != '-';
+    if (!is_number || v == 0 || v > LONGEST_S)
+        return cli_usage_error(c, "--confirm takes 1 to %u seconds, not '%s'", LONGEST_S, value);
+    *seconds = (unsigned)v;
+    return EXIT_CLEAN;
+}
+
+time_t confirm_deadline(unsigned seconds)
+{
+    return seconds ? time(NULL) + (time_t)seconds : 0;
+}
+
+/* What it has to say is in rollback.log beside the state. False: it cannot be started. */
+static bool start(struct state *st, time_t deadline)
+{
+    const char *dir = st->dir, *log = state_path(st, "rollback.log");
+    char at[32];
+    snprintf(at, sizeof at, "%lld", (long long)deadline);
+    fflush(NULL); /* else both would print it */
+    pid_t child = fork();
+    if (child != 0)
+        return child > 0;
+    setsid();
+    if (fork() > 0)
+        _exit(0);
+    umask(077);
+    if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) || dup2(1, 2) < 0)
+        _exit(3);
+    execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, (char *)NULL);
+    _exit(3);
+}
+
+int confirm_start(struct session *s, time_t deadline, unsigned seconds)
+{
+    if (!deadline)
+        return EXIT_CLEAN;
+    if (!start(&s->state, deadline)) {
+        fprintf(stderr, "ioscc %s: cannot start the process that would go back: run 'ioscc rollback' yourself\n",
+                s->command->name);
+        return EXIT_SYSTEM;
+    }
+    printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
+    return EXIT_CLEAN;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What goes back by itself unless 'ioscc confirm' comes: apply --confirm, reload --confirm. Internal. */
+#ifndef IOSCC_CLI_CONFIRM_H
+#define IOSCC_CLI_CONFIRM_H
+
+#include "compiler/cli/session.h"
+
+/* The value of --confirm. EXIT_CLEAN, or EXIT_USAGE after a message. */
+int confirm_option(const struct command *c, const char *value, unsigned *seconds) MUST_CHECK;
+/* When it goes back; 0 where `seconds` is. */
+time_t confirm_deadline(unsigned seconds) MUST_CHECK;
+/* Starts the process that goes back at `deadline` unless the state says then that it was confirmed; it outlives this
+ * one and its terminal. Says what will happen. EXIT_CLEAN, also where `deadline` is 0; EXIT_SYSTEM after a message. */
+int confirm_start(struct session *s, time_t deadline, unsigned seconds) MUST_CHECK;
+
+#endif
