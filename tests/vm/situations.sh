@@ -33,12 +33,35 @@ made() {
     rm -f $plan.*; }
 has() { n=$1 i=$2; shift 2; for a in "$@"; do ip -n $n addr add $a dev $i; done; }
 watch() { for n in "$@"; do
-    capture /tmp/$n.pcap $n -Q out; echo $dump >> /tmp/pids
+    both=; [ $n = s ] || both='-Q out' # on a switch all that passes
+    capture /tmp/$n.pcap $n $both; echo $dump >> /tmp/pids
     watched="$watched $n"
 done; }
 
+# what makes a's link to the switch, and what makes it anew
+made_veth() { ip -n s link del porta 2>/dev/null
+    ip link add eth0 netns a type veth peer name porta netns s; ip -n s link set dev porta master sw0 up
+    made_up eth0; }
+made_vlan() { outside=eth0.7
+    ip -n a addr flush dev eth0; ip -n s link set dev porta nomaster
+    ip -n s link add link porta name porta.7 type vlan id 7; ip -n s link set dev porta.7 master sw0 up
+    vlan_anew; }
+vlan_anew() { ip -n a link del eth0.7 2>/dev/null; ip -n a link add link eth0 name eth0.7 type vlan id 7; made_up eth0.7; }
+renamed() { ip -n a link set dev $1 down; ip -n a link set dev $1 name x0; ip -n a link set dev x0 up; sleep 0.5
+    ip -n a link set dev x0 down; ip -n a link set dev x0 name $1; made_up $1; }
+made_up() { ip -n a link set dev $1 up; ip -n a addr add 192.0.2.1/24 dev $1 2>/dev/null; ip -n a route replace default via 192.0.2.2; }
+# under_ping EVENT...: each is a command; then the tunnel carries again. All the time a host sends what is protected
+under_ping() {
+    ip netns exec ha ping -i 0.2 10.2.0.9 > /dev/null 2>&1 & echo $! >> /tmp/pids
+    for event in "$@"; do
+        eval "$event"
+        answers ha 10.2.0.9 || say "no answer any more: $event"
+    done; }
+# what is clear is seen on the switch, and flows: else what is not seen proves nothing
+sees_clear() { up a 192.0.2.2; wire_has s 'icmp and host 192.0.2.2'; open='icmp and net 10.2.0.0/16 and net 10.1.0.0/16'; }
+
 world() {
-    watched= watching=
+    watched= watching= outside=eth0
     case $1 in
     plain) # ha - a ===== b - hb, IPv4 and IPv6
         node a b; cable a eth0 b eth0; forwards a b
@@ -70,6 +93,18 @@ world() {
         masquerade n eth1
         for x in a c; do route $x default via 10.50.0.1; done; route b default via 192.0.2.1
         watching="a b" ;;
+    switch) # ha - a === s === b - hb; s sees what passes, whatever becomes of a's link
+        node a s b; forwards a b
+        cable a eth0 s porta; cable b eth0 s eth0
+        echo "link add name sw0 type bridge" >> $plan.s.ip; echo "link set sw0 up" >> $plan.s.ip
+        for x in porta eth0; do echo "link set dev $x master sw0" >> $plan.s.ip; done
+        address a eth0 192.0.2.1/24; address b eth0 192.0.2.2/24
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
+        route a default via 192.0.2.2; route b default via 192.0.2.1
+        watching=s ;;
+    vlan) # the same, and the link of a is a VLAN; that of b is not
+        world switch
+        made_vlan; return ;;
     double) # ha - a - n ===== m - b - hb; m lets IKE in to b
         node a n m b; forwards a n m b
         cable a eth0 n eth0; cable n eth1 m eth1; cable m eth0 b eth0
@@ -90,7 +125,7 @@ until_there() { await "$1: $(tail -3 $2 2>&1)" there $1 $3; [ -S $1 ] || say "$1
 there() { [ -S $1 ] || ! kill -0 $2 2>/dev/null; } # the socket, or nobody who could make it
 ours() { # node, configuration, more options
     n=$1 f=$2; shift 2
-    ip netns exec $n ioscc run --state-dir /run/$n --pki-dir /test -m Gi0/0=eth0 "$@" $f > /tmp/$n.log 2>&1 &
+    ip netns exec $n ioscc run --state-dir /run/$n --pki-dir /test -m Gi0/0=$outside "$@" $f > /tmp/$n.log 2>&1 &
     echo $! > /tmp/$n.ours
     until_there /run/$n/control.sock /tmp/$n.log $!; }
 swan() { # node, swanctl.conf; /test/NUMBER.charon: lines for charon { }

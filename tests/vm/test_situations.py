@@ -173,6 +173,24 @@ def translated(me, peer, mine, theirs):
 situation('the same network on both sides (IKEv2)', 'up ha 10.72.0.9; up hb 10.71.0.9', world='same', a=translated(A, B, 71, 72), b=translated(B, A, 72, 71))
 
 
+# Things happen to a live host while its hosts send: link, addresses, policies, rules, SAs. With real ESP, which the namespaces'
+# kernel may not have (tests/netns/test_closed.py has the others, and shows that each leaks without the walls)
+FLUSHED, RULES = 'ip -n a xfrm policy flush', 'ip netns exec a nft flush ruleset'
+FOREIGN = 'ip netns exec a nft "add table ip f; add chain ip f p { type %s hook %s priority %d; }; add rule ip f p %s"; sleep 0.5; ip netns exec a nft delete table ip f'
+EVENTS = [FLUSHED, RULES, FLUSHED + '; ' + RULES, 'ip -n a xfrm state flush', FOREIGN % ('nat', 'postrouting', 100, 'oifname eth0 masquerade'), FOREIGN % ('filter', 'prerouting', -300, 'notrack'),
+          'ip -n a addr del 192.0.2.1/24 dev eth0; sleep 0.3; made_up eth0', 'ip -n a link set dev eth0 down; made_up eth0', 'ip -n a route del default; made_up eth0', 'ip -n a link set dev eth0 mtu 1000',
+          'ip -n a neigh flush all', 'kill_ours a; ours a /test/$number.a.cfg']
+
+
+def events(*what):
+    return 'sees_clear; under_ping ' + ' '.join("'%s'" % e for e in what)
+
+
+situation('events under a ping (IKEv2)', events(*EVENTS), world='switch', a=router(), b=swan(conn=['dpd_delay = 2s'], child=['dpd_action = clear']))
+situation('events under a ping: the link (IKEv2)', events('made_veth', 'renamed eth0'), world='switch', a=router(), b=swan())
+situation('events under a ping: a VLAN (IKEv2)', events('vlan_anew', 'renamed eth0.7'), world='vlan', a=router(), b=swan())
+
+
 def kind(text):
     return 'swan' if text.startswith('connections') else 'libre' if text.startswith('config setup') else 'iked' if text.startswith('ikev2') else 'cfg'
 
