@@ -27,7 +27,8 @@ struct command {
 };
 
 extern const struct command cmd_check, cmd_compile, cmd_show, cmd_plan, cmd_apply, cmd_status, cmd_remove, cmd_confirm,
-    cmd_rollback, cmd_clear, cmd_rules, cmd_explain, cmd_fleet, cmd_facts, cmd_run, cmd_reload, cmd_initiate;
+    cmd_rollback, cmd_clear, cmd_rules, cmd_explain, cmd_fleet, cmd_facts, cmd_run, cmd_reload, cmd_initiate,
+    cmd_metrics;
 
 /*
  * Reads the next option. Returns its index in c->options, CLI_END when the words begin (then *i is the first), CLI_HELP

@@ -14,10 +14,10 @@
 #define IOSCC_VERSION "0.1.0"
 #endif
 
-static const struct command *const commands[] = {&cmd_check,  &cmd_compile, &cmd_show,    &cmd_plan,     &cmd_apply,
-                                                 &cmd_status, &cmd_remove,  &cmd_confirm, &cmd_rollback, &cmd_clear,
-                                                 &cmd_rules,  &cmd_explain, &cmd_fleet,   &cmd_facts,    &cmd_run,
-                                                 &cmd_reload, &cmd_initiate};
+static const struct command *const commands[] = {&cmd_check,  &cmd_compile,  &cmd_show,    &cmd_plan,     &cmd_apply,
+                                                 &cmd_status, &cmd_remove,   &cmd_confirm, &cmd_rollback, &cmd_clear,
+                                                 &cmd_rules,  &cmd_explain,  &cmd_fleet,   &cmd_facts,    &cmd_run,
+                                                 &cmd_reload, &cmd_initiate, &cmd_metrics};
 #define NCOMMANDS (sizeof commands / sizeof *commands)
 
 static void general_help(FILE *to)

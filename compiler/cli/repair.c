@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/repair.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backends/ike/daemon/daemon.h"
@@ -47,6 +49,29 @@ static void say(const struct watch_look *l, enum ike_level level, const char *te
     daemon_log(level, "%s", text);
 }
 
+#define COUNT_FILE "watch.json"
+
+/* For `ioscc metrics`. A full disk keeps nothing from being put right. */
+static void keep_count(struct session *s, const struct watch_shared *w)
+{
+    json_t *o = json_pack("{s:I,s:I}", "repaired", (json_int_t)w->repaired, "failed", (json_int_t)w->failed);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    if (text)
+        (void)!state_put(&s->state, COUNT_FILE, (struct str){text, (uint32_t)strlen(text)});
+    free(text);
+    json_decref(o);
+}
+
+struct repair_count repair_counted(struct state *s)
+{
+    json_error_t e;
+    json_t *o = json_load_file(state_path(s, COUNT_FILE), 0, &e);
+    const struct repair_count n = {(unsigned long long)json_integer_value(json_object_get(o, "repaired")),
+                                   (unsigned long long)json_integer_value(json_object_get(o, "failed"))};
+    json_decref(o);
+    return n;
+}
+
 /* What is applied stays what it is: the state need not be written, which a full disk could prevent. */
 static int put_right(struct session *s, const struct watch_look *l)
 {
@@ -55,6 +80,8 @@ static int put_right(struct session *s, const struct watch_look *l)
     int r = apply_repair(&s->apply);
     unsigned long long ms = watch_now_ms() - l->since_ms;
     const char *cause = *l->after ? l->after : "something";
+    *(r == 0 ? &l->shared->repaired : &l->shared->failed) += 1;
+    keep_count(s, l->shared);
     if (r == 0) {
         daemon_log(IKE_NOTICE, "repaired in %llu ms, as %s had changed: %s", ms, cause, what);
         return WATCH_REPAIRED;

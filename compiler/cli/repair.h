@@ -13,6 +13,11 @@ struct repair {
     void *arg;
 };
 
+struct repair_count {
+    unsigned long long done, failed;
+};
+/* How often the watch of the daemon that runs, or has run last, has put something right, and could not. */
+struct repair_count repair_counted(struct state *s);
 /* As watch_repair_fn, `arg` is a struct repair: plans the configuration of the state directory for this host as it is
  * now and puts right what differs, with one line in the log. Where its own addresses or those of peers known by name
  * are others than those that the daemon has, the daemon gets its policy anew. */

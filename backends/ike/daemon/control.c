@@ -160,8 +160,8 @@ static char *metrics(struct daemon *d)
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         uint64_t v;
         memcpy(&v, s + counters[i].at, sizeof v);
-        buf_printf(&b, "# HELP ioscc_ike_%s_total %s\n# TYPE ioscc_ike_%s_total counter\nioscc_ike_%s_total %llu\n",
-                   counters[i].name, counters[i].help, counters[i].name, counters[i].name, (unsigned long long)v);
+        buf_printf(&b, "# TYPE ioscc_ike_%s counter\n# HELP ioscc_ike_%s %s\nioscc_ike_%s_total %llu\n",
+                   counters[i].name, counters[i].name, counters[i].help, counters[i].name, (unsigned long long)v);
     }
     const struct {
         const char *name, *help;

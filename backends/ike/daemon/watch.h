@@ -24,6 +24,7 @@ enum watch_found {
 struct watch_shared {
     uint32_t names_hold_s;     /* out: when names want to be looked up again, in seconds; 0: there are none */
     uint64_t said, said_at_ms; /* what was complained of last, as a hash, and when */
+    uint64_t repaired, failed; /* how often, since the daemon began */
 };
 
 /* One look. */
