@@ -9,8 +9,10 @@
 
 /* What cannot be negotiated, as sentences for the log; in the arena. */
 struct ike_omissions {
-    struct ptrlist lines; /* char * */
-    unsigned lacks;       /* so many of them say that what is in force needs something this host does not have */
+    struct ptrlist lines;   /* char * */
+    unsigned lacks;         /* so many of them say that what is in force needs something this host does not have */
+    struct ptrlist blocked; /* struct crypto_map_entry: that are not run for want of it */
+    struct ptrlist keyless; /* char *: peers' names whose address of now has no key, in entries where keys prove */
 };
 /* Adds one, kept in the arena. */
 void ike_omit(struct arena *a, struct ike_omissions *out, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

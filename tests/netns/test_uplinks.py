@@ -244,13 +244,22 @@ def name_that_lies():
         assert 'hq.example.net was' not in u.said(), u.said()
 
 
+TWO_NAMES = ONE_KEY.replace('crypto map M 10', '''ip access-list extended L2
+ permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255
+crypto isakmp key other address 192.0.2.3
+crypto isakmp key other address 192.0.2.4
+crypto map M 20 ipsec-isakmp
+ set peer branch.example.net dynamic
+ set transform-set T
+ match address L2
+crypto map M 10''')
+
+
 def name_without_a_key():
     """h12u B1: the name leads to an address that there is no key for (a wrong or a forged answer): the tunnel stays where it is,
     another name's move is not held back by that, and when the answer is right again nothing has happened"""
-    two = ONE_KEY.replace('crypto map M 10', 'ip access-list extended L2\n permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\ncrypto isakmp key other address 192.0.2.3\ncrypto isakmp key other address 192.0.2.4\n'
-                          'crypto map M 20 ipsec-isakmp\n set peer branch.example.net dynamic\n set transform-set T\n match address L2\ncrypto map M 10')
     names = {'hq.example.net': ('192.0.2.1',), 'branch.example.net': ('192.0.2.3',)}
-    with Uplinks(two, names=dict(names)) as u:
+    with Uplinks(TWO_NAMES, names=dict(names)) as u:
         assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
         u.dns.names.update({'hq.example.net': ('192.0.2.9',), 'branch.example.net': ('192.0.2.4',)})
         lab.wait_for(u.said, lambda: 'branch.example.net was 192.0.2.3, is 192.0.2.4' in u.said())
@@ -265,6 +274,31 @@ def name_without_a_key():
         assert 'hq.example.net was' not in u.said() and 'cannot follow' not in u.said(), u.said()
 
 
+def names_judged_one_by_one():
+    """D2: one name's move to the better does not pay for another one's to where there is no key"""
+    with Uplinks(TWO_NAMES, options=('--allow-partial',), names={'hq.example.net': ('192.0.2.1',), 'branch.example.net': ('192.0.2.9',)}) as u:
+        assert 'entry 20' in u.said() and 'is blocked' in u.said(), u.said()
+        u.dns.names.update({'hq.example.net': ('192.0.2.8',), 'branch.example.net': ('192.0.2.3',)})
+        lab.wait_for(u.said, lambda: 'branch.example.net was 192.0.2.9, is 192.0.2.3' in u.said())
+        lab.wait_for(u.said, lambda: 'hq.example.net leads to 192.0.2.8 now' in u.said())
+        policies = u.node.ip('xfrm', 'policy')
+        assert 'dst 192.0.2.8' not in policies and 'dst 192.0.2.1' in policies and 'dst 192.0.2.3' in policies, policies
+        forget(u)
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
+
+
+def name_first_found_where_no_key_is():
+    """D3: a name that was nowhere and leads to an address without a key stays unknown, and holds no other one's move back"""
+    with Uplinks(TWO_NAMES.replace('key other address 192.0.2.3', 'key correct-horse-battery address 192.0.2.3'), names={'hq.example.net': ('192.0.2.1',)}) as u:
+        u.dns.names.update({'branch.example.net': ('192.0.2.9',)})
+        lab.wait_for(u.said, lambda: 'branch.example.net leads to 192.0.2.9 now' in u.said() and 'it stays unknown' in u.said())
+        u.dns.names.update({'hq.example.net': ('192.0.2.3',)})
+        lab.wait_for(u.said, lambda: 'hq.example.net was 192.0.2.1, is 192.0.2.3' in u.said())
+        forget(u)
+        lab.wait_for(u.said, lambda: u.negotiates('p1') == ('203.0.113.2', '192.0.2.3'))
+        assert 'cannot follow' not in u.said() and u.ioscc('status').returncode == 0, u.said()
+
+
 def tests():
-    for f in (name_without_a_key, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
+    for f in (name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f

@@ -331,8 +331,10 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa);
 struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi);
 /* Is it still there? Looks where it was: `sa` may have been freed. */
 struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id);
-/* Half-open responder by the initiator's SPI and address; the peer's cookie for v1. */
-struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote);
+/* Half-open responders by the initiator's SPI and address, the peer's cookie for v1; one after the other, the one
+ * behind `after`, NULL for the first. */
+struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote,
+                           const struct ike_sa *after);
 void ike_peer_spi_known(struct ike *ike, struct ike_sa *sa, uint64_t peer_spi);
 /* The SAs with that address, one after the other: the one behind `after`, NULL for the first. */
 struct ike_sa *ike_with_addr(const struct ike *ike, const struct ip_addr *remote, const struct ike_sa *after);

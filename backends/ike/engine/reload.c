@@ -73,11 +73,18 @@ static void move_tasks(const struct ike_moves *m, struct ike_sa *sa)
     }
 }
 
+/* A negotiation of ours goes on where its entry is the same: in IKEv2 the peer may have the child already. Not while it
+ * is asked whether a certificate is revoked: that is of the trustpoints of before. */
+static bool goes_on(const struct ike_moves *m, const struct ike_sa *sa)
+{
+    return sa->version == 2 && sa->initiator && ike_is(sa, IKE_BEGINS) && !sa->unproved && ike_move_entry(m, sa->entry);
+}
+
 /* Does the IKE SA itself live on? How the peer was authenticated must be the same. */
 static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
 {
     const struct ike_profile *profile = ike_move_profile(m, sa->profile);
-    if (!ike_is(sa, IKE_CARRIES))
+    if (!ike_is(sa, IKE_CARRIES) && !goes_on(m, sa))
         return false;
     if (sa->profile && !profile)
         return false;
@@ -90,7 +97,8 @@ static bool lives(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa)
         return false;
     sa->profile = profile;
     sa->policy = sa->policy ? &m->to->v1[m->v1[v1]] : NULL;
-    sa->proposal = NULL; /* nobody asks for it once the SA stands */
+    sa->proposal = NULL; /* nobody asks for it once it is chosen */
+    sa->trust = NULL;
     sa->entry = ike_move_entry(m, sa->entry);
     return true;
 }

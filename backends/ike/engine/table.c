@@ -267,9 +267,10 @@ struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id)
     return sa && sa->id == id ? sa : NULL;
 }
 
-struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote)
+struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote, const struct ike_sa *after)
 {
-    for (struct ike_sa *sa = ike->by_peer[slot_of_peer(ike, peer_spi, remote)]; sa; sa = sa->peer_next)
+    struct ike_sa *first = after ? after->peer_next : ike->by_peer[slot_of_peer(ike, peer_spi, remote)];
+    for (struct ike_sa *sa = first; sa; sa = sa->peer_next)
         if (peer_spi_of(sa) == peer_spi && addr_eq(&sa->remote.addr, remote))
             return sa;
     return NULL;

@@ -75,6 +75,16 @@ static bool has_key(struct maker *m, const struct ike_policy *p, const struct ik
     return any;
 }
 
+/* Of an entry whose peers prove themselves by keys and nothing else. */
+static void note_keyless(struct maker *m, const struct ike_entry *x, const struct keys *k)
+{
+    for (unsigned i = 0; i < x->n_peers; i++) {
+        const struct ike_psk *row = ike_psk_find(k->v, k->n, &x->local, &x->peers[i].addr, NULL);
+        if (x->peers[i].host && !(row && is_open(k, row)))
+            ptrlist_add(m->a, &m->out->keyless, (void *)(uintptr_t)x->peers[i].host);
+    }
+}
+
 static struct keys keys_of(const struct ike_policy *p, const struct ike_entry *x)
 {
     if (x->profile)
@@ -88,12 +98,16 @@ static bool v1_can(struct maker *m, const struct ike_policy *p, const struct ike
     const struct ike_credential *c = ike_credential_of(p, x->profile);
     enum ike_key_kind own = c && ike_credential_signs(c) ? ike_key_kind(c->key) : IKE_KEY_OTHER;
     const struct keys keys = keys_of(p, x);
-    bool key = has_key(m, p, x, &keys), verifies = ike_verifies(p, x->profile);
+    bool key = has_key(m, p, x, &keys), verifies = ike_verifies(p, x->profile), by_key = false, by_cert = false;
     for (unsigned i = 0; i < p->n_v1; i++) {
-        bool proves = p->v1[i].auth == ALGO_AUTH_PSK ? key : verifies;
-        if (proves && v1_policy_speakable(&p->v1[i], own))
-            return true;
+        bool is_spoken = v1_policy_speakable(&p->v1[i], own);
+        by_key |= is_spoken && p->v1[i].auth == ALGO_AUTH_PSK && key;
+        by_cert |= is_spoken && p->v1[i].auth != ALGO_AUTH_PSK && verifies;
     }
+    if (!by_cert)
+        note_keyless(m, x, &keys);
+    if (by_key || by_cert)
+        return true;
     m->out->lacks++;
     omit(m,
          "map %s entry %u (line %u) is blocked: no isakmp policy can be used with its peers: %s (files are looked for "
@@ -114,7 +128,10 @@ static bool v2_can(struct maker *m, const struct ike_policy *p, const struct ike
     bool key = (keys.local || keys.remote) && has_key(m, p, x, &keys);
     bool signs = (f->auth_local & by_cert) && c && ike_credential_signs(c) &&
                  ike_key_allowed(f->auth_local, ike_key_kind(c->key));
-    bool they = (keys.remote && key) || ((f->auth_remote & by_cert) && ike_verifies(p, f));
+    bool by_certificate = (f->auth_remote & by_cert) && ike_verifies(p, f);
+    bool they = (keys.remote && key) || by_certificate;
+    if (keys.remote && !by_certificate)
+        note_keyless(m, x, &keys);
     return (signs || (keys.local && key)) && they;
 }
 

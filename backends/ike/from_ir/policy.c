@@ -200,6 +200,8 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
         return;
     if (maker_host_has(m, p, &x))
         out[p->n_entries++] = x;
+    else
+        ptrlist_add(m->a, &m->out->blocked, (void *)(uintptr_t)e);
 }
 
 static void entries(struct maker *m, struct ike_policy *p)

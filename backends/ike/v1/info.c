@@ -240,11 +240,15 @@ static bool deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         struct ike_sa *at = sa;
         struct ike_child *c = ike_child_by_spi(sa, spi, false);
         for (struct ike_sa *o = NULL; !c && (o = ike_of_same_peer(ike, sa, o));) {
+            if (ike_may_be_another(sa, o))
+                continue;
             at = o; /* it may hang on another SA with the same peer, not on one of its neighbours' */
             c = ike_child_by_spi(o, spi, false);
         }
-        if (!c)
+        if (!c) {
+            sa->v1->gone[sa->v1->gone_at++ % V1_GONE] = spi;
             continue;
+        }
         any = true;
         if (ike_child_stands(c))
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c, "map %s entry %u line %u: the peer deletes the IPsec SA",

@@ -304,9 +304,22 @@ void v1_next(struct ike *ike, struct ike_sa *sa)
     arm(ike, sa);
 }
 
+static bool is_deleted_already(const struct ike_sa *sa, const struct v1_quick *q)
+{
+    for (unsigned i = 0; i < V1_GONE; i++)
+        if (sa->v1->gone[i] && (sa->v1->gone[i] == q->spi_out || sa->v1->gone[i] == q->ah_out))
+            return true;
+    return false;
+}
+
 static void third(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 {
     struct message o;
+    if (is_deleted_already(sa, q)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "no IPsec SA: the peer has deleted it before its answer came");
+        v1_quick_free(sa, q);
+        return;
+    }
     struct ike_child *c = v1_child_make(ike, sa, q, false); /* before the peer hears that it may send */
     if (!c) {
         v1_quick_free(sa, q);

@@ -14,7 +14,7 @@ static bool v1_is_first(struct ike *ike, const struct ike_sa *sa, const uint8_t 
 static void first(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h)
 {
-    struct ike_sa *sa = ike_by_peer(ike, h.spi_i, &remote->addr);
+    struct ike_sa *sa = ike_by_peer(ike, h.spi_i, &remote->addr, NULL);
     if (sa && sa->version == 1 && !sa->initiator) {
         /* RFC 2408 §2.5.3: only the first message may lack our cookie, and only that one again is answered */
         if (v1_is_first(ike, sa, p, n))

@@ -51,6 +51,7 @@ struct v1_quick {
 };
 
 #define V1_INFO_MIDS 64
+#define V1_GONE 8
 
 /* What stays of phase 1. */
 struct ike1 {
@@ -75,6 +76,8 @@ struct ike1 {
     } mids;
     uint32_t info_mids[V1_INFO_MIDS];
     unsigned info_at;
+    uint32_t gone[V1_GONE]; /* SPIs that the peer has deleted and we do not have: of an answer that is late perhaps */
+    unsigned gone_at;
     uint32_t complaints; /* about what is not authentic: a few only */
     unsigned again;      /* how often it was begun anew because another answer came */
     /* phase 1 only; freed when it is over */

@@ -256,23 +256,28 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa)
         v2_fail(ike, sa, "the crypto map entry has no IKEv2 profile");
         return;
     }
-    if (!write_auth(ike, sa, x, &o.c, NULL, &why)) {
-        v2_fail(ike, sa, "IKE_AUTH cannot be sent: %s (profile %s, line %u)", why, sa->profile->name,
-                sa->profile->line);
+    if (!write_auth(ike, sa, x, &o.c, NULL, &why)) { /* by this answer to IKE_SA_INIT: it may be forged */
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "IKE_AUTH cannot be sent: %s (profile %s, line %u)", why,
+                sa->profile->name, sa->profile->line);
+        v2_wait_for_another(ike, sa);
         return;
     }
     if (ike_is_first_contact(ike, sa))
         ike2_notify_write(&o.c, 0, NULL, 0, N2_INITIAL_CONTACT, NULL, 0);
     struct ike_task *t = sa->tasks;
-    if (t && t->kind == TASK_CHILD) {
+    if (!sa->current && t && t->kind == TASK_CHILD) {
         sa->tasks = t->next;
         sa->current = t;
-        t->spi = ike_spi_new(ike);
-        v2_child_offer(ike, sa, &o, t, t->spi, false);
+    }
+    if (sa->current) {
+        sa->current->spi = ike_spi_new(ike);
+        v2_child_offer(ike, sa, &o, sa->current, sa->current->spi, false);
     }
     ike_state_set(ike, sa, IKE_AUTH_SENT);
     if (!v2_request(ike, sa, X2_AUTH, &o))
         v2_fail(ike, sa, "IKE_AUTH cannot be made");
+    else
+        sa->request_tries = x->tries_spent;
 }
 
 static void log_refusal(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -323,20 +328,6 @@ static void say_refused(struct ike *ike, struct ike_sa *sa)
     (void)!v2_request(ike, sa, X2_INFORMATIONAL, &o);
 }
 
-#define OTHER_ANSWER_MS 1000
-
-/* It is refused by one, or refuses one, that has proved nothing: others may have answered IKE_SA_INIT, or do so in a
- * moment (§2.4). */
-static void wait_for_another(struct ike *ike, struct ike_sa *sa)
-{
-    struct v2_initial *x = sa->exchange;
-    if (v2_other_answer(ike, sa))
-        return;
-    x->is_refused = true;
-    sa->retransmit_at = ike->now + OTHER_ANSWER_MS;
-    ike_timer_update(ike, sa);
-}
-
 static void refuse_responder(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
     const struct ike_payload *idr = ike_find(m, PL2_IDR, 0);
@@ -349,7 +340,7 @@ static void refuse_responder(struct ike *ike, struct ike_sa *sa, const struct ik
     ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "peer identity %s is refused: %s (profile %s, line %u)", text, bad,
             profile, sa->profile ? sa->profile->line : 0);
     say_refused(ike, sa);
-    wait_for_another(ike, sa);
+    v2_wait_for_another(ike, sa);
 }
 
 void v2_never_told(struct ike *ike, struct ike_sa *sa)
@@ -406,7 +397,7 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     ike_request_end(sa);
     if (!idr || !ike_id_read(idr, &id) || ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &n)) {
         log_refusal(ike, sa, m);
-        wait_for_another(ike, sa);
+        v2_wait_for_another(ike, sa);
         return;
     }
     /* a profile that matches nothing takes nobody */

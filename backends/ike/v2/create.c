@@ -61,19 +61,34 @@ static struct ike_child *child_of_task(struct ike_sa *sa)
     return t && t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
 }
 
+void v2_leave_to_peers(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa *other = sa->peers_sa;
+    if (!other)
+        return;
+    bool ends = ike_has_task(sa, TASK_DELETE_IKE, 0) && !ike_has_task(other, TASK_DELETE_IKE, 0);
+    v2_inherit(ike, sa, other);
+    if (ends)
+        ike_task_add(other, (struct ike_task){.kind = TASK_DELETE_IKE});
+    other->resume_at = ike->now; /* by the next tick: the caller may be in the middle of a message */
+    ike_timer_update(ike, other);
+}
+
+void v2_peers_is_used(struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *old = sa->replaces;
+    if (old && old->peers_sa == sa)
+        v2_leave_to_peers(ike, old);
+}
+
 /* True: nothing came of our rekeying of the IKE SA, but the peer has rekeyed it too, and that one takes its place
  * (§2.8). */
 static bool peers_takes_over(struct ike *ike, struct ike_sa *sa)
 {
-    struct ike_sa *other = sa->peers_sa;
-    if (!other || sa->current->kind != TASK_REKEY_IKE)
+    if (!sa->peers_sa || sa->current->kind != TASK_REKEY_IKE)
         return false;
-    bool ends = ike_has_task(sa, TASK_DELETE_IKE, 0);
     ike_exchange_end(sa);
-    v2_inherit(ike, sa, other);
-    if (ends)
-        ike_task_add(other, (struct ike_task){.kind = TASK_DELETE_IKE});
-    v2_next(ike, other);
+    v2_leave_to_peers(ike, sa);
     return true;
 }
 
@@ -305,27 +320,6 @@ static void child_finished(struct ike *ike, struct ike_sa *sa, struct ike_iov sh
         settle_collision(sa, c, old);
 }
 
-/* Everything that lives on goes over to the successor. */
-void v2_inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
-{
-    while (old->children)
-        ike_child_move(old->children, fresh);
-    for (struct ike_task **p = &old->tasks, *t; (t = *p);) {
-        if (t->kind == TASK_DELETE_IKE || t->kind == TASK_REKEY_IKE) {
-            p = &t->next;
-            continue;
-        }
-        *p = t->next;
-        ike_task_add(fresh, *t);
-        free(t);
-    }
-    ike_state_set(ike, old, IKE_REPLACED);
-    old->rekey_at = old->dpd_at = old->keepalive_at = 0;
-    old->expire_at = ike->now + REPLACED_MS;
-    ike_timer_update(ike, old);
-    ike_timer_update(ike, fresh);
-}
-
 static struct ike_sa *linked(struct ike *ike, const uint64_t link[2])
 {
     return link[0] ? ike_still(ike, link[0], link[1]) : NULL;
@@ -345,10 +339,33 @@ static void keep_anew(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
     struct ike_sa *begun = linked(ike, old->reauthenticated_by), *before = linked(ike, old->reauthenticates);
     if (begun && begun->reauthenticates[0])
         link_both(fresh, begun);
-    if (before)
+    if (before) {
         link_both(before, fresh);
-    fresh->lacks_children = before && old->lacks_children;
+        fresh->lacks_children = old->lacks_children;
+    }
     old->reauthenticates[0] = old->reauthenticated_by[0] = 0;
+}
+
+/* Everything that lives on goes over to the successor. */
+void v2_inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
+{
+    while (old->children)
+        ike_child_move(old->children, fresh);
+    for (struct ike_task **p = &old->tasks, *t; (t = *p);) {
+        if (t->kind == TASK_DELETE_IKE || t->kind == TASK_REKEY_IKE) {
+            p = &t->next;
+            continue;
+        }
+        *p = t->next;
+        ike_task_add(fresh, *t);
+        free(t);
+    }
+    keep_anew(ike, old, fresh);
+    ike_state_set(ike, old, IKE_REPLACED);
+    old->rekey_at = old->dpd_at = old->keepalive_at = 0;
+    old->expire_at = ike->now + REPLACED_MS;
+    ike_timer_update(ike, old);
+    ike_timer_update(ike, fresh);
 }
 
 /* False: out of memory; the successor is then of nobody. */
@@ -366,7 +383,6 @@ bool v2_successor_of(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
     const struct ike_id id = {old->peer_id[0], (uint16_t)(old->peer_id_len - 1), old->peer_id + 1};
     if (!ike_identity_set(ike, fresh, &id) || !ike_proof_inherit(fresh, old))
         return false;
-    keep_anew(ike, old, fresh);
     v2_established(ike, fresh);
     return true;
 }
@@ -433,12 +449,8 @@ static void ike_finished(struct ike *ike, struct ike_sa *sa, const uint8_t *shar
         v2_next(ike, other);
         return;
     }
-    if (other) {                      /* the peer deletes what it made; if it never heard of it, it goes by itself */
-        keep_anew(ike, other, fresh); /* which was made first, and had the old one's part */
-        ike_state_set(ike, other, IKE_REPLACED);
-        other->rekey_at = other->dpd_at = other->keepalive_at = 0;
-        other->expire_at = ike->now + REPLACED_MS;
-        ike_timer_update(ike, other);
+    if (other) { /* the peer deletes what it made; if it never heard of it, it goes by itself */
+        v2_inherit(ike, other, fresh);
     }
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
     v2_next(ike, sa);
@@ -654,6 +666,8 @@ bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *
         sa->pending->is_dropped = true;
     if (sa->pending) /* nobody asks for the proposal once the choice is made */
         sa->pending->ike.ours = NULL;
+    if (ike_is(sa, IKE_BEGINS))
+        v2_initial_move(sa);
     if (!x)
         return !sa->current || ike_move_task(m, sa->current);
     x->ike_choice.ours = NULL;

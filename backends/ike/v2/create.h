@@ -30,8 +30,6 @@ struct create {
 
 /* RFC 7296 §2.10: 16 to 256 bytes. */
 bool v2_nonce_fits(const struct ike_payload *nonce) MUST_CHECK;
-/* A public value of that group and of its length, NULL: there is none. */
-const uint8_t *v2_public_value_of(const struct ike_message *m, enum algo_id group);
 uint8_t v2_set_protocol(const struct ike_transform_set *s);
 /* Is a child being made by us, whose answer is still on its way? NULL: none is. */
 struct create *v2_making_child(const struct ike_sa *sa);

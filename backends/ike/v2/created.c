@@ -242,6 +242,7 @@ void v2_create_request(struct ike *ike, struct ike_sa *sa, const struct ike_mess
     struct ike2_proposal p;
     struct ike_child *old;
     uint32_t spi = 0;
+    v2_peers_is_used(ike, sa);
     if (!ike2_proposal_read(&r, &p) || !v2_nonce_fits(ike_find(m, PL2_NONCE, 0))) {
         answer_error(ike, sa, m->h.id, N2_INVALID_SYNTAX);
         return;

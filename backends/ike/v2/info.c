@@ -31,6 +31,21 @@ void v2_info_start(struct ike *ike, struct ike_sa *sa)
         ike_exchange_end(sa);
 }
 
+#define REKEY_AGAIN_MS 60000
+
+/* What was made in the place of another is deleted again: that one has no successor any more, and stands again. */
+static void stands_again(struct ike *ike, const struct ike_sa *sa, const struct ike_child *gone)
+{
+    struct ike_child *old = gone->successor_of;
+    if (!old || !ike_child_is(old, CHILD_REPLACED))
+        return;
+    for (const struct ike_child *c = sa->children; c; c = c->next)
+        if (c != gone && c->successor_of == old && !ike_child_leaves(c))
+            return;
+    old->state = CHILD_UP;
+    old->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
+}
+
 void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_task *t = sa->current;
@@ -44,8 +59,10 @@ void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     }
     struct ike_child *c = t->kind == TASK_DELETE_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
     ike_exchange_end(sa);
-    if (c)
+    if (c) {
+        stands_again(ike, sa, c);
         ike_child_free(ike, c, true);
+    }
     v2_next(ike, sa);
 }
 
@@ -59,22 +76,6 @@ void v2_late_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
 }
 
 /* ---- requests of the peer's ---- */
-
-#define REKEY_AGAIN_MS 60000
-
-/* The peer takes back what it has made in the place of another: that one has no successor any more, and stands again.
- */
-static void stands_again(struct ike *ike, const struct ike_sa *sa, const struct ike_child *gone)
-{
-    struct ike_child *old = gone->successor_of;
-    if (!old || !ike_child_is(old, CHILD_REPLACED) || ike_child_leaves(gone))
-        return;
-    for (const struct ike_child *c = sa->children; c; c = c->next)
-        if (c != gone && c->successor_of == old && !ike_child_leaves(c))
-            return;
-    old->state = CHILD_UP;
-    old->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
-}
 
 /* Our ends of what the peer deletes, for the answer. */
 static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, uint32_t *ours,
@@ -94,10 +95,11 @@ static unsigned delete_children(struct ike *ike, struct ike_sa *sa, const struct
         if (!by_us && n < max) /* deletes that cross are not answered in kind (§1.4.1) */
             ours[n++] = c->spi_in;
         v2_create_overtaken(sa, c);
-        stands_again(ike, sa, c);
-        if (!ike_child_leaves(c))
+        if (!ike_child_leaves(c)) {
+            stands_again(ike, sa, c);
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the peer deletes the child SA",
                     c->entry->map, c->entry->seq, c->line);
+        }
         ike_child_free(ike, c, true);
     }
     return n;
@@ -120,17 +122,13 @@ static void lost(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
     ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
 }
 
-/* The peer has rekeyed it too, and we have not heard the end of ours: what it made takes over. */
-static void leave_to_peers(struct ike *ike, struct ike_sa *sa)
+static bool deletes_ike_sa(const struct ike_message *m)
 {
-    struct ike_sa *other = sa->peers_sa;
-    if (!other)
-        return;
-    while (sa->children)
-        ike_child_move(sa->children, other);
-    ike_tasks_follow(sa, other);
-    other->resume_at = ike->now;
-    ike_timer_update(ike, other);
+    struct ike_delete d;
+    for (unsigned i = 0; i < m->n; i++)
+        if (m->v[i].type == PL2_DELETE && ike2_delete_read(&m->v[i], &d) && d.protocol == IKE_PROTO_IKE)
+            return true;
+    return false;
 }
 
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -140,6 +138,8 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     bool gone = ike2_notify_find(m, N2_AUTHENTICATION_FAILED, &no);
     if (gone)
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer refuses our identity or key");
+    if (!deletes_ike_sa(m))
+        v2_peers_is_used(ike, sa);
     lost(ike, sa, m);
     v2_begin(ike, &o);
     for (unsigned i = 0; i < m->n; i++) {
@@ -163,7 +163,7 @@ void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_messag
     }
     if (!ike_is(sa, IKE_OUTDATED))
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the IKE SA");
-    leave_to_peers(ike, sa);
+    v2_leave_to_peers(ike, sa);
     ike_sa_free(ike, sa);
 }
 
@@ -240,7 +240,7 @@ static void dead_peer(struct ike *ike, struct ike_sa *sa)
     bool is_dead = ike_is(sa, IKE_STANDS) && !sa->peers_sa;
     if (is_dead)
         ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
-    leave_to_peers(ike, sa);
+    v2_leave_to_peers(ike, sa);
     if (is_dead && e && e->n_peers > 1)
         ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
     ike_sa_free(ike, sa);

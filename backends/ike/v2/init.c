@@ -18,7 +18,7 @@ static void initial_free(void *p)
     free(x->i_msg);
     free(x->r_msg);
     for (unsigned i = 0; i < x->n_others; i++)
-        free(x->others[i].p);
+        v2_answer_free(&x->others[i]);
     ike_wipe(x, sizeof *x);
     free(x);
 }
@@ -221,7 +221,8 @@ static bool make_keys(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, 
 /* The answer was not the peer's, or of no use: on with the request as if it had not come. */
 static void answer_was_nothing(struct ike *ike, struct ike_sa *sa)
 {
-    const struct v2_initial *x = sa->exchange;
+    struct v2_initial *x = sa->exchange;
+    x->is_refused = false;
     if (!v2_keep(&sa->request, &sa->request_len, x->i_msg, x->i_len)) {
         v2_give_up(ike, sa, "out of memory");
         return;
@@ -246,7 +247,9 @@ static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_
         ike->stats.malformed++;
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
                 "a Diffie-Hellman value is refused (RFC 6989): the answer to IKE_SA_INIT is ignored");
-        answer_was_nothing(ike, sa);
+        x->is_refused = true;
+        if (!v2_other_answer(ike, sa))
+            answer_was_nothing(ike, sa);
         return;
     }
     if (sa->nat_local || sa->nat_remote)
@@ -254,28 +257,38 @@ static void initiator_has_secret(struct ike *ike, struct ike_sa *sa, struct ike_
     v2_auth_start(ike, sa);
 }
 
-/* An answer of the right form is followed until the peer proves itself, or does not. False: it is of no use. */
-static bool follow_answer(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, const struct ike_message *m)
+/* Can an answer be followed? NULL, or why not. */
+static const char *judge_answer(struct ike *ike, const struct ike_sa *sa, const struct ike_message *m,
+                                struct v2_choice *choice)
 {
-    struct v2_initial *x = sa->exchange;
+    const struct v2_initial *x = sa->exchange;
     const struct ike_payload *sap = ike_find(m, PL2_SA, 0), *ke = ike_find(m, PL2_KE, 0),
                              *nonce = ike_find(m, PL2_NONCE, 0);
+    const enum algo_id own = (enum algo_id)x->group;
     uint16_t group;
     const uint8_t *value;
     size_t value_len;
     if (!sap || !ke || !nonce || !m->h.spi_r || nonce->n < 16 || nonce->n > NONCE_MAX ||
         !ike2_ke_read(ke, &group, &value, &value_len))
+        return "it lacks something";
+    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 0, choice);
+    if (!choice->found)
+        return choice->why;
+    if (choice->suite.dh != own || group != algo_get(own)->ikev2 || value_len != ike_dh_len(own))
+        return "another group";
+    return NULL;
+}
+
+/* An answer that has been looked at is followed until the peer proves itself, or does not. False: out of memory. */
+static bool follow_answer(struct ike *ike, struct ike_sa *sa, const struct ike_message *m,
+                          const struct v2_choice *choice)
+{
+    struct v2_initial *x = sa->exchange;
+    const struct ike_payload *nonce = ike_find(m, PL2_NONCE, 0);
+    const uint8_t *value = v2_public_value_of(m, (enum algo_id)x->group);
+    if (!value || !keep_message(&x->r_msg, &x->r_len, m->whole, m->whole_len))
         return false;
-    enum algo_id own = (enum algo_id)x->group;
-    struct v2_choice choice;
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 0, &choice);
-    if (!choice.found || choice.suite.dh != own || group != algo_get(own)->ikev2 || value_len != ike_dh_len(own)) {
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", choice.why);
-        return false;
-    }
-    if (!keep_message(&x->r_msg, &x->r_len, p, n))
-        return false;
-    x->choice = choice;
+    x->choice = *choice;
     sa->retransmit_at = 0; /* the request is kept until the peer has proved itself */
     ike_peer_spi_known(ike, sa, m->h.spi_r);
     sa->suite = x->choice.suite;
@@ -289,63 +302,30 @@ static bool follow_answer(struct ike *ike, struct ike_sa *sa, const uint8_t *p, 
     ike_timer_update(ike, sa);
     struct ike_dh *dh = x->dh;
     x->dh = NULL;
-    ike_job_start(ike, sa, own, dh, value, value_len, initiator_has_secret);
+    ike_job_start(ike, sa, (enum algo_id)x->group, dh, value, ike_dh_len((enum algo_id)x->group), initiator_has_secret);
     return true;
 }
 
-#define ANSWERS_FOLLOWED_MAX 8
-
-/* One more answer while another one is followed. */
-static void keep_answer(struct v2_initial *x, const uint8_t *p, size_t n)
+bool v2_init_follow(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n)
 {
-    bool known = x->r_len == n && x->r_msg && memcmp(x->r_msg, p, n) == 0;
-    for (unsigned i = 0; i < x->n_others; i++)
-        known |= x->others[i].n == n && memcmp(x->others[i].p, p, n) == 0;
-    if (known || x->n_others == V2_ANSWERS_MAX)
-        return;
-    uint8_t *copy = malloc(n);
-    if (!copy)
-        return;
-    memcpy(copy, p, n);
-    x->others[x->n_others++] = (struct v2_answer){copy, n};
-}
-
-bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
-{
-    struct v2_initial *x = sa->exchange;
-    if (!x || sa->busy || !x->dh || !x->n_others || ++x->tries > ANSWERS_FOLLOWED_MAX)
-        return false;
-    struct v2_answer next = x->others[0];
-    memmove(x->others, x->others + 1, sizeof *x->others * --x->n_others);
-    x->others[x->n_others++] = (struct v2_answer){x->r_msg, x->r_len}; /* it may have been the right one */
-    x->r_msg = NULL;
-    struct ike_message m = {0};
-    struct rd r = rd_of(next.p, next.n);
+    struct ike_message m = {.whole = p, .whole_len = n};
+    struct rd r = rd_of(p, n);
+    struct v2_choice choice;
     uint8_t inner;
-    if (sa->current) { /* the child that went with IKE_AUTH */
-        sa->current->next = sa->tasks;
-        sa->tasks = sa->current;
-        sa->current = NULL;
-    }
-    ike_state_set(ike, sa, IKE_INIT_SENT);
-    sa->half_open_until = 0;
-    sa->local.port = x->local_port; /* its NAT may be another */
-    sa->remote.port = x->remote_port;
-    x->is_refused = false;
     bool good = ike_header_read(&r, &m.h) && ike_chain_read(&r, m.h.next, &m, &inner) && !inner;
-    bool followed = good && follow_answer(ike, sa, next.p, next.n, &m);
-    if (!followed)
-        ike_state_set(ike, sa, IKE_AUTH_SENT);
-    free(next.p);
-    return followed;
+    return good && !judge_answer(ike, sa, &m, &choice) && follow_answer(ike, sa, &m, &choice);
 }
 
+/* While another one is followed: it is kept if it could be followed too. */
 void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct v2_initial *x = sa->exchange;
-    (void)ike;
-    if (x && ike_find(m, PL2_KE, 0) && ike2_check(m) == NULL)
-        keep_answer(x, m->whole, m->whole_len);
+    struct v2_choice choice;
+    if (!x || ike2_check(m) || judge_answer(ike, sa, m, &choice))
+        return;
+    v2_answer_keep(x, m->whole, m->whole_len);
+    if (x->is_refused && v2_other_answer(ike, sa))
+        return;
 }
 
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -368,7 +348,12 @@ void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
         sa->local.addr = ike->here.addr;
         x->local_unknown = true;
     }
-    (void)!follow_answer(ike, sa, m->whole, m->whole_len, m); /* what is of no use might as well not have come */
+    struct v2_choice choice;
+    const char *bad = judge_answer(ike, sa, m, &choice);
+    if (bad) /* it might as well not have come */
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", bad);
+    else
+        (void)!follow_answer(ike, sa, m, &choice);
 }
 
 /* ---- responder ---- */
@@ -427,9 +412,30 @@ static unsigned cookie_threshold(const struct ike *ike)
 
 void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    const struct v2_initial *x = sa->exchange;
-    if (x && x->i_len == m->whole_len && memcmp(x->i_msg, m->whole, m->whole_len) == 0 && sa->response)
+    (void)m;
+    if (sa->response)
         v2_resend(ike, sa, sa->response, sa->response_len);
+}
+
+/* A request is known by the whole of it (§2.1): by its SPI anybody may have come before, or made the peer ask again
+ * otherwise (a forged COOKIE). True: it has been dealt with. */
+static bool is_sent_again(struct ike *ike, const struct ike_end *remote, const struct ike_message *m)
+{
+    const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_REQUEST};
+    for (struct ike_sa *sa = NULL; (sa = ike_by_peer(ike, m->h.spi_i, &remote->addr, sa));) {
+        const struct v2_initial *x = sa->exchange_free == initial_free ? sa->exchange : NULL;
+        if (sa->initiator || sa->version != 2)
+            continue;
+        if (!x) /* it stands: this is late */
+            return true;
+        if (x->i_len != m->whole_len || memcmp(x->i_msg, m->whole, m->whole_len) != 0)
+            continue;
+        const struct ike_transition *again = ike_transition_for(&ike2_transitions, sa, &o);
+        if (again)
+            ike_transition_heard(ike, sa, again, m);
+        return true;
+    }
+    return false;
 }
 
 /* What was chosen is in the exchange; the secret is the rest. */
@@ -471,14 +477,8 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         ike->stats.malformed++;
         return;
     }
-    struct ike_sa *sa = ike_by_peer(ike, m->h.spi_i, &remote->addr);
-    struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_REQUEST};
-    if (sa && !sa->initiator) { /* sent again: the same answer (§2.1) */
-        const struct ike_transition *again = ike_transition_for(&ike2_transitions, sa, &o);
-        if (again)
-            ike_transition_heard(ike, sa, again, m);
+    if (is_sent_again(ike, remote, m))
         return;
-    }
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
     if (ike->policy->n_v2 == 0) {
         ike->stats.dropped++;
@@ -517,9 +517,9 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         ike->stats.dropped++;
         return;
     }
-    sa = ike_sa_new(ike, 2, false, local, remote);
+    struct ike_sa *sa = ike_sa_new(ike, 2, false, local, remote);
     struct v2_initial *x = sa ? initial_of(sa) : NULL;
-    o.on = IKE_ON_FIRST;
+    const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_FIRST};
     const struct ike_transition *row = sa ? ike_transition_for(&ike2_transitions, sa, &o) : NULL;
     if (!x || !row || !keep_message(&x->i_msg, &x->i_len, m->whole, m->whole_len)) {
         if (sa)

@@ -30,7 +30,7 @@ static const struct ike_transition rows[] = {
      .says = "the same answer again"},
     {X2_SA_INIT, IKE_ON_RESPONSE, WE, .in = IN(INIT_SENT), .next = IN(INIT_SENT) | IN(AUTH_SENT) | IN(DEAD),
      .heard = v2_init_response, .says = "asks again as the peer wants it, or makes the secret and sends IKE_AUTH"},
-    {X2_SA_INIT, IKE_ON_OTHER, WE, .in = IN(AUTH_SENT), .next = IN(AUTH_SENT), .heard = v2_init_other,
+    {X2_SA_INIT, IKE_ON_OTHER, WE, .in = IN(AUTH_SENT), .next = IN(AUTH_SENT) | IN(INIT_SENT), .heard = v2_init_other,
      .says = "keeps the answer: the one that is followed may be forged"},
     {X2_AUTH, IKE_ON_REQUEST, .in = IN(INIT_DONE), .next = IN(INIT_DONE) | IN(ESTABLISHED) | IN(DEAD),
      .heard = v2_auth_request, .says = "finds profile and proof, proves itself, makes the child"},

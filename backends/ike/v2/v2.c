@@ -91,7 +91,9 @@ static void protected_message(struct ike *ike, struct ike_sa *sa, const struct i
                 response ? "response" : "request", bad ? bad : "an unknown payload is marked critical");
         if (!response)
             v2_respond_notify(ike, sa, h.exchange, h.id, N2_INVALID_SYNTAX, NULL, 0);
-        if (ike_is(sa, IKE_BEGINS))
+        if (ike_is(sa, IKE_BEGINS) && response)
+            v2_wait_for_another(ike, sa);
+        else if (ike_is(sa, IKE_BEGINS))
             v2_give_up(ike, sa, "it is not understood");
         return;
     }
@@ -147,7 +149,10 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         return;
     }
     struct ike_sa *sa = ike_by_spi(ike, h.flags & IKE2_INITIATOR ? h.spi_r : h.spi_i);
-    if (!sa || sa->version != 2 || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r) {
+    bool is_its = sa && sa->version == 2 && sa->spi_i == h.spi_i;
+    if (is_its && sa->spi_r != h.spi_r && ike_is(sa, IKE_BEGINS) && sa->initiator)
+        is_its = v2_answered_by(ike, sa, h.spi_r);
+    if (!is_its || sa->spi_r != h.spi_r) {
         ike->stats.dropped++;
         return;
     }

@@ -67,8 +67,31 @@ void v2_choose_ike(const struct ike_v2_policy *p, const struct ike_payload *sa, 
 void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, bool pfs);
 void v2_choose_child(const struct ike_entry *e, const struct ike_payload *sa, bool pfs, struct v2_choice *out);
 enum algo_id v2_group(uint16_t number);
+/* A public value of that group and of its length, NULL: there is none. */
+const uint8_t *v2_public_value_of(const struct ike_message *m, enum algo_id group);
 
 /* ---- init.c, auth.c: the initial exchanges ---- */
+
+/* What was made of an answer to IKE_SA_INIT. */
+struct v2_made {
+    uint64_t spi_r;
+    struct ike_keys *keys; /* NULL: it has not been followed */
+    struct ike_suite suite;
+    struct v2_choice choice;
+    uint8_t nr[NONCE_MAX];
+    uint16_t nr_len, peer_hashes, local_port, remote_port;
+    bool nat_local, nat_remote, floated, fragments;
+    uint32_t child_spi; /* in the request */
+    uint8_t *request;   /* IKE_AUTH, as it was sent */
+    uint32_t request_len;
+};
+/* One that is not followed now. */
+struct v2_answer {
+    uint8_t *p; /* as it came */
+    size_t n;
+    bool is_refused; /* by one that has proved nothing, or we have refused it: not again */
+    struct v2_made made;
+};
 
 #define V2_ANSWERS_MAX 3
 struct v2_initial {
@@ -81,14 +104,10 @@ struct v2_initial {
     unsigned tries; /* INVALID_KE_PAYLOAD and COOKIE answers */
     struct v2_choice choice;
     uint16_t peer_hashes; /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
-    /* Other answers to our IKE_SA_INIT than the one that is followed: anybody may send one, and only IKE_AUTH tells
-     * which was the peer's (§2.4). */
-    struct v2_answer {
-        uint8_t *p;
-        size_t n;
-    } others[V2_ANSWERS_MAX];
+    struct v2_answer others[V2_ANSWERS_MAX + 1]; /* answers.c; one more while two change places */
     unsigned n_others;
-    bool is_refused;                  /* by one that has proved nothing: another answer is waited for */
+    bool is_refused;                  /* as in an answer, of the one that is followed */
+    uint8_t tries_spent;              /* of IKE_AUTH, with other answers */
     uint16_t local_port, remote_port; /* where the request was sent */
     bool local_unknown; /* our own address was not known when the request went: as if we were behind NAT (§2.23) */
 };
@@ -103,9 +122,26 @@ void v2_init_first(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-/* Nobody authentic answers IKE_AUTH, or one that has proved nothing refuses: another answer to IKE_SA_INIT is followed,
- * if one came. False: none did. */
+/* Follows an answer that is whole and has been looked at. False: out of memory. */
+bool v2_init_follow(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n) MUST_CHECK;
+
+/* ---- answers.c ---- */
+
+/* Another policy: nothing points into the one before any more. */
+void v2_initial_move(struct ike_sa *sa);
+/* Keeps one more answer, while another one is followed. */
+void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n);
+void v2_answer_free(struct v2_answer *a);
+/* Nobody authentic answers IKE_AUTH: another answer is followed, or taken up again. False: there is none. */
 bool v2_other_answer(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
+/* Something comes by the SPI of one that waits: that one is taken up. False: it is of none. */
+bool v2_answered_by(struct ike *ike, struct ike_sa *sa, uint64_t spi_r) MUST_CHECK;
+/* The one that is followed refuses, is refused, or says what nothing can be done with: it has proved nothing, and ends
+ * nothing. Another one is followed, or waited for a moment. */
+void v2_wait_for_another(struct ike *ike, struct ike_sa *sa);
+
+/* ---- auth.c ---- */
+
 void v2_auth_start(struct ike *ike, struct ike_sa *sa);
 void v2_auth_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -160,6 +196,11 @@ struct ike_child *v2_child_install(struct ike *ike, struct ike_sa *sa, const str
 void v2_child_up(struct ike *ike, struct ike_child *c, bool rekeyed);
 /* The child that is being made comes to nothing; what the peer makes of it is taken back. */
 void v2_create_drop(struct ike *ike, struct ike_sa *sa);
+/* Both have rekeyed the IKE SA, and the peer's successor is to have what is left, whatever becomes of ours: children,
+ * tasks, its part in an authentication anew. */
+void v2_leave_to_peers(struct ike *ike, struct ike_sa *sa);
+/* The peer goes by its successor `sa` before it deletes the one that it has replaced: it has decided for it. */
+void v2_peers_is_used(struct ike *ike, const struct ike_sa *sa);
 /* Of an exchange under way: what it is about, in another policy. */
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m) MUST_CHECK;
 bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote) MUST_CHECK;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Answers to our IKE_SA_INIT (RFC 7296 §2.4): anybody may send one, and only IKE_AUTH tells which was the peer's. Each
+ * is looked at when it comes. One is followed; the others wait with all that was made of them, so that who goes back to
+ * one repeats its IKE_AUTH bit for bit (§2.1), and hears its answer whenever it comes.
+ */
+#include <stdlib.h>
+
+#include "backends/ike/v2/v2.h"
+
+static void made_free(struct v2_made *d)
+{
+    if (d->keys) {
+        ike_wipe(d->keys, sizeof *d->keys);
+        free(d->keys);
+    }
+    free(d->request);
+    *d = (struct v2_made){0};
+}
+
+void v2_answer_free(struct v2_answer *a)
+{
+    free(a->p);
+    made_free(&a->made);
+    *a = (struct v2_answer){0};
+}
+
+/* The one that is followed, with what was made of it; of one that refuses the bytes alone, so that it is known. */
+static struct v2_answer put_away(struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    struct v2_answer a = {.p = x->r_msg, .n = x->r_len, .is_refused = x->is_refused};
+    a.made = (struct v2_made){.spi_r = sa->spi_r,
+                              .keys = sa->keys,
+                              .suite = sa->suite,
+                              .choice = x->choice,
+                              .nr_len = x->nr_len,
+                              .peer_hashes = x->peer_hashes,
+                              .nat_local = sa->nat_local,
+                              .nat_remote = sa->nat_remote,
+                              .floated = sa->floated,
+                              .fragments = sa->fragments,
+                              .local_port = sa->local.port,
+                              .remote_port = sa->remote.port,
+                              .child_spi = sa->current ? sa->current->spi : 0,
+                              .request = sa->request,
+                              .request_len = sa->request_len};
+    memcpy(a.made.nr, x->nr, x->nr_len);
+    x->r_msg = NULL;
+    x->r_len = 0;
+    sa->keys = NULL;
+    sa->request = NULL;
+    sa->request_len = 0;
+    v2_parts_free(sa);
+    if (a.is_refused)
+        made_free(&a.made);
+    return a;
+}
+
+/* Goes on with one as it was left. */
+static void take_up(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
+{
+    struct v2_initial *x = sa->exchange;
+    const struct v2_made *d = &a->made;
+    x->r_msg = a->p;
+    x->r_len = a->n;
+    x->choice = d->choice;
+    x->nr_len = d->nr_len;
+    memcpy(x->nr, d->nr, d->nr_len);
+    x->peer_hashes = d->peer_hashes;
+    x->is_refused = false;
+    ike_peer_spi_known(ike, sa, d->spi_r);
+    sa->keys = d->keys;
+    sa->suite = d->suite;
+    sa->proposal = d->choice.ours;
+    sa->nat_local = d->nat_local;
+    sa->nat_remote = d->nat_remote;
+    sa->floated = d->floated;
+    sa->fragments = d->fragments;
+    sa->local.port = d->local_port;
+    sa->remote.port = d->remote_port;
+    if (sa->current)
+        sa->current->spi = d->child_spi;
+    sa->request = d->request;
+    sa->request_len = d->request_len;
+    sa->next_out = 1;
+    ike_state_set(ike, sa, IKE_AUTH_SENT);
+    *a = (struct v2_answer){0};
+}
+
+void v2_initial_move(struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    if (!x)
+        return;
+    x->choice.ours = NULL; /* nobody asks for it once it is chosen */
+    x->choice.set = NULL;
+    for (unsigned i = 0; i < x->n_others; i++) {
+        x->others[i].made.choice.ours = NULL;
+        x->others[i].made.choice.set = NULL;
+    }
+}
+
+static struct v2_answer take_out(struct v2_initial *x, unsigned i)
+{
+    const struct v2_answer a = x->others[i];
+    memmove(x->others + i, x->others + i + 1, sizeof *x->others * (x->n_others - i - 1));
+    x->n_others--;
+    return a;
+}
+
+static bool may_switch(const struct ike_sa *sa)
+{
+    const struct v2_initial *x = sa->exchange;
+    return x && !sa->busy && x->dh && x->r_msg;
+}
+
+static bool same_bytes(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
+{
+    return a && an == bn && memcmp(a, b, an) == 0;
+}
+
+void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n)
+{
+    bool known = same_bytes(x->r_msg, x->r_len, p, n);
+    for (unsigned i = 0; i < x->n_others; i++)
+        known |= same_bytes(x->others[i].p, x->others[i].n, p, n);
+    for (unsigned i = 0; !known && x->n_others == V2_ANSWERS_MAX && i < x->n_others; i++)
+        if (x->others[i].is_refused) { /* room for one that may be the peer's */
+            struct v2_answer a = take_out(x, i);
+            v2_answer_free(&a);
+        }
+    uint8_t *copy = known || x->n_others == V2_ANSWERS_MAX ? NULL : malloc(n);
+    if (!copy)
+        return;
+    memcpy(copy, p, n);
+    x->others[x->n_others++] = (struct v2_answer){.p = copy, .n = n};
+}
+
+bool v2_answered_by(struct ike *ike, struct ike_sa *sa, uint64_t spi_r)
+{
+    struct v2_initial *x = sa->exchange;
+    for (unsigned i = 0; may_switch(sa) && i < x->n_others; i++) {
+        if (!x->others[i].made.keys || x->others[i].made.spi_r != spi_r)
+            continue;
+        struct v2_answer a = take_out(x, i);
+        x->others[x->n_others++] = put_away(sa);
+        take_up(ike, sa, &a);
+        return true;
+    }
+    return false;
+}
+
+/* The request that was made for it, once more. */
+static void repeat_request(struct ike *ike, struct ike_sa *sa)
+{
+    const uint64_t wait = (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
+    sa->retransmit_at = ike->now + ike_jitter(ike, wait, 2);
+    v2_resend(ike, sa, sa->request, sa->request_len);
+    ike_timer_update(ike, sa);
+}
+
+bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    unsigned i = 0;
+    while (may_switch(sa) && i < x->n_others && x->others[i].is_refused)
+        i++;
+    if (!may_switch(sa) || i == x->n_others)
+        return false;
+    struct v2_answer a = take_out(x, i);
+    x->tries_spent = sa->request_tries;
+    x->others[x->n_others++] = put_away(sa);
+    sa->half_open_until = 0;
+    if (a.made.keys) {
+        take_up(ike, sa, &a);
+        repeat_request(ike, sa);
+        return true;
+    }
+    sa->local.port = x->local_port; /* its NAT may be another */
+    sa->remote.port = x->remote_port;
+    sa->floated = false;
+    x->is_refused = false;
+    ike_state_set(ike, sa, IKE_INIT_SENT);
+    bool is_followed = v2_init_follow(ike, sa, a.p, a.n);
+    free(a.p);
+    if (!is_followed && x->others[x->n_others - 1].made.keys) { /* no memory for it: on with the one before */
+        a = take_out(x, x->n_others - 1);
+        take_up(ike, sa, &a);
+    }
+    return is_followed;
+}
+
+#define OTHER_ANSWER_MS 1000
+
+void v2_wait_for_another(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    x->is_refused = true;
+    if (v2_other_answer(ike, sa))
+        return;
+    ike_state_set(ike, sa, IKE_AUTH_SENT);
+    sa->retransmit_at = ike->now + OTHER_ANSWER_MS;
+    ike_timer_update(ike, sa);
+}
