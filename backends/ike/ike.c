@@ -260,15 +260,23 @@ static struct ike_child *child_with(struct ike_sa *sa, const struct ip_addr *src
     return NULL;
 }
 
-/* RFC 4301 §4.4.2.1: SPI and destination name an SA, as it was made; its IKE SA may be elsewhere by now. */
-static struct ike_child *child_of_kernel(const struct ike *ike, const struct ip_addr *src, const struct ip_addr *dst,
-                                         uint32_t spi)
+/* By where the peer is now. */
+static struct ike_child *child_near(const struct ike *ike, const struct ip_addr *src, const struct ip_addr *dst,
+                                    uint32_t spi)
 {
     struct ike_child *c = NULL;
     for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, src, sa));)
         c = child_with(sa, src, dst, spi);
     for (struct ike_sa *sa = NULL; !c && (sa = ike_with_addr(ike, dst, sa));)
         c = child_with(sa, src, dst, spi);
+    return c;
+}
+
+/* RFC 4301 §4.4.2.1: SPI and destination name an SA, as it was made; its IKE SA may be elsewhere by now. */
+static struct ike_child *child_of_kernel(const struct ike *ike, const struct ip_addr *src, const struct ip_addr *dst,
+                                         uint32_t spi)
+{
+    struct ike_child *c = child_near(ike, src, dst, spi);
     for (uint32_t i = 0; !c && i < ike->hash_size; i++)
         for (struct ike_sa *sa = ike->by_spi[i]; !c && sa; sa = sa->hash_next)
             c = child_with(sa, src, dst, spi);
@@ -285,6 +293,20 @@ void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const 
     *(hard ? &c->expire_at : &c->rekey_at) = ike->now;
     ike_timer_update(ike, c->sa);
     ike_tick(ike, now);
+}
+
+bool ike_has_sa(const struct ike *ike, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi)
+{
+    const struct ike_child *c = child_near(ike, src, dst, spi);
+    return c && c->installed && !ike_child_leaves(c);
+}
+
+void ike_sa_lost(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi)
+{
+    struct ike_child *c = child_near(ike, src, dst, spi);
+    if (c)
+        c->is_lost = true;
+    ike_expire(ike, now, src, dst, spi, true);
 }
 
 unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id)

@@ -34,6 +34,10 @@ bool ike_acquire(struct ike *ike, uint64_t now, uint32_t reqid, const struct ip_
 /* A lifetime of the kernel's ran out: soft (rekey it) or hard (it is gone). The SA is named as the kernel does it. */
 void ike_expire(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi,
                 bool hard);
+/* Is it an SA of a child that stands? Named as the kernel does it. */
+bool ike_has_sa(const struct ike *ike, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi) MUST_CHECK;
+/* The kernel has it no more, and nobody here has deleted it: the peer is told, and traffic makes another. */
+void ike_sa_lost(struct ike *ike, uint64_t now, const struct ip_addr *src, const struct ip_addr *dst, uint32_t spi);
 /* Ends SAs with deletes to the peers: all of them, or those with one peer, of one version, or the one with that id
  * (NULL or 0: any). Returns how many. */
 unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id);

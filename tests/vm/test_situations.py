@@ -187,6 +187,10 @@ def events(*what):
 
 
 situation('events under a ping (IKEv2)', events(*EVENTS), world='switch', a=router(), b=swan(conn=['dpd_delay = 2s'], child=['dpd_action = clear']))
+for v in (2, 1):
+    situation('SAs that somebody deletes, between ourselves (IKEv%d)' % v, 'up ha 10.2.0.9; ip -n b xfrm state flush; up ha 10.2.0.9; logged b "somebody has deleted it"; '
+              'ip -n a xfrm state delete $(ip -n a xfrm state | sed -n "s/^src 192.0.2.2 dst 192.0.2.1$/& proto esp/p" | head -1) spi $(ip -n a xfrm state | grep -A1 "^src 192.0.2.2 dst 192.0.2.1" | sed -n "s/.*spi \\(0x[0-9a-f]*\\).*/\\1/p" | head -1); '
+              'logged a "somebody has deleted it"; up ha 10.2.0.9; up hb 10.1.0.9', a=router(v=v), b=router(me=B, peer=A, v=v, acl=['permit ip 10.2.0.0 0.0.255.255 10.1.0.0 0.0.255.255']))
 situation('events under a ping: the link (IKEv2)', events('made_veth', 'renamed eth0'), world='switch', a=router(), b=swan())
 situation('events under a ping: a VLAN (IKEv2)', events('vlan_anew', 'renamed eth0.7'), world='vlan', a=router(), b=swan())
 

@@ -67,12 +67,13 @@ struct daemon {
     struct ike *ike;
     uv_loop_t loop;
     uv_timer_t timer, linger;
-    uv_poll_t kernel_poll, main_poll;
+    uv_poll_t kernel_poll, sa_poll, main_poll;
     uv_pipe_t control;
     struct daemon_socket sockets[4]; /* IPv4 and IPv6, 500 and 4500 */
     unsigned n_sockets, clients;
     struct privileged privileged; /* what is asked of the kernel goes there */
-    struct mnl_socket *news;      /* ACQUIRE, EXPIRE, MAPPING */
+    struct mnl_socket *news;      /* ACQUIRE, EXPIRE */
+    struct mnl_socket *sa_news;   /* SAs that are deleted; more than ACQUIRE should have to wait behind */
     bool ending, has_control;
     bool undirected;             /* the kernel does not take SAs with their direction (kernel.c) */
     struct daemon_route *routes; /* of reverse-route */

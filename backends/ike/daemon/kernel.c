@@ -81,6 +81,97 @@ static void expire(struct daemon *d, const struct nlmsghdr *h)
     ike_expire(d->ike, daemon_now(d), &src, &dst, ntohl(e.state.id.spi), e.hard);
 }
 
+/* ---- SAs that somebody else has deleted ---- */
+
+struct sa_name {
+    struct ip_addr src, dst;
+    uint32_t spi;
+    uint8_t proto;
+};
+
+/* Of an SA that moves to another port the deletion is told too: what the kernel has again has not gone. */
+static void look_for_sa(struct daemon *d, const struct sa_name *n)
+{
+    uint64_t packets;
+    if (!ike_has_sa(d->ike, &n->src, &n->dst, n->spi))
+        return;
+    if (privileged_packets(&d->privileged, &n->dst, n->proto, n->spi, &packets) == -ESRCH)
+        ike_sa_lost(d->ike, daemon_now(d), &n->src, &n->dst, n->spi);
+}
+
+static void sa_deleted(struct daemon *d, const struct nlmsghdr *h)
+{
+    struct xfrm_usersa_info x;
+    NETLINK_FOR_ATTRS (at, h, sizeof(struct xfrm_usersa_id)) {
+        if (mnl_attr_get_type(at) != XFRMA_SA || mnl_attr_get_payload_len(at) < sizeof x)
+            continue;
+        memcpy(&x, mnl_attr_get_payload(at), sizeof x);
+        uint32_t whose = x.reqid & XFRM_INDEX_MASK;
+        if (whose != XFRM_INDEX_OURS && whose != IKE_REQID_DYNAMIC)
+            return;
+        const struct sa_name n = {addr_from(&x.saddr, x.family), addr_from(&x.id.daddr, x.family), ntohl(x.id.spi),
+                                  x.id.proto};
+        look_for_sa(d, &n);
+    }
+}
+
+struct sa_names {
+    struct sa_name *v;
+    size_t n, room;
+};
+
+static void name_sas(void *ctx, const struct ike_sa *sa)
+{
+    struct sa_names *names = ctx;
+    for (const struct ike_child *c = sa->children; c; c = c->next) {
+        const uint8_t proto = c->set->ah.alg && !c->set->encr.alg && !c->set->integ.alg ? IPPROTO_AH : IPPROTO_ESP;
+        if (names->room - names->n < 2)
+            return;
+        names->v[names->n++] = (struct sa_name){c->in.remote.addr, c->in.local.addr, c->spi_in, proto};
+        if (c->sends)
+            names->v[names->n++] = (struct sa_name){c->out.local.addr, c->out.remote.addr, c->spi_out, proto};
+    }
+}
+
+static void all_deleted(struct daemon *d)
+{
+    struct sa_names names = {.room = 2u * (d->ike->n_children + 1)};
+    names.v = calloc(names.room, sizeof *names.v);
+    if (!names.v)
+        return;
+    ike_each(d->ike, name_sas, &names);
+    for (size_t i = 0; i < names.n; i++)
+        look_for_sa(d, &names.v[i]);
+    free(names.v);
+}
+
+static int one_sa(const struct nlmsghdr *h, void *arg)
+{
+    struct daemon *d = arg;
+    if (h->nlmsg_type == XFRM_MSG_DELSA)
+        sa_deleted(d, h);
+    else if (h->nlmsg_type == XFRM_MSG_FLUSHSA)
+        all_deleted(d);
+    return MNL_CB_OK;
+}
+
+static void sa_readable(uv_poll_t *p, int status, int events)
+{
+    struct daemon *d = p->data;
+    static uint8_t buffer[65536] __attribute__((aligned(8)));
+    (void)events;
+    for (int i = 0; status >= 0 && i < 64 && d->ike; i++) {
+        ssize_t n = mnl_socket_recvfrom(d->sa_news, buffer, sizeof buffer);
+        if (n < 0 && errno == ENOBUFS) /* more than is kept: any may be gone */
+            all_deleted(d);
+        if (n <= 0)
+            break;
+        mnl_cb_run(buffer, (size_t)n, 0, 0, one_sa, d);
+    }
+    if (d->ike)
+        daemon_arm(d);
+}
+
 static int one(const struct nlmsghdr *h, void *arg)
 {
     struct daemon *d = arg;
@@ -108,34 +199,47 @@ static void readable(uv_poll_t *p, int status, int events)
     daemon_arm(d);
 }
 
-bool kernel_open(struct daemon *d)
+/* Hears those groups. False after a message. */
+static bool hear(struct daemon *d, struct mnl_socket **news, unsigned groups, uv_poll_t *poll, uv_poll_cb readable_cb)
 {
-    d->news = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    unsigned groups = 1u << (XFRMNLGRP_ACQUIRE - 1) | 1u << (XFRMNLGRP_EXPIRE - 1);
-    if (!d->news || mnl_socket_bind(d->news, groups, MNL_SOCKET_AUTOPID) < 0) {
+    int size = 8 << 20;
+    *news = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (!*news || mnl_socket_bind(*news, groups, MNL_SOCKET_AUTOPID) < 0) {
         daemon_log(IKE_ERROR, "the kernel's requests cannot be heard: %s", strerror(errno));
         return false;
     }
-    int size = 8 << 20;
-    setsockopt(mnl_socket_get_fd(d->news), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
-    d->kernel_poll.data = d;
-    return uv_poll_init(&d->loop, &d->kernel_poll, mnl_socket_get_fd(d->news)) == 0 &&
-           uv_poll_start(&d->kernel_poll, UV_READABLE, readable) == 0;
+    setsockopt(mnl_socket_get_fd(*news), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    poll->data = d;
+    return uv_poll_init(&d->loop, poll, mnl_socket_get_fd(*news)) == 0 &&
+           uv_poll_start(poll, UV_READABLE, readable_cb) == 0;
+}
+
+bool kernel_open(struct daemon *d)
+{
+    const unsigned asks = 1u << (XFRMNLGRP_ACQUIRE - 1) | 1u << (XFRMNLGRP_EXPIRE - 1), sas = 1u << (XFRMNLGRP_SA - 1);
+    return hear(d, &d->news, asks, &d->kernel_poll, readable) && hear(d, &d->sa_news, sas, &d->sa_poll, sa_readable);
 }
 
 static void closed(uv_handle_t *h)
 {
     struct daemon *d = h->data;
-    mnl_socket_close(d->news);
-    d->news = NULL;
+    struct mnl_socket **news = h == (uv_handle_t *)&d->sa_poll ? &d->sa_news : &d->news;
+    mnl_socket_close(*news);
+    *news = NULL;
+}
+
+static void stop_hearing(const struct mnl_socket *news, uv_poll_t *poll)
+{
+    if (!news || !poll->data)
+        return;
+    uv_poll_stop(poll);
+    uv_close((uv_handle_t *)poll, closed);
 }
 
 void kernel_close(struct daemon *d)
 {
-    if (d->news && d->kernel_poll.data) {
-        uv_poll_stop(&d->kernel_poll);
-        uv_close((uv_handle_t *)&d->kernel_poll, closed);
-    }
+    stop_hearing(d->news, &d->kernel_poll);
+    stop_hearing(d->sa_news, &d->sa_poll);
 }
 
 /* ---- what it is given ---- */

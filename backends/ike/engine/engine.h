@@ -127,6 +127,7 @@ struct ike_child {
     uint8_t state;
     bool transport, initiator, installed, esn;
     bool sends;                          /* its outbound SA is in the kernel: ours to delete */
+    bool is_lost;                        /* somebody else has deleted one of its SAs there */
     bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
     uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
@@ -624,6 +625,8 @@ bool ike_must_ask(struct ike *ike, struct ike_sa *sa, uint64_t quiet_ms, uint64_
 bool ike_peer_sends(struct ike *ike, const struct ike_child *c) MUST_CHECK;
 /* Begins to watch a child whose entry has an idle time. */
 void ike_idle_start(struct ike *ike, struct ike_child *c);
+/* Why its time is over, in words behind "the child SA". */
+const char *ike_child_end(const struct ike_child *c, bool is_idle);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */
 bool ike_idle(struct ike *ike, struct ike_child *c) MUST_CHECK;
 

@@ -54,6 +54,13 @@ void ike_idle_start(struct ike *ike, struct ike_child *c)
     c->idle_at = ike->now + step(c);
 }
 
+const char *ike_child_end(const struct ike_child *c, bool is_idle)
+{
+    if (c->is_lost)
+        return "is gone from the kernel, where somebody has deleted it: traffic makes another";
+    return is_idle ? "has carried nothing for its idle time" : "has reached its lifetime";
+}
+
 bool ike_idle(struct ike *ike, struct ike_child *c)
 {
     uint64_t in, out;

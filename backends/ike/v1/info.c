@@ -502,8 +502,7 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
             if (ike_child_stands(c))
                 ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA %s", c->entry->map,
-                        c->entry->seq, c->line,
-                        idle ? "has carried nothing for its idle time" : "has reached its lifetime");
+                        c->entry->seq, c->line, ike_child_end(c, idle));
             v1_delete_child(ike, sa, c);
             ike_child_free(ike, c, true);
         } else if (c->rekey_at && c->rekey_at <= ike->now) {

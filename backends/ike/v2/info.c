@@ -336,8 +336,7 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
                 continue;
             }
             ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the child SA %s", c->entry->map,
-                    c->entry->seq, c->line,
-                    idle ? "has carried nothing for its idle time" : "has reached its lifetime");
+                    c->entry->seq, c->line, ike_child_end(c, idle));
             c->rekey_at = 0;
             c->state = CHILD_DELETING;
             if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
