@@ -263,6 +263,21 @@ def refusals(version):
                 ours.stop()
 
 
+def another_profile():
+    """h12u C1: the list has the line, and its entry is for a profile that the peer has not matched: that is said, not the list"""
+    good = ('aes-cbc-256', 'sha256', '19', 'esp-aes 256 esp-sha256-hmac', None)
+    text = config(1, *good).replace('crypto map M 10', 'crypto isakmp profile IP\n match identity host elsewhere.example\n keyring default\ncrypto map M 10').replace(' match address L', ' match address L\n set isakmp-profile IP')
+    with Pair() as pair:
+        pair.peer.load(swanctl(1, *good))
+        ours = Ours(pair.a, text)
+        try:
+            with pair.peer.calling():
+                said = ours.wait(lambda: re.search(r'map M entry 10 is for isakmp profile IP \(line \d+\), and the peer has matched none', ours.text()))
+            assert said and 'access list' not in ours.text(), ours.text()
+        finally:
+            ours.stop()
+
+
 def commands(version):
     """show and clear as on the router; words cut short"""
     def ioscc(*words, ok=(0,)):
@@ -454,6 +469,7 @@ def tests():
             yield 'netns: ike: v%d %s' % (version, f.__name__), skip if why else lambda f=f, version=version: f(version)
     yield 'netns: ike: v1 aggressive mode', skip if why else aggressive
     yield 'netns: ike: v2 unknown payloads', skip if why else strange
+    yield 'netns: ike: v1 the entry of another profile', skip if why else another_profile
 
 
 if __name__ == '__main__':

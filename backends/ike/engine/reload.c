@@ -171,7 +171,9 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
     }
     r->children_kept += kept;
     r->children_ended += ended;
-    if (ended && !kept)
+    bool ends = ended && !kept;
+    *(ends ? &r->sas_ended : &r->sas_kept) += 1;
+    if (ends)
         ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_IKE});
 }
 
@@ -246,7 +248,6 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
             end(ike, m, sa, r);
             continue;
         }
-        r->sas_kept++;
         move_tasks(m, sa);
         children(ike, m, sa, r);
     }

@@ -212,6 +212,12 @@ static const char *esp_name(enum algo_kind kind, uint8_t protocol, uint16_t numb
     return out;
 }
 
+static const char *group_text(uint16_t number, char out[static 32])
+{
+    snprintf(out, 32, number ? "group %u" : "none", number);
+    return out;
+}
+
 /* One part against one offered proposal: the transform that fits, NULL with `why`. */
 static const struct ike1_transform *part_fits(const struct ike1_proposal *own, const struct ike1_proposal *theirs,
                                               const struct ike_transform_set *s, const struct ike_entry *e,
@@ -233,8 +239,8 @@ static const struct ike1_transform *part_fits(const struct ike1_proposal *own, c
                      esp_name(ALGO_INTEG, IKE_PROTO_ESP, w->auth_alg, 0, here), s->name, s->line,
                      esp_name(ALGO_INTEG, IKE_PROTO_ESP, t->auth_alg, 0, there));
         } else if (t->group != w->group && !pfs_free) {
-            snprintf(why, 256, "PFS: group %u here (map %s entry %u, line %u), group %u there", w->group, e->map,
-                     e->seq, e->line, t->group);
+            snprintf(why, 256, "PFS: %s here (map %s entry %u, line %u), %s there", group_text(w->group, here), e->map,
+                     e->seq, e->line, group_text(t->group, there));
         } else if (t->encap != w->encap && !(s->transport && !s->require && t->encap == (w->encap == 2 ? 1 : 3)) &&
                    !(w->encap > 2 && t->encap == w->encap - 2)) { /* older peers name the plain mode behind NAT too */
             snprintf(why, 256, "mode: %s here (%s, line %u), %s there", w->encap % 2 ? "tunnel" : "transport", s->name,

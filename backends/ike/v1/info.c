@@ -325,7 +325,7 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
         lost(ike, sa, n);
     } else if (n->type < 16384) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike1_notify_name(n->type),
-                n->type == N1_NO_PROPOSAL_CHOSEN       ? ": none of the entry's transform sets suits it"
+                n->type == N1_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it, or not its PFS group"
                 : n->type == N1_INVALID_ID_INFORMATION ? ": its access list has no such line"
                                                        : "");
         quick_refused(ike, sa, n);

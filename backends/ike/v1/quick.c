@@ -427,34 +427,63 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
 
 /* ---- responder ---- */
 
-/* Entry and line whose packets are the offer's, mirrored. Quick mode does not narrow (RFC 2409 §5.5); the peer may ask
- * for less than the line, as IOS lets it (R-MAP-11). */
-static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+enum fit { FITS_NOT, FITS_WITHIN, FITS };
+
+/* The line of an entry whose packets are the offer's, mirrored. Quick mode does not narrow (RFC 2409 §5.5); the peer
+ * may ask for less than the line, as IOS lets it (R-MAP-11). *line NULL where a dynamic entry has no list. */
+static enum fit entry_fits(const struct ike_entry *e, const struct v1_quick *q, const struct ike_line **line)
 {
-    bool within = false;
-    for (const struct ike_entry *e = NULL; (e = ike_entry_for(ike, &sa->local.addr, &sa->began_with, e));) {
-        if (e->version != 1 || (e->profile && e->profile != sa->profile))
-            continue;
-        for (unsigned i = 0; i < e->n_lines; i++) {
-            struct ike_ts src, dst;
-            ike_line_ts(&e->lines[i], &src, &dst);
-            bool same = ike_ts_equal(&q->local, &src) && ike_ts_equal(&q->remote, &dst);
-            if (!same && (within || !ike_ts_subset(&q->local, &src) || !ike_ts_subset(&q->remote, &dst)))
-                continue;
-            within = true;
-            q->entry = e;
-            q->line = &e->lines[i];
-            if (same)
-                return true;
-        }
-        bool one_family = q->local.family == q->remote.family;
-        if (!within && e->dynamic && e->n_lines == 0 && one_family) {
-            q->entry = e;
-            q->line = NULL;
-            return true;
+    enum fit best = FITS_NOT;
+    *line = NULL;
+    for (unsigned i = 0; i < e->n_lines; i++) {
+        struct ike_ts src, dst;
+        ike_line_ts(&e->lines[i], &src, &dst);
+        bool same = ike_ts_equal(&q->local, &src) && ike_ts_equal(&q->remote, &dst);
+        bool is_within = ike_ts_subset(&q->local, &src) && ike_ts_subset(&q->remote, &dst);
+        enum fit now = is_within ? FITS_WITHIN : FITS_NOT;
+        now = same ? FITS : now;
+        if (now > best) {
+            best = now;
+            *line = &e->lines[i];
         }
     }
-    return within;
+    bool takes_any = e->dynamic && e->n_lines == 0 && q->local.family == q->remote.family;
+    return takes_any ? FITS : best;
+}
+
+/* The entry and its line, the exact one first; *of_another: one that would fit, of another profile. */
+static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const struct ike_entry **of_another)
+{
+    enum fit best = FITS_NOT;
+    *of_another = NULL;
+    for (const struct ike_entry *e = NULL;
+         best < FITS && (e = ike_entry_for(ike, &sa->local.addr, &sa->began_with, e));) {
+        const struct ike_line *line;
+        enum fit now = e->version == 1 ? entry_fits(e, q, &line) : FITS_NOT;
+        if (now != FITS_NOT && e->profile && e->profile != sa->profile) {
+            *of_another = e;
+            continue;
+        }
+        if (now <= best)
+            continue;
+        best = now;
+        q->entry = e;
+        q->line = line;
+    }
+    return best != FITS_NOT;
+}
+
+static void say_no_line(const struct ike_sa *sa, const struct v1_quick *q, const struct ike_entry *of_another,
+                        char why[static 256])
+{
+    char a[128], b[128];
+    const char *has = sa->profile ? sa->profile->name : "none";
+    if (of_another)
+        snprintf(why, 256, "map %.40s entry %u is for isakmp profile %.40s (line %u), and the peer has matched %.40s",
+                 of_another->map, of_another->seq, of_another->profile->name, of_another->profile->line, has);
+    else
+        snprintf(why, 256, "no access list line of an entry with this peer fits: the peer wants %s to %s",
+                 ike_ts_text(&q->remote, a), ike_ts_text(&q->local, b));
 }
 
 static void send_second(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const uint8_t *public_value)
@@ -494,7 +523,7 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
     const struct ike_payload *sap = ike_find(m, PL1_SA, 0), *n = ike_find(m, PL1_NONCE, 0),
                              *ke = ike_find(m, PL1_KE, 0);
     const struct ike_payload *i = ike_find(m, PL1_ID, 0), *r = NULL;
-    char a[128], b[128];
+    const struct ike_entry *of_another;
     *error = N1_PAYLOAD_MALFORMED;
     snprintf(why, 256, "a payload is missing");
     for (unsigned k = 0; i && k < m->n; k++)
@@ -512,9 +541,8 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
             .family = sa->remote.addr.family, .port_hi = 65535, .lo = sa->remote.addr, .hi = sa->remote.addr};
     }
     *error = N1_INVALID_ID_INFORMATION;
-    if (!sap || !find_line(ike, sa, q)) {
-        snprintf(why, 256, "no access list line of an entry with this peer fits: the peer wants %s to %s",
-                 ike_ts_text(&q->remote, a), ike_ts_text(&q->local, b));
+    if (!find_line(ike, sa, q, &of_another)) {
+        say_no_line(sa, q, of_another, why);
         return false;
     }
     *error = N1_NO_PROPOSAL_CHOSEN;

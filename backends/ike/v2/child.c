@@ -176,20 +176,20 @@ static bool as_before(const struct offer *o, const struct ike_child *old, struct
 }
 
 static bool find_entry(struct ike *ike, const struct ike_sa *sa, const struct offer *o, struct v2_child_try *out,
-                       bool *other_profile)
+                       const struct ike_entry **of_another)
 {
     unsigned best = 0;
-    *other_profile = false;
+    *of_another = NULL;
     for (const struct ike_entry *e = NULL;
          best < EXACT && (e = ike_entry_for(ike, &sa->local.addr, &sa->began_with, e));) {
         struct v2_child_try try = {.initiator = false};
         if (e->version != 2)
             continue; /* an entry without an IKEv2 profile is for IKEv1 only */
-        if (e->profile != sa->profile) {
-            *other_profile = true;
+        unsigned now = best_line(e, o, &try);
+        if (now && e->profile != sa->profile) {
+            *of_another = e;
             continue;
         }
-        unsigned now = best_line(e, o, &try);
         if (now > best) {
             best = now;
             *out = try;
@@ -211,14 +211,18 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
         snprintf(why, 256, "the request lacks traffic selectors, or they are malformed");
         return N2_INVALID_SYNTAX;
     }
-    bool other_profile = false;
-    bool found = rekeyed ? as_before(&o, rekeyed, out) : find_entry(ike, sa, &o, out, &other_profile);
+    const struct ike_entry *of_another = NULL;
+    bool found = rekeyed ? as_before(&o, rekeyed, out) : find_entry(ike, sa, &o, out, &of_another);
+    if (!found && of_another) {
+        snprintf(why, 256, "map %.40s entry %u is for IKEv2 profile %.40s (line %u), and the peer has matched %.40s",
+                 of_another->map, of_another->seq, of_another->profile->name, of_another->profile->line,
+                 sa->profile->name);
+        return N2_TS_UNACCEPTABLE;
+    }
     if (!found) {
         const char *what = "no access list line of an entry with this peer fits";
         if (rekeyed)
             what = "a rekeyed SA keeps its selectors";
-        else if (other_profile)
-            what = "the entry that would fit has another IKEv2 profile";
         snprintf(why, 256, "%s: the peer wants %s to %s", what, o.ni ? ike_ts_text(&o.i[0], a) : "nothing",
                  o.nr ? ike_ts_text(&o.r[0], b) : "nothing");
         return N2_TS_UNACCEPTABLE;
@@ -274,7 +278,7 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
                 type = n.type; /* 0 is reserved: it must not look like success */
         snprintf(why, 256, "the peer answers %s%s", ike2_notify_name(type),
                  type == N2_TS_UNACCEPTABLE      ? ": its access list has no such line"
-                 : type == N2_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it"
+                 : type == N2_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it, or not its PFS group"
                                                  : "");
         return type;
     }
