@@ -165,8 +165,8 @@ static int plan(struct session *s, const struct request *q, const char *file)
         code = consent_ask(s, file, q->allow_less);
     if (code != EXIT_CLEAN || !s->errors || (q->how.allow_partial && !s->fatal))
         return code;
-    fprintf(stderr, "ioscc %s: %u things cannot be carried to Linux: nothing is touched%s\n", s->command->name,
-            s->errors, s->fatal ? "" : " (--allow-partial goes on without)");
+    fprintf(stderr, "ioscc %s: %u thing%s cannot be carried to Linux: nothing is touched%s\n", s->command->name,
+            s->errors, s->errors == 1 ? "" : "s", s->fatal ? "" : " (--allow-partial goes on without)");
     return EXIT_FINDINGS;
 }
 

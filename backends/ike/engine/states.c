@@ -30,6 +30,13 @@ const char *ike_state_name(enum ike_state s)
     return ike_states[s].name;
 }
 
+const char *ike_state_waits(enum ike_state s)
+{
+    if (s == IKE_MAIN_3) /* it has answered twice, and what we send now only our key opens (RFC 2409 §5.4) */
+        return "main mode: identities; its pre-shared key may be another one";
+    return ike_states[s].says;
+}
+
 bool ike_is(const struct ike_sa *sa, unsigned traits)
 {
     return (ike_states[sa->state].traits & traits) == traits;

@@ -66,6 +66,8 @@ struct ike_state_row {
 };
 extern const struct ike_state_row ike_states[IKE_STATES];
 const char *ike_state_name(enum ike_state s);
+/* What a peer has not answered that is silent in that state, in words, and what that may mean. */
+const char *ike_state_waits(enum ike_state s);
 /* Has the SA all of these traits? */
 bool ike_is(const struct ike_sa *sa, unsigned traits) MUST_CHECK;
 

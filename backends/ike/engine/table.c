@@ -562,7 +562,7 @@ void ike_say_waiting(struct ike *ike, const struct ike_sa *sa)
 {
     if (sa->request_tries == SAY_AT_TRY)
         ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "no answer from the peer yet (%s)",
-                ike_state_name((enum ike_state)sa->state));
+                ike_state_waits((enum ike_state)sa->state));
 }
 
 /* The next one that is at that address, or at another, from `first` on and round; n_peers: there is none. */

@@ -427,7 +427,8 @@ static void answered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, con
 
 /* ---- responder ---- */
 
-enum fit { FITS_NOT, FITS_WITHIN, FITS };
+/* FITS_ANY: a dynamic entry without a list takes whatever comes, if nothing before it takes that. */
+enum fit { FITS_NOT, FITS_ANY, FITS_WITHIN, FITS };
 
 /* The line of an entry whose packets are the offer's, mirrored. Quick mode does not narrow (RFC 2409 §5.5); the peer
  * may ask for less than the line, as IOS lets it (R-MAP-11). *line NULL where a dynamic entry has no list. */
@@ -448,7 +449,7 @@ static enum fit entry_fits(const struct ike_entry *e, const struct v1_quick *q, 
         }
     }
     bool takes_any = e->dynamic && e->n_lines == 0 && q->local.family == q->remote.family;
-    return takes_any ? FITS : best;
+    return takes_any ? FITS_ANY : best;
 }
 
 /* The entry and its line, the exact one first; *of_another: one that would fit, of another profile. */
@@ -469,6 +470,8 @@ static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
         best = now;
         q->entry = e;
         q->line = line;
+        if (now == FITS_ANY)
+            break;
     }
     return best != FITS_NOT;
 }

@@ -32,8 +32,14 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
         ike->stats.dropped++;
         return;
     }
+    if (ike->policy->n_v1 == 0 && h.spi_i && (aggressive || h.exchange == X1_MAIN)) {
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL,
+                "peer %s calls by IKEv1, and the configuration has no isakmp policy", addr_text(&remote->addr, t));
+        ike->stats.dropped++;
+        return;
+    }
     if (!h.spi_i || h.id || (h.flags & IKE1_ENCRYPTED) || (!aggressive && h.exchange != X1_MAIN) ||
-        ike->policy->n_v1 == 0 || !ike_half_open_admit(ike, 1, IKE_HALF_EARLY, &local->addr, &remote->addr)) {
+        !ike_half_open_admit(ike, 1, IKE_HALF_EARLY, &local->addr, &remote->addr)) {
         ike->stats.dropped++;
         return;
     }

@@ -481,6 +481,10 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         return;
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
     if (ike->policy->n_v2 == 0) {
+        char t[ADDR_TEXT_MAX];
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL,
+                "peer %s calls by IKEv2, and the configuration has no IKEv2 profile for it",
+                addr_text(&remote->addr, t));
         ike->stats.dropped++;
         return;
     }
