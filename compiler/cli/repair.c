@@ -178,6 +178,7 @@ static int look(struct session *s, const struct watch_look *l)
     if (session_plan(s, path, &s->state.current) != EXIT_CLEAN)
         return WATCH_CANNOT;
     l->shared->names_hold_s = s->names_hold_s;
+    l->shared->has_sas = s->apply.xfrm.sas.n != 0;
     int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;
     if (found != WATCH_CANNOT)
         found = follow(s, found);

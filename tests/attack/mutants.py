@@ -83,7 +83,9 @@ def main():
         print('the tree does not build:\n' + bad)
         return 1
     p = sh(PROGRAM)
-    print('\n'.join(line for line in p.stdout.splitlines() if not words))
+    print('\n'.join(line for line in p.stdout.splitlines() if not words or line.startswith('BROKEN')))
+    if p.returncode < 0:
+        print('the attacks end with signal %d: %s' % (-p.returncode, p.stderr[-2000:]))
     failed += p.returncode != 0
     for path in paths:
         why = mutant(path)

@@ -191,6 +191,18 @@ for v in (2, 1):
     situation('SAs that somebody deletes, between ourselves (IKEv%d)' % v, 'up ha 10.2.0.9; ip -n b xfrm state flush; up ha 10.2.0.9; logged b "somebody has deleted it"; '
               'ip -n a xfrm state delete $(ip -n a xfrm state | sed -n "s/^src 192.0.2.2 dst 192.0.2.1$/& proto esp/p" | head -1) spi $(ip -n a xfrm state | grep -A1 "^src 192.0.2.2 dst 192.0.2.1" | sed -n "s/.*spi \\(0x[0-9a-f]*\\).*/\\1/p" | head -1); '
               'logged a "somebody has deleted it"; up ha 10.2.0.9; up hb 10.1.0.9', a=router(v=v), b=router(me=B, peer=A, v=v, acl=['permit ip 10.2.0.0 0.0.255.255 10.1.0.0 0.0.255.255']))
+
+
+def manual(me, peer, spis):
+    """manual keys and nothing else: the daemon watches"""
+    lines = [' set session-key %s esp %d cipher %s authenticator %s' % (way, spi, '0b' * 16, '0c' * 20) for way, spi in zip(('inbound', 'outbound'), spis)]
+    nets = (NETS if me == A else 'permit ip 10.2.0.0 0.0.255.255 10.1.0.0 0.0.255.255')
+    return '\n'.join(['hostname r1', 'crypto ipsec transform-set T esp-aes esp-sha-hmac', 'ip access-list extended L', ' ' + nets, 'crypto map M 10 ipsec-manual', ' set peer ' + peer, ' set transform-set T', *lines,
+                      ' match address L', 'interface GigabitEthernet0/0', ' ip address %s 255.255.255.0' % me, ' crypto map M', 'end', ''])
+
+
+situation('manual SAs that somebody deletes, under a watch (IKEv2)', 'up ha 10.2.0.9; for n in a b; do ip -n $n xfrm state flush; up ha 10.2.0.9; logged $n "repaired in .*SAs"; done; for n in a b; do p=$(cat /tmp/$n.ours); rm /tmp/$n.ours; kill $p; wait $p; done',
+          a=manual(A, B, (1001, 1002)), b=manual(B, A, (1002, 1001)))
 situation('events under a ping: the link (IKEv2)', events('made_veth', 'renamed eth0'), world='switch', a=router(), b=swan())
 situation('events under a ping: a VLAN (IKEv2)', events('vlan_anew', 'renamed eth0.7'), world='vlan', a=router(), b=swan())
 

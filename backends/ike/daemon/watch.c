@@ -33,7 +33,7 @@
 #define EVERY_MS 60000      /* where nothing is heard: not everything is told of */
 #define LOOK_MOST_MS 120000 /* for any host; then it hangs */
 
-enum news { LINKS, POLICIES, NFTABLES, SOURCES };
+enum news { LINKS, POLICIES, NFTABLES, SAS, SOURCES };
 
 static const struct {
     const char *words;
@@ -43,6 +43,7 @@ static const struct {
     [LINKS] = {"links and addresses", NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0}},
     [POLICIES] = {"policies", NETLINK_XFRM, {XFRMNLGRP_POLICY, 0, 0, 0}},
     [NFTABLES] = {"nftables", NETLINK_NETFILTER, {NFNLGRP_NFTABLES, 0, 0, 0}},
+    [SAS] = {"SAs", NETLINK_XFRM, {XFRMNLGRP_SA, 0, 0, 0}},
 };
 
 struct watch {
@@ -266,7 +267,8 @@ static bool heard_main(struct watch *w)
 static void heard(struct watch *w, const struct pollfd *v)
 {
     for (int i = 0; i < SOURCES; i++) {
-        if (!v[i].revents || !drain(w->news[i]))
+        bool is_told = v[i].revents && drain(w->news[i]);
+        if (!is_told || (i == SAS && !w->shared->has_sas))
             continue;
         w->changed[i] = true;
         w->last_at = watch_now_ms();

@@ -22,6 +22,7 @@ enum watch_found {
 
 /* In memory that the watch and the process that looks have both. */
 struct watch_shared {
+    bool has_sas;              /* out: SAs are applied too (manual keys); those of IKE are the daemon's */
     uint32_t names_hold_s;     /* out: when names want to be looked up again, in seconds; 0: there are none */
     uint64_t said, said_at_ms; /* what was complained of last, as a hash, and when */
     uint64_t repaired, failed; /* how often, since the daemon began */
