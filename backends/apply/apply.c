@@ -88,7 +88,7 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     PTRLIST_FOR (struct if_map_row, r, &a->ifs.rows) {
         if (if_map_link(&a->ifs, r->host))
             continue;
-        if (a->is_repair) {
+        if (a->is_repair || how->allow_partial) { /* closed by its name until it comes */
             snprintf(a->lacks, sizeof a->lacks, "this host has no interface '%s'", r->host);
             continue;
         }

@@ -39,7 +39,7 @@ struct apply {
     char error[512];     /* what went wrong, as a sentence with what to do */
     char warning[256];   /* applied, but: a sentence; "" if there is nothing to say */
     bool is_repair;  /* set after apply_begin(): what is missing on the host keeps nothing else from being put right */
-    char lacks[256]; /* of a repair: what is missing or in the way, a sentence; "" if nothing is */
+    char lacks[256]; /* of a repair, or where partly is allowed: what is missing or in the way; "" if nothing is */
     bool is_half_done; /* it failed, and what had been done could not be taken back */
 };
 

@@ -194,6 +194,9 @@ int session_plan(struct session *s, const char *path, const struct state_config 
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);
     if (s->loaded)
         count(s);
+    if (r == 0 && s->apply.lacks[0] && !s->is_repair)
+        fprintf(stderr, "ioscc %s: %s: what leaves by it is closed until it comes\n", s->command->name,
+                s->apply.lacks);
     if (r == 0)
         return EXIT_CLEAN;
     fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.error);

@@ -299,6 +299,21 @@ def name_first_found_where_no_key_is():
         assert 'cannot follow' not in u.said() and u.ioscc('status').returncode == 0, u.said()
 
 
+def interface_that_comes_later():
+    """an uplink that is not there when the daemon starts (PPP, a VLAN, a late driver): closed by its name until it comes, then taken in"""
+    with Uplinks(TWO, options=('--allow-partial',), before='ip link set wan2 down; ip link set wan2 name later0') as u:
+        assert "this host has no interface 'wan2': what leaves by it is closed until it comes" in u.said(), u.said()
+        assert 'dev wan2' not in u.node.ip('xfrm', 'policy') and '"wan2"' in u.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
+        u.node.run('sh', '-c', 'ip link set later0 name wan2; ip link set wan2 up')
+        lab.wait_for(u.said, lambda: 'dev wan2' in u.node.ip('xfrm', 'policy'))
+        u.node.ip('link', 'set', 'wan1', 'down')
+        u.node.ip('route', 'replace', 'default', 'via', '198.51.100.1')
+        forget(u)
+        lab.wait_for(u.said, lambda: u.negotiates('p2') == ('198.51.100.2', '192.0.2.1'))
+        lab.wait_for(u.said, lambda: u.ioscc('status', ok=False).returncode == 0)
+
+
 def tests():
-    for f in (name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
+    for f in (interface_that_comes_later, name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f
