@@ -5,7 +5,7 @@ has no ESP), so that nothing protected may leave at all; real ESP is in the gues
 
 Each event is a row: what stands before apply, and what happens then, as lines of a shell in the router's namespace (`lan:`,
 `isp:`: in the others'). In the end of each the walls are taken away, and then it must leak: else it would prove nothing."""
-import os, re, select, socket, sys, threading, time
+import os, re, select, socket, subprocess, sys, threading, time
 
 sys.path[:0] = ['tests/netns']
 import lab
@@ -237,6 +237,7 @@ class World:
 
     def end(self):
         self.shell('[ ! -e $FILE.pid ] || kill $(cat $FILE.pid)', ok=False)
+        subprocess.run(['pkill', '-f', 'rollback --state-dir ' + self.dir])  # what waits for a time that nobody waits for
         self.stop.set()
         for t in self.threads:
             t.join()
