@@ -48,6 +48,22 @@ def edits():
         need('6 policies to add' in p.stdout, p.stdout)
 
 
+def deny_in_the_middle(entries=1000 if lab.QUICK else 10000):
+    """E28: one more deny in an entry in the middle of many touches a handful of policies; so does taking it out"""
+    def touched(p):
+        return sum(int(n) for n in re.search(r'Plan: (\d+) policies to add, (\d+) to change, (\d+) to remove', p.stdout).groups())
+    with Lab() as l:
+        r = Router(l)
+        text = many(entries)
+        with_deny = text.replace('ip access-list extended A501\n', 'ip access-list extended A501\n deny ip host 10.2.0.7 10.65.245.0 0.0.0.255\n')
+        need(with_deny != text, 'no such list')
+        r.ioscc('apply', write(r, 'a.cfg', text))
+        for name, t in (('b.cfg', with_deny), ('a.cfg', text)):
+            p = r.ioscc('apply', write(r, name, t))
+            need(0 < touched(p) <= 100, p.stdout[-400:])
+        need('Nothing to change' in r.ioscc('plan', write(r, 'a.cfg', text)).stdout, 'again')
+
+
 def drift():
     """status sees what somebody changed, and apply puts it right"""
     with Lab() as l:
@@ -290,7 +306,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, drift, refusals, no_privilege, no_buffers, no_esp, confirm, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, no_buffers, no_esp, confirm, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
