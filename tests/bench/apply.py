@@ -3,6 +3,8 @@
 """apply against the hand tools, each in a fresh network namespace, in turn, in one run: prints ratios of medians.
 
   10 000 tunnels     ioscc apply of the .cfg (parse included) : ip -batch of the same policies
+  one deny more      ioscc apply of it over 10 000 applied    : ioscc plan without a change, over the same
+  back, and away     ioscc rollback, ioscc remove             : the first ioscc apply
   no change          ioscc plan over 10 000 applied tunnels   : ip xfrm policy list (the kernel dump)
   10 000 ACL lines   ioscc apply of the .cfg                  : nft -f of the text we emit
 """
@@ -80,7 +82,9 @@ def main():
         cfg, batch, nft = tmp + '/hub.cfg', tmp + '/hub.batch', tmp + '/acl.nft'
         open(cfg, 'w').write(tunnels(10000))
         subprocess.run([IOSCC, 'compile', '--to', 'xfrm', '-m', 'Gi0/0=eth0', '-o', batch, cfg], check=True)
-        apply, ip, plan, dump = [], [], [], []
+        apply, ip, plan, dump, edit, back, away = [], [], [], [], [], [], []
+        edited = tmp + '/edited.cfg'
+        open(edited, 'w').write(tunnels(10000).replace('ip access-list extended A501\n', 'ip access-list extended A501\n deny ip host 10.0.2.7 10.65.245.0 0.0.0.255\n'))
         for _ in range(RUNS):
             with lab.Lab() as l:
                 a, b = Place(l), Place(l)
@@ -89,8 +93,13 @@ def main():
                 for _ in range(2):
                     plan.append(a.ioscc('plan', '--only', 'xfrm', cfg))
                     dump.append(a.timed('ip', 'xfrm', 'policy', 'list'))
+                edit.append(a.ioscc('apply', '--only', 'xfrm', edited))
+                back.append(a.ioscc('rollback'))
+                away.append(a.ioscc('remove'))
         print('10 000 tunnels, 30 000 policies: apply %.2f s, ip -batch %.2f s, ratio %.2f (wanted: at most 1.00)' % (median(apply), median(ip), median(apply) / median(ip)))
         print('plan without a change %.3f s, ip xfrm policy list %.3f s, ratio %.2f (wanted: under 2.00)' % (median(plan), median(dump), median(plan) / median(dump)))
+        print('one deny more in entry 502: apply %.3f s, plan without a change %.3f s, ratio %.2f (wanted: at most 8.00)' % (median(edit), median(plan), median(edit) / median(plan)))
+        print('rollback of that %.2f s, remove %.2f s: ratios to the first apply %.2f and %.2f (wanted: at most 1.50)' % (median(back), median(away), median(back) / median(apply), median(away) / median(apply)))
         open(cfg, 'w').write(acl(10000))
         subprocess.run([IOSCC, 'compile', '--to', 'nftables', '-m', 'Gi0/0=eth0', '-o', nft, cfg], check=True)
         ours, theirs = [], []
