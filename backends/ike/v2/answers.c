@@ -130,7 +130,10 @@ void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n)
             struct v2_answer a = take_out(x, i);
             v2_answer_free(&a);
         }
-    uint8_t *copy = known || x->n_others == V2_ANSWERS_MAX ? NULL : malloc(n);
+    if (!x->others) /* who answers, and who hears one answer, needs none */
+        x->others = calloc(V2_ANSWERS_MAX + 1, sizeof *x->others);
+    bool has_room = x->others && x->n_others < V2_ANSWERS_MAX;
+    uint8_t *copy = known || !has_room ? NULL : malloc(n);
     if (!copy)
         return;
     memcpy(copy, p, n);

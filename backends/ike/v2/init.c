@@ -19,6 +19,7 @@ static void initial_free(void *p)
     free(x->r_msg);
     for (unsigned i = 0; i < x->n_others; i++)
         v2_answer_free(&x->others[i]);
+    free(x->others);
     ike_wipe(x, sizeof *x);
     free(x);
 }

@@ -103,8 +103,8 @@ struct v2_initial {
     uint16_t group;
     unsigned tries; /* INVALID_KE_PAYLOAD and COOKIE answers */
     struct v2_choice choice;
-    uint16_t peer_hashes; /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
-    struct v2_answer others[V2_ANSWERS_MAX + 1]; /* answers.c; one more while two change places */
+    uint16_t peer_hashes;     /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
+    struct v2_answer *others; /* answers.c: room for V2_ANSWERS_MAX and one more, while two change places; NULL: none */
     unsigned n_others;
     bool is_refused;                  /* as in an answer, of the one that is followed */
     uint8_t tries_spent;              /* of IKE_AUTH, with other answers */
