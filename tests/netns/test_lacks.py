@@ -47,6 +47,7 @@ KEY, BLOCKED = r'line \d+: the key cannot be decrypted: name the master key', r'
 # name, configuration, what is said (nothing: it can be run)
 CASES = [
     ('a key of its own that is closed, and a wider one', V1.replace('KEYS\n', 'crypto isakmp key %s address 192.0.2.1\n' % CLOSED + SHARED), [KEY, BLOCKED]),
+    ('RSA encrypted nonces', V1.replace('authentication pre-share', 'authentication rsa-encr').replace('KEYS\n', SHARED), [BLOCKED + r'.*authentication rsa-encr \(RSA encrypted nonces\) is not supported']),
     ('a closed key alone', V1.replace('KEYS\n', 'crypto isakmp key %s address 192.0.2.1\n' % CLOSED), [KEY, BLOCKED]),
     ('a closed key of another peer', V1.replace('KEYS\n', 'crypto isakmp key %s address 192.0.2.9\n' % CLOSED + SHARED), []),
     ('a wider key that is closed, and one of its own', V1.replace('KEYS\n', 'crypto isakmp key clear-text-of-its-own address 192.0.2.1\ncrypto isakmp key %s address 0.0.0.0 0.0.0.0\n' % CLOSED), []),

@@ -7,12 +7,14 @@
 
 static const char *why_no_policy(const struct ike_policy *p)
 {
-    bool psk = false, cert = false;
+    bool psk = false, cert = false, encrypted = false;
     for (unsigned i = 0; i < p->n_v1; i++) {
-        bool by_key = p->v1[i].auth == ALGO_AUTH_PSK;
-        psk |= by_key;
-        cert |= !by_key;
+        psk |= p->v1[i].auth == ALGO_AUTH_PSK;
+        encrypted |= p->v1[i].auth == ALGO_AUTH_RSA_ENCR;
+        cert |= p->v1[i].auth == ALGO_AUTH_RSA_SIG || p->v1[i].auth == ALGO_AUTH_ECDSA_SIG;
     }
+    if (encrypted && !psk && !cert)
+        return "authentication rsa-encr (RSA encrypted nonces) is not supported";
     if (psk && cert)
         return "neither a pre-shared key of theirs nor a trustpoint with certificates and private key is there";
     if (psk)
