@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * `ip nat inside source …`: between interfaces marked inside and outside, for what the list or route map permits, its
- * denies (the exemption of VPN traffic) in order. Carried when the outside interface has a crypto map.
+ * denies (the exemption of VPN traffic) in order. Carried when the outside interface has a crypto map. Many boxes that
+ * do the same become the elements of one set, so that a packet is looked up once for all of them.
  */
 #include <netinet/in.h>
 
@@ -42,32 +43,156 @@ static void add_action(struct natter *x, struct nft_rule *r, const struct action
     e->number = a->port;
 }
 
-/* One list as a chain: permit acts, deny goes back to the caller. */
-static bool list_rules(struct natter *x, const struct nat_rule *r, struct nft_chain *c, const struct acl *l,
-                       const struct action *act)
+/* ---- a list as a chain: permit acts, deny goes back to the caller ---- */
+
+struct nat_list {
+    struct natter *x;
+    struct nft_chain *chain;
+    const struct acl *acl;
+    const struct action *act;
+    uint32_t n;
+    const struct ace **line; /* of box i */
+    const struct box **box;
+    uint32_t *layer;
+    struct symtab groups; /* ("", layer, fields and verdict) → struct nat_group */
+};
+
+/* Boxes of one layer that do the same and can be elements of one set. */
+struct nat_group {
+    uint32_t n;
+    struct nft_set *set; /* NULL: not made yet */
+};
+
+/* So many are worth a set; with fewer the list stays readable in its own order. */
+#define SET_FROM 8
+
+/* False: a line is not addresses, protocol and ports. */
+static bool collect_boxes(struct nat_list *l, const struct nat_rule *r)
 {
-    PTRLIST_FOR (struct ace, a, &l->aces) {
-        struct boxes b = {0};
+    struct arena *arena = l->x->p->arena;
+    struct boxes *of = arena_array(arena, l->acl->aces.n + 1, sizeof *of);
+    uint32_t at = 0, k = 0;
+    PTRLIST_FOR (struct ace, a, &l->acl->aces) {
+        struct boxes *b = &of[at++];
         if (a->remark)
             continue;
-        if (ace_boxes(x->p->arena, a, (enum acl_kind)l->kind.v, &b, TARGET_LINE_MAX) != LINE_EXACT) {
-            struct diag *d = diag_add(x->t->diags, D_LX_NAT, a->span,
+        if (ace_boxes(arena, a, (enum acl_kind)l->acl->kind.v, b, TARGET_LINE_MAX) != LINE_EXACT) {
+            struct diag *d = diag_add(l->x->t->diags, D_LX_NAT, a->span,
                                       "this line of a NAT list cannot be expressed as addresses, protocol and ports");
-            diag_note(x->t->diags, d, r->span, "its list is used here");
+            diag_note(l->x->t->diags, d, r->span, "its list is used here");
             return false;
         }
-        for (uint32_t i = 0; i < b.n; i++) {
-            struct nft_rule *rule = nft_rule_new(x->p, c);
-            nft_add_box(x->p, rule, &b.v[i]);
-            if (a->permit) {
-                add_action(x, rule, act);
-            } else {
-                nft_add(x->p, rule, RULE_COUNTER);
-                nft_add(x->p, rule, RULE_RETURN);
-            }
-            rule->comment = nft_name(x->p, "acl " STR_FMT " %u", STR_ARG(l->name.s), a->seq);
-        }
+        l->n += b->n;
     }
+    l->line = arena_array(arena, l->n + 1, sizeof *l->line);
+    l->box = arena_array(arena, l->n + 1, sizeof *l->box);
+    l->layer = arena_array(arena, l->n + 1, sizeof *l->layer);
+    for (uint32_t i = 0; i < at; i++)
+        for (uint32_t m = 0; m < of[i].n; m++) {
+            l->line[k] = l->acl->aces.v[i];
+            l->box[k++] = &of[i].v[m];
+        }
+    return true;
+}
+
+static void add_end(const struct nat_list *l, struct nft_rule *rule, bool permit)
+{
+    if (permit) {
+        add_action(l->x, rule, l->act);
+        return;
+    }
+    nft_add(l->x->p, rule, RULE_COUNTER);
+    nft_add(l->x->p, rule, RULE_RETURN);
+}
+
+static const char *line_comment(const struct nat_list *l, const struct ace *a)
+{
+    return nft_name(l->x->p, "acl " STR_FMT " %u", STR_ARG(l->acl->name.s), a->seq);
+}
+
+static void add_rule(const struct nat_list *l, uint32_t i)
+{
+    struct nft_rule *rule = nft_rule_new(l->x->p, l->chain);
+    nft_add_box(l->x->p, rule, l->box[i]);
+    add_end(l, rule, l->line[i]->permit);
+    rule->comment = line_comment(l, l->line[i]);
+}
+
+/* NULL: it cannot be an element. */
+static struct nat_group *group_of(struct nat_list *l, uint32_t i)
+{
+    const uint8_t fields = nft_box_fields(l->box[i]);
+    const uint32_t key = l->layer[i] << 6 | (uint32_t)fields << 1 | l->line[i]->permit;
+    if (!fields)
+        return NULL;
+    struct nat_group *g = symtab_get(&l->groups, STR_EMPTY, key);
+    if (!g) {
+        g = ARENA_NEW(l->x->p->arena, struct nat_group);
+        symtab_put(l->x->p->arena, &l->groups, STR_EMPTY, key, g);
+    }
+    return g;
+}
+
+static struct nft_set *set_of(const struct nat_list *l, uint32_t i)
+{
+    const uint8_t fields = nft_box_fields(l->box[i]);
+    const char *proto = fields & SET_PROTO ? "_proto" : "", *form = fields & SET_PORTS ? "_ports" : proto;
+    const char *name =
+        nft_name(l->x->p, "%s_%s%u%s", l->chain->name, l->line[i]->permit ? "permit" : "deny", l->layer[i], form);
+    struct nft_set *s = nft_set_new(l->x->p, name, l->box[i]->family, fields);
+    s->interval = s->counters = true;
+    struct nft_rule *rule = nft_rule_new(l->x->p, l->chain);
+    nft_add(l->x->p, rule, RULE_FAMILY)->family = s->family;
+    nft_add(l->x->p, rule, RULE_ADDR_IN_SET)->set = s;
+    add_end(l, rule, l->line[i]->permit);
+    return s;
+}
+
+static void add_piece(struct nat_list *l, uint32_t i)
+{
+    struct nat_group *g = group_of(l, i);
+    if (!g || g->n < SET_FROM) {
+        add_rule(l, i);
+        return;
+    }
+    if (!g->set)
+        g->set = set_of(l, i);
+    struct nft_element *e = ARENA_NEW(l->x->p->arena, struct nft_element);
+    *e = (struct nft_element){.box = l->box[i], .comment = line_comment(l, l->line[i])};
+    ptrlist_add(l->x->p->arena, &g->set->elements, e);
+}
+
+/* Where many boxes do the same, layer by layer: those of one layer have no packet in common, so that their order does
+ * not matter. Else as they are written. */
+static void add_pieces(struct nat_list *l)
+{
+    uint32_t layers = 0;
+    bool any_set = false;
+    boxes_layers(l->x->p->arena, l->box, l->n, l->layer);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct nat_group *g = group_of(l, i);
+        any_set |= g && ++g->n == SET_FROM;
+        layers = l->layer[i] > layers ? l->layer[i] : layers;
+    }
+    uint32_t *first = arena_array(l->x->p->arena, layers + 2, sizeof *first),
+             *order = arena_array(l->x->p->arena, l->n + 1, sizeof *order);
+    for (uint32_t i = 0; any_set && i < l->n; i++)
+        first[l->layer[i] + 1]++;
+    for (uint32_t k = 0; any_set && k <= layers; k++)
+        first[k + 1] += first[k];
+    for (uint32_t i = 0; i < l->n; i++)
+        order[any_set ? first[l->layer[i]]++ : i] = i;
+    for (uint32_t i = 0; i < l->n; i++)
+        add_piece(l, order[i]);
+}
+
+static bool list_rules(struct natter *x, const struct nat_rule *r, struct nft_chain *c, const struct acl *acl,
+                       const struct action *act)
+{
+    struct nat_list l = {.x = x, .chain = c, .acl = acl, .act = act};
+    if (!collect_boxes(&l, r))
+        return false;
+    add_pieces(&l);
     return true;
 }
 

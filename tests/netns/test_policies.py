@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What apply makes, judged by packets: a router node between an inside host and the outside, in namespaces."""
-import json, os, random, re, subprocess, time
+import json, os, random, re, socket, subprocess, time
 
 import lab
 from lab import Lab, drain, frame, ip_packet, mac, one_cpu, parse, sh, wait_for, wait_for_packet
@@ -535,7 +535,47 @@ ip access-list extended A
 ip access-list extended N
 %s
 end
-""" % ('\n'.join(crypto), '\n'.join(lines(rng.randrange(1, 6))))
+""" % ('\n'.join(crypto), '\n'.join(lines(rng.choice([rng.randrange(1, 6), rng.randrange(10, 60)]))))
+
+
+def first_match(text, name, flow):
+    """does the list permit it, line by line as the router goes? For the lines of random_nat()"""
+    def inside(address, net, wild):
+        a, n, w = (int.from_bytes(socket.inet_aton(x), 'big') for x in (address, net, wild))
+        return (a ^ n) & ~w == 0
+    src, dst, proto, sport, dport = flow
+    for line in re.search(r'^ip access-list extended %s\n((?: .*\n)*)' % name, text, re.M)[1].splitlines():
+        act, kind, *rest = re.sub(r'host (\S+)', r'\1 0.0.0.0', line).split()
+        eq = int(rest[3]) if rest[2] == 'eq' else None
+        rest = rest[:2] + rest[4:] if eq is not None else rest
+        hit = inside(src, *rest[:2]) and inside(dst, *rest[2:4]) and kind in ('ip', {1: 'icmp', 17: 'udp'}[proto])
+        hit = hit and (eq is None or sport == eq) and (rest[4:5] != ['range'] or int(rest[5]) <= dport <= int(rest[6])) and (rest[4:5] != ['echo'] or sport == 8)
+        if hit:
+            return act == 'permit'
+    return False
+
+
+def nat_sets():
+    """a NAT list of ten thousand lines has as many rules as one of ten: its boxes are elements of sets; one line more is one
+    element more"""
+    def text(n):
+        deny = ' deny ip 10.2.%d.%d 0.0.0.0 10.1.%d.%d 0.0.0.0'
+        lines = [deny % (i >> 8, i & 255, i >> 8, i & 255) for i in range(n)] + [' permit ip 10.2.0.0 0.0.255.255 any']
+        return random_nat(random.Random(1)).split('ip access-list extended N')[0] + 'ip access-list extended N\n' + '\n'.join(lines) + '\nend\n'
+
+    def rules(r):
+        return len(re.findall(r'^\t\t\S', r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'nat0').stdout, re.M))
+    with Lab() as l:
+        r = Router(l, lan='10.2.100.1/16')
+        path = os.path.join(r.dir, 'nat.cfg')
+        seen = []
+        for n in (10, 10000, 10001):
+            open(path, 'w').write(text(n))
+            p = r.ioscc('apply', '--allow-less', path)
+            seen.append(rules(r))
+            need('Nothing to change' in r.ioscc('plan', path).stdout, p.stdout)
+        need(seen[0] == seen[1] == seen[2] == 2, seen)
+        need('+ set elements: 1 to add' in p.stdout, p.stdout)
 
 
 def translation_agrees(rounds=6 if lab.QUICK else 40):
@@ -543,7 +583,7 @@ def translation_agrees(rounds=6 if lab.QUICK else 40):
     (backends/nftables/walk.c), and no flow keeps what an earlier configuration made of it (backends/apply/flows.c)"""
     seed = int(os.environ.get('IOSCC_SEED', time.time_ns() & 0xffffffff))
     rng = random.Random(seed)
-    counts = {}
+    counts, listed = {}, 0
     flows = [('10.2.0.%d' % rng.randrange(10), '10.1.0.%d' % rng.randrange(10)) + rng.choice([(1, 8, 0), (17, rng.randrange(1, 9), rng.randrange(1, 9))]) for _ in range(80)]
     flows = list(dict.fromkeys(flows))
     with Lab() as l:
@@ -569,8 +609,12 @@ def translation_agrees(rounds=6 if lab.QUICK else 40):
                 got = 'ours' if seen[i + 1] == '198.51.100.2' else 'not'
                 need(got == 'ours' or seen[i + 1] == p[0], lambda: 'seed %d round %d: %s leaves from %s' % (seed, n, p, seen[i + 1]))
                 counts[got] = counts.get(got, 0) + 1
+                back = (p[1], p[0], p[2], p[4], p[3])
+                if p[2] == 17 and not first_match(text, 'A', p) and not first_match(text, 'A', back):
+                    listed += 1
+                    need((got == 'ours') == first_match(text, 'N', p), lambda: 'seed %d round %d: %s: kernel %s, the list as it is written says otherwise\n%s' % (seed, n, p, got, text))
                 need((got == 'ours') == (want[i][0] == 'ours'), lambda: 'seed %d round %d: %s: kernel %s, rules %s\n%s' % (seed, n, p, got, want[i], text))
-    need(min(counts.get(k, 0) for k in ('ours', 'not')) > rounds, 'seed %d: %s' % (seed, counts))
+    need(min(counts.get(k, 0) for k in ('ours', 'not')) > rounds and listed > rounds, 'seed %d: %s, %d' % (seed, counts, listed))
 
 
 def random_filter(rng):
@@ -643,7 +687,7 @@ def filter_agrees(rounds=8 if lab.QUICK else 40):
 
 
 def tests():
-    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, inside_networks, inside_networks_6, kernel_agrees, translation_agrees, filter_agrees):
+    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, inside_networks, inside_networks_6, kernel_agrees, nat_sets, translation_agrees, filter_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 
