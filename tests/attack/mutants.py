@@ -3,7 +3,7 @@
 """Does each attack find what it is for? Every file of tests/attack/mutants opens a finding again: a patch whose head names the
 attack that must break (`attack: NAME`), or the test of tests/run.py with a daemon that must fail (`test: NAME`). The tree is built once without the patch, where all attacks must hold, and once with
 each. With arguments, only mutants whose name contains one of them. The tree itself is not touched."""
-import glob, os, re, shutil, subprocess, sys
+import fcntl, glob, os, re, subprocess, sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COPY = os.path.join(ROOT, 'build/mutants/src')
@@ -77,6 +77,9 @@ def main():
     words = sys.argv[1:]
     paths = [p for p in sorted(glob.glob(os.path.join(ROOT, 'tests/attack/mutants/*.patch'))) if not words or any(w in p for w in words)]
     failed = 0
+    os.makedirs(COPY, exist_ok=True)
+    lock = open(os.path.join(COPY, '../lock'), 'w')
+    fcntl.flock(lock, fcntl.LOCK_EX)  # one tree for all: two at once would see each other's mutants
     copy()
     bad = build()
     if bad:
