@@ -143,6 +143,7 @@ global:
 | "ipv6" "access-list" "standard" T_OTHER { ST(ASA, $2); OPENS(IGNORED); }
 | "ipv6" "access-list" "extended" T_OTHER { ST(ASA, $2); OPENS(IGNORED); }
 | "ipv6" "access-list" "log-update" T_OTHER { ST(IGNORED, none); }
+| "ipv6" "host" T_REST              { ST(IP_HOST, $3); }
 | "ipv6" T_OTHER                    { ST(IGNORED, none); OPENS(IGNORED); }
 | "access-list" numbered_acl
 | "object-group" "network" name_cut { ST(OBJECT_GROUP, $3, $2); OPENS(OG_NET); }
@@ -169,6 +170,7 @@ global_ip:
 | "access-list" "match-local-traffic" { ST(IGNORED, none); }
 | "vrf" name opt_rest               { ST(VRF, $2); OPENS(IGNORED); }
 | "nat" global_nat
+| "host" T_REST                     { ST(IP_HOST, $2); }
 | T_OTHER                           { ST(IGNORED, none); OPENS(IGNORED); }
 ;
 

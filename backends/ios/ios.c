@@ -5,6 +5,18 @@
  */
 #include "backends/ios/out.h"
 
+static void print_hosts(struct ios_out *w, const struct ir_config *c)
+{
+    char t[ADDR_TEXT_MAX];
+    PTRLIST_FOR (struct host_entry, h, &c->hosts) {
+        OUT(w, "ip host " STR_FMT, STR_ARG(h->name.s));
+        PTRLIST_FOR (struct host_entry_address, a, &h->addresses) {
+            OUT(w, " %s", addr_text(&a->address.a, t));
+        }
+        buf_putc(w->b, '\n');
+    }
+}
+
 static void print(struct buf *out, const struct ptrlist *units, struct backend_options *o)
 {
     struct ios_out w = {out, o};
@@ -19,6 +31,7 @@ static void print(struct buf *out, const struct ptrlist *units, struct backend_o
         PTRLIST_FOR (struct ir_vrf, v, &c->vrfs) {
             OUT(&w, "vrf definition " STR_FMT "\n", STR_ARG(v->name.s));
         }
+        print_hosts(&w, c);
         ios_print_pki(&w, c);
         ios_print_isakmp(&w, c);
         ios_print_ikev2(&w, c);

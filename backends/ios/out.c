@@ -29,10 +29,10 @@ void ios_addr(struct ios_out *w, const struct ir_addr *a)
 void ios_host(struct ios_out *w, const struct ir_host *h)
 {
     char t[ADDR_TEXT_MAX];
-    if (h->addr.family != FAMILY_NONE)
-        buf_puts(w->b, addr_text(&h->addr, t));
-    else
+    if (h->name.len)
         buf_str(w->b, h->name);
+    else
+        buf_puts(w->b, addr_text(&h->addr, t));
 }
 
 void ios_text(struct ios_out *w, struct str s)

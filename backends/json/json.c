@@ -374,10 +374,10 @@ static void place_value(struct writer *w, const struct ir_field *f, const void *
         if (!IR_IS_SET(*h))
             return;
         value_begin(w, f->name);
-        if (h->addr.family != FAMILY_NONE)
-            address_text(w, &h->addr, 255);
-        else
+        if (h->name.len)
             string(w, h->name);
+        else
+            address_text(w, &h->addr, 255);
         mark_end(w, &h->m);
     }
 }

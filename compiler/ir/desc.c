@@ -413,6 +413,19 @@ static const struct ir_field nat_rule_fields[] = {
 };
 static const struct ir_desc desc_nat_rule = {"nat_rule", true, nat_rule_fields};
 
+static const struct ir_field host_entry_address_fields[] = {
+    F(host_entry_address, "address", ADDR, address),
+    END,
+};
+static const struct ir_desc desc_host_entry_address = {"host_entry_address", true, host_entry_address_fields};
+
+static const struct ir_field host_entry_fields[] = {
+    F(host_entry, "name", STR, name),
+    FS(host_entry, "addresses", LIST, addresses, desc_host_entry_address),
+    END,
+};
+static const struct ir_desc desc_host_entry = {"host", true, host_entry_fields};
+
 static const struct ir_field nat_pool_fields[] = {
     F(nat_pool, "name", STR, name),
     F(nat_pool, "first", ADDR, first),
@@ -609,6 +622,7 @@ static const struct ir_field ir_config_fields[] = {
     FS(ir_config, "interfaces", LIST, interfaces, desc_interface),
     FS(ir_config, "nat_rules", LIST, nat_rules, desc_nat_rule),
     FS(ir_config, "nat_pools", LIST, nat_pools, desc_nat_pool),
+    FS(ir_config, "hosts", LIST, hosts, desc_host_entry),
     FS(ir_config, "route_maps", LIST, route_maps, desc_route_map),
     FS(ir_config, "trustpoints", LIST, trustpoints, desc_trustpoint),
     FS(ir_config, "certificate_chains", LIST, cert_chains, desc_cert_chain),

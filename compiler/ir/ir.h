@@ -62,7 +62,7 @@ struct ir_ref {
 /* An address or a host name. */
 struct ir_host {
     struct ip_addr addr; /* family FAMILY_NONE: only a name */
-    struct str name;
+    struct str name;     /* as written; with an address where one was found for it */
     struct ir_mark m;
 };
 
@@ -433,6 +433,16 @@ struct nat_rule {
     struct ir_str pool, vrf, text;
     struct ir_num overload;
 };
+/* `ip host`: what a name stands for, asked before the DNS. */
+struct host_entry {
+    struct span span;
+    struct ir_str name;
+    struct ptrlist addresses; /* struct host_entry_address */
+};
+struct host_entry_address {
+    struct span span;
+    struct ir_addr address;
+};
 struct nat_pool {
     struct span span;
     struct ir_str name;
@@ -545,7 +555,7 @@ struct ir_config {
     struct ptrlist vrfs, isakmp_policies /* by number */, isakmp_keys, keyrings, isakmp_profiles, isakmp_peers;
     struct ptrlist ikev2_proposals, ikev2_policies, ikev2_keyrings, ikev2_profiles;
     struct ptrlist transform_sets, ipsec_profiles, crypto_maps, dynamic_maps;
-    struct ptrlist acls, object_groups, interfaces, nat_rules, nat_pools, route_maps;
+    struct ptrlist acls, object_groups, interfaces, nat_rules, nat_pools, route_maps, hosts;
     struct ptrlist trustpoints, cert_chains, cert_maps, identities, pubkeys, others;
     struct symtab names;           /* (name, enum ir_table) → object */
     struct symtab broken;          /* ("", span.off) of blocks that hold a line which was not understood → its span */
@@ -579,6 +589,7 @@ enum ir_table {
     TAB_ISAKMP_POLICY,
     TAB_NAT_POOL,
     TAB_ROUTE_MAP_ENTRY,
+    TAB_HOST, /* names in lower case */
     TAB_MAP_ENTRY_BASE = 1 << 20,
 };
 

@@ -31,7 +31,7 @@ struct handler_row {
 };
 /* Each file of compiler/sem offers its rows; ends with {S_COUNT, NULL}. */
 extern const struct handler_row isakmp_handlers[], ikev2_handlers[], ipsec_handlers[], map_handlers[], acl_handlers[],
-    iface_handlers[], pki_handlers[];
+    iface_handlers[], pki_handlers[], host_handlers[];
 
 /* ---- values of a statement ---- */
 
@@ -106,6 +106,8 @@ struct str interface_canonical(struct builder *b, struct str name);
 /* ---- passes over the finished configuration ---- */
 void defaults_apply(struct builder *b);     /* defaults.c */
 void references_resolve(struct builder *b); /* references.c */
+/* Peers of crypto maps that are known by a name of the host table get its first address; hosts.c. */
+void hosts_find_peers(struct builder *b);
 void trustpoints_check(struct builder *b);  /* pki.c: words that the router would not take */
 
 #endif

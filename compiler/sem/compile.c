@@ -10,7 +10,7 @@ static handler *handlers[S_COUNT];
 __attribute__((constructor)) static void handlers_fill(void)
 {
     const struct handler_row *const tables[] = {isakmp_handlers, ikev2_handlers, ipsec_handlers, map_handlers,
-                                                acl_handlers,    iface_handlers, pki_handlers};
+                                                acl_handlers,    iface_handlers, pki_handlers, host_handlers};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct handler_row *r = tables[t]; r->run; r++)
             handlers[r->kind] = r->run;

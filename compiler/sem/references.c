@@ -223,6 +223,7 @@ static void bind_maps(struct builder *b)
 
 void references_resolve(struct builder *b)
 {
+    hosts_find_peers(b);
     resolve_acls(b);
     resolve_interfaces(b);
     resolve_ike(b);

@@ -220,6 +220,13 @@ def name_not_found_at_boot():
         assert 'hq.example.net was not known, is 192.0.2.3' in u.said(), u.said()
 
 
+def name_of_the_host_table():
+    """E25: a line of the configuration says where the name leads; the DNS, which says otherwise, is not asked"""
+    with Uplinks(NAMED.replace('hostname r1', 'hostname r1\nip host HQ.example.net 192.0.2.1', 1), names={'hq.example.net': ('192.0.2.3',)}) as u:
+        assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
+        assert not u.dns.asked, u.dns.asked
+
+
 def name_with_several_addresses():
     """answers come in any order, and as long as the one that is in use is among them nothing changes"""
     with Uplinks(NAMED, names={'hq.example.net': ('192.0.2.3', '192.0.2.1')}) as u:
@@ -315,5 +322,5 @@ def interface_that_comes_later():
 
 
 def tests():
-    for f in (interface_that_comes_later, name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
+    for f in (interface_that_comes_later, name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_of_the_host_table, name_with_several_addresses, name_that_lies, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f
