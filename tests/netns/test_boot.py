@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """D6: from early boot on nothing is forwarded until the policies stand. The units' order, and the commands that they run."""
-import configparser, os, re, shutil, subprocess, sys, tempfile
+import configparser, itertools, os, re, shutil, subprocess, sys, tempfile, time
 
 sys.path[:0] = ['tests/netns']
-import lab, test_processes as processes
+import lab, test_closed as world, test_processes as processes
 
 UNITS = os.environ.get('IOSCC_UNITS', 'packaging/systemd') + '/'  # tests/attack/mutants.py has its own
 
@@ -70,7 +70,110 @@ def closed():
         lab.wait_for('it is forwarded again', passes)
 
 
+# Units of Debian that a boot has beside ours, as far as their order goes (systemd.special(7): network-pre.target is before
+# any interface is configured). What `network` sets up, addresses and forwarding, may come long after it has begun.
+OTHERS = {'nftables.service': {'Before': 'network-pre.target'}, 'network': {'After': 'network-pre.target'}}
+POWER_ON = 'ip addr flush dev eth0; ip addr flush dev eth1; echo 0 > /proc/sys/net/ipv4/ip_forward'
+NETWORK = ('ip addr add 192.0.2.1/24 dev eth0; ip addr add 10.1.0.1/16 dev eth1; ip route add default via 192.0.2.2; echo 1 > /proc/sys/net/ipv4/ip_forward; '
+           'isp: ip route replace 10.1.0.0/16 via 192.0.2.1')
+FIREWALL = 'nft flush ruleset; nft add table inet filter; nft add chain inet filter forward "{ type filter hook forward priority 0; }"'
+
+
+def after(names):
+    """a -> all that is before it, by what the units say; targets are steps that do nothing"""
+    said = {n: OTHERS[n] if n in OTHERS else unit(n)['Unit'] for n in names}
+    before = {}
+    for n, u in said.items():
+        for x in u.get('After', '').split():
+            before.setdefault(n, set()).add(x)
+        for x in u.get('Before', '').split():
+            before.setdefault(x, set()).add(n)
+
+    def all_before(n, seen=()):
+        return {y for x in before.get(n, ()) if x not in seen for y in {x} | all_before(x, (*seen, x))}
+    return {n: all_before(n) & set(names) for n in names}
+
+
+def orders(names):
+    """each in which these units may be started"""
+    before = after(names)
+    return [p for p in itertools.permutations(names) if all(p.index(x) < p.index(n) for n in names for x in before[n])]
+
+
+def command(text):
+    for a, b in (('/usr/local/bin/ioscc', '$IOSCC'), ('$IOSCC_OPTIONS', '$OPTIONS'), ('/etc/ioscc/router.cfg', '$FILE'), ('/usr/local/lib/ioscc/', os.path.abspath(UNITS) + '/')):
+        text = text.replace(a, b)
+    return text.lstrip('-')
+
+
+def start(w, name):
+    """as systemd does it: what follows ExecStart, once it has done its work; True if it has"""
+    if name in OTHERS:
+        w.shell(NETWORK if name == 'network' else FIREWALL)
+        return True
+    s = unit(name)['Service']
+    run = command(s['ExecStart'])
+    if s['Type'] == 'notify':
+        run += ' > $FILE.log 2>&1 & echo $! > $FILE.pid; for i in $(seq 200); do [ -S $STATE/control.sock ] && exit 0; kill -0 $(cat $FILE.pid) || exit 1; sleep 0.1; done; exit 1'
+    done = w.shell(run + '; echo status $?' if s['Type'] != 'notify' else '(%s); echo status $?' % run, ok=False)
+    if 'status 0' not in done:
+        return False
+    if 'ExecStartPost' in s:
+        w.shell(command(s['ExecStartPost']), ok=False)
+    return True
+
+
+def boot(order, config=world.CONFIG, works=True):
+    """one host that starts its units in this order, while others send through it all the time"""
+    with lab.Lab() as l:
+        w = world.World(l, config)
+        try:
+            w.flows()
+            lab.wait_for('the control: protected packets pass without walls', lambda: w.leaks)
+            w.shell(POWER_ON)
+            time.sleep(0.1)  # what was on its way
+            w.leaks.clear()
+            for name in order:
+                assert start(w, name) or not works, name
+                time.sleep(0.1)  # a boot is slower; packets have to have a chance
+            if works:
+                w.flows()
+            else:
+                before = w.clear
+                time.sleep(world.QUIET_S)
+                assert w.clear == before, 'what cannot be applied is open'
+            return list(w.leaks)
+        finally:
+            w.end()
+
+
+def permutations():
+    """every order that the units allow: nothing that is protected leaves in the clear, and what is clear flows in the end"""
+    for last in ('ioscc-apply.service', 'ioscc-ike.service'):
+        for names in (('ioscc-early.service', 'network', last), ('ioscc-early.service', 'nftables.service', 'network', last)):
+            all_orders = orders(names)
+            assert len(all_orders) > 1, 'the network may be late: %s' % (all_orders,)
+            for order in all_orders:
+                leaks = boot(order)
+                assert not leaks, '%s: %d in the clear, the first: %s' % (' - '.join(order), len(leaks), leaks[0])
+
+
+def stays_closed():
+    """what cannot be applied opens nothing"""
+    for last in ('ioscc-apply.service', 'ioscc-ike.service'):
+        assert not boot(('ioscc-early.service', 'network', last), world.CONFIG.replace('crypto map M 10', 'crypto gdoi group G\ncrypto map M 10 gdoi\n set group G\ncrypto map M 10'), works=False)
+        assert unit(last)['Unit'].get('StartLimitIntervalSec') == '0' and unit(last)['Service']['Restart'] == 'on-failure', 'it is not tried again for ever'
+
+
+def without():
+    """the control: without the early one it leaks in the order in which the network is first"""
+    assert boot(('network', 'ioscc-apply.service')), 'nothing was sent'
+
+
 def tests():
+    yield 'netns: boot: each order of the units', permutations
+    yield 'netns: boot: without the early unit it leaks', without
+    yield 'netns: boot: what cannot be applied stays closed', stays_closed
     yield 'netns: boot: order of the units', order
     yield 'netns: boot: systemd reads them', verified
     yield 'netns: boot: nothing is forwarded before', closed
