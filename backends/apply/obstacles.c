@@ -2,13 +2,16 @@
 #include "backends/apply/obstacles.h"
 
 #include <errno.h>
+#include <linux/if.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* Without IPsec on the interface (sysctl, IPv4): no policy is asked for what leaves by it. An interface that is not
- * there has no setting. */
+/* Without IPsec on the interface (sysctl, IPv4): no policy is asked for what leaves by it. `all` is so for each of
+ * them. An interface that is not there has no setting. */
 static int ask_no_xfrm(const char *link, bool *is_off)
 {
     char path[128];
@@ -69,19 +72,93 @@ static int ask_bridge(struct netlink *route, const struct ptrlist *links, const 
     return 0;
 }
 
+/* ---- flowtables: what is in one goes from interface to interface, past every policy and every rule ---- */
+
+struct flowtable {
+    char table[NFT_NAME_MAXLEN], name[NFT_NAME_MAXLEN], device[IFNAMSIZ]; /* the first that has a device */
+};
+
+static void keep_name(const struct nlattr *a, char *to, size_t room)
+{
+    snprintf(to, room, "%.*s", (int)mnl_attr_get_payload_len(a), (const char *)mnl_attr_get_payload(a));
+}
+
+static void first_device(const struct nlattr *hook, struct flowtable *f)
+{
+    NETLINK_FOR_NESTED(devices, hook)
+    {
+        if (mnl_attr_get_type(devices) != NFTA_FLOWTABLE_HOOK_DEVS)
+            continue;
+        NETLINK_FOR_NESTED(device, devices)
+        {
+            if (mnl_attr_get_type(device) == NFTA_DEVICE_NAME && !f->device[0])
+                keep_name(device, f->device, sizeof f->device);
+        }
+    }
+}
+
+static int keep_flowtable(const struct nlmsghdr *h, void *arg)
+{
+    struct flowtable *found = arg, f = {{0}, {0}, {0}};
+    NETLINK_FOR_ATTRS (a, h, sizeof(struct nfgenmsg)) {
+        if (mnl_attr_get_type(a) == NFTA_FLOWTABLE_TABLE)
+            keep_name(a, f.table, sizeof f.table);
+        if (mnl_attr_get_type(a) == NFTA_FLOWTABLE_NAME)
+            keep_name(a, f.name, sizeof f.name);
+        if (mnl_attr_get_type(a) == NFTA_FLOWTABLE_HOOK)
+            first_device(a, &f);
+    }
+    if (f.device[0] && !found->device[0])
+        *found = f;
+    return 0;
+}
+
+static void forget_flowtable(void *arg)
+{
+    *(struct flowtable *)arg = (struct flowtable){{0}, {0}, {0}};
+}
+
+/* Of whatever interfaces: by which one a connection comes in that leaves by a crypto map is not known. */
+static int ask_flowtables(struct flowtable *found)
+{
+    struct netlink n;
+    const uint16_t type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETFLOWTABLE;
+    const struct nfgenmsg all = {.nfgen_family = AF_UNSPEC};
+    int r = netlink_open(&n, NETLINK_NETFILTER);
+    if (r == 0)
+        r = netlink_dump(&n, type, sizeof all, &all, keep_flowtable, found, forget_flowtable);
+    netlink_close(&n);
+    return r == -EINVAL ? 0 : r; /* that is: this kernel has no nf_tables, hence no flowtable */
+}
+
+static int look_at_flowtables(char why[static 256])
+{
+    struct flowtable f = {{0}, {0}, {0}};
+    int r = ask_flowtables(&f);
+    if (f.device[0])
+        snprintf(why, 256, "flowtable %.64s of table %.64s takes the connections of %s past all policies and rules",
+                 f.name, f.table, f.device);
+    return r;
+}
+
 static int look_at_link(struct netlink *route, const struct target *t, const char *name, char why[static 256])
 {
     const struct host_link *l = if_map_link(t->ifs, name);
     const char *bridge = NULL;
-    bool is_off = false;
+    bool is_off = false, all_off = false;
     int r = 0;
     if (l && l->index)
         r = ask_bridge(route, &t->ifs->links, l, &bridge);
     if (r == 0)
         r = ask_no_xfrm(name, &is_off);
+    if (r == 0)
+        r = ask_no_xfrm("all", &all_off);
     if (bridge)
         snprintf(why, 256, "%s is a port of %s: packets leave by that one, and nothing on %s protects them", name,
                  bridge, name);
+    else if (all_off)
+        snprintf(why, 256,
+                 "net.ipv4.conf.all.disable_xfrm is set: nothing that this host forwards or sends is encrypted");
     else if (is_off)
         snprintf(why, 256, "net.ipv4.conf.%s.disable_xfrm is set: nothing that leaves by %s is encrypted", name, name);
     return r;
@@ -99,5 +176,7 @@ int obstacles_find(const struct target *t, char why[static 256])
         }
     }
     netlink_close(&route);
+    if (r == 0 && !why[0] && t->maps.n)
+        r = look_at_flowtables(why);
     return r;
 }

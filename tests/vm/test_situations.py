@@ -203,6 +203,10 @@ def manual(me, peer, spis):
 
 situation('manual SAs that somebody deletes, under a watch (IKEv2)', 'up ha 10.2.0.9; for n in a b; do ip -n $n xfrm state flush; up ha 10.2.0.9; logged $n "repaired in .*SAs"; done; for n in a b; do p=$(cat /tmp/$n.ours); rm /tmp/$n.ours; kill $p; wait $p; done',
           a=manual(A, B, (1001, 1002)), b=manual(B, A, (1002, 1001)))
+FLOWTABLE = 'ip netns exec a nft "add table inet f; add flowtable inet f fast { hook ingress priority 0; devices = { eth1 }; }"'
+ASKS = 'ip netns exec a ioscc %s > /tmp/out 2>&1; grep -q "flowtable fast of table f takes the connections of eth1 past all" /tmp/out || say "%s: $(cat /tmp/out)"'
+situation('a flowtable of somebody else (IKEv2)', '; '.join(['up ha 10.2.0.9', FLOWTABLE, *[ASKS % (w, w.split()[0]) for w in ('status --state-dir /run/a', 'reload --state-dir /run/a /test/$number.a.cfg')],
+          'logged a "flowtable fast of table f"', 'ip netns exec a nft delete table inet f', 'ip netns exec a ioscc reload --state-dir /run/a /test/$number.a.cfg > /tmp/out 2>&1 || say "$(cat /tmp/out)"', 'up ha 10.2.0.9']), a=router(), b=swan())
 situation('events under a ping: the link (IKEv2)', events('made_veth', 'renamed eth0'), world='switch', a=router(), b=swan())
 situation('events under a ping: a VLAN (IKEv2)', events('vlan_anew', 'renamed eth0.7'), world='vlan', a=router(), b=swan())
 
