@@ -380,7 +380,7 @@ def reload(version):
             # its transform set changes: nothing of it may live on
             pair.peer.swanctl('--terminate', '--ike', 'none')
             kept = dict(zip(('encr', 'hash_', 'group', 'esp', 'pfs'), one), esp='esp-gcm 128')
-            again(config(version, **kept), r'[12] IKE SAs with 0 child SAs stay, 0 and 1 are ended.\n')
+            again(config(version, **kept), r'[01] IKE SAs with 0 child SAs stay, 1 and 1 are ended.\n')  # in IKEv1 what was rekeyed may be there yet
             assert ours.wait(lambda: not ours.sas() and 'INSTALLED' not in pair.peer.swanctl('--list-sas').stdout), ours.text()
             pair.peer.load(swanctl(version, **kept))
             up(pair, ours, True)
