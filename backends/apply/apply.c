@@ -190,6 +190,11 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
     return r < 0 ? r : compare(a, s);
 }
 
+bool apply_is_disturbed(const struct apply *a)
+{
+    return a->xfrm_diff.conflicts.n || a->xfrm_diff.ahead.n;
+}
+
 bool apply_needed(const struct apply *a)
 {
     return a->xfrm_diff.ops.n > 0 || a->nft_diff.any;

@@ -58,6 +58,9 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
                   const struct state *s, struct diag_list *diags) MUST_CHECK;
 /* Is there anything to do? */
 bool apply_needed(const struct apply *a) MUST_CHECK;
+/* Does something of somebody else keep what is planned from holding? Policies of theirs at a place of ours, or before ours
+ * for some of its packets: no step of ours ends that. */
+bool apply_is_disturbed(const struct apply *a) MUST_CHECK;
 /* Carries the steps out. On failure everything is put back and a->error says what happened; if that failed too, the
  * sentence says so. */
 int apply_run(struct apply *a) MUST_CHECK;

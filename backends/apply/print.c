@@ -150,6 +150,10 @@ void apply_print(struct buf *b, const struct apply *a)
     PTRLIST_FOR (char, c, &d->conflicts) {
         buf_printf(b, "conflict: %s\n", c);
     }
+    PTRLIST_FOR (struct xfrm_pol, p, &d->ahead) {
+        buf_puts(b, "warning: a policy of somebody else comes before ours:\n");
+        policy(b, '!', p);
+    }
     if (d->ops.n)
         buf_puts(b, "IPsec policies and SAs\n");
     for (uint32_t i = 0; i < d->ops.n && i < LINES_MAX; i++)
@@ -232,20 +236,23 @@ void apply_print_json(struct buf *b, const struct apply *a)
 {
     const struct xfrm_diff *d = &a->xfrm_diff;
     const struct nft_diff *f = &a->nft_diff;
-    json_t *steps = json_array(), *conflicts = json_array();
+    json_t *steps = json_array(), *conflicts = json_array(), *ahead = json_array();
     PTRLIST_FOR (struct xfrm_op, o, &d->ops) {
         json_array_append_new(steps, op_json(o));
     }
     PTRLIST_FOR (char, c, &d->conflicts) {
         json_array_append_new(conflicts, json_string(c));
     }
-    json_t *o = json_pack("{s:i,s:b,s:o,s:o,s:{s:i,s:i,s:i,s:i},s:{s:i,s:i,s:i,s:i},s:{s:b,s:i,s:i,s:i,s:i}}", "format",
-                          1, "changes", apply_needed(a), "conflicts", conflicts, "steps", steps, "policies", "add",
-                          (int)d->added, "change", (int)d->changed, "remove", (int)d->removed, "unchanged",
-                          (int)d->same, "sas", "add", (int)d->sa_added, "change", (int)d->sa_changed, "remove",
-                          (int)d->sa_removed, "unchanged", (int)d->sa_same, "nftables", "changes", f->any,
-                          "rules_added", (int)f->rules_added, "rules_removed", (int)f->rules_removed, "elements_added",
-                          (int)f->elements_added, "elements_removed", (int)f->elements_removed);
+    PTRLIST_FOR (struct xfrm_pol, p, &d->ahead) {
+        json_array_append_new(ahead, policy_json(p));
+    }
+    json_t *o = json_pack("{s:i,s:b,s:o,s:o,s:o,s:{s:i,s:i,s:i,s:i},s:{s:i,s:i,s:i,s:i},s:{s:b,s:i,s:i,s:i,s:i}}",
+                          "format", 1, "changes", apply_needed(a), "conflicts", conflicts, "others_before_ours", ahead,
+                          "steps", steps, "policies", "add", (int)d->added, "change", (int)d->changed, "remove",
+                          (int)d->removed, "unchanged", (int)d->same, "sas", "add", (int)d->sa_added, "change",
+                          (int)d->sa_changed, "remove", (int)d->sa_removed, "unchanged", (int)d->sa_same, "nftables",
+                          "changes", f->any, "rules_added", (int)f->rules_added, "rules_removed", (int)f->rules_removed,
+                          "elements_added", (int)f->elements_added, "elements_removed", (int)f->elements_removed);
     char *s = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (s)

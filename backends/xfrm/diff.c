@@ -318,6 +318,7 @@ void xfrm_diff_build(struct xfrm_diff *d, struct xfrm_plan *p, const struct xfrm
     *d = (struct xfrm_diff){0};
     policies(&x);
     sas(&x, owned);
+    xfrm_find_ahead(d, p, k);
     uint8_t want[2][2];
     xfrm_thresholds_wanted(p, k, want[0], want[1]);
     if (memcmp(want, k->hash_threshold, sizeof want) != 0) {

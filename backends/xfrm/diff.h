@@ -53,6 +53,7 @@ struct xfrm_sa_id {
 struct xfrm_diff {
     struct ptrlist ops;       /* struct xfrm_op, in the order to run them */
     struct ptrlist conflicts; /* char *: why it cannot be done, in words */
+    struct ptrlist ahead;     /* struct xfrm_pol of others, before one of ours and for some of its packets */
     uint32_t added, changed, removed, same;
     uint32_t sa_added, sa_changed, sa_removed, sa_same;
     bool threshold; /* the kernel's hash thresholds change, for the whole namespace */
@@ -61,6 +62,9 @@ struct xfrm_diff {
 /* `owned`: struct xfrm_sa_id. The plan's policies get their final priorities and indexes. */
 void xfrm_diff_build(struct xfrm_diff *d, struct xfrm_plan *p, const struct xfrm_kernel *k,
                      const struct ptrlist *owned);
+
+/* Fills d->ahead. The plan's policies have their final priorities. ahead.c. */
+void xfrm_find_ahead(struct xfrm_diff *d, const struct xfrm_plan *p, const struct xfrm_kernel *k);
 
 /* Lowers what is wanted of a threshold to what is wanted by the plan; the kernel's value where the plan has none. */
 void xfrm_thresholds_wanted(const struct xfrm_plan *p, const struct xfrm_kernel *k, uint8_t v4[2], uint8_t v6[2]);

@@ -92,8 +92,10 @@ bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
         else if (type == XFRMA_MARK && (i->index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS)
             get_mark(a, out);
         else if (type == XFRMA_MARK || type == XFRMA_IF_ID)
-            out->index = 0; /* with a mark it is another policy, and not one of ours */
+            out->is_bound = true;
     }
+    if (out->is_bound)
+        out->index = 0; /* it is another policy, and not one of ours */
     return out->dir < XFRM_DIRS;
 }
 

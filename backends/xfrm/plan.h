@@ -47,6 +47,7 @@ struct xfrm_pol {
     struct xfrm_tmpl tmpl[2];   /* in the order of application: ESP before AH */
     bool claimed;               /* the kernel's: a policy of the plan is this one */
     uint32_t mark, mark_mask;   /* part of a policy's identity; 0, 0: none */
+    bool is_bound;              /* the kernel's, and somebody else's: to a mark or an XFRM interface */
     const char *link;           /* name of sel.ifindex, NULL: any interface */
     const struct crypto_map *map;
     const struct crypto_map_entry *entry; /* where it comes from, NULL for what the kernel reported */

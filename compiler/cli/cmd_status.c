@@ -101,9 +101,11 @@ static int print_status(struct session *s)
         printf("\n");
     }
     bool late = st->confirm_by && st->confirm_by < time(NULL), complete = print_daemon(s);
-    bool drift = apply_needed(&s->apply) || s->apply.xfrm_diff.conflicts.n;
-    if (drift && st->current.file)
+    bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
+    if (apply_needed(&s->apply) && st->current.file)
         printf("Not in sync. To put it right:\n");
+    else if (drift)
+        printf("In the way of what is applied:\n");
     if (drift || st->current.file)
         apply_print(&b, &s->apply);
     bool written = cli_write(stdout, &b);

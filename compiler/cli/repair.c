@@ -152,16 +152,26 @@ static int follow(struct session *s, int found)
 }
 
 /* What stands in the way of the rest. */
+/* What no repair of ours ends. NULL: nothing. */
+static const char *what_is_in_the_way(const struct session *s)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    if (d->conflicts.n)
+        return d->conflicts.v[0];
+    if (d->ahead.n)
+        return "a policy of somebody else comes before ours";
+    if (*s->apply.lacks)
+        return s->apply.lacks;
+    return s->fatal ? "an interface is missing" : NULL;
+}
+
 static int complain(const struct session *s, const struct watch_look *l)
 {
     char text[768];
-    const char *why = s->apply.lacks;
-    if (s->apply.xfrm_diff.conflicts.n)
-        why = s->apply.xfrm_diff.conflicts.v[0];
-    if (!*why && !s->fatal)
+    const char *why = what_is_in_the_way(s);
+    if (!why)
         return WATCH_IN_ORDER;
-    snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)",
-             *why ? why : "an interface is missing");
+    snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)", why);
     say(l, IKE_WARNING, text);
     return WATCH_CANNOT;
 }
