@@ -2,9 +2,11 @@
 #include "backends/apply/apply.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,13 @@
 #include "backends/apply/obstacles.h"
 
 /* ---- errors as sentences ---- */
+
+static bool is_admin(void)
+{
+    struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct d[2];
+    return syscall(SYS_capget, &h, d) == 0 && (d[0].effective & 1u << CAP_NET_ADMIN) != 0;
+}
 
 /* What an error of the kernel means here, and what can be done. */
 static const char *advice(int error, const char *extack)
@@ -25,6 +34,9 @@ static const char *advice(int error, const char *extack)
     switch (error) {
     case -EPERM:
     case -EACCES:
+        if (is_admin())
+            return "another program holds it for itself alone (flags owner in 'nft list tables'), or a security module "
+                   "forbids it";
         return "CAP_NET_ADMIN is needed: run it as root";
     case -ENOBUFS:
     case -ENOMEM:
@@ -164,9 +176,28 @@ static int finish_reading(struct apply *a)
     return fail(a, k->error, k->what, k->failed_on);
 }
 
+/* A table of our name that none of us made: with nothing to put there it is nobody's business. */
+static int judge_table(struct apply *a, const struct state *s)
+{
+    bool is_known = s->current.file || s->previous.file || s->applying;
+    if (!a->nft_held.exists || a->nft_held.is_marked || is_known)
+        return 0;
+    if (a->nft.chains.n == 0) {
+        a->nft_held = (struct nft_held){.arena = a->nft_held.arena};
+        return 0;
+    }
+    snprintf(
+        a->error, sizeof a->error,
+        "somebody else has a table of our name, and nothing of it is ours: nothing is touched (give it another name, "
+        "or nft delete table inet " NFT_TABLE ")");
+    return -EEXIST;
+}
+
 static int compare(struct apply *a, const struct state *s)
 {
-    int r = 0;
+    int r = judge_table(a, s);
+    if (r < 0)
+        return r;
     if (a->reader.want_xfrm) {
         memcpy(a->xfrm.threshold_base, s->thresholds, sizeof s->thresholds);
         xfrm_diff_build(&a->xfrm_diff, &a->xfrm, &a->xfrm_held, &s->sas);

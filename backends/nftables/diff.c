@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <libnftnl/udata.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -52,13 +53,28 @@ static void mark(struct differ *x, uint16_t type)
     end(x, h);
 }
 
-static void table_message(struct differ *x, uint16_t type, uint16_t flags)
+static void delete_table(struct differ *x)
 {
-    struct nlmsghdr *h = begin(x, type, flags, 256);
+    struct nlmsghdr *h = begin(x, NFT_MSG_DELTABLE, 0, 256);
     if (!h)
         return;
     mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE);
     end(x, h);
+}
+
+static void make_table(struct differ *x)
+{
+    struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+    struct nlmsghdr *h = begin(x, NFT_MSG_NEWTABLE, NLM_F_CREATE, 512);
+    if (h && u && nftnl_udata_put_strz(u, NFTNL_UDATA_TABLE_COMMENT, NFT_TABLE_MARK)) {
+        mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE);
+        mnl_attr_put(h, NFTA_TABLE_USERDATA, nftnl_udata_buf_len(u), nftnl_udata_buf_data(u));
+        end(x, h);
+    } else {
+        x->failed = true;
+    }
+    if (u)
+        nftnl_udata_buf_free(u);
 }
 
 /* ---- rules ---- */
@@ -363,9 +379,9 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan 
     x.fresh = !h->exists || h->is_dormant || none || form_differs(&x);
     mark(&x, NFNL_MSG_BATCH_BEGIN);
     if (h->exists && x.fresh)
-        table_message(&x, NFT_MSG_DELTABLE, 0);
+        delete_table(&x);
     if (x.fresh && !none)
-        table_message(&x, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+        make_table(&x);
     d->table_removed = h->exists && none;
     d->table_added = !h->exists && !none;
     if (!none)

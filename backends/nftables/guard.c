@@ -131,8 +131,7 @@ static void copy_turned(struct nft_plan *p, struct nft_chain *to, const struct n
     }
 }
 
-/* A list without lines: nothing leaves. */
-static void closed_lists(struct nft_plan *p, struct nft_chain *c, const struct target_map *m)
+void nft_closed_lists(struct nft_plan *p, struct nft_chain *c, const struct target_map *m)
 {
     for (uint32_t i = 0; i < m->flat.n; i++) {
         if (m->flat.v[i].line || m->flat.v[i].verdict != VERDICT_DROP)
@@ -193,7 +192,7 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
     uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
     struct nft_chain *packet = nft_chain_new(p, nft_name(p, "packet%u", number));
     copy_turned(p, packet, inbound, LOOK_PACKET_TURNED, RULE_DROP, family);
-    closed_lists(p, packet, m);
+    nft_closed_lists(p, packet, m);
     struct nft_chain *bind = nft_chain_new(p, nft_name(p, "bind%u", number));
     copy_turned(p, bind, inbound, LOOK_PACKET_TURNED, RULE_SNAT_SELF, family);
     struct nft_chain *all = nft_chain_new(p, nft_name(p, "guard%u", number));

@@ -42,6 +42,7 @@ struct nft_held_set {
 struct nft_held {
     struct arena *arena;
     bool exists, is_dormant; /* dormant: it is there, and none of its chains is asked */
+    bool is_marked;          /* its comment says that it is ours */
     struct ptrlist chains, sets;
 };
 

@@ -163,7 +163,7 @@ static struct sorted sort_into_layers(struct nft_plan *p, const struct flat *f, 
     s.layer = arena_array(p->arena, f->n + 1, sizeof *s.layer);
     for (uint32_t i = 0; i < f->n; i++) {
         if (!f->v[i].line && f->v[i].verdict == VERDICT_DROP)
-            continue; /* an empty list: it drops what goes out (by XFRM), and no mirror of it exists */
+            continue; /* a list without lines: closed_lists() */
         struct box *b = ARENA_NEW(p->arena, struct box);
         *b = mirrored ? box_mirror(&f->v[i].box) : f->v[i].box;
         s.box[s.n] = b;
@@ -461,6 +461,7 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
     }
     entry_filters(p, t, b, m);
     nft_guard_map(p, g, m, in, number);
+    nft_closed_lists(p, in, m); /* behind what the guard takes of the chain: it has this already */
 }
 
 void nft_plan_build(struct nft_plan *p, struct target *t)

@@ -22,6 +22,8 @@
 #include "compiler/base/must.h"
 
 #define NFT_TABLE "ioscc"
+/* Our table's comment: by it we know it again when no state tells whose it is. */
+#define NFT_TABLE_MARK "made by ioscc"
 /* The conntrack label of flows that our own rules translate: the highest of 128, which tools that number them from 0 do
  * not come to. */
 #define NFT_NAT_LABEL 127u
@@ -188,6 +190,9 @@ struct nft_guard {
 struct nft_guard nft_guard_begin(struct nft_plan *p);
 /* Neighbour discovery that comes in by an interface is nobody's cleartext: routers do not forward it. */
 void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *link);
+/* Of a list that does not exist or has no lines: nothing goes out, and nothing comes in but IPsec and neighbour discovery,
+ * which base chains let pass before (guide, `match address`: "the device drops all packets"). */
+void nft_closed_lists(struct nft_plan *p, struct nft_chain *c, const struct target_map *m);
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
                    const struct nft_chain *inbound, uint32_t number);
 /* nat.c */

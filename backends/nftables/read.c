@@ -225,15 +225,21 @@ static void elements_again(void *arg)
 static int table_row(const struct nlmsghdr *m, void *arg)
 {
     struct nft_held *h = arg;
-    bool is_ours = false;
+    bool is_ours = false, is_marked = false;
     uint32_t flags = 0;
     NETLINK_FOR_ATTRS (a, m, sizeof(struct nfgenmsg)) {
         if (mnl_attr_get_type(a) == NFTA_TABLE_NAME && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
             is_ours = strcmp(mnl_attr_get_str(a), NFT_TABLE) == 0;
         if (mnl_attr_get_type(a) == NFTA_TABLE_FLAGS && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
             flags = ntohl(mnl_attr_get_u32(a));
+        if (mnl_attr_get_type(a) == NFTA_TABLE_USERDATA) {
+            const void *data = mnl_attr_get_payload(a);
+            const char *comment = comment_of(h->arena, NFTNL_UDATA_TABLE_COMMENT, data, mnl_attr_get_payload_len(a));
+            is_marked = comment && strcmp(comment, NFT_TABLE_MARK) == 0;
+        }
     }
     h->exists |= is_ours;
+    h->is_marked |= is_ours && is_marked;
     h->is_dormant |= is_ours && (flags & NFT_TABLE_F_DORMANT);
     return 0;
 }

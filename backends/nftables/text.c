@@ -346,7 +346,7 @@ void nft_plan_text(struct buf *b, const struct nft_plan *p)
     buf_puts(b, "table inet " NFT_TABLE "\ndelete table inet " NFT_TABLE "\n");
     if (p->chains.n == 0)
         return;
-    buf_puts(b, "table inet " NFT_TABLE " {\n");
+    buf_puts(b, "table inet " NFT_TABLE " {\n\tcomment \"" NFT_TABLE_MARK "\"\n");
     PTRLIST_FOR (struct nft_set, s, &p->sets) {
         set(b, s);
     }

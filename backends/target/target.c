@@ -126,16 +126,11 @@ static void check_entry(struct target *t, const struct crypto_map *m, const stru
                      STR_ARG(e->lacks.s));
         return;
     }
-    const struct acl *a = e->acl.target;
-    if (!a || a->aces.n == 0)
-        d = diag_add(t->diags, D_LX_DROPS, e->acl.m.span,
-                     "entry %llu: access list " STR_FMT " %s: everything that leaves by this interface and reaches the "
-                     "entry is dropped, as on the router",
-                     seq, STR_ARG(e->acl.name), a ? "is empty" : "does not exist");
-    else
-        d = diag_add(t->diags, D_LX_DROPS, e->span,
-                     "entry %llu lacks its " STR_FMT ": what its list permits is dropped, as on the router", seq,
-                     STR_ARG(e->lacks.s));
+    if (!map_entry_list(e))
+        return; /* a need of it */
+    d = diag_add(t->diags, D_LX_DROPS, e->span,
+                 "entry %llu lacks its " STR_FMT ": what its list permits is dropped, as on the router", seq,
+                 STR_ARG(e->lacks.s));
     diag_hint(t->diags, d, "complete the entry or take it out before you apply");
 }
 
@@ -245,6 +240,22 @@ static enum deny_means deny_of(const struct ir_config *c)
     return str_is(s, "clear") ? DENY_CLEAR : str_is(s, "drop") ? DENY_DROP : DENY_JUMP;
 }
 
+/* Nothing passes a shut interface: it needs no device. Where one is named all the same the map holds there, as the
+ * device may be up. */
+static bool is_inert(const struct target *t, const struct interface *i)
+{
+    return i->shutdown.v && !if_map_find(t->ifs, i);
+}
+
+static bool is_carried(const struct target *t, const struct crypto_map *m)
+{
+    PTRLIST_FOR (struct map_binding, b, &m->bindings) {
+        if (!is_inert(t, b->interface.target))
+            return true;
+    }
+    return false;
+}
+
 static void one_map(struct target *t, const struct crypto_map *m)
 {
     uint32_t first = t->maps.n;
@@ -255,6 +266,8 @@ static void one_map(struct target *t, const struct crypto_map *m)
     flatten_problems(t, &problems);
     PTRLIST_FOR (struct map_binding, b, &m->bindings) {
         const struct interface *i = b->interface.target;
+        if (is_inert(t, i))
+            continue;
         const char *link = target_link(t, i, b->span, "has the crypto map");
         if (IR_IS_SET(i->vrf))
             diag_add(t->diags, D_LX_VRF, i->vrf.m.span,
@@ -356,11 +369,12 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
     undefined_maps(t);
     check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
-        if (m->bindings.n)
+        if (is_carried(t, m))
             one_map(t, m);
     }
     if (t->maps.n == 0)
-        diag_add(diags, D_LX_NOTHING, c->unit, "no crypto map is applied to an interface: there is nothing to carry");
+        diag_add(diags, D_LX_NOTHING, c->unit,
+                 "no crypto map is applied to an interface that is not shut: there is nothing to carry");
 }
 
 /* ---- inside ---- */

@@ -348,7 +348,7 @@ static void one_rule(struct planner *x, struct rule *u)
     if (u->m->map->ipv6.v && u->binding == BOUND)
         return; /* the pass without binding makes the inbound ones */
     if (!u->r->line && u->r->verdict == VERDICT_DROP)
-        return; /* an empty list drops what goes out; what comes in was never checked against it */
+        return; /* a list without lines; what comes in the packet filter drops, which knows the interface */
     bool checks = u->block || u->r->verdict == VERDICT_PROTECT;
     if (checks && has_inside(&mirror, u->inside)) { /* the packet filter, which knows the interface, is the one wall */
         inbound(x, u, &mirror, true);

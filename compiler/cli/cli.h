@@ -46,5 +46,7 @@ int cli_usage_error(const struct command *c, const char *fmt, ...) __attribute__
 
 /* Writes a buffer to a file descriptor stream; false after a message on standard error. */
 bool cli_write(FILE *to, const struct buf *b) MUST_CHECK;
+/* What to say behind strerror(-error) of something that only root may do: "" for root, and for other errors. */
+const char *cli_as_root(int error);
 
 #endif

@@ -324,7 +324,7 @@ static int only_daemon(const struct command *c, struct request *q, const char *f
                 "configuration\n",
                 c->name, d.config, d.pid);
     else
-        fprintf(stderr, "ioscc %s: %s: %s\n", c->name, q->daemon.state_dir, strerror(-r));
+        fprintf(stderr, "ioscc %s: %s: %s%s\n", c->name, q->daemon.state_dir, strerror(-r), cli_as_root(r));
     return EXIT_SYSTEM;
 }
 

@@ -2,11 +2,13 @@
 /* ioscc: one program with subcommands. */
 #include "compiler/cli/cli.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/base/hash.h"
 
@@ -111,6 +113,12 @@ bool cli_can_be_kept(const struct command *c, const char *option, const char *va
     if (!kept)
         fprintf(stderr, "ioscc %s: --%s: '%s' is not UTF-8\n", c->name, option, value);
     return kept;
+}
+
+const char *cli_as_root(int error)
+{
+    bool is_forbidden = error == -EACCES || error == -EPERM;
+    return is_forbidden && geteuid() != 0 ? " (run it as root)" : "";
 }
 
 bool cli_write(FILE *to, const struct buf *b)

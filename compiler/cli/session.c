@@ -28,7 +28,7 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
         return EXIT_CLEAN;
     s->is_busy = r == -EWOULDBLOCK;
     if (!s->is_busy || !quietly)
-        fprintf(stderr, "ioscc %s: %s: %s: %s\n", c->name, dir, why, strerror(-r));
+        fprintf(stderr, "ioscc %s: %s: %s: %s%s\n", c->name, dir, why, strerror(-r), cli_as_root(r));
     arena_free(&s->arena);
     lookup_close(s->asker);
     return EXIT_SYSTEM;
@@ -195,8 +195,7 @@ int session_plan(struct session *s, const char *path, const struct state_config 
     if (s->loaded)
         count(s);
     if (r == 0 && s->apply.lacks[0] && !s->is_repair)
-        fprintf(stderr, "ioscc %s: %s: what leaves by it is closed until it comes\n", s->command->name,
-                s->apply.lacks);
+        fprintf(stderr, "ioscc %s: %s: what leaves by it is closed until it comes\n", s->command->name, s->apply.lacks);
     if (r == 0)
         return EXIT_CLEAN;
     fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.error);

@@ -6,6 +6,7 @@
 
 #include "compiler/sem/revocation.h"
 #include "compiler/sem/transforms.h"
+#include "compiler/sets/sets.h"
 #include "grammar/misprint.h"
 
 struct asker {
@@ -246,6 +247,8 @@ static void ask_list(struct asker *x)
     struct str name = a ? a->name.s : STR_EMPTY;
     if (l)
         unmet(x, NEED_LIST, l->span, name);
+    else if (IR_IS_SET(x->e->acl) && !map_entry_list(x->e))
+        unmet(x, a ? NEED_LIST_EMPTY : NEED_LIST_MISSING, x->e->acl.m.span, x->e->acl.name);
 }
 
 /* ---- who may come in ---- */

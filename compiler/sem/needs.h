@@ -41,6 +41,8 @@
     NEED(IKE_OFF, DIAG_COUNT, "IKE is switched off")                                                                   \
     NEED(GLOBAL, D_UNKNOWN_COMMAND, "a line that may be about it is not understood")                                   \
     NEED(LIST, D_UNKNOWN_COMMAND, "a line of its access list is not understood: what it protects is not known")        \
+    NEED(LIST_MISSING, D_UNDEFINED_ACL, "its access list does not exist: all packets of the interface are dropped")   \
+    NEED(LIST_EMPTY, D_ACL_EMPTY, "its access list has no lines: all packets of the interface are dropped")            \
     NEED(DYNAMIC_MAP, D_UNDEFINED_DYNAMIC_MAP, "its dynamic map is not defined")                                       \
     NEED(UNDERSTOOD, D_UNKNOWN_COMMAND, "it holds a line that is not understood")
 

@@ -21,7 +21,7 @@ static bool line_matches(const struct ace *a, enum acl_kind kind, const struct p
     return false;
 }
 
-static const struct acl *list_of(const struct crypto_map_entry *e)
+const struct acl *map_entry_list(const struct crypto_map_entry *e)
 {
     const struct acl *a = e->acl.target;
     if (!a)
@@ -60,7 +60,7 @@ static enum verdict permitted(const struct crypto_map_entry *e)
 static struct decision decide_entry(struct arena *ar, const struct crypto_map_entry *e, const struct packet *p,
                                     enum deny_means deny, bool *done)
 {
-    const struct acl *l = list_of(e);
+    const struct acl *l = map_entry_list(e);
     *done = true;
     if (!l) /* R-ACL-7: named, but missing or empty */
         return (struct decision){VERDICT_DROP, e, NULL};
@@ -211,7 +211,7 @@ static void reverse(struct flat *f)
 /* All rules of one entry, then behind it what the later entries say. False when the limit is passed. */
 static bool flatten_entry(struct flattening *x, const struct crypto_map_entry *e, uint8_t family)
 {
-    const struct acl *l = list_of(e);
+    const struct acl *l = map_entry_list(e);
     x->here.n = 0;
     if (!l) { /* drops all that reaches it: nothing behind can matter */
         const struct flat_rule drop = {everything(family), VERDICT_DROP, e, NULL, true};

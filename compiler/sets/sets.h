@@ -87,6 +87,9 @@ enum line_sets ace_boxes(struct arena *ar, const struct ace *a, enum acl_kind ki
 
 /* ---- the reference interpreter ---- */
 
+/* The entry's access list; NULL: it names none, or one that does not exist or has no lines. */
+const struct acl *map_entry_list(const struct crypto_map_entry *e);
+
 enum verdict { VERDICT_CLEAR, VERDICT_PROTECT, VERDICT_DROP };
 struct decision {
     enum verdict verdict;

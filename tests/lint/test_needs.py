@@ -61,6 +61,8 @@ ROWS = [
     (V1, 'isakmp profile', ' set isakmp-profile PROF', ' set isakmp-profile TYPO', ' set isakmp-profile TYPO', 'isakmp profile is not defined', 'IC3105'),
     (V1, 'isakmp keyring', 'PROF\n keyring KR\n', 'PROF\n keyring TYPO\n', ' keyring TYPO', 'keyring is not defined', 'IC3108'),
     (V1, 'isakmp match', ' match identity address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
+    (V1, 'no such access list', ' match address L', ' match address NOSUCH', ' match address NOSUCH', 'access list does not exist', 'IC3101'),
+    (V2, 'access list without lines', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' remark nothing', ' match address L', 'access list has no lines', 'IC3202'),
     (V1, 'transform set', ' set transform-set T', ' set transform-set TYPO T', ' set transform-set TYPO T', 'transform sets is not defined', 'IC3102'),
     (V1, 'xauth', 'crypto map M 10 ipsec-isakmp', 'crypto map M client authentication list X\ncrypto map M 10 ipsec-isakmp', 'crypto map M client authentication list X', 'XAUTH', None),
     (V1, 'a line that is not understood', ' set peer 192.0.2.2', ' set peer 192.0.2.2\n set security-extremely on', ' set security-extremely on', 'not understood', 'IC1001'),

@@ -116,6 +116,91 @@ def no_privilege():
         need(not [x for x in held(r)[0] if x.strip()], 'something was made')
 
 
+def as_nobody():
+    """E13: who may not is told what to do; the state is not called damaged"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.ioscc('apply', PAIR)
+        os.chmod(r.dir, 0o755)
+        before = held(r)
+        path = write(r, 'a.cfg', open(PAIR).read())
+        for words in (['plan', path], ['status'], ['show', 'crypto', 'map'], ['apply', path], ['remove'], ['rollback'], ['confirm'], ['run', path], ['clear', 'crypto', 'sa'], ['metrics'], ['reload', path]):
+            p = r.node.run('setpriv', '--reuid', '65534', '--clear-groups', IOSCC, *words, '--state-dir', r.dir + '/state', ok=False)
+            want = '(or you are not root)' if words[0] == 'reload' else '(run it as root)'
+            need(p.returncode == 3 and p.stderr.strip().endswith(want) and 'damaged' not in p.stderr, lambda: '%s: %d %s' % (words, p.returncode, p.stderr))
+        need(held(r) == before, 'something was touched')
+
+
+def table_of_our_name():
+    """E30: a table of our name that somebody else has made is his; ours is known by its comment, without any state too; who
+    may do all is not sent for more privileges"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        r.node.run('nft', 'add table inet ioscc; add chain inet ioscc mine; add rule inet ioscc mine counter')
+        before = held(r)
+        for words in (['plan', PAIR], ['apply', PAIR]):
+            p = r.ioscc(*words, ok=(3,))
+            need('somebody else has a table of our name, and nothing of it is ours: nothing is touched' in p.stderr, p.stderr)
+        r.ioscc('status')
+        r.ioscc('remove')
+        need(held(r) == before, 'something was touched')
+        r.node.run('nft', 'delete table inet ioscc')
+        r.ioscc('apply', PAIR)
+        r.node.run('rm', '-r', r.dir + '/state')
+        need('Nothing to change' in r.ioscc('apply', PAIR).stdout, 'ours is not known again')
+        saved = r.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout
+        r.node.run('nft', 'flush ruleset; ' + saved)
+        r.node.run('rm', '-r', r.dir + '/state')
+        r.ioscc('apply', PAIR)  # saved and loaded again by an admin it is ours yet
+        r.ioscc('remove')
+        r.node.run('nft', '-f', '-', input=r.node.run(IOSCC, 'compile', '--to', 'nftables', '-m', 'Gi0/0=eth0,Gi0/1=eth1', PAIR).stdout)
+        r.ioscc('apply', PAIR)
+        r.ioscc('remove')
+        with r.node.inside():
+            owner = subprocess.Popen(['nft', '-i'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        try:
+            owner.stdin.write('add table inet ioscc { flags owner; comment "made by ioscc"; }\n')
+            owner.stdin.flush()
+            wait_for('his table', lambda: 'table inet ioscc' in r.node.run('nft', 'list', 'tables').stdout)
+            p = r.ioscc('apply', PAIR, ok=(1, 3))
+            need('another program holds it for itself alone' in p.stderr and 'as root' not in p.stderr, p.stderr)
+        finally:
+            owner.stdin.close()
+            owner.wait()
+
+
+def watchdog_killed():
+    """E11: who should have gone back was killed: status says so and is 1, and rollback goes back"""
+    with Lab() as l:
+        r = Router(l)
+        a, b = write(r, 'a.cfg', many(3)), write(r, 'b.cfg', many(5))
+        r.ioscc('apply', a)
+        before = held(r)
+        r.ioscc('apply', '--confirm', '30', b)
+        for pid in watchers(r):
+            os.kill(int(pid), signal.SIGKILL)
+        state = os.path.join(r.dir, 'state', 'state.json')
+        text = open(state).read()
+        need('"confirm_by": ' in text, text[:500])
+        write(r, 'state/state.json', re.sub(r'"confirm_by": \d+', '"confirm_by": %d' % (time.time() - 5), text))  # its time is over
+        p = r.ioscc('status', ok=(1,))
+        need('Not confirmed in time, should have gone back at' in p.stdout, p.stdout)
+        r.ioscc('rollback')
+        need(held(r) == before and 'confirmed' not in r.ioscc('status').stdout, 'not back')
+
+
+def shut_interface():
+    """E37: what a shut interface would protect is nothing: it needs no device, and stops nothing"""
+    with Lab() as l:
+        r = Router(l)
+        text = many(3)
+        r.ioscc('apply', write(r, 'a.cfg', text))
+        before = held(r)
+        shut = text.replace('ip access-list', 'interface GigabitEthernet0/7\n ip address 203.0.114.1 255.255.255.0\n shutdown\n crypto map M\nip access-list', 1)
+        need('Nothing to change' in r.ioscc('apply', write(r, 'b.cfg', shut)).stdout and held(r) == before, 'something changed')
+        r.ioscc('apply', write(r, 'c.cfg', shut.replace(' shutdown\n', '')), ok=(1,))
+
+
 def no_buffers():
     """the kernel has no room for a message (ENOBUFS), whichever it is: a sentence, and everything is as before"""
     with Lab() as l:
@@ -306,7 +391,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, no_buffers, no_esp, confirm, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, watchdog_killed, shut_interface, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

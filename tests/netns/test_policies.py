@@ -275,20 +275,36 @@ def interface_binding():
 
 
 def empty_list():
-    """an entry whose list is empty drops what goes out; what comes in is not touched"""
+    """a list without lines, or none of that name, is refused; with --allow-partial nothing passes in either direction but
+    IKE, ESP and AH (the guide's "drops all packets")"""
     cfg = open(PAIR).read().replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0 0.0.255.255\n!\nroute-map', '!\nroute-map')
     with Lab() as l:
         r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
         path = os.path.join(r.dir, 'empty.cfg')
         open(path, 'w').write(cfg)
-        p = r.ioscc('apply', path)
-        need('is dropped, as on the router' in p.stderr or 'dropped' in p.stderr, p.stderr)
+        p = r.ioscc('apply', path, ok=(1,))
+        need('its access list has no lines' in p.stderr, p.stderr)
+        none = os.path.join(r.dir, 'none.cfg')
+        open(none, 'w').write(cfg.replace('match address TO-HQ', 'match address TO-NOBODY'))
+        p = r.ioscc('apply', none, ok=(1,))
+        need('its access list does not exist' in p.stderr and 'TO-NOBODY' in p.stderr, p.stderr)
+        need('priority' not in r.node.ip('xfrm', 'policy'), 'something was made')
         r.knows('10.2.0.9')
-        with one_cpu():
-            r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1, 2, ident=3))
-            r.from_outside(ip_packet('203.0.113.7', '10.2.0.9', 17, 1, 2, ident=4))
-        wait_for_packet(r.inside, lambda p: p[5] == 4)
-        need(not [f for f in drain(r.outside) if parse(f) and parse(f)[5] == 3], 'went out')
+        with r.node.inside():
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.bind(('198.51.100.2', 500))
+        s.settimeout(lab.BOUND)
+        for each in (path, none):
+            r.ioscc('apply', '--allow-partial', each)
+            with one_cpu():
+                r.from_inside(ip_packet('10.2.0.9', '203.0.113.7', 17, 1, 2, ident=3))
+                r.from_outside(ip_packet('203.0.113.7', '10.2.0.9', 17, 1, 2, ident=4))
+                r.from_outside(ip_packet('203.0.113.7', '198.51.100.2', 1, 8, 0, ident=5))
+                r.from_outside(ip_packet('192.0.2.1', '198.51.100.2', 17, 500, 500, ident=6))
+            s.recv(2000)  # IKE of the peer comes in, behind what must not
+            need(not [f for f in drain(r.outside) if parse(f) and parse(f)[5] in (3, 5)], 'went out')
+            need(not [f for f in drain(r.inside) if parse(f) and parse(f)[5] == 4], 'came in')
+        s.close()
 
 
 SIX = """hostname six
