@@ -169,6 +169,23 @@ def table_of_our_name():
             owner.wait()
 
 
+def exit_statuses():
+    """EXIT STATUS of the manual, row by row"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        text = open(PAIR).read()
+        good, other = write(r, 'a.cfg', text), write(r, 'b.cfg', text.replace('192.0.2.1', '192.0.2.77'))
+        refused = write(r, 'c.cfg', text.replace('match address TO-HQ', 'match address TO-NOBODY'))
+        drift = lambda: r.node.run('nft', 'flush', 'chain', 'inet', 'ioscc', 'guard')
+        for status, words, before in ((2, ['rollback'], None), (1, ['plan', good], None), (0, ['apply', good], None), (0, ['plan', good], None), (0, ['status'], None), (1, ['plan', other], None), (2, ['plan', refused], None),
+                                      (1, ['apply', refused], None), (2, ['apply', 'no-such-file'], None), (2, ['apply'], None), (1, ['status'], drift), (0, ['apply', good], None), (1, ['confirm'], None),
+                                      (3, ['reload', good], None), (3, ['show', 'crypto', 'session'], None), (3, ['initiate'], None), (1, ['clear', 'crypto', 'sa', 'entry', '192.0.2.1', 'esp', '0x1234'], None), (0, ['remove'], None), (0, ['status'], None)):
+            if before:
+                before()
+            p = r.ioscc(*words, ok=range(4))
+            need(p.returncode == status, lambda: '%s: %d, not %d\n%s%s' % (words, p.returncode, status, p.stdout, p.stderr))
+
+
 def watchdog_killed():
     """E11: who should have gone back was killed: status says so and is 1, and rollback goes back"""
     with Lab() as l:
@@ -391,7 +408,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, watchdog_killed, shut_interface, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, exit_statuses, watchdog_killed, shut_interface, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

@@ -38,6 +38,8 @@ watch() { for n in "$@"; do
     watched="$watched $n"
 done; }
 
+captured_anew() { captured /tmp/$1.pcap $1; kill $dump; capture /tmp/$1.pcap $1; echo $dump >> /tmp/pids; } # what was seen before is forgotten
+
 # what makes a's link to the switch, and what makes it anew
 made_veth() { ip -n s link del porta 2>/dev/null
     ip link add eth0 netns a type veth peer name porta netns s; ip -n s link set dev porta master sw0 up
@@ -194,8 +196,8 @@ clean() {
     [ -e /tmp/pids ] && kill $(cat /tmp/pids) 2>/dev/null
     pkill -x iked 2>/dev/null; pkill -x charon 2>/dev/null; pkill -x pluto 2>/dev/null
     for n in $watched; do
-        c=$(tcpdump -Z root -n -r /tmp/$n.pcap "${open:-icmp or icmp6 and (ip6[40] == 128 or ip6[40] == 129)}" 2>/dev/null | grep -v -e ESP -e AH -e unreachable | wc -l)
-        [ $c = 0 ] || say "$c packets in the clear from $n"
+        tcpdump -Z root -n -r /tmp/$n.pcap "${open:-icmp or icmp6 and (ip6[40] == 128 or ip6[40] == 129)}" 2>/dev/null | grep -v -e ESP -e AH -e unreachable > /tmp/clear
+        [ ! -s /tmp/clear ] || say "$(wc -l < /tmp/clear) packets in the clear from $n, the first: $(head -1 /tmp/clear)"
     done
     for n in $(ip netns list | sed 's/ .*//'); do ip netns del $n; done
     rm -rf /tmp/pids /tmp/*.log /tmp/enough /tmp/lost /tmp/vici.* /tmp/swanctl.* /tmp/*.pcap /run/? /tmp/pluto.* /tmp/nss.*

@@ -177,7 +177,7 @@ situation('the same network on both sides (IKEv2)', 'up ha 10.72.0.9; up hb 10.7
 # kernel may not have (tests/netns/test_closed.py has the others, and shows that each leaks without the walls)
 FLUSHED, RULES = 'ip -n a xfrm policy flush', 'ip netns exec a nft flush ruleset'
 FOREIGN = 'ip netns exec a nft "add table ip f; add chain ip f p { type %s hook %s priority %d; }; add rule ip f p %s"; sleep 0.5; ip netns exec a nft delete table ip f'
-EVENTS = [FLUSHED, RULES, FLUSHED + '; ' + RULES, 'ip -n a xfrm state flush', FOREIGN % ('nat', 'postrouting', 100, 'oifname eth0 masquerade'), FOREIGN % ('filter', 'prerouting', -300, 'notrack'),
+EVENTS = [FLUSHED, RULES, 'ip -n a xfrm state flush', FOREIGN % ('nat', 'postrouting', 100, 'oifname eth0 masquerade'), FOREIGN % ('filter', 'prerouting', -300, 'notrack'),
           'ip -n a addr del 192.0.2.1/24 dev eth0; sleep 0.3; made_up eth0', 'ip -n a link set dev eth0 down; made_up eth0', 'ip -n a route del default; made_up eth0', 'ip -n a link set dev eth0 mtu 1000',
           'ip -n a neigh flush all', 'kill_ours a; ours a /test/$number.a.cfg']
 
@@ -207,6 +207,9 @@ FLOWTABLE = 'ip netns exec a nft "add table inet f; add flowtable inet f fast { 
 ASKS = 'ip netns exec a ioscc %s > /tmp/out 2>&1; grep -q "flowtable fast of table f takes the connections of eth1 past all" /tmp/out || say "%s: $(cat /tmp/out)"'
 situation('a flowtable of somebody else (IKEv2)', '; '.join(['up ha 10.2.0.9', FLOWTABLE, *[ASKS % (w, w.split()[0]) for w in ('status --state-dir /run/a', 'reload --state-dir /run/a /test/$number.a.cfg')],
           'logged a "flowtable fast of table f"', 'ip netns exec a nft delete table inet f', 'ip netns exec a ioscc reload --state-dir /run/a /test/$number.a.cfg > /tmp/out 2>&1 || say "$(cat /tmp/out)"', 'up ha 10.2.0.9']), a=router(), b=swan())
+# both walls taken away at once is an open host until the watch has made them again, and not a packet longer
+situation('policies and rules are flushed at once (IKEv2)', 'ip netns exec ha ping -i 0.2 10.2.0.9 > /dev/null 2>&1 & echo $! >> /tmp/pids; up ha 10.2.0.9; %s; %s; logged a "repaired in"; captured_anew s; up ha 10.2.0.9; answered() { ip netns exec ha ping -c 10 -i 0.2 10.2.0.9 > /tmp/out 2>&1; }; await "ten answers" answered' % (FLUSHED, RULES),
+          world='switch', a=router(), b=swan())
 situation('events under a ping: the link (IKEv2)', events('made_veth', 'renamed eth0'), world='switch', a=router(), b=swan())
 situation('events under a ping: a VLAN (IKEv2)', events('vlan_anew', 'renamed eth0.7'), world='vlan', a=router(), b=swan())
 

@@ -156,6 +156,8 @@ struct ike_task {
     struct ike_ts flow_src, flow_dst;
 };
 
+#define IKE_BEGUN_BY_LEN 8 /* of a SHA-256: to make another message of the same takes 2^64 tries */
+
 struct ike_sa {
     uint64_t id; /* never used twice */
     uint64_t spi_i, spi_r, own_spi;
@@ -222,6 +224,7 @@ struct ike_sa {
     uint8_t *low_nonce;
     unsigned cookie_len;
     uint8_t cookie[64];
+    uint8_t begun_by[IKE_BEGUN_BY_LEN]; /* responder: of the message that began it, which may come again; else zeros */
     void *parts[2];                   /* v2: fragments of a request and of a response that are still incomplete */
     struct ike1 *v1;                  /* phase 1 state of IKEv1 */
     unsigned peer_at;                 /* which of the entry's peers this one is */

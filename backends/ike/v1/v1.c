@@ -4,20 +4,27 @@
 
 #include "backends/ike/v1/v1.h"
 
-/* Is it the very message that the SA was made by? */
-static bool v1_is_first(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n)
+/* The SA that was made by this very message; NULL: by the cookie alone it may be another's. */
+static struct ike_sa *made_by(struct ike *ike, const struct ike_end *remote, uint64_t cookie,
+                              const uint8_t digest[static IKE_BEGUN_BY_LEN])
 {
-    uint8_t digest[32];
-    return ike_is(sa, IKE_BEGINS) && sa->v1 && v1_digest(ike, p, n, digest) && ike_equal(digest, sa->v1->last_in, 32);
+    struct ike_sa *sa = NULL;
+    while ((sa = ike_by_peer(ike, cookie, &remote->addr, sa)))
+        if (sa->version == 1 && !sa->initiator && memcmp(sa->begun_by, digest, IKE_BEGUN_BY_LEN) == 0)
+            return sa;
+    return NULL;
 }
 
 static void first(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h)
 {
-    struct ike_sa *sa = ike_by_peer(ike, h.spi_i, &remote->addr, NULL);
-    if (sa && sa->version == 1 && !sa->initiator) {
+    uint8_t digest[32];
+    if (!v1_digest(ike, p, n, digest))
+        return;
+    struct ike_sa *sa = made_by(ike, remote, h.spi_i, digest);
+    if (sa) {
         /* RFC 2408 §2.5.3: only the first message may lack our cookie, and only that one again is answered */
-        if (v1_is_first(ike, sa, p, n))
+        if (ike_is(sa, IKE_BEGINS) && sa->v1 && ike_equal(digest, sa->v1->last_in, 32))
             v1_main(ike, sa, local, remote, p, n, h);
         else
             ike->stats.dropped++;
@@ -52,6 +59,7 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
         return;
     }
     ike->stats.negotiations++;
+    memcpy(sa->begun_by, digest, sizeof sa->begun_by);
     ike_peer_spi_known(ike, sa, h.spi_i);
     sa->known = ike_address_known(ike, &local->addr, &remote->addr);
     ike_half_open_set(ike, sa, IKE_HALF_EARLY);

@@ -15,6 +15,7 @@ static void made_free(struct v2_made *d)
         free(d->keys);
     }
     free(d->request);
+    v2_parts_drop(&d->parts);
     *d = (struct v2_made){0};
 }
 
@@ -44,14 +45,15 @@ static struct v2_answer put_away(struct ike_sa *sa)
                               .remote_port = sa->remote.port,
                               .child_spi = sa->current ? sa->current->spi : 0,
                               .request = sa->request,
-                              .request_len = sa->request_len};
+                              .request_len = sa->request_len,
+                              .parts = sa->parts[1]};
     memcpy(a.made.nr, x->nr, x->nr_len);
     x->r_msg = NULL;
     x->r_len = 0;
     sa->keys = NULL;
     sa->request = NULL;
     sa->request_len = 0;
-    v2_parts_free(sa);
+    sa->parts[1] = NULL;
     if (a.is_refused)
         made_free(&a.made);
     return a;
@@ -83,16 +85,19 @@ static void take_up(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
         sa->current->spi = d->child_spi;
     sa->request = d->request;
     sa->request_len = d->request_len;
+    sa->parts[1] = d->parts;
     sa->next_out = 1;
     ike_state_set(ike, sa, IKE_AUTH_SENT);
     *a = (struct v2_answer){0};
 }
 
-void v2_initial_move(struct ike_sa *sa)
+void v2_initial_move(struct ike_sa *sa, const struct ike_policy *from)
 {
     struct v2_initial *x = sa->exchange;
     if (!x)
         return;
+    if (sa->initiator && !x->offered && ike_policy_hold(x->ike, from)) /* out of memory: judged by the one in force */
+        x->offered = from;
     x->choice.ours = NULL; /* nobody asks for it once it is chosen */
     x->choice.set = NULL;
     for (unsigned i = 0; i < x->n_others; i++) {
@@ -120,20 +125,36 @@ static bool same_bytes(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
     return a && an == bn && memcmp(a, b, an) == 0;
 }
 
+/* Which one makes room when there is none: one that is refused, else the one that has been tried before the others. Its
+ * peer sends it again when it hears IKE_SA_INIT again. */
+static bool make_room(struct v2_initial *x)
+{
+    unsigned refused = x->n_others, tried = x->n_others;
+    for (unsigned i = x->n_others; i-- > 0;) {
+        if (x->others[i].is_refused)
+            refused = i;
+        if (x->others[i].made.keys)
+            tried = i;
+    }
+    unsigned at = refused < x->n_others ? refused : tried;
+    if (at == x->n_others)
+        return false;
+    struct v2_answer a = take_out(x, at);
+    v2_answer_free(&a);
+    return true;
+}
+
 void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n)
 {
     bool known = same_bytes(x->r_msg, x->r_len, p, n);
     for (unsigned i = 0; i < x->n_others; i++)
         known |= same_bytes(x->others[i].p, x->others[i].n, p, n);
-    for (unsigned i = 0; !known && x->n_others == V2_ANSWERS_MAX && i < x->n_others; i++)
-        if (x->others[i].is_refused) { /* room for one that may be the peer's */
-            struct v2_answer a = take_out(x, i);
-            v2_answer_free(&a);
-        }
+    if (known)
+        return;
     if (!x->others) /* who answers, and who hears one answer, needs none */
         x->others = calloc(V2_ANSWERS_MAX + 1, sizeof *x->others);
-    bool has_room = x->others && x->n_others < V2_ANSWERS_MAX;
-    uint8_t *copy = known || !has_room ? NULL : malloc(n);
+    bool has_room = x->others && (x->n_others < V2_ANSWERS_MAX || make_room(x));
+    uint8_t *copy = has_room ? malloc(n) : NULL;
     if (!copy)
         return;
     memcpy(copy, p, n);
@@ -163,20 +184,33 @@ static void repeat_request(struct ike *ike, struct ike_sa *sa)
     ike_timer_update(ike, sa);
 }
 
-bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
+/* Out of memory for the one that was to be followed: as it was before. */
+static void put_back(struct ike *ike, struct ike_sa *sa)
 {
     struct v2_initial *x = sa->exchange;
-    unsigned i = 0;
-    while (may_switch(sa) && i < x->n_others && x->others[i].is_refused)
-        i++;
-    if (!may_switch(sa) || i == x->n_others)
+    struct v2_answer a = take_out(x, x->n_others - 1);
+    if (a.made.keys) {
+        take_up(ike, sa, &a);
+        return;
+    }
+    x->r_msg = a.p;
+    x->r_len = a.n;
+    x->is_refused = a.is_refused;
+    ike_state_set(ike, sa, IKE_AUTH_SENT);
+}
+
+/* False: it cannot be followed any more, as the group or the proposals are others by now, or there is no memory. Then the
+ * one before is followed on. */
+static bool go_on_with(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
+{
+    struct v2_initial *x = sa->exchange;
+    if (!a->made.keys && !v2_init_fits(ike, sa, a->p, a->n))
         return false;
-    struct v2_answer a = take_out(x, i);
     x->tries_spent = sa->request_tries;
     x->others[x->n_others++] = put_away(sa);
     sa->half_open_until = 0;
-    if (a.made.keys) {
-        take_up(ike, sa, &a);
+    if (a->made.keys) {
+        take_up(ike, sa, a);
         repeat_request(ike, sa);
         return true;
     }
@@ -185,16 +219,41 @@ bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
     sa->floated = false;
     x->is_refused = false;
     ike_state_set(ike, sa, IKE_INIT_SENT);
-    bool is_followed = v2_init_follow(ike, sa, a.p, a.n);
-    free(a.p);
-    if (!is_followed && x->others[x->n_others - 1].made.keys) { /* no memory for it: on with the one before */
-        a = take_out(x, x->n_others - 1);
-        take_up(ike, sa, &a);
-    }
+    bool is_followed = v2_init_follow(ike, sa, a->p, a->n);
+    if (!is_followed)
+        put_back(ike, sa);
     return is_followed;
 }
 
-#define OTHER_ANSWER_MS 1000
+/* One of those that are not refused, each as likely as another: there is no place in the row that a forger could take. Their
+ * number: there is none. */
+static unsigned any_of(struct ike *ike, const struct v2_initial *x)
+{
+    unsigned at = x->n_others, seen = 0;
+    for (unsigned i = 0; i < x->n_others; i++) {
+        uint32_t number;
+        ike->host.random(ike->host.ctx, &number, sizeof number);
+        if (!x->others[i].is_refused && number % ++seen == 0)
+            at = i;
+    }
+    return at;
+}
+
+bool v2_other_answer(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    for (unsigned at; may_switch(sa) && (at = any_of(ike, x)) < x->n_others;) {
+        struct v2_answer a = take_out(x, at);
+        bool goes_on = go_on_with(ike, sa, &a);
+        v2_answer_free(&a);
+        if (goes_on)
+            return true;
+    }
+    return false;
+}
+
+/* So long the true answer may be on its way when a forged one has been refused: a satellite, a hub under load. */
+#define OTHER_ANSWER_MS 4000
 
 void v2_wait_for_another(struct ike *ike, struct ike_sa *sa)
 {

@@ -125,14 +125,19 @@ static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *publ
     struct create *x = sa->exchange;
     const struct ike_task *t = sa->current;
     const struct algo *g = algo_get((enum algo_id)x->group);
+    const struct ike_v2_policy *p = v2_policy_for(ike, &sa->local.addr);
     struct v2_out o;
     v2_begin(ike, &o);
     if (x->offered) /* what is offered now is of the policy in force */
         ike_policy_release(ike, x->offered);
     x->offered = NULL;
+    if (t->kind == TASK_REKEY_IKE && !p) {
+        not_asked(ike, sa, "no IKEv2 policy holds for this address");
+        return;
+    }
     if (t->kind == TASK_REKEY_IKE) {
         size_t at = ike_pl_begin(&o.c, PL2_SA);
-        v2_ike_proposals(&o.w, v2_policy_for(ike, &sa->local.addr), x->fresh->own_spi, 8);
+        v2_ike_proposals(&o.w, p, x->fresh->own_spi, 8);
         ike_pl_end(&o.c, at);
     } else {
         struct ike_child *c = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
@@ -667,7 +672,7 @@ bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *
     if (sa->pending) /* nobody asks for the proposal once the choice is made */
         sa->pending->ike.ours = NULL;
     if (ike_is(sa, IKE_BEGINS))
-        v2_initial_move(sa);
+        v2_initial_move(sa, m->from);
     if (!x)
         return !sa->current || ike_move_task(m, sa->current);
     x->ike_choice.ours = NULL;

@@ -273,25 +273,32 @@ void v2_retransmit_init(struct ike *ike, struct ike_sa *sa)
 {
     if (!sa->request)
         return;
-    if (once_more(ike, sa))
-        send_again(ike, sa);
-    else
+    if (!once_more(ike, sa)) {
         not_answered(ike, sa, "IKE_SA_INIT");
+        return;
+    }
+    ((struct v2_initial *)sa->exchange)->tries = 0; /* forged ones may have spent them */
+    send_again(ike, sa);
 }
 
 void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa)
 {
     const struct v2_initial *x = sa->exchange;
-    if (x && x->is_refused) {
+    if (x->is_refused || !sa->request) {
         if (!v2_other_answer(ike, sa))
             v2_give_up(ike, sa, "IKE_AUTH is refused");
         return;
     }
-    if (!sa->request)
-        return;
-    if (!once_more(ike, sa))
+    if (!once_more(ike, sa)) {
         not_answered(ike, sa, "IKE_AUTH");
-    else if (sa->request_tries < 2 || !v2_other_answer(ike, sa))
+        return;
+    }
+    if (sa->request_tries < 2) {
+        send_again(ike, sa);
+        return;
+    }
+    v2_init_ask_again(ike, sa);
+    if (!v2_other_answer(ike, sa))
         send_again(ike, sa);
 }
 
@@ -489,6 +496,11 @@ static void reauthenticated(struct ike *ike, struct ike_sa *sa)
     sa->reauthenticates[0] = 0;
     if (!old || ike_has_task(old, TASK_DELETE_IKE, 0))
         return;
+    if (!ike_is_same_peer(ike, old, sa)) { /* who answers at a NAT's port is another one: the first one's stays */
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, old, NULL, "another identity answers: the peer is not authenticated anew");
+        ike_timer_update(ike, old);
+        return;
+    }
     old->reauth_at = 0;
     if (sa->lacks_children) {
         reauthenticated_in_part(ike, sa, old);

@@ -14,6 +14,8 @@
 static void initial_free(void *p)
 {
     struct v2_initial *x = p;
+    if (x->offered)
+        ike_policy_release(x->ike, x->offered);
     ike_dh_free(x->dh);
     free(x->i_msg);
     free(x->r_msg);
@@ -24,13 +26,22 @@ static void initial_free(void *p)
     free(x);
 }
 
-static struct v2_initial *initial_of(struct ike_sa *sa)
+static struct v2_initial *initial_of(struct ike *ike, struct ike_sa *sa)
 {
-    if (!sa->exchange) {
-        sa->exchange = calloc(1, sizeof(struct v2_initial));
+    struct v2_initial *x = sa->exchange ? sa->exchange : calloc(1, sizeof *x);
+    if (x && !sa->exchange) {
+        x->ike = ike;
+        sa->exchange = x;
         sa->exchange_free = initial_free;
     }
-    return sa->exchange;
+    return x;
+}
+
+/* By what our request was made. NULL: there is no such policy. */
+static const struct ike_v2_policy *offered_by(const struct ike *ike, const struct ike_sa *sa)
+{
+    const struct v2_initial *x = sa->exchange;
+    return v2_policy_of(x->offered ? x->offered : ike->policy, &sa->local.addr);
 }
 
 static bool keep_message(uint8_t **to, size_t *len, const uint8_t *p, size_t n)
@@ -115,12 +126,21 @@ void v2_fail(struct ike *ike, struct ike_sa *sa, const char *fmt, ...)
 
 /* ---- initiator ---- */
 
+#define NO_POLICY "no IKEv2 policy holds for this address"
+
 static void send_init(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, const uint8_t *public_value)
 {
     struct wr w = wr_to(ike->out, sizeof ike->out);
     struct ike_chain c = {&w, 16};
     struct ike_header h = {sa->spi_i, 0, 0, 0x20, X2_SA_INIT, IKE2_INITIATOR, 0, 0};
-    const struct ike_v2_policy *p = v2_policy_for(ike, &sa->local.addr);
+    if (x->offered) /* what is offered now is of the policy in force */
+        ike_policy_release(ike, x->offered);
+    x->offered = NULL;
+    const struct ike_v2_policy *p = offered_by(ike, sa);
+    if (!p) {
+        v2_fail(ike, sa, NO_POLICY);
+        return;
+    }
     ike_header_write(&w, &h);
     if (sa->cookie_len)
         ike2_notify_write(&c, 0, NULL, 0, N2_COOKIE, sa->cookie, sa->cookie_len);
@@ -156,10 +176,10 @@ static void key_made(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 
 void v2_start(struct ike *ike, struct ike_sa *sa)
 {
-    struct v2_initial *x = initial_of(sa);
+    struct v2_initial *x = initial_of(ike, sa);
     const struct ike_v2_policy *p = v2_policy_for(ike, &sa->local.addr);
     if (!x || !p || p->n == 0 || p->proposals[0]->dh.n == 0) {
-        v2_fail(ike, sa, "no IKEv2 policy holds for this address");
+        v2_fail(ike, sa, NO_POLICY);
         return;
     }
     ike->stats.negotiations++;
@@ -173,7 +193,7 @@ void v2_start(struct ike *ike, struct ike_sa *sa)
 
 static bool offered_group(const struct ike_v2_policy *p, enum algo_id g)
 {
-    for (unsigned i = 0; i < p->n; i++)
+    for (unsigned i = 0; p && i < p->n; i++)
         for (unsigned k = 0; k < p->proposals[i]->dh.n; k++)
             if (p->proposals[i]->dh.v[k].alg == g)
                 return true;
@@ -198,7 +218,7 @@ static bool once_more(struct ike *ike, struct ike_sa *sa, struct v2_initial *x, 
     if (ike2_notify_find(m, N2_INVALID_KE_PAYLOAD, &n)) {
         enum algo_id g = n.n == 2 ? v2_group((uint16_t)(n.data[0] << 8 | n.data[1])) : ALGO_NONE;
         if (g == ALGO_NONE || g == (enum algo_id)x->group || ++x->tries > 4 ||
-            !offered_group(v2_policy_for(ike, &sa->local.addr), g))
+            !offered_group(v2_policy_for(ike, &sa->local.addr), g)) /* it is asked again by the policy in force */
             return true;
         sa->retransmit_at = 0;
         ike_dh_free(x->dh);
@@ -272,7 +292,7 @@ static const char *judge_answer(struct ike *ike, const struct ike_sa *sa, const 
     if (!sap || !ke || !nonce || !m->h.spi_r || nonce->n < 16 || nonce->n > NONCE_MAX ||
         !ike2_ke_read(ke, &group, &value, &value_len))
         return "it lacks something";
-    v2_choose_ike(v2_policy_for(ike, &sa->local.addr), sap, 0, choice);
+    v2_choose_ike(offered_by(ike, sa), sap, 0, choice);
     if (!choice->found)
         return choice->why;
     if (choice->suite.dh != own || group != algo_get(own)->ikev2 || value_len != ike_dh_len(own))
@@ -307,14 +327,37 @@ static bool follow_answer(struct ike *ike, struct ike_sa *sa, const struct ike_m
     return true;
 }
 
+/* What was kept, read once more. NULL: it can be followed; or why not. */
+static const char *judge_kept(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n,
+                              struct ike_message *m, struct v2_choice *choice)
+{
+    *m = (struct ike_message){.whole = p, .whole_len = n};
+    struct rd r = rd_of(p, n);
+    uint8_t inner;
+    bool good = ike_header_read(&r, &m->h) && ike_chain_read(&r, m->h.next, m, &inner) && !inner;
+    return good ? judge_answer(ike, sa, m, choice) : "it is malformed";
+}
+
+bool v2_init_fits(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n)
+{
+    struct ike_message m;
+    struct v2_choice choice;
+    return !judge_kept(ike, sa, p, n, &m, &choice);
+}
+
 bool v2_init_follow(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n)
 {
-    struct ike_message m = {.whole = p, .whole_len = n};
-    struct rd r = rd_of(p, n);
+    struct ike_message m;
     struct v2_choice choice;
-    uint8_t inner;
-    bool good = ike_header_read(&r, &m.h) && ike_chain_read(&r, m.h.next, &m, &inner) && !inner;
-    return good && !judge_answer(ike, sa, &m, &choice) && follow_answer(ike, sa, &m, &choice);
+    return !judge_kept(ike, sa, p, n, &m, &choice) && follow_answer(ike, sa, &m, &choice);
+}
+
+void v2_init_ask_again(struct ike *ike, const struct ike_sa *sa)
+{
+    const struct v2_initial *x = sa->exchange;
+    const struct ike_end local = {sa->local.addr, x->local_port}, remote = {sa->remote.addr, x->remote_port};
+    ike->stats.datagrams_out++;
+    ike->host.send(ike->host.ctx, &local, &remote, x->i_msg, x->i_len);
 }
 
 /* While another one is followed: it is kept if it could be followed too. */
@@ -420,17 +463,13 @@ void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 
 /* A request is known by the whole of it (§2.1): by its SPI anybody may have come before, or made the peer ask again
  * otherwise (a forged COOKIE). True: it has been dealt with. */
-static bool is_sent_again(struct ike *ike, const struct ike_end *remote, const struct ike_message *m)
+static bool is_sent_again(struct ike *ike, const struct ike_end *remote, const struct ike_message *m,
+                          const uint8_t digest[static IKE_BEGUN_BY_LEN])
 {
     const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_REQUEST};
     for (struct ike_sa *sa = NULL; (sa = ike_by_peer(ike, m->h.spi_i, &remote->addr, sa));) {
-        const struct v2_initial *x = sa->exchange_free == initial_free ? sa->exchange : NULL;
-        if (sa->initiator || sa->version != 2)
-            continue;
-        if (!x) /* it stands: this is late */
-            return true;
-        if (x->i_len != m->whole_len || memcmp(x->i_msg, m->whole, m->whole_len) != 0)
-            continue;
+        if (sa->initiator || sa->version != 2 || memcmp(sa->begun_by, digest, IKE_BEGUN_BY_LEN) != 0)
+            continue; /* by its SPI alone it may be another's, or one of a rekeying, which its peer chose as it liked */
         const struct ike_transition *again = ike_transition_for(&ike2_transitions, sa, &o);
         if (again)
             ike_transition_heard(ike, sa, again, m);
@@ -478,7 +517,9 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         ike->stats.malformed++;
         return;
     }
-    if (is_sent_again(ike, remote, m))
+    uint8_t digest[IKE_HASH_MAX];
+    const struct ike_iov whole = {m->whole, m->whole_len};
+    if (!ike_hash(ike->crypto, ALGO_INTEG_SHA256, &whole, 1, digest) || is_sent_again(ike, remote, m, digest))
         return;
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
     if (ike->policy->n_v2 == 0) {
@@ -523,7 +564,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         return;
     }
     struct ike_sa *sa = ike_sa_new(ike, 2, false, local, remote);
-    struct v2_initial *x = sa ? initial_of(sa) : NULL;
+    struct v2_initial *x = sa ? initial_of(ike, sa) : NULL;
     const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_FIRST};
     const struct ike_transition *row = sa ? ike_transition_for(&ike2_transitions, sa, &o) : NULL;
     if (!x || !row || !keep_message(&x->i_msg, &x->i_len, m->whole, m->whole_len)) {
@@ -532,6 +573,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         return;
     }
     ike->stats.negotiations++;
+    memcpy(sa->begun_by, digest, sizeof sa->begun_by);
     ike_peer_spi_known(ike, sa, m->h.spi_i);
     sa->known = ike_address_known(ike, &local->addr, &remote->addr);
     ike_half_open_set(ike, sa, kind);

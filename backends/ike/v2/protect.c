@@ -186,7 +186,7 @@ struct parts {
     } v[FRAGMENTS_MAX];
 };
 
-static void parts_free(void **at)
+void v2_parts_drop(void **at)
 {
     struct parts *x = *at;
     for (unsigned i = 0; x && i < FRAGMENTS_MAX; i++)
@@ -203,7 +203,7 @@ static enum v2_opened assemble(struct ike *ike, void **parts, uint32_t id, unsig
     if (number == 0 || number > total || total > FRAGMENTS_MAX)
         return V2_INCOMPLETE;
     if (x && (x->id != id || total > x->total)) { /* another message, or the same in smaller pieces (RFC 7383 §2.6) */
-        parts_free(parts);
+        v2_parts_drop(parts);
         x = NULL;
     }
     if (!x) {
@@ -231,7 +231,7 @@ static enum v2_opened assemble(struct ike *ike, void **parts, uint32_t id, unsig
         wr_bytes(&w, x->v[i].p, x->v[i].n);
     *first = x->first;
     *n = w.n;
-    parts_free(parts);
+    v2_parts_drop(parts);
     return w.bad ? V2_MALFORMED : V2_WHOLE;
 }
 
@@ -245,8 +245,8 @@ size_t v2_parts_bytes(const struct ike_sa *sa)
 
 void v2_parts_free(struct ike_sa *sa)
 {
-    parts_free(&sa->parts[0]);
-    parts_free(&sa->parts[1]);
+    v2_parts_drop(&sa->parts[0]);
+    v2_parts_drop(&sa->parts[1]);
 }
 
 /* The encrypted payload of a datagram, taken apart. */

@@ -20,7 +20,8 @@ static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *loc
         sa->local.port = local->port;
         return;
     }
-    bool may = sa->nat_remote && !sa->nat_local && addr_eq(&sa->local.addr, &local->addr);
+    bool is_known = !sa->initiator || !ike_is(sa, IKE_BEGINS); /* who answers us has proved nothing yet */
+    bool may = is_known && sa->nat_remote && !sa->nat_local && addr_eq(&sa->local.addr, &local->addr);
     bool floats = ike_is(sa, IKE_BEGINS) && !sa->initiator && addr_eq(&sa->remote.addr, &remote->addr);
     if (!may && !floats)
         return;

@@ -35,6 +35,7 @@ void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t
 bool v2_seal(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_header *h, uint8_t next,
              const uint8_t *in, size_t n, unsigned frag, unsigned total) MUST_CHECK;
 void v2_parts_free(struct ike_sa *sa);
+void v2_parts_drop(void **parts);
 /* How much of incomplete messages is kept. */
 size_t v2_parts_bytes(const struct ike_sa *sa);
 bool v2_keep(uint8_t **kept, uint32_t *kept_len, const uint8_t *p, size_t n) MUST_CHECK;
@@ -84,6 +85,7 @@ struct v2_made {
     uint32_t child_spi; /* in the request */
     uint8_t *request;   /* IKE_AUTH, as it was sent */
     uint32_t request_len;
+    void *parts; /* fragments of what answers it */
 };
 /* One that is not followed now. */
 struct v2_answer {
@@ -93,7 +95,7 @@ struct v2_answer {
     struct v2_made made;
 };
 
-#define V2_ANSWERS_MAX 3
+#define V2_ANSWERS_MAX 6
 struct v2_initial {
     uint8_t *i_msg, *r_msg; /* the two messages of IKE_SA_INIT, as sent */
     size_t i_len, r_len;
@@ -101,7 +103,9 @@ struct v2_initial {
     uint16_t ni_len, nr_len;
     struct ike_dh *dh;
     uint16_t group;
-    unsigned tries; /* INVALID_KE_PAYLOAD and COOKIE answers */
+    unsigned tries; /* INVALID_KE_PAYLOAD and COOKIE answers since the request was sent by itself */
+    struct ike *ike;
+    const struct ike_policy *offered; /* the one that the request was made by, held; NULL: the one in force */
     struct v2_choice choice;
     uint16_t peer_hashes;     /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
     struct v2_answer *others; /* answers.c: room for V2_ANSWERS_MAX and one more, while two change places; NULL: none */
@@ -122,13 +126,17 @@ void v2_init_first(struct ike *ike, struct ike_sa *sa, const struct ike_message 
 void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* Can an answer that is whole be followed, by the group and the proposals of now? */
+bool v2_init_fits(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n) MUST_CHECK;
+/* The request once more, while IKE_AUTH is not answered: whoever answered may not have been the peer. */
+void v2_init_ask_again(struct ike *ike, const struct ike_sa *sa);
 /* Follows an answer that is whole and has been looked at. False: out of memory. */
 bool v2_init_follow(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n) MUST_CHECK;
 
 /* ---- answers.c ---- */
 
-/* Another policy: nothing points into the one before any more. */
-void v2_initial_move(struct ike_sa *sa);
+/* Another policy than `from`: nothing points into that any more; what was offered by it holds on (§2.7). */
+void v2_initial_move(struct ike_sa *sa, const struct ike_policy *from);
 /* Keeps one more answer, while another one is followed. */
 void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n);
 void v2_answer_free(struct v2_answer *a);
