@@ -559,6 +559,20 @@ def attack_tests():
         yield 'attack: mutants', lambda: program(sys.executable, 'tests/attack/mutants.py')
 
 
+def findings_have_tests():
+    """tests/findings.txt: each test that it names is there"""
+    sys.path[:0] = ['tests/netns', 'tests/vm']
+    import test_situations
+    known = {name for name, *_ in tests()} | {row[0] for row in test_situations.SITUATIONS}
+    for line in open('tests/findings.txt'):
+        finding, _, names = line.strip().partition(': ')
+        if finding.startswith('#'):
+            continue
+        missing = [n for n in names.split('; ') if n not in known]
+        if missing or not names:
+            raise Fail('%s: %s' % (finding, missing))
+
+
 # ---- running ----
 
 def tests():
@@ -578,6 +592,8 @@ def tests():
     yield 'structure: files under 800 lines', sizes
     yield 'structure: results must be checked', results
     yield 'structure: states are compared in their tables', state_comparisons
+    if not QUICK:  # which leaves out rows
+        yield 'structure: findings have tests', findings_have_tests
     yield 'schema is current', lambda: current('docs/ir.schema.json', 'compile', '--schema')
     OPT_IN.update(r['id'] for r in json.loads(run('rules', '--format', 'json').stdout) if r['optIn'])
     yield 'rules have fixtures', rules_have_fixtures
