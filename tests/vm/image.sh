@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes the guest of the VM tests: Debian's cloud kernel and an initramfs with busybox, iproute2, nft, tcpdump and the
+# Makes the guest of the VM tests: Debian's kernel and an initramfs with busybox, iproute2, nft, tcpdump and the
 # programs named on the command line. Kept under build/vm; made again when this file or a program changes.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -11,10 +11,10 @@ flock 9 # two tests may want it at the same time
 
 kernel() {
     [ -e "$out/kernel.stamp" ] && return
-    pkg=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+    pkg=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
     if [ -z "$pkg" ]; then
         for _ in $(seq 60); do apt-get update -qq && break; sleep 5; done # another clone may hold the lock
-        pkg=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+        pkg=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
     fi
     rm -rf "$out/kernel"
     mkdir -p "$out/kernel"
@@ -30,7 +30,7 @@ peers() {
     [ -e "$out/peers.stamp" ] && return
     rm -rf "$out/peers"
     mkdir -p "$out/peers/root"
-    list=$(for p in libreswan openiked libnss3-tools; do
+    list=$(for p in libreswan openiked libnss3-tools ppp; do
         apt-get install -s --no-install-recommends "$p" 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p'
     done | sort -u | grep -v -e strongswan -e bind9 -e '-dev$')
     (cd "$out/peers" && apt-get -qq -o APT::Sandbox::User=root download $list && for d in *.deb; do dpkg -x "$d" root; done && rm -f ./*.deb) || return 0
@@ -85,7 +85,7 @@ if [ -e /usr/lib/ipsec/charon ]; then
     cp -L /usr/lib/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
 fi
 if [ -e "$out/peers.stamp" ]; then
-    for t in /usr/libexec/ipsec/pluto /usr/libexec/ipsec/addconn /usr/libexec/ipsec/whack /usr/sbin/iked /usr/sbin/ikectl; do
+    for t in /usr/libexec/ipsec/pluto /usr/libexec/ipsec/addconn /usr/libexec/ipsec/whack /usr/sbin/iked /usr/sbin/ikectl /usr/sbin/pppd; do
         [ -e "$peers$t" ] && put_peer "$t"
     done
     for so in libsoftokn3.so libfreebl3.so libfreeblpriv3.so libnssckbi.so libnssdbm3.so; do # loaded by name
@@ -110,7 +110,9 @@ done
 mods=$root/lib/modules/$version
 mkdir -p "$mods"
 src=$out/kernel/lib/modules/$version
-for d in kernel/net kernel/crypto kernel/arch/x86/crypto kernel/drivers/net/veth.ko kernel/lib kernel/drivers/net/tun.ko; do
+net='ipv4 ipv6 netfilter bridge xfrm key packet core sched 8021q 802 llc unix' # not all of it: a slow guest unpacks it
+for d in $(printf 'kernel/net/%s ' $net) kernel/crypto kernel/arch/x86/crypto kernel/drivers/net/veth.ko kernel/drivers/net/tun.ko kernel/drivers/net/slip/slhc.ko \
+    kernel/drivers/net/ppp kernel/lib; do
     [ -e "$src/$d" ] && mkdir -p "$mods/$(dirname "$d")" && cp -r "$src/$d" "$mods/$d"
 done
 cp "$src"/modules.* "$mods/"

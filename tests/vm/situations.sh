@@ -52,6 +52,19 @@ vlan_anew() { ip -n a link del eth0.7 2>/dev/null; ip -n a link add link eth0 na
 renamed() { ip -n a link set dev $1 down; ip -n a link set dev $1 name x0; ip -n a link set dev x0 up; sleep 0.5
     ip -n a link set dev x0 down; ip -n a link set dev x0 name $1; made_up $1; }
 made_up() { ip -n a link set dev $1 up; ip -n a addr add 192.0.2.1/24 dev $1 2>/dev/null; ip -n a route replace default via 192.0.2.2; }
+# a telephone call between a and b; hung up, ppp0 is gone at both ends
+dialled() { modprobe -q ppp_async
+    ip netns exec a /usr/sbin/pppd nodetach noauth local ifname ppp0 192.0.2.1:192.0.2.2 \
+        pty "/bin/ip netns exec b /usr/sbin/pppd notty nodetach noauth local ifname ppp0 192.0.2.2:192.0.2.1" > /tmp/pppd 2>&1 &
+    echo $! > /tmp/pppd.pid; echo $! >> /tmp/pids
+    for n in a b; do await "ppp0 in $n: $(tail -3 /tmp/pppd)" has_route $n; ip -n $n route replace default dev ppp0; done; }
+has_route() { ip -n $1 route | grep -q '^192.0.2.[12] dev ppp0'; }
+hung_up() { ! ip -n $1 link show ppp0 > /dev/null 2>&1; }
+redialled() { kill $(cat /tmp/pppd.pid); await "the end of the call" hung_up a; await "the end of the call" hung_up b; sleep 0.5; dialled; }
+# what a sends by whatever interface, from now on: protected and clear
+sees_all() { ip netns exec a tcpdump -Z root -l -n -i any -Q out icmp > /tmp/sent 2> /tmp/sent.err & echo $! >> /tmp/pids
+    await "tcpdump in a" grep -q 'listening on' /tmp/sent.err; up a 192.0.2.2; await "what is clear" grep -q '> 192.0.2.2:' /tmp/sent; }
+sent_no() { sleep 1; grep "> $1" /tmp/sent > /tmp/out && say "in the clear: $(head -3 /tmp/out)"; }
 # under_ping EVENT...: each is a command; then the tunnel carries again. All the time a host sends what is protected
 under_ping() {
     ip netns exec ha ping -i 0.2 10.2.0.9 > /dev/null 2>&1 & echo $! >> /tmp/pids
@@ -104,7 +117,11 @@ world() {
         host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
         route a default via 192.0.2.2; route b default via 192.0.2.1
         watching=s ;;
-    vlan) # the same, and the link of a is a VLAN; that of b is not
+    ppp) # ha - a === b - hb by a telephone
+        node a b; forwards a b
+        host ha a 10.1.0.1/16 10.1.0.9/16; host hb b 10.2.0.1/16 10.2.0.9/16
+        outside=ppp0; made; dialled; return ;;
+    vlan) # as the switch, and the link of a is a VLAN; that of b is not
         world switch
         made_vlan; return ;;
     double) # ha - a - n ===== m - b - hb; m lets IKE in to b

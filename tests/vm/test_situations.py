@@ -213,6 +213,8 @@ situation('policies and rules are flushed at once (IKEv2)', 'ip netns exec ha pi
 situation('events under a ping: the link (IKEv2)', events('made_veth', 'renamed eth0'), world='switch', a=router(), b=swan())
 situation('events under a ping: a VLAN (IKEv2)', events('vlan_anew', 'renamed eth0.7'), world='vlan', a=router(), b=swan())
 
+situation('events under a ping: PPP (IKEv2)', "sees_all; under_ping redialled '%s' '%s' redialled; sent_no 10.2.0.9" % (FLUSHED, RULES), world='ppp', a=router(), b=router(me=B, peer=A, acl=['permit ip 10.2.0.0 0.0.255.255 10.1.0.0 0.0.255.255']))
+
 
 def kind(text):
     return 'swan' if text.startswith('connections') else 'libre' if text.startswith('config setup') else 'iked' if text.startswith('ikev2') else 'cfg'
