@@ -107,9 +107,11 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         snprintf(a->error, sizeof a->error, "interface map: this host has no interface '%s'", r->host);
         return -ENODEV;
     }
-    int r = a->is_repair ? 0 : wrong_map(a, c);
-    if (r < 0)
+    int r = wrong_map(a, c);
+    if (r < 0 && !a->is_repair)
         return r;
+    if (r < 0 && !*a->lacks)
+        snprintf(a->lacks, sizeof a->lacks, "%.200s", a->error);
     target_build(&a->target, a->arena, c, &a->ifs, diags);
     char why[256];
     r = obstacles_find(&a->target, why);
@@ -198,6 +200,8 @@ static int compare(struct apply *a, const struct state *s)
     int r = judge_table(a, s);
     if (r < 0)
         return r;
+    if (a->is_repair) /* what somebody has renamed is protected on, by its number */
+        a->xfrm.links_there = &a->ifs.links;
     if (a->reader.want_xfrm) {
         memcpy(a->xfrm.threshold_base, s->thresholds, sizeof s->thresholds);
         xfrm_diff_build(&a->xfrm_diff, &a->xfrm, &a->xfrm_held, &s->sas);

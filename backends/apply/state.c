@@ -329,8 +329,8 @@ static json_t *config_json(const struct state_config *c)
     return json_pack("{s:s?,s:o,s:s?,s:s?,s:s,s:s?,s:s?,s:b,s:b,s:b}", "file", c->file, "name", shown_name(c->name),
                      "device", c->device, "hostname", c->hostname, "interface_map",
                      c->interface_map ? c->interface_map : "", "pki_dir", c->pki_dir, "master_key_file",
-                     c->master_key_file, "only_xfrm", c->only_xfrm, "only_nftables", c->only_nftables,
-                     "allow_partial", c->allow_partial);
+                     c->master_key_file, "only_xfrm", c->only_xfrm, "only_nftables", c->only_nftables, "allow_partial",
+                     c->allow_partial);
 }
 
 static json_t *state_json(const struct state *s)
@@ -391,14 +391,30 @@ int state_put(struct state *s, const char *file, struct str text)
     return write_whole(s, file, text.p, text.len);
 }
 
-int state_store(struct state *s, struct str config, const char **name)
+#define STORED_NAME_MAX 64
+
+/* The name that a stored configuration has says what is in it. */
+static void stored_name(struct str config, char file[static STORED_NAME_MAX])
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    char file[64] = "config-";
+    strcpy(file, "config-");
     SHA256((const unsigned char *)config.p, config.len, digest);
     for (int i = 0; i < 12; i++)
         snprintf(file + 7 + 2 * i, 3, "%02x", digest[i]);
     strcat(file, ".cfg");
+}
+
+bool state_is_as_stored(const char *file, struct str text)
+{
+    char name[STORED_NAME_MAX];
+    stored_name(text, name);
+    return strcmp(name, file) == 0;
+}
+
+int state_store(struct state *s, struct str config, const char **name)
+{
+    char file[STORED_NAME_MAX];
+    stored_name(config, file);
     *name = arena_strndup(s->arena, file, strlen(file));
     return write_whole(s, *name, config.p, config.len);
 }

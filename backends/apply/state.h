@@ -72,6 +72,8 @@ int state_daemon_rename(const char *dir, const char *config) MUST_CHECK;
 int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why) MUST_CHECK;
 /* Replaces the state file. */
 int state_save(struct state *s) MUST_CHECK;
+/* Is that still what was stored under that name? Somebody may have changed it, or a disk. */
+bool state_is_as_stored(const char *file, struct str text) MUST_CHECK;
 /* Stores a copy of a configuration, 0600, and sets *name to its file's name. */
 int state_store(struct state *s, struct str text, const char **name) MUST_CHECK;
 /* Replaces another file beside the state, 0600. */

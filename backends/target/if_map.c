@@ -113,7 +113,7 @@ const struct host_link *if_map_elsewhere(const struct if_map *m, const struct in
 {
     const char *name = if_map_find(m, i);
     const struct host_link *here = name ? if_map_link(m, name) : NULL;
-    if (!here || holds(here, &i->addresses) || holds(here, &i->addresses6))
+    if (!name || (here && (holds(here, &i->addresses) || holds(here, &i->addresses6))))
         return NULL;
     PTRLIST_FOR (struct host_link, l, &m->links) {
         if (holds(l, &i->addresses) || holds(l, &i->addresses6))

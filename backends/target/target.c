@@ -89,8 +89,10 @@ static void collect_lines(struct target *t, struct target_map *m)
 
 static void flatten_problems(struct target *t, const struct ptrlist *problems)
 {
-    static const enum diag_id ids[] = {
-        [FLAT_WIDER] = D_LX_NOT_SELECTABLE, [FLAT_UNKNOWN] = D_LX_LIST, [FLAT_TOO_MANY] = D_LX_TOO_MANY};
+    static const enum diag_id ids[] = {[FLAT_WIDER] = D_LX_NOT_SELECTABLE,
+                                       [FLAT_UNKNOWN] = D_LX_LIST,
+                                       [FLAT_DYNAMIC] = D_LX_DYNAMIC,
+                                       [FLAT_TOO_MANY] = D_LX_TOO_MANY};
     PTRLIST_FOR (struct flat_problem, p, problems) {
         struct diag *d = diag_add(t->diags, ids[p->fault], p->line ? p->line->span : p->entry->span,
                                   "crypto map entry %llu: this line %s", (unsigned long long)p->entry->seq.v, p->why);
@@ -120,6 +122,12 @@ static void check_entry(struct target *t, const struct crypto_map *m, const stru
     default:
         break;
     }
+    if (e->peers.n > 1)
+        diag_add(
+            t->diags, D_LX_SETTING, e->span,
+            "entry %llu has %u peers: a tunnel to another than the first is negotiated, but what goes out does not "
+            "follow to it and waits for the first",
+            seq, e->peers.n);
     if (e->complete.v || !IR_IS_SET(e->acl)) {
         if (!e->complete.v && !e->in_dynamic)
             diag_add(t->diags, D_LX_DROPS, e->span, "entry %llu lacks its " STR_FMT ": it does nothing", seq,

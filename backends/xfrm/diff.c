@@ -201,6 +201,27 @@ static void one_direction(struct differ *x, int dir)
             one_policy(x, w[i], old[i]);
 }
 
+static bool plan_knows(const struct differ *x, uint32_t link)
+{
+    PTRLIST_FOR (struct xfrm_pol, w, &x->p->policies[XFRM_DIR_OUT]) {
+        if (w->sel.ifindex == link)
+            return true;
+    }
+    return false;
+}
+
+/* Is it on an interface that is there, under a name that nothing is planned for? */
+static bool is_left_alone(const struct differ *x, const struct xfrm_pol *k)
+{
+    if (!x->p->links_there || !k->sel.ifindex || plan_knows(x, k->sel.ifindex))
+        return false;
+    PTRLIST_FOR (struct host_link, l, x->p->links_there) {
+        if (l->index == k->sel.ifindex)
+            return true;
+    }
+    return false;
+}
+
 static void policies(struct differ *x)
 {
     PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
@@ -212,7 +233,7 @@ static void policies(struct differ *x)
         one_direction(x, order[d]);
     }
     PTRLIST_FOR (struct xfrm_pol, k, &x->k->policies) {
-        if (!is_ours(k) || k->claimed)
+        if (!is_ours(k) || k->claimed || is_left_alone(x, k))
             continue;
         op(x, lets_clear(k) ? OP_CLEAR_DELETE : OP_POLICY_DELETE, NULL, k);
         x->d->removed++;

@@ -76,6 +76,25 @@ static void get_mark(const struct nlattr *a, struct xfrm_pol *out)
     out->mark_mask = m.m;
 }
 
+static bool is_sub(const struct nlattr *a)
+{
+    struct xfrm_userpolicy_type t;
+    if (mnl_attr_get_payload_len(a) < sizeof t)
+        return false;
+    memcpy(&t, mnl_attr_get_payload(a), sizeof t);
+    return t.type == XFRM_POLICY_TYPE_SUB;
+}
+
+/* With a mark or an interface it is another policy than any of ours. Packets without a mark come to it where its mark
+ * is zero. */
+static void note_other(const struct nlattr *a, struct xfrm_pol *out)
+{
+    struct xfrm_mark m = {0, 0};
+    if (mnl_attr_get_type(a) == XFRMA_MARK && mnl_attr_get_payload_len(a) >= sizeof m)
+        memcpy(&m, mnl_attr_get_payload(a), sizeof m);
+    out->is_bound |= mnl_attr_get_type(a) != XFRMA_MARK || m.v;
+}
+
 bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
 {
     if (h->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(h) < sizeof(struct xfrm_userpolicy_info))
@@ -85,17 +104,18 @@ bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
     *out = (struct xfrm_pol){.dir = i->dir, .priority = i->priority, .index = i->index};
     out->action = i->action == XFRM_POLICY_BLOCK ? XFRM_DO_BLOCK : XFRM_DO_ALLOW;
     get_selector(&i->sel, &out->sel);
+    bool is_another = false;
     NETLINK_FOR_ATTRS (a, h, sizeof *i) {
         uint16_t type = mnl_attr_get_type(a);
         if (type == XFRMA_TMPL)
             get_templates(a, out);
         else if (type == XFRMA_MARK && (i->index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS)
             get_mark(a, out);
-        else if (type == XFRMA_MARK || type == XFRMA_IF_ID)
-            out->is_bound = true;
+        else if (type == XFRMA_MARK || type == XFRMA_IF_ID || (type == XFRMA_POLICY_TYPE && is_sub(a)))
+            note_other(a, out), is_another = true;
     }
-    if (out->is_bound)
-        out->index = 0; /* it is another policy, and not one of ours */
+    if (is_another)
+        out->index = 0; /* not one of ours */
     return out->dir < XFRM_DIRS;
 }
 

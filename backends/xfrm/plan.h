@@ -111,6 +111,8 @@ static inline bool xfrm_sa_align4(const struct xfrm_sa *s)
 }
 
 struct xfrm_plan {
+    const struct ptrlist *links_there; /* struct host_link: policies of ours on one of these that the plan does not know
+                                          stay; NULL: none does */
     struct arena *arena;
     struct ptrlist policies[XFRM_DIRS]; /* struct xfrm_pol in order of matching: first match wins */
     struct ptrlist sas;                 /* struct xfrm_sa */

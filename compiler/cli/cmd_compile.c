@@ -116,7 +116,7 @@ static int make(const struct command *c, const struct backend *to, struct compil
  * pipes it on gets nothing. */
 static bool is_useless(const struct compiled *c)
 {
-    return c->diags.per_id[D_LX_INTERFACE] || c->diags.per_id[D_LX_TOO_MANY];
+    return c->diags.per_id[D_LX_INTERFACE] || c->diags.per_id[D_LX_TOO_MANY] || c->diags.per_id[D_LX_DYNAMIC];
 }
 
 /* FILE, or the backend's own name inside a directory. */

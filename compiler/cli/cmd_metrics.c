@@ -144,7 +144,7 @@ static void print_metrics(struct buf *b, struct session *s)
     struct repair_count repairs = repair_counted(&s->state);
     state_daemon_ask(st->dir, &d);
     json_t *a = d.is_running ? cli_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
-    bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || st->applying;
+    bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying;
     gauge(b, "in_sync", "1: the kernel is as the configuration says", !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);
     gauge(b, "confirm_pending", "1: it goes back unless it is confirmed", st->confirm_by != 0);

@@ -112,7 +112,8 @@ static int print_status(struct session *s)
     buf_free(&b);
     if (!written)
         return EXIT_SYSTEM;
-    return drift || st->applying || late || !complete ? EXIT_FINDINGS : EXIT_CLEAN;
+    bool is_whole = !drift && !st->applying && !late && complete && !*s->apply.lacks;
+    return is_whole ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 
 static int run_status(const struct command *c, int argc, char **argv)
@@ -218,6 +219,9 @@ static int go_back_with_daemon(struct session *s)
     return d.is_running && d.applies ? reload_previous(s) : go_back(s);
 }
 
+/* Who goes back by itself waits for a command that hangs: the host may be out of reach. */
+#define GOES_BACK_WAIT_S 86400
+
 static int run_rollback(const struct command *c, int argc, char **argv)
 {
     struct request q;
@@ -227,7 +231,7 @@ static int run_rollback(const struct command *c, int argc, char **argv)
         return code < 0 ? EXIT_CLEAN : code;
     for (time_t now; q.at && (now = time(NULL)) < q.at;)
         sleep((unsigned)(q.at - now));
-    code = session_open(&s, c, q.dir, q.at ? 60 : q.wait_s, NAMES_ASKED);
+    code = session_open(&s, c, q.dir, q.at ? GOES_BACK_WAIT_S : q.wait_s, NAMES_ASKED);
     if (code != EXIT_CLEAN)
         return code;
     if (q.at && s.state.confirm_by != q.at) {

@@ -39,7 +39,8 @@ static void count(struct session *s)
 {
     for (uint32_t i = 0; i < s->compiled.diags.items.n; i++) {
         const struct diag *d = s->compiled.diags.items.v[i];
-        s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST || d->id == D_LX_GDOI;
+        s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST || d->id == D_LX_GDOI ||
+                    d->id == D_LX_DYNAMIC;
     }
     s->errors = s->is_repair ? 0 : cli_complain(&s->compiled);
 }
@@ -175,6 +176,15 @@ int session_load(struct session *s, const char *path, const struct state_config 
     if (code != EXIT_CLEAN)
         return code;
     s->loaded = true;
+    const struct str text = {s->compiled.source.text, s->compiled.source.len};
+    bool is_stored = how->file && strcmp(path, state_path(&s->state, how->file)) == 0;
+    if (is_stored && !state_is_as_stored(how->file, text)) {
+        fprintf(stderr,
+                "ioscc %s: %s has been changed, it is not what was applied: nothing is touched ('ioscc apply FILE', or "
+                "'ioscc reload FILE' where a daemon runs, stores it again)\n",
+                s->command->name, path);
+        return EXIT_SYSTEM;
+    }
     s->router = cli_router(&s->compiled, how->device);
     if (!s->router)
         return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);

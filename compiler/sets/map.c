@@ -114,6 +114,7 @@ struct flattening {
     uint32_t limit;
     enum deny_means deny;
     struct ptrlist *problems;
+    const struct crypto_map *map;
     struct flat behind; /* finished rules of later entries, last first */
     struct flat here;   /* rules of the entry at hand, first first */
 };
@@ -135,6 +136,42 @@ static bool caught_later(struct flattening *x, const struct acl *l, uint32_t fro
     return false;
 }
 
+/* Does an entry behind this one stand for peers that bring their own networks? */
+static bool open_behind(const struct flattening *x, const struct crypto_map_entry *e)
+{
+    PTRLIST_FOR (struct crypto_map_entry, later, &x->map->entries) {
+        const struct crypto_map *d = later->type.v == ENTRY_DYNAMIC ? later->dynamic.target : NULL;
+        bool is_behind = d && later->seq.v > e->seq.v;
+        for (uint32_t i = 0; is_behind && i < d->entries.n; i++)
+            if (!IR_IS_SET(((const struct crypto_map_entry *)d->entries.v[i])->acl))
+                return true;
+    }
+    return false;
+}
+
+static void complain(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a, const char *why,
+                     enum flat_fault fault)
+{
+    struct flat_problem *p = ARENA_NEW(x->ar, struct flat_problem);
+    *p = (struct flat_problem){e, a, why, fault};
+    ptrlist_add(x->ar, x->problems, p);
+}
+
+/* What the deny lets go here would be for a dynamic entry's peers first. */
+static void look_for_peers(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a,
+                           const struct box *d)
+{
+    struct box common;
+    bool meets = open_behind(x, e);
+    for (uint32_t i = 0; i < x->behind.n && !meets; i++) {
+        const struct flat_rule *r = &x->behind.v[i];
+        meets = r->entry && r->entry->in_dynamic && r->entry != e && box_intersect(&r->box, d, &common);
+    }
+    if (meets)
+        complain(x, e, a, "leads on to a dynamic entry, whose peers cannot be put before the packets that it lets go",
+                 FLAT_DYNAMIC);
+}
+
 static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, const struct box *d,
                       const struct crypto_map_entry *e)
 {
@@ -147,6 +184,7 @@ static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, co
     }
     if (!caught_later(x, l, at + 1, d))
         return true; /* nothing here would catch it: the later rules behind this entry decide */
+    look_for_peers(x, e, a, d);
     for (uint32_t i = x->behind.n; i-- > 0;) {
         struct flat_rule r = x->behind.v[i];
         if (!box_intersect(&x->behind.v[i].box, d, &r.box))
@@ -157,14 +195,6 @@ static bool emit_deny(struct flattening *x, const struct acl *l, uint32_t at, co
     }
     const struct flat_rule clear = {*d, VERDICT_CLEAR, NULL, NULL, true};
     return flat_add(x->ar, out, &clear, x->limit);
-}
-
-static void complain(struct flattening *x, const struct crypto_map_entry *e, const struct ace *a, const char *why,
-                     enum flat_fault fault)
-{
-    struct flat_problem *p = ARENA_NEW(x->ar, struct flat_problem);
-    *p = (struct flat_problem){e, a, why, fault};
-    ptrlist_add(x->ar, x->problems, p);
 }
 
 /* The rules of one line. False when the limit is passed. */
@@ -236,7 +266,7 @@ static bool flatten_entry(struct flattening *x, const struct crypto_map_entry *e
 bool map_flatten(struct arena *ar, const struct crypto_map *m, enum deny_means deny, uint32_t limit, struct flat *out,
                  struct ptrlist *problems)
 {
-    struct flattening x = {.ar = ar, .limit = limit, .deny = deny, .problems = problems};
+    struct flattening x = {.ar = ar, .limit = limit, .deny = deny, .problems = problems, .map = m};
     struct ptrlist l = entries_of(ar, m);
     uint32_t before = problems->n;
     for (uint32_t i = l.n; i-- > 0;)

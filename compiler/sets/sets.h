@@ -121,6 +121,7 @@ struct flat {
 enum flat_fault {
     FLAT_WIDER,   /* all that it might mean is dropped */
     FLAT_UNKNOWN, /* nobody can say which packets it is about, nor what to block */
+    FLAT_DYNAMIC, /* a deny that leads on to peers of a dynamic entry: their policies do not come where it stands */
     FLAT_TOO_MANY /* the limit was passed: there is no list at all */
 };
 struct flat_problem {

@@ -307,6 +307,22 @@ def empty_list():
         s.close()
 
 
+def deny_before_dynamic():
+    """a deny that leads on to peers of a dynamic entry is refused: their policies would come behind what it lets go, or before a
+    static entry in between; one that leads on to nobody is not"""
+    text = open(PAIR).read().replace('interface GigabitEthernet0/0', 'crypto dynamic-map DYN 10\n set transform-set %s\n%%scrypto map VPN 65000 ipsec-isakmp dynamic DYN\ninterface GigabitEthernet0/0' % re.search(r'set transform-set (\S+)', open(PAIR).read())[1], 1)
+    deny, listed = ' deny ip host 10.2.0.9 10.1.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.0.255 10.1.0.0', 'ip access-list extended ALL\n permit ip 10.2.0.0 0.0.0.255 any\n'
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        for name, cfg, refused in (('plain', text % '', False), ('open', text.replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0', deny, 1) % '', True), ('listed', (text.replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0', deny, 1) % ' match address ALL\n').replace('end\n', listed + 'end\n'), True),
+                                   ('elsewhere', (text.replace(' permit ip 10.2.0.0 0.0.0.255 10.1.0.0', deny, 1) % ' match address ALL\n').replace('end\n', listed.replace('any', '10.77.0.0 0.0.255.255') + 'end\n'), False)):
+            path = os.path.join(r.dir, name + '.cfg')
+            open(path, 'w').write(cfg)
+            for more in ((), ('--allow-partial',)):
+                p = r.ioscc('plan', *more, path, ok=(1, 2))
+                need((p.returncode == 2) == refused and ('IC4025' in p.stderr) == refused, lambda: '%s %s: %d\n%s%s' % (name, more, p.returncode, p.stdout, p.stderr))
+
+
 SIX = """hostname six
 crypto ipsec transform-set T esp-aes 256 esp-sha256-hmac
  mode tunnel
@@ -703,7 +719,7 @@ def filter_agrees(rounds=8 if lab.QUICK else 40):
 
 
 def tests():
-    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, ipv6, inside_networks, inside_networks_6, kernel_agrees, nat_sets, translation_agrees, filter_agrees):
+    for f in (wide, verdict_maps, masked_ports, one_pair, ipsec_input, live_show, full_tunnel, interface_binding, empty_list, deny_before_dynamic, ipv6, inside_networks, inside_networks_6, kernel_agrees, nat_sets, translation_agrees, filter_agrees):
         yield 'netns: ' + f.__name__.replace('_', ' '), f
 
 

@@ -308,11 +308,11 @@ def name_first_found_where_no_key_is():
 
 def interface_that_comes_later():
     """an uplink that is not there when the daemon starts (PPP, a VLAN, a late driver): closed by its name until it comes, then taken in"""
-    with Uplinks(TWO, options=('--allow-partial',), before='ip link set wan2 down; ip link set wan2 name later0') as u:
+    with Uplinks(TWO, options=('--allow-partial',), before='ip link set wan2 down; ip addr flush dev wan2; ip link set wan2 name later0') as u:
         assert "this host has no interface 'wan2': what leaves by it is closed until it comes" in u.said(), u.said()
         assert 'dev wan2' not in u.node.ip('xfrm', 'policy') and '"wan2"' in u.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout
         assert u.negotiates('p1') == ('203.0.113.2', '192.0.2.1'), u.said()
-        u.node.run('sh', '-c', 'ip link set later0 name wan2; ip link set wan2 up')
+        u.node.run('sh', '-c', 'ip link set later0 name wan2; ip addr add 198.51.100.2/24 dev wan2; ip link set wan2 up')
         lab.wait_for(u.said, lambda: 'dev wan2' in u.node.ip('xfrm', 'policy'))
         u.node.ip('link', 'set', 'wan1', 'down')
         u.node.ip('route', 'replace', 'default', 'via', '198.51.100.1')

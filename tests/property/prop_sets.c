@@ -159,7 +159,11 @@ static void one_map(struct ios_parser *parser)
     for (enum deny_means deny = DENY_JUMP; deny <= DENY_DROP; deny++) {
         struct flat f = {0};
         struct ptrlist problems = {0};
-        if (!map_flatten(&c.arena, m, deny, 200000, &f, &problems)) {
+        bool is_exact = true;
+        (void)!map_flatten(&c.arena, m, deny, 200000, &f, &problems);
+        for (uint32_t i = 0; i < problems.n; i++) /* what peers bring is no matter of the list */
+            is_exact = is_exact && ((struct flat_problem *)problems.v[i])->fault == FLAT_DYNAMIC;
+        if (!is_exact) {
             complain(((struct flat_problem *)problems.v[0])->why, &text, &none);
             continue;
         }
