@@ -122,12 +122,6 @@ static void check_entry(struct target *t, const struct crypto_map *m, const stru
     default:
         break;
     }
-    if (e->peers.n > 1)
-        diag_add(
-            t->diags, D_LX_SETTING, e->span,
-            "entry %llu has %u peers: a tunnel to another than the first is negotiated, but what goes out does not "
-            "follow to it and waits for the first",
-            seq, e->peers.n);
     if (e->complete.v || !IR_IS_SET(e->acl)) {
         if (!e->complete.v && !e->in_dynamic)
             diag_add(t->diags, D_LX_DROPS, e->span, "entry %llu lacks its " STR_FMT ": it does nothing", seq,

@@ -143,6 +143,17 @@ static struct xfrm_pol *changed(struct differ *x, const struct xfrm_pol *content
     return p;
 }
 
+/* Of an entry with several peers the policy names the one that had the last SA (backends/ike/daemon/follow.h). */
+static void keep_peer(struct xfrm_pol *w, const struct xfrm_pol *old)
+{
+    bool may = w->dir == XFRM_DIR_OUT && w->entry && w->entry->peers.n > 1 && w->ntmpl && old->ntmpl;
+    for (uint32_t i = 0; may && i < w->entry->peers.n; i++) {
+        const struct map_peer *p = w->entry->peers.v[i];
+        if (addr_eq(&p->host.addr, &old->tmpl[0].dst))
+            w->tmpl[0].dst = old->tmpl[0].dst;
+    }
+}
+
 static void one_policy(struct differ *x, struct xfrm_pol *w, struct xfrm_pol *old)
 {
     bool clear = lets_clear(w);
@@ -153,6 +164,7 @@ static void one_policy(struct differ *x, struct xfrm_pol *w, struct xfrm_pol *ol
         return;
     }
     w->index = old->index;
+    keep_peer(w, old);
     if (w->priority == old->priority && content_equal(w, old)) {
         x->d->same++;
         return;

@@ -136,6 +136,11 @@ logged a "SA established"; up hb 10.1.0.9''', a=router(v=v), b=swan(v=v, conn=['
     situation('rekeyed by volume' + n, r'''up ha 10.2.0.9; ip netns exec hb iperf3 -s > /tmp/server 2>&1 & echo $! >> /tmp/pids; await "iperf3 at its port" bound hb tcp 5201
 for k in 1 2 3; do timeout $BOUND /bin/ip netns exec ha iperf3 -c 10.2.0.9 -n 4M > /tmp/iperf 2>&1; grep -q rekeyed /tmp/a.log && break; done
 logged a rekeyed || say "$(tail -3 /tmp/iperf)"; up ha 10.2.0.9''', a=router(v=v, entry=['set security-association lifetime kilobytes 2560']), b=swan(v=v))
+    situation('the first of two peers is dead: what goes out follows to the second' + n, '''up ha 10.2.0.9; up hb 10.1.0.9; logged a "the next peer is tried"
+in_sync() { ip netns exec a ioscc status --state-dir /run/a > /tmp/status 2>&1; }; in_sync || say "status: $(cat /tmp/status)"
+ip -n a xfrm policy flush; logged a "repaired in"; up ha 10.2.0.9; up hb 10.1.0.9''',
+              a=router(v=v, match='address 192.0.2.0 255.255.255.0').replace('key %s address %s' % (KEY, B), 'key %s address 192.0.2.0 255.255.255.0' % KEY).replace('  address ' + B, '  address 192.0.2.0 255.255.255.0').replace(' set peer ' + B, ' set peer 192.0.2.9\n set peer ' + B),
+              b=swan(v=v))
     situation('level per-host' + n, 'has hb eth0 10.2.0.10/16; up ha 10.2.0.9; up ha 10.2.0.10; up ha 10.2.0.9; await "4 SAs" sas_are a 4',
               a=router(v=v, entry=['set security-association level per-host']), b=swan(v=v) if v == 2 else swan(v=v, children={'c%d' % i: ('10.2.0.%d/32' % i, '10.1.0.9/32') for i in (9, 10)}))
     situation('reverse route of a dynamic entry' + n, r'''call b; await "a route" routes a '^10.2.0.0/16 .*via 192.0.2.2\|^10.2.0.0/16 dev eth0'; up ha 10.2.0.9

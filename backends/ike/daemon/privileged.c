@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backends/ike/daemon/follow.h"
 #include "backends/ike/daemon/permit.h"
 
 enum verb { VERB_SEND = 1, VERB_PACKETS, VERB_ROUTE };
@@ -36,6 +37,7 @@ struct answer {
 struct privileged_side {
     struct netlink xfrm, route;
     struct permit permit;
+    struct follow follow;
 };
 
 static uint16_t af_of(const struct ip_addr *a)
@@ -120,6 +122,23 @@ static bool may(struct privileged_side *s, const struct nlmsghdr *h)
     return r == -ESRCH || (r == 0 && permit_is_ours(&s->permit, sa.reqid));
 }
 
+/* SAs that have been made: what goes out follows to their peers. */
+static int follow(struct privileged_side *s, const char *bytes, uint32_t n)
+{
+    int r = 0;
+    for (size_t at = 0; n && r == 0; n--) {
+        const struct nlmsghdr *h = (const struct nlmsghdr *)(bytes + at);
+        struct xfrm_usersa_info sa;
+        at += netlink_size(h);
+        bool makes = h->nlmsg_type == XFRM_MSG_NEWSA || h->nlmsg_type == XFRM_MSG_UPDSA;
+        if (!makes || mnl_nlmsg_get_payload_len(h) < sizeof sa)
+            continue;
+        memcpy(&sa, mnl_nlmsg_get_payload(h), sizeof sa);
+        r = follow_sa(&s->follow, &s->xfrm, s->permit.policy, &sa);
+    }
+    return r;
+}
+
 static void send_on(struct privileged_side *s, const struct request *q, char *bytes, struct answer *a)
 {
     struct netlink_batch b = {.bytes = {bytes, q->length, q->length, false}, .n = q->n};
@@ -148,6 +167,8 @@ static void send_on(struct privileged_side *s, const struct request *q, char *by
     }
     a->error = netlink_send(&s->xfrm, &b, 0, 0, q->gone_ok ? netlink_gone_already : NULL, NULL, &a->failed);
     memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
+    if (a->error == 0)
+        a->error = follow(s, bytes, b.n);
 }
 
 static void count(struct privileged_side *s, const struct request *q, struct answer *a)
@@ -317,11 +338,13 @@ void privileged_side_free(struct privileged_side *s)
     netlink_close(&s->xfrm);
     netlink_close(&s->route);
     permit_free(&s->permit);
+    follow_forget(&s->follow);
     free(s);
 }
 
 bool privileged_allow(struct privileged_side *s, const struct ike_policy *policy)
 {
+    follow_forget(&s->follow);
     return permit_set(&s->permit, policy);
 }
 
