@@ -188,10 +188,9 @@ static int judge_table(struct apply *a, const struct state *s)
         a->nft_held = (struct nft_held){.arena = a->nft_held.arena};
         return 0;
     }
-    snprintf(
-        a->error, sizeof a->error,
-        "somebody else has a table of our name, and nothing of it is ours: nothing is touched (give it another name, "
-        "or nft delete table inet " NFT_TABLE ")");
+    snprintf(a->error, sizeof a->error,
+             "table inet " NFT_TABLE " exists and was not made by ioscc: nothing is touched (give it another name, "
+             "or nft delete table inet " NFT_TABLE ")");
     return -EEXIST;
 }
 

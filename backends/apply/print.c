@@ -151,7 +151,7 @@ void apply_print(struct buf *b, const struct apply *a)
         buf_printf(b, "conflict: %s\n", c);
     }
     PTRLIST_FOR (struct xfrm_pol, p, &d->ahead) {
-        buf_puts(b, "warning: a policy of somebody else comes before ours:\n");
+        buf_puts(b, "warning: a policy of another program has a higher priority than ours:\n");
         policy(b, '!', p);
     }
     if (d->ops.n)

@@ -159,7 +159,7 @@ static const char *what_is_in_the_way(const struct session *s)
     if (d->conflicts.n)
         return d->conflicts.v[0];
     if (d->ahead.n)
-        return "a policy of somebody else comes before ours";
+        return "a policy of another program has a higher priority than ours";
     if (*s->apply.lacks)
         return s->apply.lacks;
     return s->fatal ? "an interface is missing" : NULL;

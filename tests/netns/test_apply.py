@@ -140,7 +140,7 @@ def table_of_our_name():
         before = held(r)
         for words in (['plan', PAIR], ['apply', PAIR]):
             p = r.ioscc(*words, ok=(3,))
-            need('somebody else has a table of our name, and nothing of it is ours: nothing is touched' in p.stderr, p.stderr)
+            need('table inet ioscc exists and was not made by ioscc: nothing is touched' in p.stderr, p.stderr)
         r.ioscc('status')
         r.ioscc('remove')
         need(held(r) == before, 'something was touched')
