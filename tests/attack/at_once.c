@@ -22,6 +22,8 @@ static void forge_something(struct sim *s)
     uint8_t b[256];
     struct wr w = wr_to(b, sizeof b);
     struct ike_chain c = {&w, 16};
+    enum algo_id group;
+    uint16_t hash;
     if (!spi_i)
         return;
     switch (sim_random(s, 7)) {
@@ -37,7 +39,9 @@ static void forge_something(struct sim *s)
     case 2:
     case 3:
         spi_rs[n_spi_rs++ % 64] = 0x6666 + n_forged;
-        forge_answer(s, sim_random(s, 2) ? ALGO_DH_256_ECP : ALGO_DH_384_ECP, sim_random(s, 2) ? 5 : 0);
+        hash = sim_random(s, 2) ? 5 : 0;
+        group = sim_random(s, 2) ? ALGO_DH_256_ECP : ALGO_DH_384_ECP;
+        forge_answer(s, group, hash);
         break;
     case 4:
     case 5:

@@ -167,7 +167,8 @@ void three(struct sim *s, struct router *r)
     sim_init(s, 1, 3);
     s->delay_ms = 1;
     for (unsigned i = 0; i < 3; i++) {
-        const char *own = i == 1 ? BRANCH : HUB, *peer = i == 1 ? HUB : BRANCH;
+        const char *own = i == 1 ? BRANCH : HUB;
+        const char *peer = i == 1 ? HUB : BRANCH;
         router_init(&r[i], 2);
         struct ike_profile *p = router_profile(&r[i], 2, "P", NULL, NULL);
         profile_match_address(&r[i], p, peer, 32);
