@@ -367,25 +367,18 @@ bool is_from(const struct sim *s, const struct packet_in_flight *f, unsigned nod
 
 bool comes_late(struct sim *s, struct packet_in_flight *f, uint64_t ms)
 {
-    static uint8_t *late[100000];
-    static unsigned n;
-    for (unsigned i = 0; i < n; i++)
-        if (late[i] == f->p) {
-            late[i] = late[--n];
-            return true;
-        }
-    if (n == sizeof late / sizeof *late)
+    if (f->is_late)
         return true;
     if (s->n_air == s->cap_air) {
         s->cap_air *= 2;
         s->air = realloc(s->air, s->cap_air * sizeof *s->air);
     }
     struct packet_in_flight again = *f;
+    again.is_late = true;
     again.p = malloc(f->n);
     memcpy(again.p, f->p, f->n);
     again.at = s->now + ms;
     s->air[s->n_air++] = again;
-    late[n++] = again.p;
     return false;
 }
 

@@ -30,7 +30,8 @@ static void fly(struct sim *s, const struct ike_end *from, const struct ike_end 
         s->cap_air = s->cap_air ? 2 * s->cap_air : 64;
         s->air = realloc(s->air, s->cap_air * sizeof *s->air);
     }
-    struct packet_in_flight f = {s->now + 1 + sim_random(s, s->delay_ms), *from, *to, malloc(n), n};
+    struct packet_in_flight f = {
+        .at = s->now + 1 + sim_random(s, s->delay_ms), .from = *from, .to = *to, .p = malloc(n), .n = n};
     for (unsigned i = 0; i < s->n_nodes; i++)
         if (s->nodes[i].nat && addr_eq(&s->nodes[i].end.addr, &from->addr))
             f.from = (struct ike_end){s->nodes[i].outside, s->nodes[i].outside_port[from->port == IKE_PORT_NATT]};

@@ -59,6 +59,7 @@ struct packet_in_flight {
     struct ike_end from, to;
     uint8_t *p;
     size_t n;
+    bool is_late; /* it has been held back once */
 };
 
 struct sim {
