@@ -407,7 +407,6 @@ static const char *moved_by_forged(bool relay)
     static struct router r[3];
     three(&s, r);
     relays = relay;
-    s.verbose = getenv("H16_V") != NULL;
     sent_elsewhere = 0;
     s.meddle = from_elsewhere;
     ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);

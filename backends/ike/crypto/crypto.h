@@ -67,6 +67,8 @@ struct ike_dh;
 size_t ike_dh_len(enum algo_id group);        /* public value on the wire */
 size_t ike_dh_shared_len(enum algo_id group); /* g^ir; for curves the x coordinate (RFC 5903 §7) */
 struct ike_dh *ike_dh_new(enum algo_id group);
+/* One more owner of the same key; each frees it. */
+struct ike_dh *ike_dh_share(struct ike_dh *d);
 void ike_dh_free(struct ike_dh *d);
 bool ike_dh_public(const struct ike_dh *d, uint8_t *out) MUST_CHECK;
 /* False for public values that RFC 6989 §2 refuses. */

@@ -35,6 +35,7 @@ static const struct group groups[] = {
 struct ike_dh {
     const struct group *g;
     EVP_PKEY *key;
+    unsigned owners;
 };
 
 static const struct group *group_of(enum algo_id id)
@@ -101,6 +102,7 @@ struct ike_dh *ike_dh_new(enum algo_id group)
     if (!d)
         return NULL;
     d->g = g;
+    d->owners = 1;
     d->key = generate(g);
     if (d->key)
         return d;
@@ -108,9 +110,15 @@ struct ike_dh *ike_dh_new(enum algo_id group)
     return NULL;
 }
 
+struct ike_dh *ike_dh_share(struct ike_dh *d)
+{
+    d->owners++;
+    return d;
+}
+
 void ike_dh_free(struct ike_dh *d)
 {
-    if (!d)
+    if (!d || --d->owners)
         return;
     EVP_PKEY_free(d->key);
     free(d);

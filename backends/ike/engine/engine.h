@@ -225,11 +225,11 @@ struct ike_sa {
     unsigned cookie_len;
     uint8_t cookie[64];
     uint8_t begun_by[IKE_BEGUN_BY_LEN]; /* responder: of the message that began it, which may come again; else zeros */
-    void *parts[2];                   /* v2: fragments of a request and of a response that are still incomplete */
-    struct ike1 *v1;                  /* phase 1 state of IKEv1 */
-    unsigned peer_at;                 /* which of the entry's peers this one is */
-    const struct ike_transition *row; /* what it is in the middle of, or did last */
-    char why[160];                    /* room for a reason */
+    void *parts[2];                     /* v2: fragments of a request and of a response that are still incomplete */
+    struct ike1 *v1;                    /* phase 1 state of IKEv1 */
+    unsigned peer_at;                   /* which of the entry's peers this one is */
+    const struct ike_transition *row;   /* what it is in the middle of, or did last */
+    char why[160];                      /* room for a reason */
 };
 
 struct ike_stats {
@@ -254,6 +254,9 @@ struct ike_version {
     /* Asks the peer at once whether it lives, whatever dead peer detection is configured; if it does not, the SA goes.
      */
     void (*ask)(struct ike *ike, struct ike_sa *sa);
+    /* A job is done and what waited for it has gone on: what has come for the SA meanwhile is heard now. NULL: nothing
+     * waits. */
+    void (*computed)(struct ike *ike, struct ike_sa *sa);
 };
 
 /* Which parts of a policy are the same in another one: for each of `from` its place in `to`, UINT32_MAX if there is
@@ -332,7 +335,12 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
                           const struct ike_end *remote);
 /* Unlinks and frees; children that are still there are deleted from the kernel. */
 void ike_sa_free(struct ike *ike, struct ike_sa *sa);
+/* v1: another negotiation with the same peer, under the same SPI of ours, for the same entry: several claim to be the
+ * peer (v1/candidates.c). When one has proved it, the others are freed. NULL: out of memory. */
+struct ike_sa *ike_sa_beside(struct ike *ike, const struct ike_sa *sa);
 struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi);
+/* All of an SPI, one after another; `after` NULL: the first. */
+struct ike_sa *ike_with_spi(const struct ike *ike, uint64_t own_spi, const struct ike_sa *after);
 /* Is it still there? Looks where it was: `sa` may have been freed. */
 struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id);
 /* Half-open responders by the initiator's SPI and address, the peer's cookie for v1; one after the other, the one

@@ -27,13 +27,16 @@ void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
     if (now > ike->now)
         ike->now = now;
     ike->n_jobs--;
-    struct ike_sa *sa = ike_by_spi(ike, j->sa_spi);
-    if (sa && sa->id == j->sa_id && sa->job == j) {
+    struct ike_sa *sa = ike_still(ike, j->sa_spi, j->sa_id);
+    if (sa && sa->job == j) {
         sa->row = j->row;
         sa->job = NULL;
         sa->busy = false;
         j->done(ike, sa, j);
         ike_transition_went_on(ike, j->sa_spi, j->sa_id, j->row);
+        sa = ike_still(ike, j->sa_spi, j->sa_id);
+        if (sa && !sa->busy && ike->version[sa->version]->computed)
+            ike->version[sa->version]->computed(ike, sa);
     }
     job_free(j);
 }

@@ -101,6 +101,15 @@ const struct ike_transition *ike_transition_for(const struct ike_transitions *t,
     return NULL;
 }
 
+const struct ike_transition *ike_transition_fitting(const struct ike_transitions *t, const struct ike_sa *sa,
+                                                    const struct ike_occasion *o, const struct ike_message *m)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (row_fits(&t->v[i], sa, o) && ike_transition_fits(&t->v[i], m))
+            return &t->v[i];
+    return NULL;
+}
+
 /* A row that leads elsewhere than it says is a fault of ours: tests end by it, a daemon says so and goes on. */
 static void check(struct ike *ike, uint64_t spi, uint64_t id, const struct ike_transition *row)
 {

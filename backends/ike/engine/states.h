@@ -155,6 +155,9 @@ struct ike_occasion {
 /* The row; NULL: there is none, nothing is to happen. */
 const struct ike_transition *ike_transition_for(const struct ike_transitions *t, const struct ike_sa *sa,
                                                 const struct ike_occasion *o);
+/* As before, the first that the message has what it needs for, and nothing that does not belong there. */
+const struct ike_transition *ike_transition_fitting(const struct ike_transitions *t, const struct ike_sa *sa,
+                                                    const struct ike_occasion *o, const struct ike_message *m);
 /* Does what the row says, and holds the state that it leads to against its `next`. */
 void ike_transition_begin(struct ike *ike, struct ike_sa *sa, const struct ike_transition *row);
 void ike_transition_heard(struct ike *ike, struct ike_sa *sa, const struct ike_transition *row,

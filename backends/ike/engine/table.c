@@ -156,12 +156,14 @@ static void grow(struct ike *ike)
     free(was);
 }
 
-struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, const struct ike_end *local,
-                          const struct ike_end *remote)
+/* `own_spi` 0: one that nobody has. */
+static struct ike_sa *make(struct ike *ike, uint8_t version, bool initiator, const struct ike_end *local,
+                           const struct ike_end *remote, uint64_t own_spi)
 {
     struct ike_sa *sa = calloc(1, sizeof *sa);
     if (!sa)
         return NULL;
+    sa->own_spi = own_spi;
     sa->id = ++ike->next_id;
     sa->version = version;
     sa->initiator = initiator;
@@ -170,15 +172,36 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
     sa->began_with = remote->addr;
     sa->response_id = UINT32_MAX;
     sa->begun_at = ike->now;
-    do
+    while (!sa->own_spi || (!own_spi && ike_by_spi(ike, sa->own_spi)))
         ike->host.random(ike->host.ctx, &sa->own_spi, sizeof sa->own_spi);
-    while (!sa->own_spi || ike_by_spi(ike, sa->own_spi));
     *(initiator ? &sa->spi_i : &sa->spi_r) = sa->own_spi;
     if (ike->n_sa >= ike->hash_size)
         grow(ike);
     ike->n_sa++;
     link_in(ike, sa);
     return sa;
+}
+
+struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, const struct ike_end *local,
+                          const struct ike_end *remote)
+{
+    return make(ike, version, initiator, local, remote, 0);
+}
+
+struct ike_sa *ike_sa_beside(struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *o = make(ike, sa->version, sa->initiator, &sa->local, &sa->remote, sa->own_spi);
+    if (!o)
+        return NULL;
+    ike_began_with(ike, o, &sa->began_with);
+    o->known = sa->known;
+    o->entry = sa->entry;
+    o->profile = sa->profile;
+    o->peer_at = sa->peer_at;
+    o->begun_at = sa->begun_at;
+    o->half_open_until = sa->half_open_until;
+    memcpy(o->begun_by, sa->begun_by, sizeof o->begun_by);
+    return o;
 }
 
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s)
@@ -253,18 +276,25 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
     free(sa);
 }
 
+struct ike_sa *ike_with_spi(const struct ike *ike, uint64_t own_spi, const struct ike_sa *after)
+{
+    struct ike_sa *sa = after ? after->hash_next : ike->by_spi[slot_of_spi(ike, own_spi)];
+    while (sa && sa->own_spi != own_spi)
+        sa = sa->hash_next;
+    return sa;
+}
+
 struct ike_sa *ike_by_spi(struct ike *ike, uint64_t own_spi)
 {
-    for (struct ike_sa *sa = ike->by_spi[slot_of_spi(ike, own_spi)]; sa; sa = sa->hash_next)
-        if (sa->own_spi == own_spi)
-            return sa;
-    return NULL;
+    return ike_with_spi(ike, own_spi, NULL);
 }
 
 struct ike_sa *ike_still(struct ike *ike, uint64_t own_spi, uint64_t id)
 {
     struct ike_sa *sa = ike_by_spi(ike, own_spi);
-    return sa && sa->id == id ? sa : NULL;
+    while (sa && sa->id != id)
+        sa = ike_with_spi(ike, own_spi, sa);
+    return sa;
 }
 
 struct ike_sa *ike_by_peer(struct ike *ike, uint64_t peer_spi, const struct ip_addr *remote, const struct ike_sa *after)

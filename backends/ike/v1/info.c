@@ -539,11 +539,14 @@ void v1_phase1_again(struct ike *ike, struct ike_sa *sa)
     v1_start(ike, fresh);
 }
 
+#define SAY_ALL_AT_TRY 2
+
 void v1_retransmit(struct ike *ike, struct ike_sa *sa)
 {
     if (++sa->request_tries >= IKE_RETRANSMIT_TRIES) {
-        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
-                ike_state_name((enum ike_state)sa->state));
+        if (!v1_has_rival(ike, sa))
+            ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer does not answer (%s)",
+                    ike_state_name((enum ike_state)sa->state));
         v1_give_up(ike, sa);
         return;
     }
@@ -551,6 +554,11 @@ void v1_retransmit(struct ike *ike, struct ike_sa *sa)
     ike->stats.retransmits++;
     sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
     v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
+    if (sa->request_tries < SAY_ALL_AT_TRY)
+        return;
+    for (unsigned i = 0; i < 2; i++) /* who answered that may not have been the peer */
+        if (sa->v1->said[i].p)
+            v1_send(ike, sa, sa->v1->said[i].p, sa->v1->said[i].n);
 }
 
 void v1_half_open_over(struct ike *ike, struct ike_sa *sa)

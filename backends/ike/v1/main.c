@@ -13,8 +13,6 @@
 
 #include "backends/ike/v1/v1.h"
 
-#define BEGUN_AGAIN_MAX 4
-
 /* ---- main mode, initiator ---- */
 
 void v1_start(struct ike *ike, struct ike_sa *sa)
@@ -55,38 +53,6 @@ void v1_say_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *
     v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
 }
 
-void v1_begin_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    unsigned again = sa->v1->again + 1;
-    const struct ike_profile *profile = sa->entry ? sa->entry->profile : sa->profile;
-    (void)m;
-    if (sa->busy || again > BEGUN_AGAIN_MAX)
-        return;
-    ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
-            "two different answers to main mode: one of them is forged, beginning anew");
-    struct ike_end local = sa->local, remote = sa->remote;
-    local.port = remote.port = IKE_PORT;
-    struct ike_sa *fresh = ike_sa_new(ike, 1, true, &local, &remote);
-    if (!fresh)
-        return;
-    fresh->entry = sa->entry;
-    fresh->profile = profile;
-    fresh->peer_at = sa->peer_at;
-    fresh->tasks = sa->tasks;
-    sa->tasks = NULL;
-    fresh->replaces = sa->replaces;
-    if (fresh->replaces)
-        fresh->replaces->replaced_by = fresh;
-    sa->replaces = NULL;
-    ike_sa_free(ike, sa);
-    ike_timer_update(ike, fresh);
-    uint64_t id = fresh->id, spi = fresh->own_spi;
-    v1_start(ike, fresh);
-    fresh = ike_still(ike, spi, id);
-    if (fresh && fresh->v1)
-        fresh->v1->again = again;
-}
-
 /* False: it could not be sent. */
 MUST_CHECK static bool send_ke(struct ike *ike, struct ike_sa *sa)
 {
@@ -103,6 +69,8 @@ MUST_CHECK static bool send_ke(struct ike *ike, struct ike_sa *sa)
     v1_certreq_write(ike, sa, &c);
     v1_nat_write(ike, sa, &c);
     ike_state_set(ike, sa, IKE_MAIN_2);
+    if (sa->initiator)
+        v1_said_keep(v, 0);
     return v1_finish(ike, sa, &w, false);
 }
 
@@ -115,35 +83,51 @@ static void initiator_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 void v1_main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_payload *pl = ike_find(m, PL1_SA, 0);
+    struct ike1 *v = sa->v1;
     char why[256];
     if (!pl || !m->h.spi_r)
         return;
-    if (!v1_choose(ike, pl, sa, &sa->v1->chosen, &sa->v1->proposal_number, why)) {
+    if (!v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why)) {
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", why);
         return;
     }
     ike_peer_spi_known(ike, sa, m->h.spi_r);
     v1_vendors_read(ike, sa, m);
     sa->retransmit_at = 0;
-    ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
+    if (!v->dh || v->own_group != sa->suite.dh) {
+        ike_job_start(ike, sa, sa->suite.dh, NULL, NULL, 0, initiator_key);
+        return;
+    }
+    if (!send_ke(ike, sa)) /* the half of the one beside it */
+        v1_give_up(ike, sa);
 }
 
-static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+/* Nobody has proved that the peer sent it: as if it had not come. One that was begun for it ends. */
+static void value_refused(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike1 *v = sa->v1;
+    if (v->is_fresh) {
+        ike->stats.auth_failed++;
+        ike_sa_free(ike, sa);
+        return;
+    }
+    memset(v->last_in, 0, sizeof v->last_in);
+    memset(v->followed[1], 0, sizeof v->followed[1]);
+    (void)!v1_not_proved(ike, sa, "a Diffie-Hellman value is refused (RFC 6989): the message is ignored");
+    if (sa->initiator)
+        sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
+    else
+        ike_half_open_set(ike, sa, IKE_HALF_EARLY);
+    ike_timer_update(ike, sa);
+}
+
+static void third_message(struct ike *ike, struct ike_sa *sa, const struct ike_job *j)
 {
     bool psk = !v1_by_signature(sa);
     struct ike_key_owner owner;
     bool has_key = !psk || v1_key_owner(ike, sa, NULL, &owner);
     struct wr w;
     struct ike_chain c;
-    if (!j->ok) { /* nobody has proved that the peer sent it: as if it had not come */
-        sa->v1->dh = j->dh;
-        j->dh = NULL;
-        memset(sa->v1->last_in, 0, sizeof sa->v1->last_in);
-        (void)!v1_not_proved(ike, sa, "a Diffie-Hellman value is refused (RFC 6989): the message is ignored");
-        sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
-        ike_timer_update(ike, sa);
-        return;
-    }
     if (!has_key || !v1_keys(ike, sa, j->shared, psk ? &owner : NULL)) {
         v1_refuse(ike, sa, !has_key ? "there is no pre-shared key for the peer" : "keys cannot be made");
         return;
@@ -154,8 +138,17 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
     v1_id_proof_write(ike, sa, &c);
     v1_initial_contact_write(ike, sa, &c);
     ike_state_set(ike, sa, IKE_MAIN_3);
+    v1_said_keep(sa->v1, 1);
     if (!v1_finish(ike, sa, &w, true))
         v1_give_up(ike, sa);
+}
+
+static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    if (j->ok)
+        third_message(ike, sa, j);
+    else
+        value_refused(ike, sa);
 }
 
 void v1_main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -165,9 +158,7 @@ void v1_main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
         return;
     v1_nat_read(ike, sa, m);
     sa->retransmit_at = 0;
-    struct ike_dh *dh = v->dh;
-    v->dh = NULL;
-    ike_job_start(ike, sa, sa->suite.dh, dh, v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
+    ike_job_start(ike, sa, sa->suite.dh, ike_dh_share(v->dh), v->ke_r, ike_dh_len(sa->suite.dh), initiator_secret);
 }
 
 static void responder_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
@@ -226,25 +217,36 @@ void v1_main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
         ike_sa_free(ike, sa);
 }
 
-static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+/* The first of those that begin from one first message makes our half, and keeps it for the others. */
+MUST_CHECK static bool keep_half(struct ike_sa *sa, struct ike_job *j)
 {
     struct ike1 *v = sa->v1;
+    if (v->dh)
+        return true;
+    v->dh = j->dh;
+    j->dh = NULL;
+    return v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh));
+}
+
+static void second_message(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
     bool psk = !v1_by_signature(sa);
     struct ike_key_owner owner;
     bool has_key = !psk || v1_key_owner(ike, sa, NULL, &owner);
-    if (!j->ok) { /* as if the message had not come: it may have been forged */
-        ike_half_open_set(ike, sa, IKE_HALF_EARLY);
-        memset(v->last_in, 0, sizeof v->last_in);
-        (void)!v1_not_proved(ike, sa, "a Diffie-Hellman value is refused (RFC 6989): the message is ignored");
-        return;
-    }
-    if (!has_key || !v1_keep(&v->ke_r, NULL, j->public_value, ike_dh_len(sa->suite.dh)) ||
-        !v1_keys(ike, sa, j->shared, psk ? &owner : NULL)) {
+    if (!has_key || !keep_half(sa, j) || !v1_keys(ike, sa, j->shared, psk ? &owner : NULL)) {
         v1_refuse(ike, sa, !has_key ? "there is no pre-shared key for the peer's address" : "keys cannot be made");
         return;
     }
     if (!send_ke(ike, sa))
         v1_give_up(ike, sa);
+}
+
+static void responder_secret(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
+{
+    if (j->ok)
+        second_message(ike, sa, j);
+    else
+        value_refused(ike, sa);
 }
 
 void v1_main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -253,6 +255,7 @@ void v1_main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
     /* our cookie has come back: the peer is where it says */
     if (!ike_half_open_admit(ike, 1, IKE_HALF_PROVED, &sa->local.addr, &sa->remote.addr)) {
         memset(v->last_in, 0, sizeof v->last_in); /* when it comes again there may be room */
+        memset(v->followed[1], 0, sizeof v->followed[1]);
         ike->stats.dropped++;
         return;
     }
@@ -261,9 +264,12 @@ void v1_main_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
     ike_half_open_set(ike, sa, IKE_HALF_PROVED);
     v1_vendors_read(ike, sa, m);
     v1_nat_read(ike, sa, m);
-    v->nr_len = NONCE1_LEN;
-    ike->host.random(ike->host.ctx, v->nr, v->nr_len);
-    ike_job_start(ike, sa, sa->suite.dh, NULL, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
+    if (!v->nr_len) {
+        v->nr_len = NONCE1_LEN;
+        ike->host.random(ike->host.ctx, v->nr, v->nr_len);
+    }
+    struct ike_dh *own = v->dh ? ike_dh_share(v->dh) : NULL;
+    ike_job_start(ike, sa, sa->suite.dh, own, v->ke_i, ike_dh_len(sa->suite.dh), responder_secret);
 }
 
 static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
@@ -296,74 +302,109 @@ bool v1_main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 
 /* ---- which message this is ---- */
 
-void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+MUST_CHECK static bool is_heard(const struct ike1 *v, const uint8_t digest[static 32])
+{
+    return ike_equal(digest, v->last_in, 32) || ike_equal(digest, v->followed[0], 32) ||
+           ike_equal(digest, v->followed[1], 32);
+}
+
+/* Sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the last
+ * message is the initiator's, which nothing answers. */
+static void answer_again(struct ike *ike, struct ike_sa *sa, uint8_t exchange, const uint8_t digest[static 32])
+{
+    const struct ike1 *v = sa->v1;
+    bool answers = !sa->initiator || exchange == X1_AGGRESSIVE;
+    if (v->out && answers && ike_equal(digest, v->last_in, 32) && !sa->busy && !ike_is(sa, IKE_OUTDATED))
+        v1_send(ike, sa, v->out, v->out_len);
+}
+
+static const struct ike_transition *row_for(const struct ike_sa *sa, const struct ike_header *h)
+{
+    struct ike_occasion o = {.exchange = h->exchange, .on = IKE_ON_REQUEST, .initiator = sa->initiator};
+    if (sa->initiator)
+        o.on = IKE_ON_RESPONSE;
+    else if (ike_is(sa, IKE_EMPTY))
+        o.on = IKE_ON_FIRST;
+    const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
+    bool encrypted = h->flags & IKE1_ENCRYPTED;
+    bool belongs = row && (encrypted ? row->proves != NULL : row->in_clear);
+    return belongs ? row : NULL;
+}
+
+/* A message that cannot be read: in practice for one reason. */
+MUST_CHECK static bool unreadable(struct ike *ike, struct ike_sa *sa)
+{
+    ike->stats.malformed++;
+    return v1_not_proved(ike, sa,
+                         v1_by_signature(sa) ? "the message that should prove it cannot be read"
+                                             : "the message that should prove it cannot be read: its pre-shared key is "
+                                               "another one than ours");
+}
+
+/* What is encrypted proves the peer, or is taken as if it had not come. */
+MUST_CHECK static bool hear_proof(struct ike *ike, struct ike_sa *sa, const struct ike_transition *row,
+                                  const struct ike_message *m, const uint8_t iv[static 16],
+                                  const uint8_t digest[static 32])
+{
+    const uint64_t id = sa->id, spi = sa->own_spi;
+    uint8_t was_iv[16];
+    memcpy(was_iv, sa->v1->iv, 16);
+    memcpy(sa->v1->iv, iv, 16);
+    if (!ike_transition_proves(ike, sa, row, m)) {
+        memcpy(sa->v1->iv, was_iv, 16);
+        return false;
+    }
+    if (ike_still(ike, spi, id))
+        memcpy(sa->v1->last_in, digest, 32);
+    return true;
+}
+
+bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
              const uint8_t *p, size_t n, struct ike_header h)
 {
     struct ike1 *v = sa->v1;
     uint8_t digest[32], iv[16], inner;
     struct ike_message m = {.h = h, .whole = p, .whole_len = n};
     struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
-    if (sa->busy || h.id != 0 || !v1_digest(ike, p, n, digest))
-        return;
-    if (ike_equal(digest, v->last_in, 32)) {
-        /* sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the
-         * last message is the initiator's, which nothing answers. */
-        if (v->out && (!sa->initiator || h.exchange == X1_AGGRESSIVE) && !ike_is(sa, IKE_OUTDATED))
-            v1_send(ike, sa, v->out, v->out_len);
-        return;
-    }
-    struct ike_occasion o = {.exchange = h.exchange, .on = IKE_ON_REQUEST, .initiator = sa->initiator};
-    if (sa->initiator)
-        o.on = IKE_ON_RESPONSE;
-    else if (ike_is(sa, IKE_EMPTY))
-        o.on = IKE_ON_FIRST;
-    const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
     bool encrypted = h.flags & IKE1_ENCRYPTED;
-    bool belongs = row && (encrypted ? row->proves != NULL : row->in_clear);
-    if (!belongs) {
-        ike->stats.dropped++;
-        return;
+    if (h.id != 0 || !v1_digest(ike, p, n, digest))
+        return true;
+    if (is_heard(v, digest)) {
+        answer_again(ike, sa, h.exchange, digest);
+        return true;
     }
+    const struct ike_transition *row = sa->busy ? NULL : row_for(sa, &h);
+    if (!row)
+        return false;
     memcpy(iv, v->iv, 16);
-    if (encrypted) {
-        size_t len = v1_decrypt(ike, sa, p, n, iv);
-        r = rd_of(ike->plain, len);
-        if (len == 0)
-            return;
-    }
+    if (encrypted)
+        r = rd_of(ike->plain, v1_decrypt(ike, sa, p, n, iv));
+    if (encrypted && !r.n)
+        return false;
     if (!ike_chain_read(&r, h.next, &m, &inner) || !ike_transition_fits(row, &m)) {
-        ike->stats.malformed++;
-        if (encrypted) /* the one reason in practice */
-            (void)!v1_not_proved(ike, sa,
-                                 v1_by_signature(sa)
-                                     ? "the message that should prove it cannot be read"
-                                     : "the message that should prove it cannot be read: its pre-shared key is "
-                                       "another one than ours");
-        return;
+        if (encrypted)
+            return unreadable(ike, sa);
+        return false;
     }
     const struct ike_end was_local = sa->local, was_remote = sa->remote;
-    uint64_t id = sa->id, spi = sa->own_spi;
-    uint8_t was_iv[16];
-    memcpy(was_iv, v->iv, 16);
-    if (encrypted)
-        memcpy(v->iv, iv, 16);
+    const uint64_t id = sa->id, spi = sa->own_spi;
     sa->local = *local;
     sa->remote.port = remote->port;
     if (row->proves) {
-        if (!ike_transition_proves(ike, sa, row, &m)) { /* as if it had not come */
-            memcpy(v->iv, was_iv, 16);
+        bool proved = hear_proof(ike, sa, row, &m, iv, digest);
+        sa = ike_still(ike, spi, id);
+        if (sa && proved)
+            sa->floated |= local->port == IKE_PORT_NATT;
+        if (sa && !proved) {
             sa->local = was_local;
             sa->remote = was_remote;
-            return;
         }
-        if (ike_still(ike, spi, id)) {
-            memcpy(v->last_in, digest, 32);
-            sa->floated |= local->port == IKE_PORT_NATT;
-        }
-        return;
+        return proved;
     }
     memcpy(v->last_in, digest, 32);
+    memcpy(v->followed[(row->needs & IKE_PAYLOAD(PL1_KE)) != 0], digest, 32);
     sa->last_in = ike->now;
     sa->floated |= local->port == IKE_PORT_NATT;
     ike_transition_heard(ike, sa, row, &m);
+    return true;
 }

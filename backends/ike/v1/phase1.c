@@ -39,12 +39,26 @@ void v1_phase1_free(struct ike_sa *sa)
     free(v->ke_r);
     free(v->id_i);
     free(v->answer);
+    free(v->said[0].p);
+    free(v->said[1].p);
+    memset(v->said, 0, sizeof v->said);
+    v1_waiting_free(v);
     ike_dh_free(v->dh);
     v->sa_i = v->ke_i = v->ke_r = v->id_i = v->answer = NULL;
     v->dh = NULL;
 }
 
 /* ---- sending ---- */
+
+void v1_said_keep(struct ike1 *v, unsigned which)
+{
+    if (!v->out) /* what is said was another's beside it */
+        return;
+    free(v->said[which].p);
+    v->said[which] = (struct v1_said){v->out, v->out_len};
+    v->out = NULL;
+    v->out_len = 0;
+}
 
 void v1_begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange)
 {
@@ -64,6 +78,7 @@ bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted)
     if (w->bad || !v1_keep(&v->out, &n, w->p, w->n))
         return false;
     v->out_len = (uint32_t)n;
+    v->is_fresh = false;
     sa->request_tries = 0;
     /* the initiator sees to it that all arrives; who answers says it again only when asked again, or it would send a
      * stranger's victim more than the stranger sent */
@@ -285,8 +300,9 @@ void v1_give_up(struct ike *ike, struct ike_sa *sa)
     bool ours = sa->initiator && e && ike_is(sa, IKE_BEGINS);
     struct ike_task task = sa->tasks ? *sa->tasks : (struct ike_task){.kind = TASK_NONE};
     unsigned at = sa->peer_at;
+    bool has_rival = v1_has_rival(ike, sa);
     ike_sa_free(ike, sa);
-    if (!ours || e->n_peers < 2 || ike->ending)
+    if (has_rival || !ours || e->n_peers < 2 || ike->ending)
         return;
     ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((at + 1) % e->n_peers);
     if (++task.tries < e->n_peers && task.kind == TASK_CHILD) {
@@ -302,11 +318,12 @@ void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
     v1_give_up(ike, sa);
 }
 
-/* Said a few times only. Nothing ends by it: the real message may still come, else the SA's time runs out. */
+/* Said a few times only. Nothing ends by it: the real message may still come, else the SA's time runs out. Where
+ * several claim to be the peer, all but one of them do not prove it. */
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike->stats.auth_failed++;
-    if (sa->v1->complaints++ < 3)
+    if (!v1_has_rival(ike, sa) && sa->v1->complaints++ < 3)
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
     return false;
 }
@@ -331,6 +348,7 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
                                                                                             : sa->policy->lifetime_s;
     uint64_t ms = 1000u * (uint64_t)(life ? life : 86400);
     uint32_t dpd = sa->profile && sa->profile->dpd_s ? sa->profile->dpd_s : ike->policy->v1_keepalive_s;
+    v1_rivals_over(ike, sa);
     ike_state_set(ike, sa, IKE_ESTABLISHED);
     sa->half_open_until = sa->retransmit_at = 0;
     sa->up_at = sa->last_in = ike->now;
@@ -479,7 +497,9 @@ bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     struct ike1 *v = sa->v1;
     if (!j->ok || !v1_keep(&v->ke_i, NULL, j->public_value, ike_dh_len(j->group)))
         return false;
+    ike_dh_free(v->dh);
     v->dh = j->dh;
+    v->own_group = j->group;
     j->dh = NULL;
     v->ni_len = NONCE1_LEN;
     ike->host.random(ike->host.ctx, v->ni, v->ni_len);

@@ -25,7 +25,7 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
     if (sa) {
         /* RFC 2408 §2.5.3: only the first message may lack our cookie, and only that one again is answered */
         if (ike_is(sa, IKE_BEGINS) && sa->v1 && ike_equal(digest, sa->v1->last_in, 32))
-            v1_main(ike, sa, local, remote, p, n, h);
+            (void)!v1_main(ike, sa, local, remote, p, n, h);
         else
             ike->stats.dropped++;
         return;
@@ -66,19 +66,32 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
     sa->half_open_until = ike->now + IKE_HALF_OPEN_MS;
     ike_timer_update(ike, sa);
     uint64_t id = sa->id, spi = sa->own_spi;
-    v1_main(ike, sa, local, remote, p, n, h);
+    if (!v1_main(ike, sa, local, remote, p, n, h))
+        ike->stats.malformed++;
     sa = ike_still(ike, spi, id);
     if (sa && ike_is(sa, IKE_EMPTY) && !sa->busy)
         ike_sa_free(ike, sa);
 }
 
-/* Two answers to one request, with two cookies: one of them is not the peer's, and nothing tells which. */
-static const struct ike_transition *v1_other_answer(const struct ike_sa *sa, const struct ike_header *h)
+/* The negotiation or SA with these two cookies; the responder's first answer is how its own becomes known. */
+static struct ike_sa *with_cookies(const struct ike *ike, uint64_t own, const struct ike_header *h)
 {
-    const struct ike_occasion o = {.exchange = X1_MAIN, .on = IKE_ON_OTHER, .initiator = true};
-    bool is_one = sa->version == 1 && sa->initiator && h->exchange == X1_MAIN && !(h->flags & IKE1_ENCRYPTED) &&
-                  h->next == PL1_SA && h->id == 0 && h->spi_i == sa->spi_i && h->spi_r && h->spi_r != sa->spi_r;
-    return is_one ? ike_transition_for(&ike1_transitions, sa, &o) : NULL;
+    for (struct ike_sa *sa = NULL; (sa = ike_with_spi(ike, own, sa));) {
+        bool both = sa->spi_i == h->spi_i && sa->spi_r == h->spi_r;
+        bool first_answer = sa->initiator && sa->spi_i == h->spi_i && !sa->spi_r && ike_is(sa, IKE_BEGINS);
+        if (sa->version == 1 && (both || first_answer))
+            return sa;
+    }
+    return NULL;
+}
+
+/* An answer to main mode with another cookie than that of the answer that is followed. */
+static struct ike_sa *otherwise_answered(struct ike *ike, const struct ike_header *h)
+{
+    struct ike_sa *sa = ike_by_spi(ike, h->spi_i);
+    bool is_one = sa && sa->version == 1 && sa->initiator && ike_is(sa, IKE_BEGINS) && h->exchange == X1_MAIN &&
+                  !(h->flags & IKE1_ENCRYPTED) && h->next == PL1_SA;
+    return is_one ? sa : NULL;
 }
 
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
@@ -88,19 +101,12 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         first(ike, local, remote, p, n, h);
         return;
     }
-    struct ike_sa *sa = ike_by_spi(ike, h.spi_r);
-    if (!sa || sa->initiator || sa->spi_i != h.spi_i)
-        sa = ike_by_spi(ike, h.spi_i);
-    /* the responder's first answer is how its cookie becomes known */
-    bool known = sa && sa->version == 1 && sa->spi_i == h.spi_i &&
-                 (sa->spi_r == h.spi_r || (sa->initiator && !sa->spi_r && ike_is(sa, IKE_BEGINS)));
-    bool same_source = sa && addr_eq(&sa->remote.addr, &remote->addr);
-    const struct ike_transition *other = !known && same_source ? v1_other_answer(sa, &h) : NULL;
-    if (other) {
-        ike_transition_heard(ike, sa, other, &(struct ike_message){.h = h});
-        return;
-    }
-    if (!known || !same_source) {
+    struct ike_sa *sa = with_cookies(ike, h.spi_r, &h);
+    if (!sa)
+        sa = with_cookies(ike, h.spi_i, &h);
+    if (!sa)
+        sa = otherwise_answered(ike, &h);
+    if (!sa || !addr_eq(&sa->remote.addr, &remote->addr)) {
         ike->stats.dropped++;
         return;
     }
@@ -129,8 +135,11 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
     }
     switch (h.exchange) {
     case X1_MAIN:
+        v1_main_to_all(ike, sa, local, remote, whole, h);
+        break;
     case X1_AGGRESSIVE:
-        v1_main(ike, sa, local, remote, p, n, h);
+        if (!v1_main(ike, sa, local, remote, p, n, h))
+            ike->stats.dropped++;
         break;
     case X1_QUICK:
         v1_quick(ike, sa, p, n, h);
@@ -145,11 +154,11 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
 
 static void gone(struct ike *ike, struct ike_sa *sa)
 {
-    (void)ike;
     if (!sa->v1)
         return;
     while (sa->v1->quicks)
         v1_quick_free(sa, sa->v1->quicks);
+    v1_candidate_gone(ike, sa);
     v1_phase1_free(sa);
     v1_fragments_free(sa->v1->fragments);
     free(sa->v1->out);
@@ -180,5 +189,11 @@ static bool move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
     return true;
 }
 
-const struct ike_version ike_v1 = {
-    .input = input, .start = v1_start, .next = v1_next, .tick = v1_tick, .gone = gone, .move = move, .ask = v1_ask};
+const struct ike_version ike_v1 = {.input = input,
+                                   .start = v1_start,
+                                   .next = v1_next,
+                                   .tick = v1_tick,
+                                   .gone = gone,
+                                   .move = move,
+                                   .ask = v1_ask,
+                                   .computed = v1_waiting_heard};

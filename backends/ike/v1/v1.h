@@ -79,7 +79,6 @@ struct ike1 {
     uint32_t gone[V1_GONE]; /* SPIs that the peer has deleted and we do not have: of an answer that is late perhaps */
     unsigned gone_at;
     uint32_t complaints; /* about what is not authentic: a few only */
-    unsigned again;      /* how often it was begun anew because another answer came */
     /* phase 1 only; freed when it is over */
     uint8_t *sa_i; /* body of the initiator's SA payload */
     size_t sa_i_len;
@@ -87,9 +86,19 @@ struct ike1 {
     uint8_t ni[NONCE1_MAX], nr[NONCE1_MAX];
     uint16_t ni_len, nr_len;
     struct ike_dh *dh;
-    uint8_t *id_i; /* body of the initiator's ID payload (aggressive mode) */
+    enum algo_id own_group; /* of dh, where we begin */
+    uint8_t *id_i;          /* body of the initiator's ID payload (aggressive mode) */
     size_t id_i_len;
-    uint8_t last_in[32]; /* digest of the last message that moved us on */
+    uint8_t last_in[32];     /* digest of the last message that moved us on */
+    uint8_t followed[2][32]; /* ... of main mode's clear ones: the peer's choice, its public value */
+    bool is_fresh; /* candidates.c: it was made for another message than what is followed, and has said nothing yet */
+    struct v1_waiting *waiting; /* what came while a secret was computed */
+    unsigned n_waiting;
+    /* Initiator: our first message and our second; who has answered them may not have been the peer. */
+    struct v1_said {
+        uint8_t *p;
+        size_t n;
+    } said[2];
     uint8_t *out;
     uint32_t out_len;
     struct ike1_transform chosen;
@@ -127,10 +136,9 @@ bool v1_info_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
 
 /* ---- main.c ---- */
 void v1_start(struct ike *ike, struct ike_sa *sa);
-void v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-             const uint8_t *p, size_t n, struct ike_header h);
-/* Another answer than the one that is followed: one of them was forged. From the beginning, with another cookie. */
-void v1_begin_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* False: it is neither what is waited for nor anything that was heard before; another candidate may know it. */
+bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+             const uint8_t *p, size_t n, struct ike_header h) MUST_CHECK;
 void v1_main_start(struct ike *ike, struct ike_sa *sa);
 void v1_main_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -141,6 +149,25 @@ bool v1_main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m) 
 /* Our last message once more. */
 void v1_say_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 
+/* ---- candidates.c ---- */
+
+/* A message of main mode with that cookie of ours, to each negotiation that it may be of; one that is of none begins
+ * another beside them. */
+void v1_main_to_all(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                    struct ike_iov whole, struct ike_header h);
+/* Is there another negotiation under the same cookie of ours? */
+bool v1_has_rival(const struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
+/* The SA has proved the peer: the others end, what they were to do is left to it. */
+void v1_rivals_over(struct ike *ike, struct ike_sa *sa);
+/* It is being freed: what it was to do is left to another, if there is one. */
+void v1_candidate_gone(struct ike *ike, struct ike_sa *sa);
+void v1_other_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_other_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+void v1_other_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* What came while the secret was computed, now that it is. */
+void v1_waiting_heard(struct ike *ike, struct ike_sa *sa);
+void v1_waiting_free(struct ike1 *v);
+
 /* ---- phase1.c ---- */
 void v1_phase1_free(struct ike_sa *sa);
 void v1_give_up(struct ike *ike, struct ike_sa *sa);
@@ -149,6 +176,8 @@ void v1_give_up(struct ike *ike, struct ike_sa *sa);
 void v1_begin(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_chain *c, uint8_t exchange);
 /* Closes, encrypts if asked to, keeps a copy for retransmission and sends. */
 bool v1_finish(struct ike *ike, struct ike_sa *sa, struct wr *w, bool encrypted) MUST_CHECK;
+/* The message that is in `out` is said, and followed by another one. */
+void v1_said_keep(struct ike1 *v, unsigned which);
 /* A copy in place of what *to was. */
 bool v1_keep(uint8_t **to, size_t *len, const uint8_t *p, size_t n) MUST_CHECK;
 void v1_vendor_ids(const struct ike *ike, struct ike_chain *c);

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Main mode where several claim to be the peer. Nothing of its first four messages is authentic (RFC 2409 §5), and who
+ * is nearer answers first; messages 5 and 6 tell who it was. So a second, third or fourth message that is another one
+ * than what is followed gets a negotiation of its own beside the others, under the same cookie of ours; the first that
+ * proves the peer is the one, the others are forgotten. Our half of the Diffie-Hellman exchange and our nonce are the
+ * same in all that begin from one message: one answer of ours serves them all.
+ */
+#include <stdlib.h>
+
+#include "backends/ike/v1/v1.h"
+
+#define CANDIDATES_MAX 8
+#define WAITING_MAX 6
+#define NO_MORE_AFTER_MS 60000 /* as long as a negotiation may take */
+
+struct v1_waiting {
+    struct ike_end local, remote;
+    uint8_t *p;
+    size_t n;
+};
+
+/* Who they are: any of them may be freed while another is at work. */
+struct candidates {
+    uint64_t spi, id[2 * CANDIDATES_MAX];
+    unsigned n;
+};
+
+static struct candidates all_of(const struct ike *ike, const struct ike_sa *sa)
+{
+    struct candidates c = {.spi = sa->own_spi};
+    for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o)) && c.n < 2 * CANDIDATES_MAX;)
+        c.id[c.n++] = o->id;
+    return c;
+}
+
+static struct ike_sa *another(const struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_sa *o = ike_with_spi(ike, sa->own_spi, NULL);
+    return o == sa ? ike_with_spi(ike, sa->own_spi, o) : o;
+}
+
+bool v1_has_rival(const struct ike *ike, const struct ike_sa *sa)
+{
+    return another(ike, sa) != NULL;
+}
+
+/* What is to be done once there is an SA. */
+static void take_over(struct ike_sa *heir, struct ike_sa *from)
+{
+    struct ike_task **end = &heir->tasks;
+    while (*end)
+        end = &(*end)->next;
+    *end = from->tasks;
+    from->tasks = NULL;
+    if (heir->replaces || !from->replaces || from->replaces->replaced_by != from)
+        return;
+    heir->replaces = from->replaces;
+    heir->replaces->replaced_by = heir;
+    from->replaces = NULL;
+}
+
+void v1_candidate_gone(struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_sa *heir = another(ike, sa);
+    if (heir)
+        take_over(heir, sa);
+}
+
+void v1_rivals_over(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_sa *o; (o = another(ike, sa));) {
+        take_over(sa, o);
+        ike_sa_free(ike, o);
+    }
+}
+
+/* ---- a new one ---- */
+
+static unsigned any_of(struct ike *ike, unsigned n)
+{
+    uint32_t number;
+    ike->host.random(ike->host.ctx, &number, sizeof number);
+    return number % n;
+}
+
+/* The new one stays; which of the others goes is left to chance, or a forger could count on it. */
+static void make_room(struct ike *ike, const struct ike_sa *fresh)
+{
+    struct ike_sa *v[CANDIDATES_MAX + 1];
+    unsigned n = 0;
+    for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, fresh->own_spi, o)) && n <= CANDIDATES_MAX;)
+        if (o != fresh)
+            v[n++] = o;
+    if (n >= CANDIDATES_MAX)
+        ike_sa_free(ike, v[any_of(ike, n)]);
+}
+
+/* Our half of the exchange, and what we have said. */
+MUST_CHECK static bool take_half(struct ike_sa *o, const struct ike_sa *sa)
+{
+    struct ike1 *to = o->v1, *from = sa->v1;
+    const uint8_t *value = sa->initiator ? from->ke_i : from->ke_r;
+    bool ok = true;
+    for (unsigned i = 0; i < 2; i++)
+        if (from->said[i].p)
+            ok &= v1_keep(&to->said[i].p, &to->said[i].n, from->said[i].p, from->said[i].n);
+    if (!from->dh || !value)
+        return ok;
+    to->dh = ike_dh_share(from->dh);
+    to->own_group = from->own_group;
+    memcpy(sa->initiator ? to->ni : to->nr, sa->initiator ? from->ni : from->nr, NONCE1_MAX);
+    *(sa->initiator ? &to->ni_len : &to->nr_len) = sa->initiator ? from->ni_len : from->nr_len;
+    return ok && v1_keep(sa->initiator ? &to->ke_i : &to->ke_r, NULL, value, ike_dh_len(sa->suite.dh));
+}
+
+/* One that is as `sa` was in that state; NULL: out of memory. */
+MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum ike_state s)
+{
+    const struct ike1 *v = sa->v1;
+    if (!v1_has_rival(ike, sa))
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "two different messages of main mode: one of them is forged, both are followed");
+    struct ike_sa *o = ike_sa_beside(ike, sa);
+    if (!o)
+        return NULL;
+    o->v1 = calloc(1, sizeof *o->v1);
+    bool is_made = o->v1 && v1_keep(&o->v1->sa_i, &o->v1->sa_i_len, v->sa_i, v->sa_i_len) && take_half(o, sa);
+    if (!is_made) {
+        ike_sa_free(ike, o);
+        return NULL;
+    }
+    o->v1->is_fresh = true;
+    ike_state_set(ike, o, s);
+    return o;
+}
+
+/* The policy that was chosen, and what its vendor ids say. */
+static void take_choice(struct ike *ike, struct ike_sa *o, const struct ike_sa *sa)
+{
+    ike_peer_spi_known(ike, o, sa->initiator ? sa->spi_r : sa->spi_i);
+    o->policy = sa->policy;
+    o->suite = sa->suite;
+    o->fragments = sa->fragments;
+    o->v1->chosen = sa->v1->chosen;
+    o->v1->proposal_number = sa->v1->proposal_number;
+    o->v1->peer_dpd = sa->v1->peer_dpd;
+    o->v1->peer_natt = sa->v1->peer_natt;
+}
+
+void v1_other_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    (void)m;
+    struct ike_sa *o = beside(ike, sa, IKE_MAIN_1);
+    if (!o)
+        return;
+    free(o->v1->said[1].p); /* what was said to the one answer */
+    o->v1->said[1] = (struct v1_said){NULL, 0};
+    make_room(ike, o);
+}
+
+static void from_half(struct ike *ike, struct ike_sa *sa, enum ike_state s)
+{
+    struct ike_sa *o = sa->v1->dh ? beside(ike, sa, s) : NULL;
+    if (!o)
+        return;
+    take_choice(ike, o, sa);
+    ike_half_open_set(ike, o, sa->initiator ? IKE_HALF_NONE : IKE_HALF_EARLY);
+    ike_timer_update(ike, o);
+    make_room(ike, o);
+}
+
+void v1_other_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    (void)m;
+    from_half(ike, sa, IKE_MAIN_1);
+}
+
+void v1_other_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    (void)m;
+    from_half(ike, sa, IKE_MAIN_2);
+}
+
+/* ---- which of them a message is for ---- */
+
+static bool is_to(const struct ike_sa *sa, const struct ike_header *h)
+{
+    return sa->spi_i == h->spi_i && (sa->spi_r == h->spi_r || (sa->initiator && !sa->spi_r));
+}
+
+struct hearing {
+    bool is_taken; /* by one of them at least */
+    struct ike_sa *busy;
+};
+
+static struct hearing tell_all(struct ike *ike, const struct candidates *all, const struct ike_end *local,
+                               const struct ike_end *remote, struct ike_iov whole, struct ike_header h)
+{
+    struct hearing r = {.busy = NULL};
+    for (unsigned i = 0; i < all->n; i++) {
+        struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
+        if (sa && is_to(sa, &h))
+            r.is_taken |= v1_main(ike, sa, local, remote, whole.p, whole.n, h);
+    }
+    for (unsigned i = 0; i < all->n; i++) {
+        struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
+        if (sa && sa->busy)
+            r.busy = sa;
+    }
+    return r;
+}
+
+/* Has one of those before it the same half of ours? Then what begins from it begins from that one. */
+static bool same_half_before(struct ike *ike, const struct candidates *all, unsigned at, const struct ike_sa *sa)
+{
+    for (unsigned i = 0; i < at; i++) {
+        const struct ike_sa *o = ike_still(ike, all->spi, all->id[i]);
+        if (o && o->v1->dh && o->spi_r == sa->spi_r && o->v1->dh == sa->v1->dh)
+            return true;
+    }
+    return false;
+}
+
+/* False: it belongs nowhere. */
+static bool begin_beside(struct ike *ike, const struct candidates *all, struct ike_iov whole, struct ike_header h)
+{
+    struct ike_message m = {.h = h, .whole = whole.p, .whole_len = whole.n};
+    struct rd r = rd_of(whole.p + IKE_HEADER_LEN, whole.n - IKE_HEADER_LEN);
+    uint8_t inner;
+    bool any = false;
+    if (!ike_chain_read(&r, h.next, &m, &inner))
+        return false;
+    bool is_choice = ike_find(&m, PL1_SA, 0) != NULL;
+    for (unsigned i = 0; i < all->n; i++) {
+        struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
+        struct ike_occasion o = {.exchange = X1_MAIN, .on = IKE_ON_OTHER};
+        bool is_late = sa && ike->now >= sa->begun_at + NO_MORE_AFTER_MS;
+        if (!sa || is_late || (is_choice && any))
+            continue;
+        if (!is_choice && (!is_to(sa, &h) || same_half_before(ike, all, i, sa)))
+            continue;
+        o.initiator = sa->initiator;
+        const struct ike_transition *row = ike_transition_fitting(&ike1_transitions, sa, &o, &m);
+        if (!row)
+            continue;
+        ike_transition_heard(ike, sa, row, &m);
+        any = true;
+    }
+    return any;
+}
+
+/* Nobody can tell what it is before the secret is there. */
+static void wait_for_secret(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
+                            const struct ike_end *remote, struct ike_iov whole)
+{
+    struct ike1 *v = sa->v1;
+    if (!v->waiting)
+        v->waiting = calloc(WAITING_MAX, sizeof *v->waiting);
+    uint8_t *copy = v->waiting ? malloc(whole.n) : NULL;
+    if (!copy)
+        return;
+    memcpy(copy, whole.p, whole.n);
+    unsigned at = v->n_waiting < WAITING_MAX ? v->n_waiting++ : any_of(ike, WAITING_MAX);
+    free(v->waiting[at].p);
+    v->waiting[at] = (struct v1_waiting){*local, *remote, copy, whole.n};
+}
+
+void v1_waiting_free(struct ike1 *v)
+{
+    for (unsigned i = 0; i < v->n_waiting; i++)
+        free(v->waiting[i].p);
+    free(v->waiting);
+    v->waiting = NULL;
+    v->n_waiting = 0;
+}
+
+void v1_waiting_heard(struct ike *ike, struct ike_sa *sa)
+{
+    if (!sa->v1 || !sa->v1->n_waiting)
+        return;
+    struct v1_waiting *w = sa->v1->waiting;
+    unsigned n = sa->v1->n_waiting;
+    sa->v1->waiting = NULL;
+    sa->v1->n_waiting = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct rd r = rd_of(w[i].p, w[i].n);
+        struct ike_header h;
+        if (ike_header_read(&r, &h))
+            ike_v1.input(ike, &w[i].local, &w[i].remote, w[i].p, w[i].n, h);
+        free(w[i].p);
+    }
+    free(w);
+}
+
+/* New ones that could do nothing with what they were made for: nobody would end them. */
+static void forget_idle(struct ike *ike, const struct candidates *all)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
+        if (sa && sa->v1->is_fresh && !sa->busy)
+            ike_sa_free(ike, sa);
+    }
+}
+
+void v1_main_to_all(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                    struct ike_iov whole, struct ike_header h)
+{
+    struct candidates all = all_of(ike, sa);
+    struct hearing r = tell_all(ike, &all, local, remote, whole, h);
+    if (r.is_taken)
+        return;
+    if (r.busy) {
+        wait_for_secret(ike, r.busy, local, remote, whole);
+        return;
+    }
+    bool is_clear = !(h.flags & IKE1_ENCRYPTED) && h.id == 0 && h.spi_r;
+    if (!is_clear || !begin_beside(ike, &all, whole, h)) {
+        ike->stats.dropped++;
+        return;
+    }
+    struct ike_sa *left = ike_by_spi(ike, all.spi);
+    if (!left)
+        return;
+    all = all_of(ike, left); /* the new ones take it */
+    (void)tell_all(ike, &all, local, remote, whole, h);
+    forget_idle(ike, &all);
+}
