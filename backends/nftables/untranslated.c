@@ -2,8 +2,9 @@
 /*
  * Where a crypto list is on translated addresses (NAT before crypto), a packet that our own NAT should have translated
  * and has not is no packet of the list any more, and would leave in the clear: conntrack calls it invalid, somebody
- * does not track it or has translated it before us. Behind everything the NAT lists are read once more, as filters:
- * what they would have translated, and has a destination that is protected behind that translation, is dropped.
+ * does not track it or has translated it before us, or its inside interface has another name than it had. Behind
+ * everything the NAT lists are read once more, as filters: what they would have translated, and has a destination that
+ * is protected behind that translation, is dropped.
  */
 #include "backends/nftables/plan.h"
 
@@ -57,11 +58,19 @@ static bool is_translation(enum nft_kind k)
     return k == RULE_MASQUERADE || k == RULE_SNAT;
 }
 
-/* The chain as a filter: what it translates is looked at, what it lets go leaves. Chains that it jumps to likewise. */
-static struct nft_chain *copy_as_filter(struct nft_plan *p, const struct nft_chain *from, const struct nft_chain *drops,
-                                        uint32_t number)
+/* One NAT list, read as a filter: what it would have translated goes on to `drops`. */
+struct late {
+    struct nft_plan *p;
+    const struct nft_chain *drops;
+    const char *prefix; /* of its chains' names */
+    enum nft_look look; /* at the packet as it leaves, or at what its flow began with */
+};
+
+/* What the chain translates is looked at, what it lets go leaves. Chains that it jumps to likewise. */
+static struct nft_chain *copy_as_filter(const struct late *l, const struct nft_chain *from)
 {
-    const char *name = nft_name(p, "late%u_%s", number, from->name);
+    struct nft_plan *p = l->p;
+    const char *name = nft_name(p, "%s_%s", l->prefix, from->name);
     struct nft_chain *c = nft_chain_named(p, name);
     if (c)
         return c;
@@ -73,12 +82,15 @@ static struct nft_chain *copy_as_filter(struct nft_plan *p, const struct nft_cha
             const enum nft_kind kind = (enum nft_kind)e->kind;
             if (kind == RULE_COUNTER || kind == RULE_MARK_NAT)
                 continue;
-            if (is_translation(kind))
-                nft_add_name(p, r, RULE_JUMP, drops->name);
-            else if (kind == RULE_JUMP)
-                nft_add_name(p, r, RULE_JUMP, copy_as_filter(p, nft_chain_named(p, e->name), drops, number)->name);
-            else
-                *nft_add(p, r, kind) = *e;
+            if (is_translation(kind)) {
+                nft_add_name(p, r, RULE_JUMP, l->drops->name);
+            } else if (kind == RULE_JUMP) {
+                nft_add_name(p, r, RULE_JUMP, copy_as_filter(l, nft_chain_named(p, e->name))->name);
+            } else {
+                struct nft_expr *copy = nft_add(p, r, kind);
+                *copy = *e;
+                copy->look = (uint8_t)l->look;
+            }
         }
     }
     return c;
@@ -95,27 +107,82 @@ static const struct target_map *map_on(const struct target *t, const char *link)
     return NULL;
 }
 
+static bool is_inside(const struct ptrlist *ways, const char *link)
+{
+    PTRLIST_FOR (struct nft_nat_way, w, ways) {
+        if (strcmp(w->in, link) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What comes in by an interface of the configuration that is not inside is not translated, and leaves as it is. Any
+ * other may be an inside one under another name, or the bridge that it has become a port of. */
+static void pass_outsiders(struct nft_plan *p, const struct target *t, const struct ptrlist *ways, struct nft_chain *c)
+{
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        const char *link = if_map_find(t->ifs, i);
+        if (!link || is_inside(ways, link))
+            continue;
+        struct nft_rule *r = nft_rule_new(p, c);
+        nft_add_name(p, r, RULE_IN_IF, link);
+        nft_add(p, r, RULE_RETURN);
+        r->comment = "not an inside interface";
+    }
+}
+
+static struct nft_chain *begin(struct nft_plan *p, const struct target *t, const struct ptrlist *ways)
+{
+    struct nft_chain *c = nft_chain_new(p, "guard_nat");
+    c->hook = HOOK_POSTROUTING;
+    c->priority = AFTER_GUARD;
+    struct nft_rule *ours = nft_rule_new(p, c);
+    nft_add(p, ours, RULE_NAT_OURS);
+    nft_add(p, ours, RULE_RETURN);
+    pass_outsiders(p, t, ways, c);
+    return c;
+}
+
+static struct nft_rule *leaves_by(struct nft_plan *p, struct nft_chain *c, const char *link)
+{
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_FORWARDED);
+    nft_add_name(p, r, RULE_OUT_IF, link);
+    nft_add(p, r, RULE_GOES_CLEAR);
+    return r;
+}
+
+/* The same list between the same outside interface and another inside one: the rule stands for all. */
+static bool is_first(const struct ptrlist *ways, const struct nft_nat_way *way)
+{
+    PTRLIST_FOR (struct nft_nat_way, w, ways) {
+        if (w == way)
+            return true;
+        if (strcmp(w->out, way->out) == 0 && strcmp(w->chain, way->chain) == 0)
+            return false;
+    }
+    return true;
+}
+
 void nft_untranslated(struct nft_plan *p, const struct target *t, const struct ptrlist *ways)
 {
     struct nft_chain *base = NULL;
     uint32_t number = 0;
     PTRLIST_FOR (struct nft_nat_way, w, ways) {
-        const struct target_map *m = map_on(t, w->out);
-        struct nft_chain *drops = m ? protected_destinations(p, m, w, number) : NULL;
+        const struct target_map *m = is_first(ways, w) ? map_on(t, w->out) : NULL;
+        const struct nft_chain *drops = m ? protected_destinations(p, m, w, number) : NULL;
         if (!drops)
             continue;
-        if (!base) {
-            base = nft_chain_new(p, "guard_nat");
-            base->hook = HOOK_POSTROUTING;
-            base->priority = AFTER_GUARD;
-            nft_add(p, nft_rule_new(p, base), RULE_NAT_OURS);
-            nft_add(p, base->rules.v[0], RULE_RETURN);
-        }
-        const struct nft_chain *looks = copy_as_filter(p, nft_chain_named(p, w->chain), drops, number++);
-        struct nft_rule *r = nft_rule_new(p, base);
-        nft_add_name(p, r, RULE_IN_IF, w->in);
-        nft_add_name(p, r, RULE_OUT_IF, w->out);
-        nft_add(p, r, RULE_GOES_CLEAR);
-        nft_add_name(p, r, RULE_JUMP, looks->name);
+        if (!base)
+            base = begin(p, t, ways);
+        const struct nft_chain *list = nft_chain_named(p, w->chain);
+        const struct late as_it_is = {p, drops, nft_name(p, "late%u", number), LOOK_PACKET},
+                          began = {p, drops, nft_name(p, "late_flow%u", number), LOOK_FLOW};
+        number++;
+        nft_add_name(p, leaves_by(p, base, w->out), RULE_JUMP, copy_as_filter(&as_it_is, list)->name);
+        struct nft_rule *r = leaves_by(p, base, w->out); /* somebody has translated it before us */
+        nft_add(p, r, RULE_TRANSLATED);
+        nft_add_number(p, r, RULE_FLOW_DIR, 0);
+        nft_add_name(p, r, RULE_JUMP, copy_as_filter(&began, list)->name);
     }
 }
