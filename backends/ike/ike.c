@@ -309,14 +309,26 @@ void ike_sa_lost(struct ike *ike, uint64_t now, const struct ip_addr *src, const
     ike_expire(ike, now, src, dst, spi, true);
 }
 
+/* Of a negotiation with several that claim to be the peer, all; 0: it stands, or there is none. */
+static uint64_t spi_of_begun(const struct ike *ike, uint64_t id)
+{
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            if (sa->id == id && ike_is(sa, IKE_BEGINS))
+                return sa->own_spi;
+    return 0;
+}
+
 unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id)
 {
     unsigned n = 0;
     at(ike, now);
+    const uint64_t spi = id ? spi_of_begun(ike, id) : 0;
     for (uint32_t i = 0; i < ike->hash_size; i++)
         for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
             next = sa->hash_next;
-            if (sa->held_by || (version && sa->version != version) || (id && sa->id != id) ||
+            bool is_it = !id || sa->id == id || (ike_is(sa, IKE_BEGINS) && sa->own_spi == spi);
+            if (sa->held_by || (version && sa->version != version) || !is_it ||
                 (peer && !addr_eq(&sa->remote.addr, peer)))
                 continue;
             n++;

@@ -254,9 +254,9 @@ struct ike_version {
     /* Asks the peer at once whether it lives, whatever dead peer detection is configured; if it does not, the SA goes.
      */
     void (*ask)(struct ike *ike, struct ike_sa *sa);
-    /* A job is done and what waited for it has gone on: what has come for the SA meanwhile is heard now. NULL: nothing
-     * waits. */
-    void (*computed)(struct ike *ike, struct ike_sa *sa);
+    /* A job of an SA with that SPI is done and what waited for it has gone on: what has come meanwhile is heard now.
+     * NULL: nothing waits. */
+    void (*computed)(struct ike *ike, uint64_t own_spi);
 };
 
 /* Which parts of a policy are the same in another one: for each of `from` its place in `to`, UINT32_MAX if there is
@@ -494,6 +494,8 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 #define IKE_RETRANSMIT_MS 1000
 #define IKE_RETRANSMIT_TRIES 6
 #define IKE_HALF_OPEN_MS 30000
+/* An initiator's, with one peer: both requests sent as often as can be. Nothing that is not authentic prolongs it. */
+#define IKE_NEGOTIATION_MS 130000
 
 /* ---- match.c ---- */
 

@@ -29,14 +29,14 @@ void ike_job_done(struct ike *ike, uint64_t now, struct ike_job *j)
     ike->n_jobs--;
     struct ike_sa *sa = ike_still(ike, j->sa_spi, j->sa_id);
     if (sa && sa->job == j) {
+        const struct ike_version *version = ike->version[sa->version];
         sa->row = j->row;
         sa->job = NULL;
         sa->busy = false;
         j->done(ike, sa, j);
         ike_transition_went_on(ike, j->sa_spi, j->sa_id, j->row);
-        sa = ike_still(ike, j->sa_spi, j->sa_id);
-        if (sa && !sa->busy && ike->version[sa->version]->computed)
-            ike->version[sa->version]->computed(ike, sa);
+        if (version->computed)
+            version->computed(ike, j->sa_spi);
     }
     job_free(j);
 }

@@ -10,7 +10,7 @@
 
 #include "backends/ike/v1/v1.h"
 
-#define CANDIDATES_MAX 8
+#define CANDIDATES_MAX (V1_CANDIDATES / 2) /* those that stand beside them have room */
 #define WAITING_MAX 6
 #define NO_MORE_AFTER_MS 60000 /* as long as a negotiation may take */
 
@@ -20,17 +20,17 @@ struct v1_waiting {
     size_t n;
 };
 
-/* Who they are: any of them may be freed while another is at work. */
-struct candidates {
-    uint64_t spi, id[2 * CANDIDATES_MAX];
-    unsigned n;
-};
-
-static struct candidates all_of(const struct ike *ike, const struct ike_sa *sa)
+/* Where several have the same keys, as what differs is not part of them (vendor ids, NAT-D), the first is the one: what
+ * comes behind it changes nothing. */
+struct v1_candidates v1_candidates_of(const struct ike *ike, const struct ike_sa *sa)
 {
-    struct candidates c = {.spi = sa->own_spi};
-    for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o)) && c.n < 2 * CANDIDATES_MAX;)
-        c.id[c.n++] = o->id;
+    struct v1_candidates c = {.spi = sa->own_spi};
+    for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o)) && c.n < V1_CANDIDATES; c.n++) {
+        unsigned at = c.n;
+        for (; at && c.id[at - 1] > o->id; at--)
+            c.id[at] = c.id[at - 1];
+        c.id[at] = o->id;
+    }
     return c;
 }
 
@@ -63,13 +63,40 @@ static void take_over(struct ike_sa *heir, struct ike_sa *from)
 void v1_candidate_gone(struct ike *ike, struct ike_sa *sa)
 {
     struct ike_sa *heir = another(ike, sa);
-    if (heir)
-        take_over(heir, sa);
+    if (!heir)
+        return;
+    take_over(heir, sa);
+    if (heir->v1->n_waiting)
+        return;
+    free(heir->v1->waiting);
+    heir->v1->waiting = sa->v1->waiting;
+    heir->v1->n_waiting = sa->v1->n_waiting;
+    sa->v1->waiting = NULL;
+    sa->v1->n_waiting = 0;
+}
+
+/* What differs is not part of the keys: the same peer, by the same proof. */
+static bool is_same_one(const struct ike_sa *a, const struct ike_sa *b)
+{
+    size_t len = ike_hash_len(a->suite.prf);
+    return a->suite.prf == b->suite.prf && ike_equal(a->v1->e, b->v1->e, len);
+}
+
+bool v1_stands_already(struct ike *ike, const struct ike_sa *sa)
+{
+    for (const struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o));)
+        if (o != sa && ike_is(o, IKE_STANDS) && is_same_one(o, sa))
+            return true;
+    return false;
 }
 
 void v1_rivals_over(struct ike *ike, struct ike_sa *sa)
 {
-    for (struct ike_sa *o; (o = another(ike, sa));) {
+    const struct v1_candidates all = v1_candidates_of(ike, sa);
+    for (unsigned i = 0; i < all.n; i++) {
+        struct ike_sa *o = ike_still(ike, all.spi, all.id[i]);
+        if (!o || o == sa || !(sa->initiator || is_same_one(o, sa)))
+            continue;
         take_over(sa, o);
         ike_sa_free(ike, o);
     }
@@ -118,7 +145,7 @@ MUST_CHECK static bool take_half(struct ike_sa *o, const struct ike_sa *sa)
 MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum ike_state s)
 {
     const struct ike1 *v = sa->v1;
-    if (!v1_has_rival(ike, sa))
+    if (sa->v1->complaints++ < 3)
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
                 "two different messages of main mode: one of them is forged, both are followed");
     struct ike_sa *o = ike_sa_beside(ike, sa);
@@ -131,6 +158,8 @@ MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum
         return NULL;
     }
     o->v1->is_fresh = true;
+    o->v1->complaints = v->complaints;
+    o->v1->aggressive_peer = v->aggressive_peer;
     ike_state_set(ike, o, s);
     return o;
 }
@@ -194,13 +223,14 @@ struct hearing {
     struct ike_sa *busy;
 };
 
-static struct hearing tell_all(struct ike *ike, const struct candidates *all, const struct ike_end *local,
+static struct hearing tell_all(struct ike *ike, const struct v1_candidates *all, const struct ike_end *local,
                                const struct ike_end *remote, struct ike_iov whole, struct ike_header h)
 {
     struct hearing r = {.busy = NULL};
     for (unsigned i = 0; i < all->n; i++) {
         struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
-        if (sa && is_to(sa, &h))
+        bool is_proof_taken = r.is_taken && h.flags & IKE1_ENCRYPTED;
+        if (sa && is_to(sa, &h) && !is_proof_taken)
             r.is_taken |= v1_main(ike, sa, local, remote, whole.p, whole.n, h);
     }
     for (unsigned i = 0; i < all->n; i++) {
@@ -212,7 +242,7 @@ static struct hearing tell_all(struct ike *ike, const struct candidates *all, co
 }
 
 /* Has one of those before it the same half of ours? Then what begins from it begins from that one. */
-static bool same_half_before(struct ike *ike, const struct candidates *all, unsigned at, const struct ike_sa *sa)
+static bool same_half_before(struct ike *ike, const struct v1_candidates *all, unsigned at, const struct ike_sa *sa)
 {
     for (unsigned i = 0; i < at; i++) {
         const struct ike_sa *o = ike_still(ike, all->spi, all->id[i]);
@@ -223,7 +253,7 @@ static bool same_half_before(struct ike *ike, const struct candidates *all, unsi
 }
 
 /* False: it belongs nowhere. */
-static bool begin_beside(struct ike *ike, const struct candidates *all, struct ike_iov whole, struct ike_header h)
+static bool begin_beside(struct ike *ike, const struct v1_candidates *all, struct ike_iov whole, struct ike_header h)
 {
     struct ike_message m = {.h = h, .whole = whole.p, .whole_len = whole.n};
     struct rd r = rd_of(whole.p + IKE_HEADER_LEN, whole.n - IKE_HEADER_LEN);
@@ -251,8 +281,8 @@ static bool begin_beside(struct ike *ike, const struct candidates *all, struct i
 }
 
 /* Nobody can tell what it is before the secret is there. */
-static void wait_for_secret(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
-                            const struct ike_end *remote, struct ike_iov whole)
+static void let_wait(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                     struct ike_iov whole)
 {
     struct ike1 *v = sa->v1;
     if (!v->waiting)
@@ -275,9 +305,27 @@ void v1_waiting_free(struct ike1 *v)
     v->n_waiting = 0;
 }
 
-void v1_waiting_heard(struct ike *ike, struct ike_sa *sa)
+/* Our identity and proof are on their way to the first who has answered; nobody else gets them before it is clear that
+ * nothing comes back. */
+MUST_CHECK static bool has_just_proved(const struct ike_sa *sa)
 {
-    if (!sa->v1 || !sa->v1->n_waiting)
+    return sa->initiator && sa->v1->said[1].p && sa->request_tries == 0 && ike_is(sa, IKE_BEGINS);
+}
+
+/* One that waits for nothing any more, with what has waited; NULL. */
+static struct ike_sa *has_waited(const struct ike *ike, uint64_t spi)
+{
+    struct ike_sa *sa = NULL;
+    while ((sa = ike_with_spi(ike, spi, sa)))
+        if (sa->v1 && sa->v1->n_waiting && !sa->busy && !has_just_proved(sa))
+            break;
+    return sa;
+}
+
+void v1_waiting_heard(struct ike *ike, uint64_t spi)
+{
+    struct ike_sa *sa = has_waited(ike, spi);
+    if (!sa)
         return;
     struct v1_waiting *w = sa->v1->waiting;
     unsigned n = sa->v1->n_waiting;
@@ -294,7 +342,7 @@ void v1_waiting_heard(struct ike *ike, struct ike_sa *sa)
 }
 
 /* New ones that could do nothing with what they were made for: nobody would end them. */
-static void forget_idle(struct ike *ike, const struct candidates *all)
+static void forget_idle(struct ike *ike, const struct v1_candidates *all)
 {
     for (unsigned i = 0; i < all->n; i++) {
         struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
@@ -303,18 +351,33 @@ static void forget_idle(struct ike *ike, const struct candidates *all)
     }
 }
 
+static struct ike_sa *just_proved_to(struct ike *ike, const struct v1_candidates *all, const struct ike_header *h)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
+        if (sa && is_to(sa, h) && has_just_proved(sa))
+            return sa;
+    }
+    return NULL;
+}
+
 void v1_main_to_all(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                     struct ike_iov whole, struct ike_header h)
 {
-    struct candidates all = all_of(ike, sa);
+    struct v1_candidates all = v1_candidates_of(ike, sa);
     struct hearing r = tell_all(ike, &all, local, remote, whole, h);
     if (r.is_taken)
         return;
     if (r.busy) {
-        wait_for_secret(ike, r.busy, local, remote, whole);
+        let_wait(ike, r.busy, local, remote, whole);
         return;
     }
     bool is_clear = !(h.flags & IKE1_ENCRYPTED) && h.id == 0 && h.spi_r;
+    struct ike_sa *proved = is_clear && h.next != PL1_SA ? just_proved_to(ike, &all, &h) : NULL;
+    if (proved) {
+        let_wait(ike, proved, local, remote, whole);
+        return;
+    }
     if (!is_clear || !begin_beside(ike, &all, whole, h)) {
         ike->stats.dropped++;
         return;
@@ -322,7 +385,8 @@ void v1_main_to_all(struct ike *ike, struct ike_sa *sa, const struct ike_end *lo
     struct ike_sa *left = ike_by_spi(ike, all.spi);
     if (!left)
         return;
-    all = all_of(ike, left); /* the new ones take it */
+    all = v1_candidates_of(ike, left); /* the new ones take it */
     (void)tell_all(ike, &all, local, remote, whole, h);
     forget_idle(ike, &all);
+    v1_waiting_heard(ike, all.spi);
 }

@@ -221,7 +221,7 @@ static const char *group_text(uint16_t number, char out[static 32])
 /* One part against one offered proposal: the transform that fits, NULL with `why`. */
 static const struct ike1_transform *part_fits(const struct ike1_proposal *own, const struct ike1_proposal *theirs,
                                               const struct ike_transform_set *s, const struct ike_entry *e,
-                                              bool pfs_free, char *why)
+                                              bool pfs_free, bool sees_nat, char *why)
 {
     const struct ike1_transform *w = &own->v[0];
     for (unsigned i = 0; i < theirs->n; i++) {
@@ -242,7 +242,8 @@ static const struct ike1_transform *part_fits(const struct ike1_proposal *own, c
             snprintf(why, 256, "PFS: %s here (map %s entry %u, line %u), %s there", group_text(w->group, here), e->map,
                      e->seq, e->line, group_text(t->group, there));
         } else if (t->encap != w->encap && !(s->transport && !s->require && t->encap == (w->encap == 2 ? 1 : 3)) &&
-                   !(w->encap > 2 && t->encap == w->encap - 2)) { /* older peers name the plain mode behind NAT too */
+                   !(w->encap > 2 && t->encap == w->encap - 2) && /* older peers name the plain mode behind NAT too */
+                   !(sees_nat && t->encap == w->encap + 2)) {
             snprintf(why, 256, "mode: %s here (%s, line %u), %s there", w->encap % 2 ? "tunnel" : "transport", s->name,
                      s->line, t->encap % 2 ? "tunnel" : "transport");
         } else if (t->unknown) {
@@ -284,6 +285,8 @@ static bool set_fits(const struct ike_sa *sa, const struct ike_payload *pl, stru
 {
     struct ike1_proposal own[2], p;
     unsigned n = parts_of(sa, q, s, own, 1);
+    /* NAT-D is not authentic, its offer is: who begins decides (RFC 3947 §5.1) */
+    bool sees_nat = !ours && sa->floated && own[n - 1].v[0].encap <= 2;
     struct rd r = rd_of(pl->p, pl->n);
     struct ike1_proposal group[4];
     unsigned in_group = 0;
@@ -302,7 +305,7 @@ static bool set_fits(const struct ike_sa *sa, const struct ike_payload *pl, stru
                 for (unsigned k = 0; k < in_group; k++)
                     if (group[k].protocol == own[i].protocol && group[k].spi_len == 4) {
                         from[i] = &group[k];
-                        t[i] = part_fits(&own[i], from[i], s, q->entry, !ours && !q->entry->pfs, why);
+                        t[i] = part_fits(&own[i], from[i], s, q->entry, !ours && !q->entry->pfs, sees_nat, why);
                     }
             enum algo_id dh = !ours && t[0] ? group_of(t[0]->group) : ALGO_NONE;
             bool unknown_group = !ours && t[0] && t[0]->group && !dh;
@@ -312,6 +315,7 @@ static bool set_fits(const struct ike_sa *sa, const struct ike_payload *pl, stru
                 bool bundle = n == 2;
                 q->set = s;
                 q->transport = t[0]->encap % 2 == 0;
+                q->peer_sees_nat = !ours && t[0]->encap > 2;
                 q->spi_out = spi_of(from[bundle ? 1 : 0]);
                 q->ah_out = bundle ? spi_of(from[0]) : 0;
                 if (!ours && dh)

@@ -22,7 +22,6 @@ struct v1_fragments {
         uint8_t *p;
         uint16_t n;
     } v[FRAGMENTS_MAX];
-    uint8_t *whole; /* the last one that was complete */
 };
 
 static void forget(struct v1_fragments *f)
@@ -37,10 +36,8 @@ static void forget(struct v1_fragments *f)
 
 void v1_fragments_free(struct v1_fragments *f)
 {
-    if (f) {
+    if (f)
         forget(f);
-        free(f->whole);
-    }
     free(f);
 }
 
@@ -56,7 +53,7 @@ static struct v1_fragments *place(struct ike_sa *sa, uint16_t id)
     return v->fragments;
 }
 
-bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_iov *whole)
+bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t **whole, size_t *whole_len)
 {
     struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
     rd_u8(&r); /* next payload: none */
@@ -84,18 +81,19 @@ bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     if (!f->last || f->n != f->last)
         return false;
     size_t at = 0;
-    free(f->whole);
-    f->whole = malloc(f->length);
+    uint8_t *b = malloc(f->length);
     for (unsigned i = 0; i < f->last; i++) {
-        if (!f->v[i].p || !f->whole) { /* one beyond the last came before it */
+        if (!f->v[i].p || !b) { /* one beyond the last came before it */
             forget(f);
+            free(b);
             return false;
         }
-        memcpy(f->whole + at, f->v[i].p, f->v[i].n);
+        memcpy(b + at, f->v[i].p, f->v[i].n);
         at += f->v[i].n;
     }
     forget(f);
-    *whole = (struct ike_iov){f->whole, at};
+    *whole = b;
+    *whole_len = at;
     return true;
 }
 

@@ -554,10 +554,9 @@ void v1_retransmit(struct ike *ike, struct ike_sa *sa)
     ike->stats.retransmits++;
     sa->retransmit_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries, 2);
     v1_send(ike, sa, sa->v1->out, sa->v1->out_len);
-    if (sa->request_tries < SAY_ALL_AT_TRY)
-        return;
+    bool says_all = sa->request_tries >= SAY_ALL_AT_TRY;
     for (unsigned i = 0; i < 2; i++) /* who answered that may not have been the peer */
-        if (sa->v1->said[i].p)
+        if (sa->v1->said[i].p && says_all)
             v1_send(ike, sa, sa->v1->said[i].p, sa->v1->said[i].n);
 }
 
@@ -631,9 +630,13 @@ void v1_proof_over_early(struct ike *ike, struct ike_sa *sa)
 
 void v1_tick(struct ike *ike, struct ike_sa *sa)
 {
+    uint64_t id = sa->id, spi = sa->own_spi;
     if (!ike_times(ike, sa, &ike1_transitions))
         return;
-    uint64_t id = sa->id, spi = sa->own_spi;
+    v1_waiting_heard(ike, spi);
+    sa = ike_still(ike, spi, id);
+    if (!sa)
+        return;
     if (ike_is(sa, IKE_CARRIES))
         children_tick(ike, sa);
     if (ike_is(sa, IKE_ORPHAN) && !sa->children) {

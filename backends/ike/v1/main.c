@@ -88,7 +88,8 @@ void v1_main_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
     if (!pl || !m->h.spi_r)
         return;
     if (!v1_choose(ike, pl, sa, &v->chosen, &v->proposal_number, why)) {
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", why);
+        if (!v->is_fresh && v->complaints++ < 3)
+            ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer chose what was not offered: %s", why);
         return;
     }
     ike_peer_spi_known(ike, sa, m->h.spi_r);
@@ -154,7 +155,9 @@ static void initiator_secret(struct ike *ike, struct ike_sa *sa, struct ike_job 
 void v1_main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike1 *v = sa->v1;
-    if (!v->dh || !v1_take_ke(sa, m, false))
+    bool lacks_nat_d =
+        v->peer_natt && !ike_find(m, PL1_NAT_D, 0); /* who speaks NAT traversal sends it (RFC 3947 §3.2) */
+    if (!v->dh || lacks_nat_d || !v1_take_ke(sa, m, false))
         return;
     v1_nat_read(ike, sa, m);
     sa->retransmit_at = 0;
@@ -293,6 +296,8 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
 bool v1_main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct ike_id id;
+    if (v1_stands_already(ike, sa))
+        return false;
     const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
     if (bad)
         return v1_not_proved(ike, sa, bad);
@@ -308,14 +313,34 @@ MUST_CHECK static bool is_heard(const struct ike1 *v, const uint8_t digest[stati
            ike_equal(digest, v->followed[1], 32);
 }
 
-/* Sent again: so does the responder; did the initiator too, both would go on for ever. Of aggressive mode the last
- * message is the initiator's, which nothing answers. */
-static void answer_again(struct ike *ike, struct ike_sa *sa, uint8_t exchange, const uint8_t digest[static 32])
+/* Sent again: so does the responder, to where it came from; did the initiator too, both would go on for ever. Of
+ * aggressive mode the last message is the initiator's, which nothing answers. */
+static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                         uint8_t exchange)
 {
     const struct ike1 *v = sa->v1;
+    const struct ike_end was_local = sa->local, was_remote = sa->remote;
     bool answers = !sa->initiator || exchange == X1_AGGRESSIVE;
-    if (v->out && answers && ike_equal(digest, v->last_in, 32) && !sa->busy && !ike_is(sa, IKE_OUTDATED))
-        v1_send(ike, sa, v->out, v->out_len);
+    if (!v->out || !answers || sa->busy || ike_is(sa, IKE_OUTDATED))
+        return;
+    if (!sa->initiator) {
+        sa->local = *local;
+        sa->remote.port = remote->port;
+    }
+    v1_send(ike, sa, v->out, v->out_len);
+    sa->local = was_local;
+    sa->remote = was_remote;
+}
+
+/* Who is called answers from where he was called; only who answers learns from a message where the other one is. */
+static void take_ends(struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+{
+    sa->local.addr = local->addr;
+    if (sa->initiator)
+        return;
+    sa->local.port = local->port;
+    sa->remote.port = remote->port;
+    sa->floated |= local->port == IKE_PORT_NATT;
 }
 
 static const struct ike_transition *row_for(const struct ike_sa *sa, const struct ike_header *h)
@@ -367,10 +392,11 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     struct ike_message m = {.h = h, .whole = p, .whole_len = n};
     struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
     bool encrypted = h.flags & IKE1_ENCRYPTED;
-    if (h.id != 0 || !v1_digest(ike, p, n, digest))
+    if (h.id != 0 || !v1_heard_digest(ike, sa->initiator, local, remote, (struct ike_iov){p, n}, digest))
         return true;
     if (is_heard(v, digest)) {
-        answer_again(ike, sa, h.exchange, digest);
+        if (ike_equal(digest, v->last_in, 32))
+            answer_again(ike, sa, local, remote, h.exchange);
         return true;
     }
     const struct ike_transition *row = sa->busy ? NULL : row_for(sa, &h);
@@ -388,23 +414,21 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     }
     const struct ike_end was_local = sa->local, was_remote = sa->remote;
     const uint64_t id = sa->id, spi = sa->own_spi;
-    sa->local = *local;
-    sa->remote.port = remote->port;
+    const bool was_floated = sa->floated;
+    take_ends(sa, local, remote);
     if (row->proves) {
         bool proved = hear_proof(ike, sa, row, &m, iv, digest);
         sa = ike_still(ike, spi, id);
-        if (sa && proved)
-            sa->floated |= local->port == IKE_PORT_NATT;
         if (sa && !proved) {
             sa->local = was_local;
             sa->remote = was_remote;
+            sa->floated = was_floated;
         }
         return proved;
     }
     memcpy(v->last_in, digest, 32);
     memcpy(v->followed[(row->needs & IKE_PAYLOAD(PL1_KE)) != 0], digest, 32);
     sa->last_in = ike->now;
-    sa->floated |= local->port == IKE_PORT_NATT;
     ike_transition_heard(ike, sa, row, &m);
     return true;
 }

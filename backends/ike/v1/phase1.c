@@ -9,6 +9,7 @@
 #include "backends/ike/v1/v1.h"
 
 #define TAKE_OVER_MS 5000
+#define LIFE_MIN_S 60 /* as IOS; what is not authentic may say less */
 
 /* RFC 3947 §3.1 (MD5 of "RFC 3947"), RFC 3706 §5.1 */
 static const uint8_t vid_natt[16] = {0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45,
@@ -344,8 +345,11 @@ static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
 void v1_established(struct ike *ike, struct ike_sa *sa)
 {
     char suite[128], id[IKE_ID_TEXT_MAX] = "";
-    uint32_t life = sa->v1->chosen.life_s && sa->v1->chosen.life_s < sa->policy->lifetime_s ? sa->v1->chosen.life_s
-                                                                                            : sa->policy->lifetime_s;
+    uint32_t theirs = sa->v1->chosen.life_s, life = sa->policy->lifetime_s;
+    if (theirs && theirs < LIFE_MIN_S)
+        theirs = LIFE_MIN_S;
+    if (theirs && theirs < life)
+        life = theirs;
     uint64_t ms = 1000u * (uint64_t)(life ? life : 86400);
     uint32_t dpd = sa->profile && sa->profile->dpd_s ? sa->profile->dpd_s : ike->policy->v1_keepalive_s;
     v1_rivals_over(ike, sa);

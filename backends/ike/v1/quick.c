@@ -561,6 +561,8 @@ static bool requested(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
     new_spis(ike, q);
     if (!v1_quick_choose(sa, sap, q, false, why) || !spi_is_free(ike, sa, q, why))
         return false;
+    if (q->peer_sees_nat && !sa->nat_local)
+        sa->nat_remote = true;
     if (q->group && (!ke || ke->n != ike_dh_len((enum algo_id)q->group))) {
         snprintf(why, 256, "the Diffie-Hellman value for PFS is missing");
         return false;

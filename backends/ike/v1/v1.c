@@ -19,7 +19,7 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
                   size_t n, struct ike_header h)
 {
     uint8_t digest[32];
-    if (!v1_digest(ike, p, n, digest))
+    if (!v1_heard_digest(ike, false, local, remote, (struct ike_iov){p, n}, digest))
         return;
     struct ike_sa *sa = made_by(ike, remote, h.spi_i, digest);
     if (sa) {
@@ -94,6 +94,75 @@ static struct ike_sa *otherwise_answered(struct ike *ike, const struct ike_heade
     return is_one ? sa : NULL;
 }
 
+/* What is encrypted behind phase 1: who has proved himself under these cookies may not be the only one (RFC 2409 does
+ * not say which of two peers a cookie is for). */
+static void hear_encrypted(struct ike *ike, const struct ike_sa *first, struct ike_iov whole, struct ike_header h)
+{
+    const struct v1_candidates all = v1_candidates_of(ike, first);
+    for (unsigned i = 0; i < all.n; i++) {
+        struct ike_sa *sa = ike_still(ike, all.spi, all.id[i]);
+        if (!sa || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r)
+            continue;
+        if (h.exchange == X1_QUICK)
+            v1_quick(ike, sa, whole.p, whole.n, h);
+        else
+            v1_info(ike, sa, whole.p, whole.n, h);
+    }
+}
+
+/* A whole message with the cookies of that SA, or an answer to it with another one. */
+static void hear(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                 struct ike_iov whole, struct ike_header h)
+{
+    /* The initiator goes on, so its last message of aggressive mode was lost: it sends that again when it gets ours
+     * again. Nobody who has not got our cookie can ask for this. */
+    const struct ike_occasion o = {.exchange = h.exchange, .on = IKE_ON_EARLY, .initiator = sa->initiator};
+    bool may_be = !sa->busy && sa->v1->out && (h.flags & IKE1_ENCRYPTED);
+    const struct ike_transition *early = may_be ? ike_transition_for(&ike1_transitions, sa, &o) : NULL;
+    if (early) {
+        ike_transition_heard(ike, sa, early, &(struct ike_message){.h = h});
+        return;
+    }
+    switch (h.exchange) {
+    case X1_MAIN:
+        v1_main_to_all(ike, sa, local, remote, whole, h);
+        break;
+    case X1_AGGRESSIVE:
+        if (!v1_main(ike, sa, local, remote, whole.p, whole.n, h))
+            ike->stats.dropped++;
+        break;
+    case X1_QUICK:
+    case X1_INFO:
+        if (h.flags & IKE1_ENCRYPTED)
+            hear_encrypted(ike, sa, whole, h);
+        else if (h.exchange == X1_INFO)
+            v1_info(ike, sa, whole.p, whole.n, h);
+        else
+            ike->stats.dropped++;
+        break;
+    default: /* transaction exchanges (XAUTH, mode config) are not spoken */
+        ike->stats.dropped++;
+    }
+}
+
+static void hear_piece(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                       const uint8_t *p, size_t n)
+{
+    uint8_t *whole = NULL;
+    struct ike_header h;
+    size_t len;
+    if (!v1_fragment(ike, sa, p, n, &whole, &len))
+        return;
+    struct rd r = rd_of(whole, len);
+    bool is_its = ike_header_read(&r, &h) && h.next != PL1_FRAGMENT && h.version >> 4 == 1 && h.spi_i == sa->spi_i &&
+                  (h.spi_r == sa->spi_r || !sa->spi_r);
+    if (is_its)
+        hear(ike, sa, local, remote, (struct ike_iov){whole, len}, h);
+    else
+        ike->stats.malformed++;
+    free(whole);
+}
+
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h)
 {
@@ -110,46 +179,10 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         ike->stats.dropped++;
         return;
     }
-    struct ike_iov whole = {p, n};
-    if (h.next == PL1_FRAGMENT) {
-        struct rd r;
-        if (!v1_fragment(ike, sa, p, n, &whole))
-            return;
-        r = rd_of(whole.p, whole.n);
-        if (!ike_header_read(&r, &h) || h.next == PL1_FRAGMENT || h.version >> 4 != 1 || h.spi_i != sa->spi_i ||
-            (h.spi_r != sa->spi_r && sa->spi_r)) {
-            ike->stats.malformed++;
-            return;
-        }
-        p = whole.p;
-        n = whole.n;
-    }
-    /* The initiator goes on, so its last message of aggressive mode was lost: it sends that again when it gets ours
-     * again. Nobody who has not got our cookie can ask for this. */
-    const struct ike_occasion o = {.exchange = h.exchange, .on = IKE_ON_EARLY, .initiator = sa->initiator};
-    bool may_be = !sa->busy && sa->v1->out && (h.flags & IKE1_ENCRYPTED);
-    const struct ike_transition *early = may_be ? ike_transition_for(&ike1_transitions, sa, &o) : NULL;
-    if (early) {
-        ike_transition_heard(ike, sa, early, &(struct ike_message){.h = h});
-        return;
-    }
-    switch (h.exchange) {
-    case X1_MAIN:
-        v1_main_to_all(ike, sa, local, remote, whole, h);
-        break;
-    case X1_AGGRESSIVE:
-        if (!v1_main(ike, sa, local, remote, p, n, h))
-            ike->stats.dropped++;
-        break;
-    case X1_QUICK:
-        v1_quick(ike, sa, p, n, h);
-        break;
-    case X1_INFO:
-        v1_info(ike, sa, p, n, h);
-        break;
-    default: /* transaction exchanges (XAUTH, mode config) are not spoken */
-        ike->stats.dropped++;
-    }
+    if (h.next == PL1_FRAGMENT)
+        hear_piece(ike, sa, local, remote, p, n);
+    else
+        hear(ike, sa, local, remote, (struct ike_iov){p, n}, h);
 }
 
 static void gone(struct ike *ike, struct ike_sa *sa)

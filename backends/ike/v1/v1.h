@@ -40,6 +40,7 @@ struct v1_quick {
     const struct ike_transform_set *set;
     struct ike_ts local, remote;
     bool transport, announce_life;
+    bool peer_sees_nat; /* it offers UDP encapsulation, on the port of NAT traversal */
     uint32_t life_s, life_kb;
     uint8_t chosen[256]; /* body of the SA payload that answers */
     uint16_t chosen_len;
@@ -130,6 +131,10 @@ size_t v1_block(const struct ike_sa *sa);
 /* SKEYID and what comes of it, from a pre-shared key (§5.4); NULL: with signatures (§5.1). */
 bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const struct ike_key_owner *psk) MUST_CHECK;
 bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]) MUST_CHECK;
+/* By what a message of phase 1 is known again: its bytes; for who answers also where it comes from, as the same bytes
+ * from elsewhere may be somebody else's copy, and an answer goes to one place. */
+bool v1_heard_digest(struct ike *ike, bool initiator, const struct ike_end *local, const struct ike_end *remote,
+                     struct ike_iov whole, uint8_t out[static 32]) MUST_CHECK;
 /* A message id is new to the SA, and known from now on. False: it was used before, or there is no memory. */
 bool v1_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
 bool v1_info_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
@@ -151,21 +156,33 @@ void v1_say_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *
 
 /* ---- candidates.c ---- */
 
+/* Negotiations, and SAs that stand, under one cookie of ours, the oldest first. By number: any of them may be freed
+ * while another is at work. */
+#define V1_CANDIDATES 16
+struct v1_candidates {
+    uint64_t spi, id[V1_CANDIDATES];
+    unsigned n;
+};
+struct v1_candidates v1_candidates_of(const struct ike *ike, const struct ike_sa *sa);
+
 /* A message of main mode with that cookie of ours, to each negotiation that it may be of; one that is of none begins
  * another beside them. */
 void v1_main_to_all(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                     struct ike_iov whole, struct ike_header h);
+/* Has the same proof been heard by another one, whose SA stands? */
+bool v1_stands_already(struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
 /* Is there another negotiation under the same cookie of ours? */
 bool v1_has_rival(const struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
-/* The SA has proved the peer: the others end, what they were to do is left to it. */
+/* The SA has proved the peer. Who has begun is done: the others end, and what they were to do is left to it. Who
+ * answers has heard one that may prove himself; those of other keys are somebody else's, and have their time. */
 void v1_rivals_over(struct ike *ike, struct ike_sa *sa);
 /* It is being freed: what it was to do is left to another, if there is one. */
 void v1_candidate_gone(struct ike *ike, struct ike_sa *sa);
 void v1_other_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_other_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_other_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
-/* What came while the secret was computed, now that it is. */
-void v1_waiting_heard(struct ike *ike, struct ike_sa *sa);
+/* What came while a secret was computed, now that it is. */
+void v1_waiting_heard(struct ike *ike, uint64_t spi);
 void v1_waiting_free(struct ike1 *v);
 
 /* ---- phase1.c ---- */
@@ -219,9 +236,10 @@ bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_messag
 /* ---- fragment.c ---- */
 /* As ike_send_raw(), in pieces where the peer takes them and the datagram is too long. */
 void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n);
-/* A piece has come; true when all are there: *whole is the message then, good until the next call. */
+/* A piece has come; true when all are there: *whole is the message then, which the caller frees. */
 void v1_fragments_free(struct v1_fragments *f);
-bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_iov *whole) MUST_CHECK;
+bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t **whole,
+                 size_t *whole_len) MUST_CHECK;
 
 /* ---- choose.c ---- */
 /* Can that policy be negotiated by who has a key of that kind (IKE_KEY_OTHER: none) in his certificate? */

@@ -199,13 +199,18 @@ static void put_back(struct ike *ike, struct ike_sa *sa)
     ike_state_set(ike, sa, IKE_AUTH_SENT);
 }
 
-/* False: it cannot be followed any more, as the group or the proposals are others by now, or there is no memory. Then the
- * one before is followed on. */
+/* So many secrets are made for one negotiation, whoever answers: a forger's answers cost him less than us. */
+#define SECRETS_MAX 64
+
+/* False: it cannot be followed any more, as the group or the proposals are others by now, or there is no memory. Then
+ * the one before is followed on. */
 static bool go_on_with(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
 {
     struct v2_initial *x = sa->exchange;
-    if (!a->made.keys && !v2_init_fits(ike, sa, a->p, a->n))
+    bool is_new = !a->made.keys;
+    if (is_new && (x->n_secrets >= SECRETS_MAX || !v2_init_fits(ike, sa, a->p, a->n)))
         return false;
+    x->n_secrets += is_new;
     x->tries_spent = sa->request_tries;
     x->others[x->n_others++] = put_away(sa);
     sa->half_open_until = 0;
@@ -225,8 +230,8 @@ static bool go_on_with(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
     return is_followed;
 }
 
-/* One of those that are not refused, each as likely as another: there is no place in the row that a forger could take. Their
- * number: there is none. */
+/* One of those that are not refused, each as likely as another: there is no place in the row that a forger could take.
+ * Their number: there is none. */
 static unsigned any_of(struct ike *ike, const struct v2_initial *x)
 {
     unsigned at = x->n_others, seen = 0;

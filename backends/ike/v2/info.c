@@ -497,7 +497,8 @@ static void reauthenticated(struct ike *ike, struct ike_sa *sa)
     if (!old || ike_has_task(old, TASK_DELETE_IKE, 0))
         return;
     if (!ike_is_same_peer(ike, old, sa)) { /* who answers at a NAT's port is another one: the first one's stays */
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, old, NULL, "another identity answers: the peer is not authenticated anew");
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, old, NULL,
+                "another identity answers: the peer is not authenticated anew");
         ike_timer_update(ike, old);
         return;
     }
@@ -513,6 +514,13 @@ static void reauthenticated(struct ike *ike, struct ike_sa *sa)
 /* ---- time: rows of states.c ---- */
 
 #define AGAIN_MS 120000 /* if the peer cannot even be told */
+
+void v2_overdue(struct ike *ike, struct ike_sa *sa)
+{
+    ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "nobody has proved to be the peer in %u s, whoever answers",
+            IKE_NEGOTIATION_MS / 1000);
+    v2_give_up(ike, sa, "no proof");
+}
 
 void v2_half_open_over(struct ike *ike, struct ike_sa *sa)
 {

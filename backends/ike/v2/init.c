@@ -183,6 +183,7 @@ void v2_start(struct ike *ike, struct ike_sa *sa)
         return;
     }
     ike->stats.negotiations++;
+    sa->expire_at = ike->now + IKE_NEGOTIATION_MS;
     x->local_port = sa->local.port;
     x->remote_port = sa->remote.port;
     x->ni_len = NONCE_LEN;

@@ -70,6 +70,8 @@ static const struct ike_transition rows[] = {
      .says = "the peer never came back"},
     {DUE(half_open_until), .in = IN(AUTH_SENT), .next = IN(DEAD), .begin = v2_never_told,
      .says = "nobody tells whether the peer's certificate is revoked"},
+    {DUE(expire_at), .in = IN(INIT_SENT) | IN(AUTH_SENT), .next = IN(DEAD), .begin = v2_overdue,
+     .says = "whoever answers does not prove to be the peer: the entry's next one"},
     {DUE(expire_at), .in = IN(ESTABLISHED), .next = IN(ESTABLISHED), .begin = v2_lifetime_over, .says = "deletes it"},
     {DUE(expire_at), .in = IN(REPLACED), .next = IN(REPLACED) | IN(DEAD), .begin = v2_outdated,
      .says = "gone without the peer's delete"},

@@ -38,34 +38,35 @@ static bool first_fragment(const uint8_t *p, size_t n)
     return n > IKE_HEADER_LEN + 6 && p[16] == PL2_SKF && p[IKE_HEADER_LEN + 4] == 0 && p[IKE_HEADER_LEN + 5] == 1;
 }
 
-static void protected_message(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
-                              const struct ike_end *remote, const uint8_t *p, size_t n, struct ike_header h)
+/* False: it is not authentic, or none that is waited for. */
+MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
+                                         const struct ike_end *remote, const uint8_t *p, size_t n, struct ike_header h)
 {
     bool response = h.flags & IKE2_RESPONSE;
     uint8_t first, inner, spi_flag = sa->initiator ? 0 : IKE2_INITIATOR;
     if (!sa->keys || sa->busy || (h.flags & IKE2_INITIATOR) != spi_flag) {
         ike->stats.dropped++; /* also what is reflected back to us */
-        return;
+        return false;
     }
     bool old = !response && h.id == sa->response_id,
          wanted = response ? sa->request && h.id == sa->next_out : h.id == sa->next_in;
     if (!old && !wanted) {
         ike->stats.replays++;
-        return;
+        return false;
     }
     size_t len;
     enum v2_opened opened = v2_open(ike, sa, p, n, old, &first, &len);
     if (opened == V2_NOT_AUTHENTIC) {
         ike->stats.auth_failed++;
-        return;
+        return false;
     }
     if (old) { /* whole or a fragment (RFC 7383 §2.6.1) */
         if (opened == V2_WHOLE || first_fragment(p, n))
             v2_resend(ike, sa, sa->response, sa->response_len);
-        return;
+        return true;
     }
     if (opened == V2_INCOMPLETE)
-        return;
+        return true;
     struct ike_message m = {.h = h};
     struct rd r = rd_of(ike->plain, len);
     bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
@@ -78,13 +79,13 @@ static void protected_message(struct ike *ike, struct ike_sa *sa, const struct i
     const struct ike_transition *row = ike_transition_for(&ike2_transitions, sa, &o);
     if (!row) {
         ike->stats.dropped++;
-        return;
+        return true;
     }
     uint8_t critical = good ? unknown_critical(&m) : 0;
     const char *bad = good ? ike2_check(&m) : "it is malformed";
     if (!response && critical) {
         v2_respond_notify(ike, sa, h.exchange, h.id, N2_UNSUPPORTED_CRITICAL_PAYLOAD, &critical, 1);
-        return;
+        return true;
     }
     if (bad || critical) { /* §2.21.3: authenticated, so it is answered */
         ike->stats.malformed++;
@@ -96,9 +97,10 @@ static void protected_message(struct ike *ike, struct ike_sa *sa, const struct i
             v2_wait_for_another(ike, sa);
         else if (ike_is(sa, IKE_BEGINS))
             v2_give_up(ike, sa, "it is not understood");
-        return;
+        return true;
     }
     ike_transition_heard(ike, sa, row, &m);
+    return true;
 }
 
 /* An answer to IKE_SA_INIT: to the request that waits for one, or a second one. */
@@ -142,6 +144,22 @@ static void init_input(struct ike *ike, const struct ike_end *local, const struc
     }
 }
 
+/* By the SPI of an answer that waits: that one is followed if the message is authentic by its keys, else it was
+ * nobody's. */
+static void other_answers(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                          struct ike_iov whole, struct ike_header h)
+{
+    const uint64_t id = sa->id, spi = sa->own_spi, was_followed = sa->spi_r;
+    if (!v2_answered_by(ike, sa, h.spi_r)) {
+        ike->stats.dropped++;
+        return;
+    }
+    bool is_authentic = protected_message(ike, sa, local, remote, whole.p, whole.n, h);
+    sa = ike_still(ike, spi, id);
+    if (sa && !is_authentic) /* it may be gone from among those that wait: then this one is followed */
+        (void)!v2_answered_by(ike, sa, was_followed);
+}
+
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                   size_t n, struct ike_header h)
 {
@@ -151,13 +169,15 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
     }
     struct ike_sa *sa = ike_by_spi(ike, h.flags & IKE2_INITIATOR ? h.spi_r : h.spi_i);
     bool is_its = sa && sa->version == 2 && sa->spi_i == h.spi_i;
-    if (is_its && sa->spi_r != h.spi_r && ike_is(sa, IKE_BEGINS) && sa->initiator)
-        is_its = v2_answered_by(ike, sa, h.spi_r);
+    if (is_its && sa->spi_r != h.spi_r && ike_is(sa, IKE_BEGINS) && sa->initiator) {
+        other_answers(ike, sa, local, remote, (struct ike_iov){p, n}, h);
+        return;
+    }
     if (!is_its || sa->spi_r != h.spi_r) {
         ike->stats.dropped++;
         return;
     }
-    protected_message(ike, sa, local, remote, p, n, h);
+    (void)!protected_message(ike, sa, local, remote, p, n, h);
 }
 
 static void gone(struct ike *ike, struct ike_sa *sa)

@@ -110,6 +110,7 @@ struct v2_initial {
     uint16_t peer_hashes;     /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
     struct v2_answer *others; /* answers.c: room for V2_ANSWERS_MAX and one more, while two change places; NULL: none */
     unsigned n_others;
+    unsigned n_secrets;               /* made for answers, beyond the first */
     bool is_refused;                  /* as in an answer, of the one that is followed */
     uint8_t tries_spent;              /* of IKE_AUTH, with other answers */
     uint16_t local_port, remote_port; /* where the request was sent */
@@ -244,6 +245,7 @@ void v2_retransmit_init(struct ike *ike, struct ike_sa *sa);
 void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa);
 void v2_retransmit(struct ike *ike, struct ike_sa *sa);
 void v2_half_open_over(struct ike *ike, struct ike_sa *sa);
+void v2_overdue(struct ike *ike, struct ike_sa *sa);
 void v2_never_told(struct ike *ike, struct ike_sa *sa);
 void v2_lifetime_over(struct ike *ike, struct ike_sa *sa);
 void v2_outdated(struct ike *ike, struct ike_sa *sa);
