@@ -93,11 +93,16 @@ static int put_right(struct session *s, const struct watch_look *l)
 
 /* ---- the tunnels ---- */
 
+/* Those of dynamic entries' peers, and those that name the peer that has the SA. */
 static bool has_peers_policies(const struct session *s)
 {
     PTRLIST_FOR (struct target_map, m, &s->apply.target.maps) {
         if (m->has_dynamic)
             return true;
+        PTRLIST_FOR (struct target_line, line, &m->lines) {
+            if (line->entry->peers.n > 1)
+                return true;
+        }
     }
     return false;
 }
@@ -146,7 +151,7 @@ static int follow(struct session *s, int found)
     if (moved)
         found = tell_daemon(s, what.p);
     else if (found == WATCH_REPAIRED && s->apply.xfrm_diff.ops.n && has_peers_policies(s))
-        found = tell_daemon(s, "the policies of dynamic entries' peers are set again");
+        found = tell_daemon(s, "policies that the peers decide are set again");
     buf_free(&what);
     return found;
 }

@@ -239,7 +239,9 @@ static bool hides(const struct ike_transition *a, const struct ike_transition *b
 {
     bool same =
         a->on == b->on && a->exchange == b->exchange && a->initiator == b->initiator && a->deadline == b->deadline;
-    return same && !(b->in & ~a->in) && (!a->parts || (b->parts && !(b->parts & ~a->parts))) &&
+    /* what comes as another message is told by its payloads (ike_transition_fitting()) */
+    bool by_payloads = a->on == IKE_ON_OTHER && (a->needs & ~(b->needs | b->may) || b->needs & ~(a->needs | a->may));
+    return same && !by_payloads && !(b->in & ~a->in) && (!a->parts || (b->parts && !(b->parts & ~a->parts))) &&
            (!a->tasks || (b->tasks && !(b->tasks & ~a->tasks)));
 }
 

@@ -51,6 +51,12 @@ def swan(me=B, peer=A, v=2, local='10.2.0.0/16', remote='10.1.0.0/16', esp='aes2
     return '\n'.join(out + ['}', '}', '}', 'secrets { ike { secret = "%s" } }' % key]) + '\n'
 
 
+def beside(first, second):
+    """of two texts of swan() one, the second one's connection and child named d"""
+    body = second[len('connections { c {'):second.index('}\nsecrets')].replace('c {\nlocal_ts', 'd {\nlocal_ts')
+    return first.replace('connections { c {', 'connections { d {' + body[:body.rindex('}')] + '}\nc {', 1)
+
+
 def libreswan(v, more=(), auto='add'):
     return '\n'.join(['config setup', '\tuniqueids=yes', *(['\tikev1-policy=accept'] if v == 1 else []), 'conn c', '\tleft=' + B, '\tright=' + A, '\tleftsubnet=10.2.0.0/16', '\trightsubnet=10.1.0.0/16', '\tauthby=secret',
                       '\tikev2=' + ('insist' if v == 2 else 'no'), '\tike=aes256-sha2_256;dh19', '\tesp=aes256-sha2_256', '\tpfs=no', '\ttype=tunnel', '\tleftupdown=%disabled',
@@ -141,6 +147,11 @@ in_sync() { ip netns exec a ioscc status --state-dir /run/a > /tmp/status 2>&1; 
 ip -n a xfrm policy flush; logged a "repaired in"; up ha 10.2.0.9; up hb 10.1.0.9''',
               a=router(v=v, match='address 192.0.2.0 255.255.255.0').replace('key %s address %s' % (KEY, B), 'key %s address 192.0.2.0 255.255.255.0' % KEY).replace('  address ' + B, '  address 192.0.2.0 255.255.255.0').replace(' set peer ' + B, ' set peer 192.0.2.9\n set peer ' + B),
               b=swan(v=v))
+    situation('the second peer calls and ends, and may not be asked: what goes out follows both times' + n, r'''has b eth0 192.0.2.3/24; out_to() { ip -n a xfrm policy | grep -A2 "dir out" | grep -q "dst $1"; }
+call b; up ha 10.2.0.9; await "policies to the caller" out_to 192.0.2.2; ip -n a xfrm policy flush; logged a "repaired in"; await "policies to the caller again" out_to 192.0.2.2; up ha 10.2.0.9
+sw b --initiate --child d > /tmp/call 2>&1; await "policies to the other" out_to 192.0.2.3 || say "$(cat /tmp/call)"; up ha 10.2.0.9; sw b --terminate --ike d > /dev/null 2>&1; await "policies to who is left" out_to 192.0.2.2; up ha 10.2.0.9; up hb 10.1.0.9''',
+              a=router(v=v, match='address 192.0.2.0 255.255.255.0', entry=['responder-only']).replace('key %s address %s' % (KEY, B), 'key %s address 192.0.2.0 255.255.255.0' % KEY).replace('  address ' + B, '  address 192.0.2.0 255.255.255.0').replace(' set peer ' + B, ' set peer 192.0.2.3\n set peer ' + B),
+              b=beside(swan(v=v), swan(v=v, me='192.0.2.3')))
     situation('level per-host' + n, 'has hb eth0 10.2.0.10/16; up ha 10.2.0.9; up ha 10.2.0.10; up ha 10.2.0.9; await "4 SAs" sas_are a 4',
               a=router(v=v, entry=['set security-association level per-host']), b=swan(v=v) if v == 2 else swan(v=v, children={'c%d' % i: ('10.2.0.%d/32' % i, '10.1.0.9/32') for i in (9, 10)}))
     situation('reverse route of a dynamic entry' + n, r'''call b; await "a route" routes a '^10.2.0.0/16 .*via 192.0.2.2\|^10.2.0.0/16 dev eth0'; up ha 10.2.0.9

@@ -272,6 +272,7 @@ static bool begin(struct daemon *d)
                                   .wall_s = wall_s,
                                   .sa_add = kernel_sa_add,
                                   .sa_delete = kernel_sa_delete,
+                                  .child_gone = turn_back,
                                   .policy_add = kernel_policy_add,
                                   .policy_delete = kernel_policy_delete,
                                   .names_wanted = names_wanted,

@@ -127,6 +127,8 @@ void kernel_close(struct daemon *d);
 bool kernel_sa_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which) MUST_CHECK;
 void kernel_sa_delete(void *ctx, const struct ike_child *c);
 /* Policies of a peer of a dynamic entry; their index begins with 0x5d, which apply leaves alone. */
+/* The policies of its line name its peer: no other of the entry's peers has one any more. */
+void kernel_follow(struct daemon *d, const struct ike_child *c);
 bool kernel_policy_add(void *ctx, const struct ike_child *c, bool update) MUST_CHECK;
 void kernel_policy_delete(void *ctx, const struct ike_child *c);
 bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out) MUST_CHECK;
@@ -135,6 +137,9 @@ void kernel_route(void *ctx, const struct ike_child *c, bool add);
 /* `reverse-route static`: those of all lines, whether an SA stands or not. */
 void kernel_static_routes(struct daemon *d, const struct ike_policy *p, bool add);
 /* SAs with our request numbers, and peers' policies, that an earlier run left behind. */
+/* turns.c: which of an entry's several peers a line's outbound policies name. */
+void turn_back(void *ctx, const struct ike_child *gone);
+void turn_all(struct daemon *d);
 void kernel_sweep(const struct ike_policy *policy);
 
 /* ---- revocation.c ---- */

@@ -28,8 +28,8 @@ static bool has_line(const struct ike_entry *e, uint32_t reqid)
     return false;
 }
 
-/* The entry with several peers whose line that is, and that has that peer. */
-static const struct ike_entry *entry_of(const struct ike_policy *p, uint32_t reqid, const struct ip_addr *peer)
+/* Is it a line of an entry with several peers, one of which that is? */
+MUST_CHECK static bool may_turn(const struct ike_policy *p, uint32_t reqid, const struct ip_addr *peer)
 {
     for (unsigned i = 0; i < p->n_entries; i++) {
         const struct ike_entry *e = &p->entries[i];
@@ -37,9 +37,9 @@ static const struct ike_entry *entry_of(const struct ike_policy *p, uint32_t req
         for (unsigned k = 0; k < e->n_peers; k++)
             knows |= addr_eq(&e->peers[k].addr, peer);
         if (e->n_peers > 1 && !e->dynamic && knows && has_line(e, reqid))
-            return e;
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static bool is_to_turn(const struct xfrm_pol *p, uint32_t reqid)
@@ -114,13 +114,11 @@ static int turn_line(struct follow *f, struct netlink *xfrm, struct netlink_batc
     return 0;
 }
 
-static int turn_entry(struct follow *f, struct netlink *xfrm, const struct ike_entry *e, const struct ip_addr *peer)
+static int turn(struct follow *f, struct netlink *xfrm, uint32_t reqid, const struct ip_addr *peer)
 {
     struct netlink_batch b = {0};
     uint32_t failed;
-    int r = 0;
-    for (unsigned k = 0; k < e->n_lines && r == 0; k++)
-        r = turn_line(f, xfrm, &b, e->lines[k].reqid, peer);
+    int r = turn_line(f, xfrm, &b, reqid, peer);
     if (r == 0 && b.n && !netlink_renumber(xfrm, &b)) /* asking has used numbers up */
         r = -EBADMSG;
     if (r == 0 && b.n)
@@ -134,14 +132,13 @@ int follow_sa(struct follow *f, struct netlink *xfrm, const struct ike_policy *p
 {
     struct ip_addr peer = {.family = sa->family == AF_INET6 ? FAMILY_V6 : FAMILY_V4};
     memcpy(peer.b, &sa->id.daddr, sa->family == AF_INET6 ? 16 : 4);
-    const struct ike_entry *e = policy ? entry_of(policy, sa->reqid, &peer) : NULL;
-    if (!e)
+    if (!policy || !may_turn(policy, sa->reqid, &peer))
         return 0;
     int r = f->is_read ? 0 : read_places(f, xfrm);
     if (r == 0)
-        r = turn_entry(f, xfrm, e, &peer);
+        r = turn(f, xfrm, sa->reqid, &peer);
     if (r != -ENOENT)
         return r;
     r = read_places(f, xfrm); /* a repair, or another apply, has made them anew */
-    return r < 0 ? r : turn_entry(f, xfrm, e, &peer);
+    return r < 0 ? r : turn(f, xfrm, sa->reqid, &peer);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Outbound policies follow the peer that has the SA (guide, `set peer`: several). In tunnel mode the kernel looks an SA
- * up by the end that the policy's template names, so that an entry that fails over sends nothing until its policies
- * name the other peer. For the process with CAP_NET_ADMIN: only between the peers that the policy in force has for that
+ * A line's outbound policies follow the peer that has its SA (guide, `set peer`: several). In tunnel mode the kernel looks an SA
+ * up by the end that the policy's template names, so that a line that fails over sends nothing until its policies
+ * name the other peer. The other lines of the entry stay with the peers that have theirs. For the process with CAP_NET_ADMIN: only between the peers that the policy in force has for that
  * entry.
  */
 #ifndef IOSCC_IKE_FOLLOW_H
@@ -25,8 +25,8 @@ struct follow {
 
 /* Another policy is in force, or other policies are in the kernel: what is known is forgotten. */
 void follow_forget(struct follow *f);
-/* An SA of that policy's has been installed: if it goes out to one of an entry's several peers, the entry's policies
- * are turned to that one. 0, or a negative errno: they are as they were, as far as is known. */
+/* An SA of that policy's has been installed, or is what is left: if it goes out to one of an entry's several peers, the
+ * policies of its line are turned to that one. 0, or a negative errno: they are as they were, as far as is known. */
 int follow_sa(struct follow *f, struct netlink *xfrm, const struct ike_policy *policy,
               const struct xfrm_usersa_info *sa) MUST_CHECK;
 

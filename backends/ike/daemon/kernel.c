@@ -418,6 +418,17 @@ void kernel_sa_delete(void *ctx, const struct ike_child *c)
     netlink_batch_free(&b);
 }
 
+void kernel_follow(struct daemon *d, const struct ike_child *c)
+{
+    struct xfrm_sa v[4];
+    if (d->options.discard_sas)
+        return;
+    unsigned n = all_of(v, c, NULL, IKE_SA_OUT);
+    int r = n ? privileged_follow(&d->privileged, &v[0].dst, v[0].proto, v[0].spi) : 0;
+    if (r < 0 && r != -ESRCH) /* it has gone meanwhile: its own end turns them */
+        daemon_log(IKE_WARNING, "the policies of SA 0x%08x do not follow to its peer: %s", c->spi_out, strerror(-r));
+}
+
 /* ---- policies of dynamic entries ---- */
 
 /* What drops a list's packets while nobody is there may have the very same selector, and the kernel takes two of those

@@ -14,7 +14,7 @@
 #include "backends/ike/daemon/follow.h"
 #include "backends/ike/daemon/permit.h"
 
-enum verb { VERB_SEND = 1, VERB_PACKETS, VERB_ROUTE };
+enum verb { VERB_SEND = 1, VERB_PACKETS, VERB_ROUTE, VERB_FOLLOW };
 
 #define BYTES_MAX 65536
 struct request {
@@ -169,6 +169,18 @@ static void send_on(struct privileged_side *s, const struct request *q, char *by
     memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
     if (a->error == 0)
         a->error = follow(s, bytes, b.n);
+}
+
+/* The kernel knows whose the SA is: what the asker says of it does not count. */
+static int follow_what_is_left(struct privileged_side *s, const struct request *q)
+{
+    struct xfrm_usersa_id id = {.spi = htonl(q->spi), .family = af_of(&q->dst), .proto = q->proto};
+    struct xfrm_usersa_info sa;
+    memcpy(&id.daddr, q->dst.b, q->dst.family == FAMILY_V6 ? 16 : 4);
+    int r = state_of(s, &id, &sa);
+    if (r == 0 && !permit_is_ours(&s->permit, sa.reqid))
+        r = -EPERM;
+    return r < 0 ? r : follow_sa(&s->follow, &s->xfrm, s->permit.policy, &sa);
 }
 
 static void count(struct privileged_side *s, const struct request *q, struct answer *a)
@@ -368,6 +380,8 @@ bool privileged_serve(struct privileged_side *s, int fd)
         count(s, &q, &a);
     else if (q.verb == VERB_ROUTE)
         a.error = route(s, &q.route, &a);
+    else if (q.verb == VERB_FOLLOW)
+        a.error = follow_what_is_left(s, &q);
     else
         a.error = -EOPNOTSUPP;
     explicit_bzero(buffer, (size_t)n); /* keys */
@@ -418,6 +432,13 @@ int privileged_send(struct privileged *p, const struct netlink_batch *b, bool go
     int r = b->bytes.failed ? -ENOMEM : ask(p, &q, b->bytes.p, &a);
     *failed = a.failed;
     return r;
+}
+
+int privileged_follow(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi)
+{
+    const struct request q = {.verb = VERB_FOLLOW, .spi = spi, .dst = *dst, .proto = proto};
+    struct answer a = {0};
+    return ask(p, &q, NULL, &a);
 }
 
 int privileged_packets(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi, uint64_t *packets)

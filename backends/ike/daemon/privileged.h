@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What is asked of the process that keeps CAP_NET_ADMIN. The process that reads the network has no privileges at all
- * and asks it, over a SOCK_SEQPACKET pair, for four things: to change SAs and peers' policies, to count an SA's
- * packets, to set a route to a peer's network or take it away. Each request is held against the policy in force
+ * and asks it, over a SOCK_SEQPACKET pair, for five things: to change SAs and peers' policies, to count an SA's
+ * packets, to turn a line's policies to the peer of an SA, to set a route to a peer's network or take it away. Each request is held against the policy in force
  * (permit.h): what that does not call for is refused with EPERM.
  */
 #ifndef IOSCC_IKE_PRIVILEGED_H
@@ -52,6 +52,9 @@ int privileged_send(struct privileged *p, const struct netlink_batch *b, bool go
 /* Packets that went through an SA; -ESRCH when there is none. */
 int privileged_packets(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi,
                        uint64_t *packets) MUST_CHECK;
+/* The policies of that outbound SA's line name its peer again, as others of the entry's peers have none any more
+ * (follow.h). */
+int privileged_follow(struct privileged *p, const struct ip_addr *dst, uint8_t proto, uint32_t spi) MUST_CHECK;
 int privileged_route(struct privileged *p, const struct privileged_route *r) MUST_CHECK;
 
 #endif

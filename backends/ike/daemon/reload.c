@@ -79,6 +79,7 @@ static const struct ike_reload *take_place(struct daemon *d, int file, const cha
     }
     kernel_static_routes(d, h->policy, true); /* first, so that a route that stays is never away */
     kernel_static_routes(d, d->policy, false);
+    turn_all(d); /* policies may have been made anew, by a repair or another apply */
     const struct ike_policy *before = d->policy;
     h->next = d->handed;
     d->handed = h;

@@ -330,6 +330,8 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
             ike->host.route(ike->host.ctx, c, false);
         if (in_kernel)
             ike->host.sa_delete(ike->host.ctx, c);
+        if (ike->host.child_gone)
+            ike->host.child_gone(ike->host.ctx, c);
     }
     if (c->held_policy)
         ike_policy_release(ike, c->held_policy);

@@ -67,6 +67,8 @@ struct ike_host {
     /* One or both directions. False: the kernel would not have it; the negotiation is then taken back. */
     bool (*sa_add)(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which);
     void (*sa_delete)(void *ctx, const struct ike_child *c);
+    /* The child has gone, whoever has deleted its SAs; others of its line may be left. NULL: nobody is told. */
+    void (*child_gone)(void *ctx, const struct ike_child *c);
     /* Policies for a peer of a dynamic entry: they come and go with its SAs. `update`: the child's request number has
      * them already, and their tunnel is now that of this child. False: they cannot be had, nothing has changed. */
     bool (*policy_add)(void *ctx, const struct ike_child *c, bool update);
