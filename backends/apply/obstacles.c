@@ -10,14 +10,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Without IPsec on the interface (sysctl, IPv4): no policy is asked for what leaves by it. `all` is so for each of
- * them. An interface that is not there has no setting. */
-static int ask_no_xfrm(const char *link, bool *is_off)
+/* Settings (sysctl) that take an interface out of IPsec; `all` is so for each of them. No policy is asked for what
+ * leaves by it, or none for what comes in. */
+static const struct setting {
+    const char *family, *name, *effect;
+} settings[] = {{"ipv4", "disable_xfrm", "nothing that leaves by %s is encrypted"},
+                {"ipv4", "disable_policy", "what comes in by %s in the clear passes every policy"},
+                {"ipv6", "disable_policy", "what comes in by %s in the clear passes every policy"}};
+
+/* An interface that is not there has no setting, nor has a kernel without that family. */
+static int ask_setting(const struct setting *s, const char *link, bool *is_set)
 {
-    char path[128];
+    char path[160];
     int value = 0;
-    *is_off = false;
-    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/disable_xfrm", link);
+    *is_set = false;
+    snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", s->family, link, s->name);
     errno = 0;
     FILE *f = fopen(path, "re");
     if (!f)
@@ -25,8 +32,25 @@ static int ask_no_xfrm(const char *link, bool *is_off)
     bool was_read = fscanf(f, "%d", &value) == 1;
     int r = errno ? -errno : -EIO;
     fclose(f);
-    *is_off = value != 0;
+    *is_set = value != 0;
     return was_read ? 0 : r;
+}
+
+/* A link's own settings, or `all`. */
+static int look_at_settings(const char *link, const char *whose, char why[static 256])
+{
+    int r = 0;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings && r == 0 && !why[0]; i++) {
+        const struct setting *s = &settings[i];
+        char effect[128];
+        bool is_set;
+        r = ask_setting(s, link, &is_set);
+        if (r < 0 || !is_set)
+            continue;
+        snprintf(effect, sizeof effect, s->effect, whose);
+        snprintf(why, 256, "net.%s.conf.%s.%s is set: %s", s->family, link, s->name, effect);
+    }
+    return r;
 }
 
 struct master {
@@ -145,22 +169,16 @@ static int look_at_link(struct netlink *route, const struct target *t, const cha
 {
     const struct host_link *l = if_map_link(t->ifs, name);
     const char *bridge = NULL;
-    bool is_off = false, all_off = false;
     int r = 0;
     if (l && l->index)
         r = ask_bridge(route, &t->ifs->links, l, &bridge);
-    if (r == 0)
-        r = ask_no_xfrm(name, &is_off);
-    if (r == 0)
-        r = ask_no_xfrm("all", &all_off);
     if (bridge)
         snprintf(why, 256, "%s is a port of %s: packets leave by that one, and nothing on %s protects them", name,
                  bridge, name);
-    else if (all_off)
-        snprintf(why, 256,
-                 "net.ipv4.conf.all.disable_xfrm is set: nothing that this host forwards or sends is encrypted");
-    else if (is_off)
-        snprintf(why, 256, "net.ipv4.conf.%s.disable_xfrm is set: nothing that leaves by %s is encrypted", name, name);
+    if (r == 0 && !why[0])
+        r = look_at_settings("all", "any interface", why);
+    if (r == 0 && !why[0])
+        r = look_at_settings(name, name, why);
     return r;
 }
 

@@ -271,6 +271,9 @@ static int read_state(struct state *s, const char **why)
     s->applying = json_is_true(json_object_get(o, "applying"));
     s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
     s->confirm_by = (time_t)json_integer_value(json_object_get(o, "confirm_by"));
+    s->went_back = (time_t)json_integer_value(json_object_get(o, "went_back"));
+    const char *from = json_string_value(json_object_get(o, "went_back_from"));
+    s->went_back_from = from ? arena_strndup(s->arena, from, strlen(from)) : NULL;
     s->has_previous = json_is_object(json_object_get(o, "previous"));
     read_config(s, json_object_get(o, "current"), &s->current);
     read_config(s, json_object_get(o, "previous"), &s->previous);
@@ -341,7 +344,8 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "namespace",
+    return json_pack("{s:i,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "went_back",
+                     (json_int_t)s->went_back, "went_back_from", shown_name(s->went_back_from), "namespace",
                      (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
                      (json_int_t)s->confirm_by, "current", config_json(&s->current), "previous",
                      s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
@@ -383,6 +387,26 @@ int state_save(struct state *s)
         return -ENOMEM;
     int r = write_whole(s, "state.json", p, strlen(p));
     free(p);
+    return r;
+}
+
+#define RESERVE_FILE ".reserve"
+
+void state_reserve_end(struct state *s)
+{
+    unlink(state_path(s, RESERVE_FILE));
+}
+
+int state_reserve(struct state *s, size_t bytes)
+{
+    state_reserve_end(s);
+    int fd = open(state_path(s, RESERVE_FILE), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = -posix_fallocate(fd, 0, (off_t)bytes);
+    close(fd);
+    if (r < 0)
+        state_reserve_end(s);
     return r;
 }
 

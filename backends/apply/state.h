@@ -45,6 +45,9 @@ struct state {
     struct ptrlist bases;       /* struct xfrm_sa: counters of SAs when they were cleared */
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */
+    /* It went back by itself, as that configuration was not confirmed; until the next change. 0 and NULL: it did not. */
+    time_t went_back;
+    const char *went_back_from;
 };
 
 /* Makes the directory, closed to others. 0, or a negative errno with the reason. */
@@ -76,6 +79,11 @@ int state_save(struct state *s) MUST_CHECK;
 bool state_is_as_stored(const char *file, struct str text) MUST_CHECK;
 /* Stores a copy of a configuration, 0600, and sets *name to its file's name. */
 int state_store(struct state *s, struct str text, const char **name) MUST_CHECK;
+/* Keeps that many bytes of the directory's disk for the way back, whoever fills it meanwhile; what is kept already is
+ * given up before. 0, or a negative errno. */
+int state_reserve(struct state *s, size_t bytes) MUST_CHECK;
+/* What was kept is there to be used. */
+void state_reserve_end(struct state *s);
 /* Replaces another file beside the state, 0600. */
 int state_put(struct state *s, const char *file, struct str text) MUST_CHECK;
 /* Path of a stored configuration, in the arena. */

@@ -2,6 +2,7 @@
 /* ioscc status, remove, confirm, rollback: what is applied. */
 #include <errno.h>
 #include <stdlib.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "compiler/cli/consent.h"
@@ -94,6 +95,11 @@ static int print_status(struct session *s)
     }
     if (st->applying)
         printf("The last change was interrupted: what follows is missing or left over.\n");
+    if (st->went_back) {
+        when("Went back by itself ", st->went_back);
+        printf(", as %s was not confirmed: a reload that names that file applies it again.\n",
+               st->went_back_from ? st->went_back_from : "the change");
+    }
     if (st->confirm_by) {
         when(st->confirm_by < time(NULL) ? "Not confirmed in time, should have gone back at "
                                          : "Waits for 'ioscc confirm' until ",
@@ -180,6 +186,7 @@ static int run_confirm(const struct command *c, int argc, char **argv)
     } else {
         s.state.confirm_by = 0;
         code = state_save(&s.state) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+        state_reserve_end(&s.state);
         printf(code == EXIT_CLEAN ? "Confirmed.\n" : "The confirmation could not be written.\n");
     }
     session_close(&s);
@@ -222,10 +229,25 @@ static int go_back_with_daemon(struct session *s)
 /* Who goes back by itself waits for a command that hangs: the host may be out of reach. */
 #define GOES_BACK_WAIT_S 86400
 
+/* For `ioscc status`, and for who reads the journal: the file that the unit names is still the other one. */
+static void note_that_it_went_back(const struct command *c, const struct request *q, const char *from)
+{
+    struct session s;
+    syslog(LOG_DAEMON | LOG_WARNING, "ioscc: went back by itself, as %s was not confirmed", from ? from : "a change");
+    if (session_open(&s, c, q->dir, q->wait_s, NAMES_KEPT) != EXIT_CLEAN)
+        return;
+    s.state.went_back = time(NULL);
+    s.state.went_back_from = from;
+    (void)!state_save(&s.state);
+    session_close(&s);
+}
+
 static int run_rollback(const struct command *c, int argc, char **argv)
 {
     struct request q;
     struct session s;
+    char *from = NULL;
+    bool went_back = false;
     int code = parse(c, argc, argv, &q);
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
@@ -240,9 +262,15 @@ static int run_rollback(const struct command *c, int argc, char **argv)
         fprintf(stderr, "ioscc rollback: there is nothing to go back to\n");
         code = EXIT_USAGE;
     } else {
+        from = strdup(s.state.current.name ? s.state.current.name : "the change");
+        state_reserve_end(&s.state);
         code = go_back_with_daemon(&s);
+        went_back = q.at && code == EXIT_CLEAN;
     }
     session_close(&s);
+    if (went_back)
+        note_that_it_went_back(c, &q, from);
+    free(from);
     return code;
 }
 

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LONGEST_S 86400
+#define ROOM_FOR_STATE 32768 /* bytes: state.json, and what goes back writes of itself */
 
 int confirm_option(const struct command *c, const char *value, unsigned *seconds)
 {
@@ -50,6 +52,12 @@ int confirm_start(struct session *s, time_t deadline, unsigned seconds)
 {
     if (!deadline)
         return EXIT_CLEAN;
+    int r = state_reserve(&s->state, 2 * (s->compiled.source.len + ROOM_FOR_STATE));
+    if (r < 0) {
+        fprintf(stderr, "ioscc %s: no room in %s for going back (%s): run 'ioscc rollback' yourself\n",
+                s->command->name, s->state.dir, strerror(-r));
+        return EXIT_SYSTEM;
+    }
     if (!start(&s->state, deadline)) {
         fprintf(stderr, "ioscc %s: cannot start the process that would go back: run 'ioscc rollback' yourself\n",
                 s->command->name);

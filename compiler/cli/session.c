@@ -262,6 +262,8 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
     st->applying = false;
     st->applied = time(NULL);
     st->confirm_by = confirm_by;
+    st->went_back = 0;
+    st->went_back_from = NULL;
     if (previous == PREVIOUS_FORGOTTEN)
         st->has_previous = false;
     if (!how->only_nftables)

@@ -300,6 +300,9 @@ def confirm():
         in_time(r, b, lambda: need(held(r) != before, 'applied'))
         wait_for('it goes back', lambda: held(r) == before and 'Waits' not in r.ioscc('status', ok=(0, 1)).stdout)
         need('a.cfg' in r.ioscc('status').stdout, 'status')
+        wait_for('it says that it went back', lambda: re.search(r'Went back by itself .*, as .*b.cfg was not confirmed', r.ioscc('status').stdout))
+        r.ioscc('apply', a)
+        need('Went back' not in r.ioscc('status').stdout, 'that is over')
 
         def confirmed():
             need('Waits' in r.ioscc('status').stdout, 'pending')
@@ -314,6 +317,30 @@ def confirm():
         wait_for('back to nothing', lambda: not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip())
         wait_for('nobody waits any more', lambda: not watchers(r))
         need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'back to nothing')
+
+
+def confirm_full():
+    """the state directory is full when the time to confirm is over: it goes back all the same"""
+    with Lab() as l:
+        r = Router(l)
+        a, b = write(r, 'a.cfg', many(3)), write(r, 'b.cfg', many(5))
+        state = os.path.join(r.dir, 'state')
+        os.makedirs(state, 0o700, exist_ok=True)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'none', state], check=True)
+        try:
+            r.ioscc('apply', a)
+            before = held(r)
+            r.ioscc('apply', '--confirm', '5', b)
+            with open(os.path.join(state, 'rubbish'), 'wb', 0) as f:
+                try:
+                    while True:
+                        f.write(b'x' * 4096)
+                except OSError:
+                    pass
+            wait_for('it goes back', lambda: held(r) == before and 'Waits' not in r.ioscc('status', ok=(0, 1)).stdout)
+            wait_for('nobody waits any more', lambda: not watchers(r))
+        finally:
+            subprocess.run(['umount', state], check=True)
 
 
 def locked():
@@ -408,7 +435,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, exit_statuses, watchdog_killed, shut_interface, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
