@@ -75,11 +75,19 @@ static int fail(struct apply *a, int error, const char *what, const struct netli
 
 /* ---- planning ---- */
 
-/* An interface of the host that another one's address is on: everything would be protected elsewhere. */
+/* An interface of the host that another one's address is on, or that two have: everything might be protected elsewhere.
+ */
 static int wrong_map(struct apply *a, const struct ir_config *c)
 {
     PTRLIST_FOR (struct interface, i, &c->interfaces) {
-        const struct host_link *l = if_map_elsewhere(&a->ifs, i);
+        const struct host_link *l = if_map_elsewhere(&a->ifs, i), *either = if_map_either(&a->ifs, i);
+        if (either) {
+            snprintf(a->error, sizeof a->error,
+                     "interface map: %s and %s both have the address of " STR_FMT ": name it (--interface-map " STR_FMT
+                     "=%s): nothing is touched",
+                     if_map_find(&a->ifs, i), either->name, STR_ARG(i->name.s), STR_ARG(i->name.s), either->name);
+            return -EINVAL;
+        }
         if (!l)
             continue;
         snprintf(a->error, sizeof a->error,

@@ -122,6 +122,21 @@ const struct host_link *if_map_elsewhere(const struct if_map *m, const struct in
     return NULL;
 }
 
+const struct host_link *if_map_either(const struct if_map *m, const struct interface *i)
+{
+    const char *name = if_map_find(m, i);
+    PTRLIST_FOR (struct if_map_row, r, &m->rows) {
+        if (str_eq(r->ios, i->name.s))
+            return NULL;
+    }
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        bool is_another = name && strcmp(l->name, name) != 0;
+        if (is_another && (holds(l, &i->addresses) || holds(l, &i->addresses6)))
+            return l;
+    }
+    return NULL;
+}
+
 const char *if_map_find(const struct if_map *m, const struct interface *i)
 {
     PTRLIST_FOR (struct if_map_row, r, &m->rows) {

@@ -48,6 +48,8 @@ const char *if_map_find(const struct if_map *m, const struct interface *i);
 /* The interface that has the address which the one it is mapped to should have: then the map is wrong. NULL: there is
  * none (an address that no interface has may be there later, or be a NAT device's). */
 const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i);
+/* A second interface that has its address, where no row says which one it is: it may be either. NULL: there is none. */
+const struct host_link *if_map_either(const struct if_map *m, const struct interface *i);
 const struct host_link *if_map_link(const struct if_map *m, const char *host_name);
 
 /* One access list line of a crypto map entry that is protected: what one pair of SAs is for. */

@@ -167,6 +167,16 @@ static int refused(const struct session *s, const struct request *q)
         code = consent_ask(s, q->how.name, q->allow_less);
     if (code != EXIT_CLEAN)
         return code;
+    const struct state_config *now = &s->state.current;
+    bool leaves_half =
+        now->file && ((q->how.only_xfrm && !now->only_xfrm) || (q->how.only_nftables && !now->only_nftables));
+    if (leaves_half) {
+        fprintf(stderr,
+                "ioscc %s: the other half of what is applied would stay, and nobody would look after it: nothing is "
+                "touched (without --only, or after 'ioscc remove')\n",
+                name);
+        return EXIT_FINDINGS;
+    }
     if (s->apply.xfrm_diff.conflicts.n) {
         fprintf(stderr, "ioscc %s: objects of somebody else are in the way: nothing is touched\n", name);
         return EXIT_FINDINGS;
@@ -269,6 +279,8 @@ static int run_apply(const struct command *c, int argc, char **argv)
     struct session s;
     const char *file;
     int code = parse(c, argc, argv, &q, &file);
+    if (q.dry_run) /* who reads its output, or stops it, holds up nobody: a watch would wait */
+        q.wait_s = -1;
     if (code == EXIT_CLEAN)
         code = session_open(&s, c, q.dir, q.wait_s, NAMES_ASKED);
     if (code != EXIT_CLEAN) {

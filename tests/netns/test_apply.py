@@ -354,6 +354,7 @@ def locked():
             p = r.ioscc('apply', '--wait', '0', PAIR, ok=(3,))
             need('another ioscc' in p.stderr, p.stderr)
             r.ioscc('status')
+            r.ioscc('apply', '--dry-run', '--wait', '0', PAIR)  # holds up nobody, waits for nobody
             threading.Timer(1, lambda: fcntl.flock(f, fcntl.LOCK_UN)).start()
             r.ioscc('apply', '--wait', '120', PAIR)
         modes = {n: os.stat(os.path.join(r.dir, 'state', n)).st_mode & 0o777 for n in os.listdir(r.dir + '/state')}
@@ -366,6 +367,11 @@ def only():
         r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
         r.ioscc('apply', '--only', 'nftables', PAIR)
         need('tmpl' not in r.node.ip('xfrm', 'policy') and 'table inet ioscc' in held(r)[1], 'nftables only')
+        r.ioscc('status')
+        r.ioscc('remove')
+        r.ioscc('apply', PAIR)
+        p = r.ioscc('apply', '--only', 'nftables', PAIR, ok=(1, 2))
+        need('the other half of what is applied would stay' in p.stderr, p.stderr)
         r.ioscc('status')
         r.ioscc('remove')
         r.ioscc('apply', '--only', 'xfrm', PAIR)
