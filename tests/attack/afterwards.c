@@ -112,7 +112,9 @@ static void in_two(struct sim *s, const struct packet_in_flight *f, const uint8_
 {
     for (unsigned i = 0; i < 2; i++) {
         uint8_t b[2048];
-        const size_t half = f->n / 2, at = i ? half : 0, len = i ? f->n - half : half;
+        const size_t half = f->n / 2;
+        const size_t at = i ? half : 0;
+        const size_t len = i ? f->n - half : half;
         struct wr w = wr_to(b, sizeof b);
         struct rd r = rd_of(p, 16);
         const uint64_t spi_i = rd_u64(&r), spi_r = rd_u64(&r);
@@ -497,8 +499,10 @@ static void certified(struct router *r, struct ike_credential *cr, unsigned i)
     r->v1[0].auth = ALGO_AUTH_ECDSA_SIG;
     r->p.credentials = cr;
     r->p.n_credentials = 1;
-    struct ike_entry *e = router_entry(r, 1, i ? BRANCH : HUB, i ? HUB : BRANCH, p);
-    entry_line(r, e, CHILD(i == 2), i ? 2 : 1, -1, i ? 1 : 2, -1);
+    const char *own = i ? BRANCH : HUB;
+    const char *peer = i ? HUB : BRANCH;
+    const int net = i ? 2 : 1;
+    entry_line(r, router_entry(r, 1, own, peer, p), CHILD(i == 2), net, -1, 3 - net, -1);
 }
 
 static const char *anothers_proof(void)

@@ -30,7 +30,8 @@ static void fail_over(struct sim *s, struct router r[static 4], unsigned version
         profile_match_address(&r[i], p, peer, plen);
         profile_key(&r[i], p, router_key(&r[i], peer, plen, NULL, secret[i]));
         struct ike_entry *e = router_entry(&r[i], version, at[i], is_branch ? HUB : BRANCH, p);
-        entry_line(&r[i], e, CHILD(0), is_branch ? 2 : 1, -1, is_branch ? 1 : 2, -1);
+        const int net = is_branch ? 2 : 1;
+        entry_line(&r[i], e, CHILD(0), net, -1, 3 - net, -1);
         if (is_branch) {
             e->peers[1] = (struct ike_peer){.addr = address(SECOND)};
             e->n_peers = 2;

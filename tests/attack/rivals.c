@@ -215,10 +215,13 @@ static const char *nearer_hub(void)
         slow_begin(&s);
         memset(&forger, 0, sizeof forger);
         for (unsigned i = 0; i < 3; i++) {
-            const char *own = i == 1 ? BRANCH : HUB, *peer = i == 1 ? HUB : BRANCH;
+            const bool is_branch = i == 1;
+            const char *own = is_branch ? BRANCH : HUB;
+            const char *peer = is_branch ? HUB : BRANCH;
+            const int net = is_branch ? 2 : 1;
             router_init(&r[i], 1);
             router_key(&r[i], peer, 32, NULL, i == 2 ? "a guess" : "secret");
-            entry_line(&r[i], router_entry(&r[i], 1, own, peer, NULL), CHILD(0), i == 1 ? 2 : 1, 0, i == 1 ? 1 : 2, 0);
+            entry_line(&r[i], router_entry(&r[i], 1, own, peer, NULL), CHILD(0), net, 0, 3 - net, 0);
             sim_node_start(&s, i, &r[i].p, own);
         }
         s.meddle = hub_is_later;

@@ -123,22 +123,36 @@ static void make_room(struct ike *ike, const struct ike_sa *fresh)
         ike_sa_free(ike, v[any_of(ike, n)]);
 }
 
-/* Our half of the exchange, and what we have said. */
+/* Our half of the exchange: nonce and public value. */
+struct half {
+    uint8_t *nonce, **value;
+    uint16_t *nonce_len;
+};
+
+static struct half half_of(struct ike1 *v, bool initiator)
+{
+    if (initiator)
+        return (struct half){v->ni, &v->ke_i, &v->ni_len};
+    return (struct half){v->nr, &v->ke_r, &v->nr_len};
+}
+
+/* Our half, if it is made, and what we have said. */
 MUST_CHECK static bool take_half(struct ike_sa *o, const struct ike_sa *sa)
 {
-    struct ike1 *to = o->v1, *from = sa->v1;
-    const uint8_t *value = sa->initiator ? from->ke_i : from->ke_r;
+    const struct half to = half_of(o->v1, sa->initiator), from = half_of(sa->v1, sa->initiator);
     bool ok = true;
-    for (unsigned i = 0; i < 2; i++)
-        if (from->said[i].p)
-            ok &= v1_keep(&to->said[i].p, &to->said[i].n, from->said[i].p, from->said[i].n);
-    if (!from->dh || !value)
+    for (unsigned i = 0; i < 2; i++) {
+        const struct v1_said *said = &sa->v1->said[i];
+        if (said->p)
+            ok &= v1_keep(&o->v1->said[i].p, &o->v1->said[i].n, said->p, said->n);
+    }
+    if (!sa->v1->dh || !*from.value)
         return ok;
-    to->dh = ike_dh_share(from->dh);
-    to->own_group = from->own_group;
-    memcpy(sa->initiator ? to->ni : to->nr, sa->initiator ? from->ni : from->nr, NONCE1_MAX);
-    *(sa->initiator ? &to->ni_len : &to->nr_len) = sa->initiator ? from->ni_len : from->nr_len;
-    return ok && v1_keep(sa->initiator ? &to->ke_i : &to->ke_r, NULL, value, ike_dh_len(sa->suite.dh));
+    o->v1->dh = ike_dh_share(sa->v1->dh);
+    o->v1->own_group = sa->v1->own_group;
+    memcpy(to.nonce, from.nonce, *from.nonce_len);
+    *to.nonce_len = *from.nonce_len;
+    return ok && v1_keep(to.value, NULL, *from.value, ike_dh_len(sa->suite.dh));
 }
 
 /* One that is as `sa` was in that state; NULL: out of memory. */
