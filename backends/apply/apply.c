@@ -83,9 +83,9 @@ static int wrong_map(struct apply *a, const struct ir_config *c)
         const struct host_link *l = if_map_elsewhere(&a->ifs, i), *either = if_map_either(&a->ifs, i);
         if (either) {
             snprintf(a->error, sizeof a->error,
-                     "interface map: %s and %s both have the address of " STR_FMT ": name it (--interface-map " STR_FMT
-                     "=%s): nothing is touched",
-                     if_map_find(&a->ifs, i), either->name, STR_ARG(i->name.s), STR_ARG(i->name.s), either->name);
+                     "interface map: %s and %s both have the address of " STR_FMT
+                     ": say which of them it is (--interface-map): nothing is touched",
+                     if_map_find(&a->ifs, i), either->name, STR_ARG(i->name.s));
             return -EINVAL;
         }
         if (!l)

@@ -299,6 +299,7 @@ static void note_way(struct natter *x, const char *in, const char *out, const ch
         PTRLIST_FOR (struct if_address, own, &a->to->addresses) {
             add_range(w, &own->address.a, &own->address.a);
         }
+    w->n_own = w->n;
     if (a->to && l)
         PTRLIST_FOR (struct host_address, h, &l->addresses) {
             if (h->addr.family == FAMILY_V4)

@@ -204,7 +204,7 @@ struct nft_nat_range {
 struct nft_nat_way { /* between two interfaces, by a chain */
     const char *in, *out, *chain;
     struct nft_nat_range to[8]; /* addresses that it translates sources to */
-    unsigned n;
+    unsigned n, n_own; /* those of the configuration come first; behind them what the host's interface has now */
 };
 void nft_untranslated(struct nft_plan *p, const struct target *t, const struct ptrlist *ways);
 

@@ -131,16 +131,13 @@ static void pass_outsiders(struct nft_plan *p, const struct target *t, const str
     }
 }
 
-static struct nft_chain *begin(struct nft_plan *p, const struct target *t, const struct ptrlist *ways)
+/* Behind the rule of what was translated otherwise: what our NAT has translated as it should is no concern here. */
+static void end_of_ours(struct nft_plan *p, const struct target *t, const struct ptrlist *ways, struct nft_chain *c)
 {
-    struct nft_chain *c = nft_chain_new(p, "guard_nat");
-    c->hook = HOOK_POSTROUTING;
-    c->priority = AFTER_GUARD;
     struct nft_rule *ours = nft_rule_new(p, c);
     nft_add(p, ours, RULE_NAT_OURS);
     nft_add(p, ours, RULE_RETURN);
     pass_outsiders(p, t, ways, c);
-    return c;
 }
 
 static struct nft_rule *leaves_by(struct nft_plan *p, struct nft_chain *c, const char *link)
@@ -150,6 +147,31 @@ static struct nft_rule *leaves_by(struct nft_plan *p, struct nft_chain *c, const
     nft_add_name(p, r, RULE_OUT_IF, link);
     nft_add(p, r, RULE_GOES_CLEAR);
     return r;
+}
+
+/* Our masquerade takes whatever address the interface has now; another one than the list is on is none of the list's.
+ */
+static void otherwise_translated(const struct late *began, struct nft_chain *base, const struct nft_nat_way *w,
+                                 const struct nft_chain *list, uint32_t number)
+{
+    struct nft_plan *p = began->p;
+    struct nft_chain *c = nft_chain_new(p, nft_name(p, "late_other%u", number));
+    for (unsigned i = 0; i < w->n_own; i++) {
+        if (!addr_eq(&w->to[i].first, &w->to[i].last))
+            return; /* of a pool only what is in it is taken */
+        struct nft_rule *r = nft_rule_new(p, c);
+        nft_add(p, r, RULE_FAMILY)->family = FAMILY_V4;
+        struct nft_expr *e = nft_add(p, r, RULE_SADDR);
+        e->family = FAMILY_V4;
+        e->bits = nft_host_bits(&w->to[i].first);
+        nft_add(p, r, RULE_RETURN);
+        r->comment = "as it should be";
+    }
+    nft_add_name(p, nft_rule_new(p, c), RULE_JUMP, copy_as_filter(began, list)->name);
+    struct nft_rule *r = leaves_by(p, base, w->out);
+    nft_add(p, r, RULE_NAT_OURS);
+    nft_add_number(p, r, RULE_FLOW_DIR, 0);
+    nft_add_name(p, r, RULE_JUMP, c->name);
 }
 
 /* The same list between the same outside interface and another inside one: the rule stands for all. */
@@ -166,23 +188,31 @@ static bool is_first(const struct ptrlist *ways, const struct nft_nat_way *way)
 
 void nft_untranslated(struct nft_plan *p, const struct target *t, const struct ptrlist *ways)
 {
-    struct nft_chain *base = NULL;
+    struct nft_chain *base = NULL, *late = NULL;
     uint32_t number = 0;
     PTRLIST_FOR (struct nft_nat_way, w, ways) {
         const struct target_map *m = is_first(ways, w) ? map_on(t, w->out) : NULL;
         const struct nft_chain *drops = m ? protected_destinations(p, m, w, number) : NULL;
         if (!drops)
             continue;
-        if (!base)
-            base = begin(p, t, ways);
+        if (!base) {
+            base = nft_chain_new(p, "guard_nat");
+            base->hook = HOOK_POSTROUTING;
+            base->priority = AFTER_GUARD;
+            late = nft_chain_new(p, "late");
+            end_of_ours(p, t, ways, late);
+        }
         const struct nft_chain *list = nft_chain_named(p, w->chain);
         const struct late as_it_is = {p, drops, nft_name(p, "late%u", number), LOOK_PACKET},
                           began = {p, drops, nft_name(p, "late_flow%u", number), LOOK_FLOW};
+        otherwise_translated(&began, base, w, list, number);
         number++;
-        nft_add_name(p, leaves_by(p, base, w->out), RULE_JUMP, copy_as_filter(&as_it_is, list)->name);
-        struct nft_rule *r = leaves_by(p, base, w->out); /* somebody has translated it before us */
+        nft_add_name(p, leaves_by(p, late, w->out), RULE_JUMP, copy_as_filter(&as_it_is, list)->name);
+        struct nft_rule *r = leaves_by(p, late, w->out); /* somebody has translated it before us */
         nft_add(p, r, RULE_TRANSLATED);
         nft_add_number(p, r, RULE_FLOW_DIR, 0);
         nft_add_name(p, r, RULE_JUMP, copy_as_filter(&began, list)->name);
     }
+    if (base)
+        nft_add_name(p, nft_rule_new(p, base), RULE_JUMP, late->name);
 }

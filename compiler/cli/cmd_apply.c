@@ -240,7 +240,9 @@ static int carry_out(struct session *s, const struct request *q)
 {
     bool pending = s->state.confirm_by != 0;
     time_t deadline = confirm_deadline(q->confirm_s);
-    int code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
+    int code = confirm_reserve(s, deadline);
+    if (code == EXIT_CLEAN)
+        code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
     if (code != EXIT_CLEAN)
         return code;
     printf("Applied.\n");

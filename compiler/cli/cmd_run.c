@@ -202,7 +202,9 @@ static int carry_out(struct session *s, const struct request *q)
         previous = PREVIOUS_STAYS;
     time_t deadline = q->leaves_pending ? s->state.confirm_by : confirm_deadline(q->confirm_s);
     /* also where nothing of the kernel changes: what is shown is told from what is kept */
-    int code = session_run(s, q->how, previous, deadline);
+    int code = q->confirm_s ? confirm_reserve(s, deadline) : EXIT_CLEAN;
+    if (code == EXIT_CLEAN)
+        code = session_run(s, q->how, previous, deadline);
     return code == EXIT_CLEAN && q->confirm_s ? confirm_start(s, deadline, q->confirm_s) : code;
 }
 

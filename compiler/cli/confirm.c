@@ -48,16 +48,20 @@ static bool start(struct state *st, time_t deadline)
     _exit(3);
 }
 
+int confirm_reserve(struct session *s, time_t deadline)
+{
+    int r = deadline ? state_reserve(&s->state, 2 * (s->compiled.source.len + ROOM_FOR_STATE)) : 0;
+    if (r == 0)
+        return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: no room in %s for going back: %s: nothing is touched\n", s->command->name, s->state.dir,
+            strerror(-r));
+    return EXIT_SYSTEM;
+}
+
 int confirm_start(struct session *s, time_t deadline, unsigned seconds)
 {
     if (!deadline)
         return EXIT_CLEAN;
-    int r = state_reserve(&s->state, 2 * (s->compiled.source.len + ROOM_FOR_STATE));
-    if (r < 0) {
-        fprintf(stderr, "ioscc %s: no room in %s for going back (%s): run 'ioscc rollback' yourself\n",
-                s->command->name, s->state.dir, strerror(-r));
-        return EXIT_SYSTEM;
-    }
     if (!start(&s->state, deadline)) {
         fprintf(stderr, "ioscc %s: cannot start the process that would go back: run 'ioscc rollback' yourself\n",
                 s->command->name);

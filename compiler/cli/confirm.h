@@ -9,6 +9,9 @@
 int confirm_option(const struct command *c, const char *value, unsigned *seconds) MUST_CHECK;
 /* When it goes back; 0 where `seconds` is. */
 time_t confirm_deadline(unsigned seconds) MUST_CHECK;
+/* Keeps room in the state directory for going back, before anything is changed. EXIT_CLEAN, also where `deadline` is 0;
+ * EXIT_SYSTEM after a message. */
+int confirm_reserve(struct session *s, time_t deadline) MUST_CHECK;
 /* Starts the process that goes back at `deadline` unless the state says then that it was confirmed; it outlives this
  * one and its terminal. Says what will happen. EXIT_CLEAN, also where `deadline` is 0; EXIT_SYSTEM after a message. */
 int confirm_start(struct session *s, time_t deadline, unsigned seconds) MUST_CHECK;

@@ -231,6 +231,13 @@ static int save(struct session *s)
     return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
+/* The same configuration in the same way: what was there before it is still what one goes back to. */
+static bool is_the_same(const struct state_config *a, const struct state_config *b)
+{
+    return a->file && b->file && strcmp(a->file, b->file) == 0 && a->only_xfrm == b->only_xfrm &&
+           a->only_nftables == b->only_nftables && strcmp(a->interface_map, b->interface_map) == 0;
+}
+
 /* The state as it will be, marked as unfinished: from here on a crash leaves everything of ours named. */
 static int write_ahead(struct session *s, struct state_config *how, enum session_previous previous, time_t confirm_by)
 {
@@ -243,7 +250,7 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
             return EXIT_SYSTEM;
         }
     }
-    bool again = how->file && st->current.file && strcmp(how->file, st->current.file) == 0 && !confirm_by;
+    bool again = is_the_same(how, &st->current) && !confirm_by;
     if (previous == PREVIOUS_IS_CURRENT && !st->applying && !again) {
         st->previous = st->current;
         st->has_previous = true;

@@ -576,6 +576,104 @@ static const char *idle_ones_end(void)
     return over(&x.s, stranger.n ? bad : "no attack");
 }
 
+/* ---- R17: third messages when the tunnel stands ---- */
+
+static struct {
+    uint8_t p[2048];
+    size_t n;
+    struct ike_end from, to;
+} third;
+
+static bool one_third(struct sim *s, struct packet_in_flight *f)
+{
+    uint8_t b[2048];
+    if (main_mode_kind(s, f) != 3 || third.n)
+        return true;
+    memcpy(third.p, f->p, f->n);
+    third.n = f->n;
+    third.from = f->from;
+    third.to = f->to;
+    memcpy(b, f->p, f->n);
+    b[payload_body(b, f->n, PL1_NONCE)] ^= 0x55;
+    hit(s, 0, &f->from, f, b, f->n);
+    return true;
+}
+
+static const char *standing_makes_room(void)
+{
+    static struct pair x;
+    for (unsigned seed = 0; seed < 10; seed++) {
+        open_pair(&x, seed, false);
+        third.n = 0;
+        x.s.meddle = one_third;
+        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
+        sim_run(&x.s, 3000);
+        x.s.meddle = NULL;
+        const char *bad = children_of(&x.s, 0) ? NULL : "no tunnel";
+        for (unsigned i = 0; i < 60 && !bad; i++) {
+            uint8_t b[2048];
+            memcpy(b, third.p, third.n);
+            b[payload_body(b, third.n, PL1_NONCE) + 1] ^= (uint8_t)(i + 1);
+            inject(&x.s, &third.from, &third.to, b, third.n);
+            sim_run(&x.s, 100);
+            if (!children_of(&x.s, 0))
+                bad = broken("seed %u: %u forged, and the hub's tunnel has gone", seed, i + 1);
+        }
+        bad = over(&x.s, bad);
+        if (bad)
+            return bad;
+    }
+    return NULL;
+}
+
+/* ---- R19: two words of a stranger ---- */
+
+static const struct {
+    unsigned kind[2];
+    enum change by[2];
+    bool is_behind[2], is_behind_nat;
+} pairs_of_words[] = {{{2, 4}, {SECOND_BARE, OTHER_NAT_D}, {true, false}, false},
+                      {{2, 4}, {SECOND_BARE, WITHOUT_NAT_D}, {true, false}, true},
+                      {{2, 3}, {SECOND_BARE, OTHER_NAT_D}, {true, true}, true},
+                      {{3, 4}, {OTHER_NAT_D, OTHER_NAT_D}, {false, false}, false}};
+static size_t pair_at;
+static unsigned said[2];
+
+static bool both_words(struct sim *s, struct packet_in_flight *f)
+{
+    bool passes = true;
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned kind = pairs_of_words[pair_at].kind[i];
+        if (main_mode_kind(s, f) != kind)
+            continue;
+        stranger_is(kind, pairs_of_words[pair_at].by[i], pairs_of_words[pair_at].is_behind[i], true);
+        stranger.n = said[i];
+        passes &= strangers_word(s, f);
+        said[i] = stranger.n;
+    }
+    return passes;
+}
+
+static const char *two_words(void)
+{
+    static struct pair x;
+    for (pair_at = 0; pair_at < sizeof pairs_of_words / sizeof *pairs_of_words; pair_at++)
+        for (unsigned seed = 0; seed < 5; seed++) {
+            open_pair(&x, seed, pairs_of_words[pair_at].is_behind_nat);
+            said[0] = said[1] = 0;
+            x.s.meddle = both_words;
+            unsigned t = seconds_to_tunnel(&x.s, 100);
+            x.s.meddle = NULL;
+            const char *bad =
+                t > 30 ? broken("words %zu, seed %u: no tunnel for %u s: %s", pair_at, seed, t, x.s.nodes[0].last)
+                       : NULL;
+            bad = over(&x.s, said[0] && said[1] ? bad : "no attack");
+            if (bad)
+                return bad;
+        }
+    return NULL;
+}
+
 /* ---- R10: all of it, by seeds: memory, and that nothing begins and never ends ---- */
 
 static void alter_anyhow(struct sim *s, uint8_t *b, size_t *n, struct ike_end *from)
@@ -722,6 +820,8 @@ const struct attack attacks_afterwards[] = {
     {"R8 a negotiation is cleared by its number", cleared_by_number},
     {"R9 another peer in a negotiation not its own", anothers_proof},
     {"R16 choices that were not offered, and silence", idle_ones_end},
+    {"R17 third messages when the tunnel stands", standing_makes_room},
+    {"R19 two words of a stranger", two_words},
     {"R10 all of it, by seeds, IKEv1", all_of_it},
     {NULL, NULL},
 };

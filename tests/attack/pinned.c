@@ -235,12 +235,55 @@ static const char *chosen_for_ever(void)
     return goes_over(&s, another_choice);
 }
 
+/* One choice of the forger's, the offer said back, and a public value that is none each 20 seconds. */
+static void value_that_is_none(struct sim *s, unsigned t)
+{
+    static const uint8_t zero[64], nat_d[32] = {1};
+    const struct ike_end hub = {address(HUB), IKE_PORT}, branch = {address(BRANCH), IKE_PORT};
+    uint8_t b[2048], nonce[20] = {(uint8_t)t};
+    if (!request_len || t % 20)
+        return;
+    if (!n_forged++) {
+        memcpy(b, request, request_len);
+        b[8] = 9;
+        inject(s, &hub, &branch, b, request_len);
+        return;
+    }
+    struct rd r = rd_of(request, 8);
+    struct wr w = wr_to(b, sizeof b);
+    struct ike_chain c = {&w, 16};
+    const struct ike_header h = {rd_u64(&r), (uint64_t)9 << 56, 0, 0x10, X1_MAIN, 0, 0, 0};
+    ike_header_write(&w, &h);
+    ike_pl_bytes(&c, PL1_KE, zero, sizeof zero);
+    ike_pl_bytes(&c, PL1_NONCE, nonce, sizeof nonce);
+    ike_pl_bytes(&c, PL1_NAT_D, nat_d, sizeof nat_d);
+    ike_header_finish(&w, 0);
+    inject(s, &hub, &branch, w.p, w.n);
+}
+
+static bool keep_very_first(struct sim *s, struct packet_in_flight *f)
+{
+    return request_len ? true : keep_first_message(s, f);
+}
+
+static const char *valued_for_ever(void)
+{
+    static struct sim s;
+    static struct router r[4];
+    fail_over(&s, r, 1);
+    s.nodes[3].deaf = true;
+    request_len = 0;
+    s.meddle = keep_very_first;
+    return goes_over(&s, value_that_is_none);
+}
+
 const struct attack attacks_pinned[] = {
     {"R11 a dead first peer, and a cookie each second", cookies_each_second},
     {"R11b a dead first peer, and a cookie now and then", cookies_now_and_then},
     {"R12 a dead first peer, and other groups", groups_each_second},
     {"R13 a dead first peer, and IKE_AUTH is refused", refused_for_ever},
     {"R14 work for who refuses", work_without_end},
+    {"R18 a dead first peer, and values that are none, IKEv1", valued_for_ever},
     {"R15 a dead first peer, and choices, IKEv1", chosen_for_ever},
     {NULL, NULL},
 };

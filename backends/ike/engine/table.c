@@ -200,6 +200,7 @@ struct ike_sa *ike_sa_beside(struct ike *ike, const struct ike_sa *sa)
     o->peer_at = sa->peer_at;
     o->begun_at = sa->begun_at;
     o->half_open_until = sa->half_open_until;
+    o->expire_at = sa->expire_at; /* of the negotiation: one of those that stand begins nothing */
     memcpy(o->begun_by, sa->begun_by, sizeof o->begun_by);
     return o;
 }

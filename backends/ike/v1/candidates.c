@@ -111,13 +111,14 @@ static unsigned any_of(struct ike *ike, unsigned n)
     return number % n;
 }
 
-/* The new one stays; which of the others goes is left to chance, or a forger could count on it. */
+/* The new one stays, and whoever has proved himself; which of the others goes is left to chance, or a forger could
+ * count on it. */
 static void make_room(struct ike *ike, const struct ike_sa *fresh)
 {
     struct ike_sa *v[CANDIDATES_MAX + 1];
     unsigned n = 0;
     for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, fresh->own_spi, o)) && n <= CANDIDATES_MAX;)
-        if (o != fresh)
+        if (o != fresh && ike_is(o, IKE_BEGINS))
             v[n++] = o;
     if (n >= CANDIDATES_MAX)
         ike_sa_free(ike, v[any_of(ike, n)]);
@@ -266,6 +267,17 @@ static bool same_half_before(struct ike *ike, const struct v1_candidates *all, u
     return false;
 }
 
+/* Who has proved himself ends the time in which others may begin. */
+static bool one_stands(struct ike *ike, const struct v1_candidates *all)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct ike_sa *sa = ike_still(ike, all->spi, all->id[i]);
+        if (sa && !ike_is(sa, IKE_BEGINS))
+            return true;
+    }
+    return false;
+}
+
 /* False: it belongs nowhere. */
 static bool begin_beside(struct ike *ike, const struct v1_candidates *all, struct ike_iov whole, struct ike_header h)
 {
@@ -273,7 +285,7 @@ static bool begin_beside(struct ike *ike, const struct v1_candidates *all, struc
     struct rd r = rd_of(whole.p + IKE_HEADER_LEN, whole.n - IKE_HEADER_LEN);
     uint8_t inner;
     bool any = false;
-    if (!ike_chain_read(&r, h.next, &m, &inner))
+    if (one_stands(ike, all) || !ike_chain_read(&r, h.next, &m, &inner))
         return false;
     bool is_choice = ike_find(&m, PL1_SA, 0) != NULL;
     for (unsigned i = 0; i < all->n; i++) {

@@ -560,6 +560,14 @@ void v1_retransmit(struct ike *ike, struct ike_sa *sa)
             v1_send(ike, sa, sa->v1->said[i].p, sa->v1->said[i].n);
 }
 
+void v1_overdue(struct ike *ike, struct ike_sa *sa)
+{
+    if (!v1_has_rival(ike, sa))
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "nobody has proved to be the peer in %u s, whoever answers",
+                IKE_NEGOTIATION_MS / 1000);
+    v1_give_up(ike, sa);
+}
+
 void v1_half_open_over(struct ike *ike, struct ike_sa *sa)
 {
     ike_sa_free(ike, sa);

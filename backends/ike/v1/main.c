@@ -24,6 +24,8 @@ void v1_start(struct ike *ike, struct ike_sa *sa)
         return;
     }
     ike->stats.negotiations++;
+    sa->expire_at = ike->now + IKE_NEGOTIATION_MS;
+    ike_timer_update(ike, sa);
     struct ike_occasion o = {.exchange = X1_MAIN, .on = IKE_ON_TASK, .initiator = true};
     if (v1_aggressive_wanted(ike, sa))
         o.exchange = X1_AGGRESSIVE;
@@ -400,7 +402,9 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
         return true;
     }
     const struct ike_transition *row = sa->busy ? NULL : row_for(sa, &h);
-    if (!row)
+    /* of two with the same keys the proof is for the one that has asked from there */
+    bool is_anothers = encrypted && sa->initiator && local->port != sa->local.port && v1_has_rival(ike, sa);
+    if (!row || is_anothers)
         return false;
     memcpy(iv, v->iv, 16);
     if (encrypted)

@@ -99,6 +99,8 @@ static const struct ike_transition rows[] = {
      .begin = v1_retransmit, .says = "its message again; at last the entry's next peer"},
     {DUE(half_open_until), .in = IN(NEW) | MAIN | IN(AGGRESSIVE_1), .next = IN(DEAD), .begin = v1_half_open_over,
      .says = "the peer never came back"},
+    {DUE(expire_at), .in = IN(NEW) | MAIN | IN(AGGRESSIVE_1), .next = IN(DEAD), .begin = v1_overdue,
+     .says = "whoever answers does not prove to be the peer: the entry's next one"},
     {DUE(rekey_at), .in = IN(ESTABLISHED), .next = IN(ESTABLISHED), .begin = v1_phase1_again,
      .says = "begins another ISAKMP SA that takes the IPsec SAs over"},
     {DUE(expire_at), .in = IN(ESTABLISHED), .next = IN(ESTABLISHED) | IN(ORPHANED) | IN(DEAD),

@@ -288,6 +288,7 @@ void v1_unproved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
 /* What the rows of time do (states.c). */
 void v1_retransmit(struct ike *ike, struct ike_sa *sa);
 void v1_half_open_over(struct ike *ike, struct ike_sa *sa);
+void v1_overdue(struct ike *ike, struct ike_sa *sa);
 void v1_phase1_again(struct ike *ike, struct ike_sa *sa);
 void v1_lifetime_over(struct ike *ike, struct ike_sa *sa);
 void v1_outdated(struct ike *ike, struct ike_sa *sa);
