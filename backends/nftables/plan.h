@@ -206,6 +206,8 @@ struct nft_nat_way { /* between two interfaces, by a chain */
     struct nft_nat_range to[8]; /* addresses that it translates sources to */
     unsigned n, n_own; /* those of the configuration come first; behind them what the host's interface has now */
 };
+/* The base chain where a list is on translated addresses. */
+#define NFT_UNTRANSLATED "guard_nat"
 void nft_untranslated(struct nft_plan *p, const struct target *t, const struct ptrlist *ways);
 
 #endif

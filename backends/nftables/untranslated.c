@@ -31,9 +31,9 @@ static bool is_protected_behind(const struct flat_rule *r, const struct nft_nat_
     return false;
 }
 
-/* A chain that drops what goes to a destination that is protected; NULL: none is. */
+/* A chain that drops what goes to a destination that is protected, or has begun to it; NULL: none is. */
 static struct nft_chain *protected_destinations(struct nft_plan *p, const struct target_map *m,
-                                                const struct nft_nat_way *w, uint32_t number)
+                                                const struct nft_nat_way *w, const char *name, enum nft_look look)
 {
     struct nft_chain *c = NULL;
     for (uint32_t i = 0; i < m->flat.n; i++) {
@@ -43,9 +43,11 @@ static struct nft_chain *protected_destinations(struct nft_plan *p, const struct
         memset(&b.src, 0, sizeof b.src); /* those are what it was not translated to */
         b.sport = (struct port_range){0, 65535};
         if (!c)
-            c = nft_chain_new(p, nft_name(p, "late%u", number));
+            c = nft_chain_new(p, name);
         struct nft_rule *r = nft_rule_new(p, c);
         nft_add_box(p, r, &b);
+        for (uint32_t k = 0; k < r->n; k++)
+            r->v[k].look = (uint8_t)look;
         nft_add(p, r, RULE_COUNTER);
         nft_add(p, r, RULE_DROP);
         r->comment = "NAT before crypto has not translated it";
@@ -107,27 +109,28 @@ static const struct target_map *map_on(const struct target *t, const char *link)
     return NULL;
 }
 
-static bool is_inside(const struct ptrlist *ways, const char *link)
+/* Inside, or the outside interface itself: copies that somebody has made (`dup`) come as if by that. */
+static bool takes_part(const struct ptrlist *ways, const char *link)
 {
     PTRLIST_FOR (struct nft_nat_way, w, ways) {
-        if (strcmp(w->in, link) == 0)
+        if (strcmp(w->in, link) == 0 || strcmp(w->out, link) == 0)
             return true;
     }
     return false;
 }
 
-/* What comes in by an interface of the configuration that is not inside is not translated, and leaves as it is. Any
+/* What comes in by an interface of the configuration that takes no part is not translated, and leaves as it is. Any
  * other may be an inside one under another name, or the bridge that it has become a port of. */
 static void pass_outsiders(struct nft_plan *p, const struct target *t, const struct ptrlist *ways, struct nft_chain *c)
 {
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         const char *link = if_map_find(t->ifs, i);
-        if (!link || is_inside(ways, link))
+        if (!link || takes_part(ways, link))
             continue;
         struct nft_rule *r = nft_rule_new(p, c);
         nft_add_name(p, r, RULE_IN_IF, link);
         nft_add(p, r, RULE_RETURN);
-        r->comment = "not an inside interface";
+        r->comment = "takes no part in NAT";
     }
 }
 
@@ -137,13 +140,15 @@ static void end_of_ours(struct nft_plan *p, const struct target *t, const struct
     struct nft_rule *ours = nft_rule_new(p, c);
     nft_add(p, ours, RULE_NAT_OURS);
     nft_add(p, ours, RULE_RETURN);
+    struct nft_rule *own = nft_rule_new(p, c); /* what the host sends itself no NAT list is about */
+    nft_add(p, own, RULE_FROM_LOCAL);
+    nft_add(p, own, RULE_RETURN);
     pass_outsiders(p, t, ways, c);
 }
 
 static struct nft_rule *leaves_by(struct nft_plan *p, struct nft_chain *c, const char *link)
 {
     struct nft_rule *r = nft_rule_new(p, c);
-    nft_add(p, r, RULE_FORWARDED);
     nft_add_name(p, r, RULE_OUT_IF, link);
     nft_add(p, r, RULE_GOES_CLEAR);
     return r;
@@ -174,6 +179,18 @@ static void otherwise_translated(const struct late *began, struct nft_chain *bas
     nft_add_name(p, r, RULE_JUMP, c->name);
 }
 
+/* Somebody has turned a protected destination into another one. */
+static void sent_elsewhere(struct nft_plan *p, struct nft_chain *base, const struct target_map *m,
+                           const struct nft_nat_way *w, uint32_t number)
+{
+    const struct late elsewhere = {p, protected_destinations(p, m, w, nft_name(p, "late_to%u", number), LOOK_FLOW),
+                                   nft_name(p, "late_began%u", number), LOOK_FLOW};
+    struct nft_rule *r = leaves_by(p, base, w->out);
+    nft_add(p, r, RULE_DEST_TRANSLATED);
+    nft_add_number(p, r, RULE_FLOW_DIR, 0);
+    nft_add_name(p, r, RULE_JUMP, copy_as_filter(&elsewhere, nft_chain_named(p, w->chain))->name);
+}
+
 /* The same list between the same outside interface and another inside one: the rule stands for all. */
 static bool is_first(const struct ptrlist *ways, const struct nft_nat_way *way)
 {
@@ -192,11 +209,12 @@ void nft_untranslated(struct nft_plan *p, const struct target *t, const struct p
     uint32_t number = 0;
     PTRLIST_FOR (struct nft_nat_way, w, ways) {
         const struct target_map *m = is_first(ways, w) ? map_on(t, w->out) : NULL;
-        const struct nft_chain *drops = m ? protected_destinations(p, m, w, number) : NULL;
+        const struct nft_chain *drops =
+            m ? protected_destinations(p, m, w, nft_name(p, "late%u", number), LOOK_PACKET) : NULL;
         if (!drops)
             continue;
         if (!base) {
-            base = nft_chain_new(p, "guard_nat");
+            base = nft_chain_new(p, NFT_UNTRANSLATED);
             base->hook = HOOK_POSTROUTING;
             base->priority = AFTER_GUARD;
             late = nft_chain_new(p, "late");
@@ -206,6 +224,7 @@ void nft_untranslated(struct nft_plan *p, const struct target *t, const struct p
         const struct late as_it_is = {p, drops, nft_name(p, "late%u", number), LOOK_PACKET},
                           began = {p, drops, nft_name(p, "late_flow%u", number), LOOK_FLOW};
         otherwise_translated(&began, base, w, list, number);
+        sent_elsewhere(p, base, m, w, number);
         number++;
         nft_add_name(p, leaves_by(p, late, w->out), RULE_JUMP, copy_as_filter(&as_it_is, list)->name);
         struct nft_rule *r = leaves_by(p, late, w->out); /* somebody has translated it before us */

@@ -51,6 +51,17 @@ static int refuse(const struct session *s, const char *file, const char *why)
     return EXIT_FINDINGS;
 }
 
+/* What stands is on translated addresses (NAT before crypto), and the file translates them no more: the list stays, and
+ * nothing would come to it. */
+static bool loses_translation(const struct session *s)
+{
+    bool stands = false;
+    PTRLIST_FOR (struct nft_held_chain, c, &s->apply.nft_held.chains) {
+        stands |= strcmp(c->name, NFT_UNTRANSLATED) == 0;
+    }
+    return stands && !nft_chain_named(&s->apply.nft, NFT_UNTRANSLATED);
+}
+
 /* The file of another router: nothing of what stands is in it, and it is named otherwise. */
 static bool is_of_another(const struct session *s)
 {
@@ -72,6 +83,8 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
         return refuse(s, file, "has less than half of what stands");
     if (is_of_another(s))
         return refuse(s, file, "is of another router, and nothing of what stands is in it");
+    if (loses_translation(s))
+        return refuse(s, file, "does not translate any more what its crypto list is on (ip nat inside source)");
     if (now > then && !ends(&s->compiled.source))
         return refuse(s, file, "does not end with 'end', it may be cut off");
     return EXIT_CLEAN;
