@@ -161,14 +161,22 @@ static void another_answer(struct sim *s, unsigned t)
         ike_input(s->nodes[3].ike, s->now, &at, &branch, request, request_len);
 }
 
-static const char *refused_for_ever(void)
+/* `before`: what the forger does each second; without an engine of his own node 3 hears nothing. */
+static const char *pinned_by(unsigned version, bool has_engine, bool (*meddle)(struct sim *, struct packet_in_flight *),
+                             void (*before)(struct sim *s, unsigned t))
 {
     static struct sim s;
     static struct router r[4];
-    fail_over(&s, r, 2);
+    fail_over(&s, r, version);
+    s.nodes[3].deaf = !has_engine;
     request_len = 0;
-    s.meddle = refuses_auth;
-    return goes_over(&s, another_answer);
+    s.meddle = meddle;
+    return goes_over(&s, before);
+}
+
+static const char *refused_for_ever(void)
+{
+    return pinned_by(2, true, refuses_auth, another_answer);
 }
 
 static unsigned jobs;
@@ -227,12 +235,7 @@ static void another_choice(struct sim *s, unsigned t)
 
 static const char *chosen_for_ever(void)
 {
-    static struct sim s;
-    static struct router r[4];
-    fail_over(&s, r, 1);
-    request_len = 0;
-    s.meddle = keep_first_message;
-    return goes_over(&s, another_choice);
+    return pinned_by(1, true, keep_first_message, another_choice);
 }
 
 /* One choice of the forger's, the offer said back, and a public value that is none each 20 seconds. */
@@ -268,13 +271,7 @@ static bool keep_very_first(struct sim *s, struct packet_in_flight *f)
 
 static const char *valued_for_ever(void)
 {
-    static struct sim s;
-    static struct router r[4];
-    fail_over(&s, r, 1);
-    s.nodes[3].deaf = true;
-    request_len = 0;
-    s.meddle = keep_very_first;
-    return goes_over(&s, value_that_is_none);
+    return pinned_by(1, false, keep_very_first, value_that_is_none);
 }
 
 const struct attack attacks_pinned[] = {
