@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "backends/apply/apply.h"
+#include "backends/netlink/netlink.h"
 
 static unsigned mtu_of(const char name[static IF_NAME_MAX + 1])
 {
@@ -61,6 +63,68 @@ static void add_address(struct arena *ar, struct host_link *l, const struct ifad
     ptrlist_add(ar, &l->addresses, h);
 }
 
+/* ---- whose ports they are ---- */
+
+/* Packets leave by these and not by their ports; those of a VRF leave by themselves. */
+static bool carries(const struct nlattr *port_kind)
+{
+    static const char *const kinds[] = {"bridge", "bond", "team"};
+    size_t n = mnl_attr_get_payload_len(port_kind);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (n >= strlen(kinds[i]) && strncmp(mnl_attr_get_payload(port_kind), kinds[i], n) == 0)
+            return true;
+    return false;
+}
+
+static bool is_port(const struct nlattr *link_info)
+{
+    bool is = false;
+    NETLINK_FOR_NESTED(x, link_info)
+    {
+        if (mnl_attr_get_type(x) == IFLA_INFO_SLAVE_KIND)
+            is = carries(x);
+    }
+    return is;
+}
+
+static int keep_carrier(const struct nlmsghdr *h, void *arg)
+{
+    const struct ifinfomsg *link = mnl_nlmsg_get_payload(h);
+    uint32_t master = 0;
+    bool is_carried = false;
+    NETLINK_FOR_ATTRS (a, h, sizeof *link) {
+        if (mnl_attr_get_type(a) == IFLA_MASTER && mnl_attr_get_payload_len(a) == 4)
+            master = mnl_attr_get_u32(a);
+        if (mnl_attr_get_type(a) == IFLA_LINKINFO)
+            is_carried = is_port(a);
+    }
+    if (!is_carried)
+        return 0;
+    PTRLIST_FOR (struct host_link, l, (const struct ptrlist *)arg) {
+        if (l->index == (uint32_t)link->ifi_index)
+            l->carrier = master;
+    }
+    return 0;
+}
+
+static void begin_again(void *arg)
+{
+    PTRLIST_FOR (struct host_link, l, (const struct ptrlist *)arg) {
+        l->carrier = 0;
+    }
+}
+
+static int read_carriers(struct ptrlist *links)
+{
+    struct netlink route;
+    const struct ifinfomsg all = {.ifi_family = AF_UNSPEC};
+    int r = netlink_open(&route, NETLINK_ROUTE);
+    if (r == 0)
+        r = netlink_dump(&route, RTM_GETLINK, sizeof all, &all, keep_carrier, links, begin_again);
+    netlink_close(&route);
+    return r;
+}
+
 int host_links_read(struct arena *ar, struct ptrlist *links)
 {
     struct ifaddrs *all = NULL;
@@ -72,5 +136,5 @@ int host_links_read(struct arena *ar, struct ptrlist *links)
             add_address(ar, l, i);
     }
     freeifaddrs(all);
-    return 0;
+    return read_carriers(links);
 }

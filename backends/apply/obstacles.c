@@ -5,7 +5,6 @@
 #include <linux/if.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,49 +50,6 @@ static int look_at_settings(const char *link, const char *whose, char why[static
         snprintf(why, 256, "net.%s.conf.%s.%s is set: %s", s->family, link, s->name, effect);
     }
     return r;
-}
-
-struct master {
-    uint32_t index;
-    bool is_bridge;
-};
-
-static int keep_master(const struct nlmsghdr *h, void *arg)
-{
-    struct master *m = arg;
-    NETLINK_FOR_ATTRS (a, h, sizeof(struct ifinfomsg)) {
-        if (mnl_attr_get_type(a) == IFLA_MASTER && mnl_attr_get_payload_len(a) == 4)
-            m->index = mnl_attr_get_u32(a);
-        if (mnl_attr_get_type(a) != IFLA_LINKINFO)
-            continue;
-        NETLINK_FOR_NESTED(x, a)
-        {
-            size_t n = mnl_attr_get_payload_len(x);
-            if (mnl_attr_get_type(x) == IFLA_INFO_SLAVE_KIND)
-                m->is_bridge = n >= 6 && memcmp(mnl_attr_get_payload(x), "bridge", 6) == 0;
-        }
-    }
-    return 0;
-}
-
-/* The bridge that it is a port of: packets leave by that. *bridge NULL: none. */
-static int ask_bridge(struct netlink *route, const struct ptrlist *links, const struct host_link *l,
-                      const char **bridge)
-{
-    *bridge = NULL;
-    const struct ifinfomsg ask = {.ifi_family = AF_UNSPEC, .ifi_index = (int)l->index};
-    struct master master = {0};
-    int r = netlink_get(route, RTM_GETLINK, sizeof ask, &ask, keep_master, &master);
-    if (r == -ENODEV)
-        return 0; /* it has gone meanwhile */
-    if (r < 0 || !master.is_bridge)
-        return r;
-    *bridge = "a bridge";
-    PTRLIST_FOR (struct host_link, o, links) {
-        if (o->index == master.index)
-            *bridge = o->name;
-    }
-    return 0;
 }
 
 /* ---- flowtables: what is in one goes from interface to interface, past every policy and every rule ---- */
@@ -165,18 +121,15 @@ static int look_at_flowtables(char why[static 256])
     return r;
 }
 
-static int look_at_link(struct netlink *route, const struct target *t, const char *name, char why[static 256])
+static int look_at_link(const struct target *t, const char *name, char why[static 256])
 {
     const struct host_link *l = if_map_link(t->ifs, name);
-    const char *bridge = NULL;
-    int r = 0;
-    if (l && l->index)
-        r = ask_bridge(route, &t->ifs->links, l, &bridge);
-    if (bridge)
+    if (l && l->carrier) {
+        const struct host_link *carrier = if_map_numbered(t->ifs, l->carrier);
         snprintf(why, 256, "%s is a port of %s: packets leave by that one, and nothing on %s protects them", name,
-                 bridge, name);
-    if (r == 0 && !why[0])
-        r = look_at_settings("all", "any interface", why);
+                 carrier ? carrier->name : "a bridge", name);
+    }
+    int r = why[0] ? 0 : look_at_settings("all", "any interface", why);
     if (r == 0 && !why[0])
         r = look_at_settings(name, name, why);
     return r;
@@ -184,16 +137,14 @@ static int look_at_link(struct netlink *route, const struct target *t, const cha
 
 int obstacles_find(const struct target *t, char why[static 256])
 {
-    struct netlink route;
-    int r = netlink_open(&route, NETLINK_ROUTE);
+    int r = 0;
     why[0] = '\0';
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         PTRLIST_FOR (char, name, &m->links) {
             if (r == 0 && !why[0])
-                r = look_at_link(&route, t, name, why);
+                r = look_at_link(t, name, why);
         }
     }
-    netlink_close(&route);
     if (r == 0 && !why[0] && t->maps.n)
         r = look_at_flowtables(why);
     return r;

@@ -103,7 +103,7 @@ static void add_conditions(struct nft_plan *p, struct nft_rule *r, const struct 
         e->number2 = c->flags_mask;
     }
     if (c->fragments)
-        nft_add(p, r, RULE_FRAGMENT);
+        nft_add(p, r, RULE_FRAGMENT)->family = family;
     if (c->dscp_mask) {
         struct nft_expr *e = nft_add(p, r, RULE_DSCP);
         e->number = c->dscp;

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <linux/netfilter.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter/nf_tables.h>
@@ -16,7 +17,7 @@
 struct differ {
     struct netlink *n;
     struct nft_diff *d;
-    const struct nft_plan *p;
+    struct nft_plan *p;
     const struct nft_held *h;
     struct arena *ar;
     bool failed, fresh; /* nothing of the old table stays */
@@ -259,6 +260,28 @@ static void add_chain(struct differ *x, const struct nft_chain *c)
     x->d->chains_added++;
 }
 
+/* ---- links that come and go ---- */
+
+/* That a link has gone is no reason to change anything: what was known stays known. */
+static void keep_known_links(struct nft_plan *p, const struct nft_chain *c, const struct nft_held_chain *k)
+{
+    const struct nft_held_rule *held = k->rules.n == 1 ? k->rules.v[0] : NULL;
+    struct nft_rule *later = c->rules.v[0];
+    uint32_t known;
+    if (!held || !held->comment || sscanf(held->comment, NFT_KNOWN_LINKS, &known) != 1 || known < later->v[0].number)
+        return;
+    later->v[0].number = known;
+    nft_say_known_links(p, later);
+}
+
+bool nft_diff_follows_links(const struct nft_diff *d)
+{
+    bool adds = d->table_added || d->chains_added || d->sets_added;
+    bool removes = d->table_removed || d->chains_removed || d->sets_removed;
+    bool fills = d->sets_changed || d->elements_added || d->elements_removed;
+    return d->any && !adds && !removes && !fills && d->chains_changed == d->chains_followed;
+}
+
 /* ---- the whole ---- */
 
 static void *held_by_name(const struct differ *x, const struct symtab *t, const char *name)
@@ -298,6 +321,7 @@ static void removals(struct differ *x, const struct wanted_chain *w)
         symtab_put(x->ar, &chains, str_lit(w[i].c->name), 0, (void *)w[i].c);
         bool changed = k && (w[i].same < k->rules.n || w[i].same < w[i].c->rules.n);
         x->d->chains_changed += changed;
+        x->d->chains_followed += changed && w[i].c->follows_links;
         for (uint32_t r = w[i].same; k && r < k->rules.n; r++)
             delete_rule(x, k->name, k->rules.v[r]);
     }
@@ -352,7 +376,10 @@ static void work(struct differ *x)
     struct wanted_chain *w = arena_array(x->ar, n + 1, sizeof *w);
     for (uint32_t i = 0; i < n && !x->failed; i++) {
         w[i].c = x->p->chains.v[i];
-        build_rules(x, &w[i], held_by_name(x, &x->held_chains, w[i].c->name));
+        const struct nft_held_chain *k = held_by_name(x, &x->held_chains, w[i].c->name);
+        if (k && w[i].c->follows_links)
+            keep_known_links(x->p, w[i].c, k);
+        build_rules(x, &w[i], k);
     }
     if (!x->failed) {
         if (!x->fresh)
@@ -365,7 +392,7 @@ static void work(struct differ *x)
                 nftnl_rule_free(w[i].rules[r]);
 }
 
-int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan *p, const struct nft_held *h)
+int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h)
 {
     struct differ x = {.n = n, .d = d, .p = p, .h = h, .ar = p->arena};
     *d = (struct nft_diff){0};

@@ -103,12 +103,34 @@ static void meta_u8(struct emitter *x, uint32_t key, uint8_t v)
     cmp(x, NFT_CMP_EQ, &v, 1);
 }
 
-static void if_name(struct emitter *x, uint32_t key, const char *name)
+static void if_name(struct emitter *x, uint32_t key, uint32_t op, const char *name)
 {
     char padded[IFNAMSIZ] = {0};
     strncpy(padded, name, sizeof padded - 1);
     meta(x, key, NFT_REG_1);
-    cmp(x, NFT_CMP_EQ, padded, sizeof padded);
+    cmp(x, op, padded, sizeof padded);
+}
+
+static void if_number(struct emitter *x, uint32_t key, uint32_t number)
+{
+    meta(x, key, NFT_REG_1);
+    cmp(x, NFT_CMP_EQ, &number, sizeof number);
+}
+
+/* The kernel compares bytes: which number is higher is seen in network order only. */
+static void if_later(struct emitter *x, uint32_t key, uint32_t number)
+{
+    const uint32_t ordered = htonl(number);
+    meta(x, key, NFT_REG_1);
+    struct nftnl_expr *e = begin(x, "byteorder");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, sizeof number);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, sizeof number);
+    cmp(x, NFT_CMP_GT, &ordered, sizeof ordered);
 }
 
 /* ---- addresses and ports ---- */
@@ -368,8 +390,28 @@ static void tcp_flags(struct emitter *x, uint8_t bits, uint8_t value, uint32_t o
     cmp(x, op, &value, 1);
 }
 
-static void fragment(struct emitter *x)
+/* RFC 8200 §4.5: the offset are the upper 13 bits. */
+static void fragment_header(struct emitter *x)
 {
+    const uint16_t bits = htons(0xfff8), zero = 0;
+    struct nftnl_expr *e = begin(x, "exthdr");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 2);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 2);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+    mask(x, &bits, sizeof bits, NFT_REG_1);
+    cmp(x, NFT_CMP_NEQ, &zero, sizeof zero);
+}
+
+static void fragment(struct emitter *x, uint8_t family)
+{
+    if (family == FAMILY_V6) {
+        fragment_header(x);
+        return;
+    }
     const uint16_t bits = htons(0x1fff), zero = 0;
     payload(x, NFT_PAYLOAD_NETWORK_HEADER, 6, 2, NFT_REG_1);
     mask(x, &bits, 2, NFT_REG_1);
@@ -412,10 +454,28 @@ static void emit(struct emitter *x, const struct nft_expr *e)
     const uint32_t none = 0;
     switch ((enum nft_kind)e->kind) {
     case RULE_IN_IF:
-        if_name(x, NFT_META_IIFNAME, e->name);
+        if_name(x, NFT_META_IIFNAME, NFT_CMP_EQ, e->name);
         break;
     case RULE_OUT_IF:
-        if_name(x, NFT_META_OIFNAME, e->name);
+        if_name(x, NFT_META_OIFNAME, NFT_CMP_EQ, e->name);
+        break;
+    case RULE_IN_NOT_IF:
+        if_name(x, NFT_META_IIFNAME, NFT_CMP_NEQ, e->name);
+        break;
+    case RULE_OUT_NOT_IF:
+        if_name(x, NFT_META_OIFNAME, NFT_CMP_NEQ, e->name);
+        break;
+    case RULE_IN_NUMBER:
+        if_number(x, NFT_META_IIF, e->number);
+        break;
+    case RULE_OUT_NUMBER:
+        if_number(x, NFT_META_OIF, e->number);
+        break;
+    case RULE_IN_LATER:
+        if_later(x, NFT_META_IIF, e->number);
+        break;
+    case RULE_OUT_LATER:
+        if_later(x, NFT_META_OIF, e->number);
         break;
     case RULE_FORWARDED:
         meta(x, NFT_META_IIF, NFT_REG_1);
@@ -488,7 +548,7 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         tcp_flags(x, (uint8_t)e->number, 0, NFT_CMP_NEQ);
         break;
     case RULE_FRAGMENT:
-        fragment(x);
+        fragment(x, e->family);
         break;
     case RULE_DSCP:
         dscp(x, e);

@@ -82,7 +82,8 @@ void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *lin
 {
     for (size_t i = 0; i < sizeof discovery; i++) {
         struct nft_rule *r = nft_rule_new(p, c);
-        nft_add_name(p, r, RULE_IN_IF, link);
+        if (link)
+            nft_add_name(p, r, RULE_IN_IF, link);
         nft_add(p, r, RULE_FAMILY)->family = FAMILY_V6;
         nft_add_number(p, r, RULE_PROTO, IPPROTO_ICMPV6);
         nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);
@@ -186,8 +187,24 @@ static void flows(struct nft_plan *p, struct nft_chain *c, const struct nft_chai
     translated_jump(p, c, look);
 }
 
+/* How it would leave without an SA of ours. */
+static const enum nft_kind leaves[] = {RULE_GOES_CLEAR, RULE_REQID_FOREIGN};
+#define LEAVES (sizeof leaves / sizeof *leaves)
+
+/* Those that nobody has put together. */
+static void guard_fragments(struct nft_plan *p, struct nft_chain *all, const struct nft_chain *inbound, uint32_t number,
+                            uint8_t family)
+{
+    struct nft_chain *c = nft_chain_new(p, nft_name(p, "fragment%u", number));
+    copy_turned(p, c, inbound, LOOK_PACKET_TURNED, RULE_DROP, family);
+    struct nft_rule *r = nft_rule_new(p, all);
+    nft_add(p, r, RULE_FAMILY)->family = family;
+    nft_add(p, r, RULE_FRAGMENT)->family = family;
+    jump_to(p, r, c);
+}
+
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
-                   const struct nft_chain *inbound, uint32_t number)
+                   const struct nft_chain *inbound, const struct nft_chain *fragments, uint32_t number)
 {
     uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
     struct nft_chain *packet = nft_chain_new(p, nft_name(p, "packet%u", number));
@@ -202,9 +219,10 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
     pass_ipsec(p, all, family);
     pass_link(p, all, family);
     jump_to(p, nft_rule_new(p, all), packet);
+    if (fragments)
+        guard_fragments(p, all, fragments, number, family);
     PTRLIST_FOR (char, link, &m->links) {
-        static const enum nft_kind leaves[] = {RULE_GOES_CLEAR, RULE_REQID_FOREIGN};
-        for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+        for (size_t i = 0; i < LEAVES; i++) {
             struct nft_rule *r = nft_rule_new(p, g->filter);
             nft_add_name(p, r, RULE_OUT_IF, link);
             nft_add(p, r, leaves[i]);
@@ -214,4 +232,16 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
         nft_add_name(p, r, RULE_OUT_IF, link);
         jump_to(p, r, bind);
     }
+}
+
+void nft_guard_elsewhere(struct nft_plan *p, const struct nft_guard *g, const struct target *t)
+{
+    struct nft_chain *elsewhere = nft_chain_new(p, "elsewhere_out");
+    for (uint32_t number = 0; number < t->maps.n; number++)
+        for (size_t i = 0; i < LEAVES; i++) {
+            struct nft_rule *r = nft_rule_new(p, elsewhere);
+            nft_add(p, r, leaves[i]);
+            nft_add_name(p, r, RULE_JUMP, nft_name(p, "guard%u", number));
+        }
+    nft_elsewhere(p, t, g->filter, elsewhere);
 }

@@ -64,14 +64,16 @@ struct str nft_element_key(struct arena *ar, const struct nftnl_set_elem *e);
 struct nft_diff {
     uint32_t chains_added, chains_removed, chains_changed, rules_added, rules_removed;
     uint32_t sets_added, sets_removed, sets_changed, elements_added, elements_removed;
+    uint32_t chains_followed; /* of those changed: such as only say which links are known */
     bool table_added, table_removed;
     bool any; /* something changes */
     struct netlink_batch batch;
 };
 /* Makes the batch. Rules before the first difference of a chain stay with their counters, and so do all elements that
- * are in both. Returns 0 or -ENOMEM. */
-int nft_diff_build(struct netlink *n, struct nft_diff *d, const struct nft_plan *p,
-                   const struct nft_held *h) MUST_CHECK;
+ * are in both. What the kernel's table says of known links is taken over into the plan. Returns 0 or -ENOMEM. */
+int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h) MUST_CHECK;
+/* Is all that changes that links have come which were not known? */
+bool nft_diff_follows_links(const struct nft_diff *d) MUST_CHECK;
 int nft_diff_run(struct netlink *n, struct nft_diff *d) MUST_CHECK;
 void nft_diff_free(struct nft_diff *d);
 

@@ -273,7 +273,7 @@ struct addr_bits nft_host_bits(const struct ip_addr *a)
     return b;
 }
 
-/* One rule for each of: ESP, AH, IKE and NAT-T. `tail` adds what all share. */
+/* One rule for each of: ESP, AH, IKE and NAT-T, by one interface or (`link` NULL) any. `tail` adds what all share. */
 typedef void tail_fn(struct nft_plan *p, struct nft_rule *r, const struct target_map *m, const void *arg);
 static void ipsec_rules(struct nft_plan *p, struct nft_chain *c, const struct target_map *m, const char *link,
                         tail_fn *tail, const void *arg)
@@ -284,7 +284,8 @@ static void ipsec_rules(struct nft_plan *p, struct nft_chain *c, const struct ta
     } kinds[] = {{IPPROTO_ESP, 0}, {IPPROTO_AH, 0}, {IPPROTO_UDP, IKE_PORT}, {IPPROTO_UDP, NAT_T_PORT}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct nft_rule *r = nft_rule_new(p, c);
-        nft_add_name(p, r, RULE_IN_IF, link);
+        if (link)
+            nft_add_name(p, r, RULE_IN_IF, link);
         nft_add(p, r, RULE_FAMILY)->family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
         nft_add_number(p, r, RULE_PROTO, kinds[i].proto);
         if (kinds[i].port)
@@ -436,6 +437,29 @@ static void mss(struct nft_plan *p, const struct base *b, const struct interface
     }
 }
 
+/* The inbound check of later fragments; NULL: `clear` judges them as well. */
+static struct nft_chain *fragments_chain(struct nft_plan *p, const struct target_map *m, uint32_t number)
+{
+    struct flat list;
+    if (!nft_fragments(p->arena, &m->flat, &list))
+        return NULL;
+    struct nft_chain *c = nft_chain_new(p, nft_name(p, "parts%u", number));
+    layered_chain(p, &list, c, nft_name(p, "part%u", number), true);
+    return c;
+}
+
+static void check_fragments(struct nft_plan *p, struct nft_chain *c, const char *link, const struct target_map *m,
+                            const struct nft_chain *parts)
+{
+    uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add_name(p, r, RULE_IN_IF, link);
+    nft_add(p, r, RULE_CAME_CLEAR);
+    nft_add(p, r, RULE_FAMILY)->family = family;
+    nft_add(p, r, RULE_FRAGMENT)->family = family;
+    nft_add_name(p, r, RULE_JUMP, parts->name);
+}
+
 static void one_map(struct nft_plan *p, struct target *t, const struct base *b, const struct nft_guard *g,
                     const struct target_map *m, uint32_t number)
 {
@@ -443,6 +467,7 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
     struct nft_chain *out = nft_chain_new(p, nft_name(p, "count%u", number));
     layered_chain(p, &m->flat, in, nft_name(p, "in%u", number), true);
     layered_chain(p, &m->flat, out, nft_name(p, "out%u", number), false);
+    const struct nft_chain *parts = fragments_chain(p, m, number);
     struct nft_set *peers = peers_set(p, m, number);
     for (uint32_t k = 0; k < m->links.n; k++) {
         const char *link = m->links.v[k];
@@ -452,6 +477,8 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
         if (m->map->ipv6.v)
             nft_pass_discovery(p, b->prerouting, link);
         jump(p, b->prerouting, RULE_IN_IF, link, RULE_CAME_CLEAR, in->name);
+        if (parts)
+            check_fragments(p, b->prerouting, link, m, parts);
         ipsec_rules(p, b->input, m, link, from_peers_tail, peers);
         if (m->has_dynamic)
             ipsec_rules(p, b->input, m, link, from_any_tail, NULL);
@@ -460,8 +487,26 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
         mss(p, b, i, link);
     }
     entry_filters(p, t, b, m);
-    nft_guard_map(p, g, m, in, number);
+    nft_guard_map(p, g, m, in, parts, number);
     nft_closed_lists(p, in, m); /* behind what the guard takes of the chain: it has this already */
+}
+
+/* The crypto check of what comes by a link that no interface of the configuration has the name of. IPsec itself and
+ * neighbour discovery are let go first, whichever map they are of. */
+static void check_elsewhere(struct nft_plan *p, const struct target *t, const struct base *b)
+{
+    struct nft_chain *elsewhere = nft_chain_new(p, "elsewhere_in");
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        ipsec_rules(p, elsewhere, m, NULL, pass_tail, NULL);
+        if (m->map->ipv6.v)
+            nft_pass_discovery(p, elsewhere, NULL);
+    }
+    for (uint32_t number = 0; number < t->maps.n; number++) {
+        struct nft_rule *r = nft_rule_new(p, elsewhere);
+        nft_add(p, r, RULE_CAME_CLEAR);
+        nft_add_name(p, r, RULE_JUMP, nft_name(p, "clear%u", number));
+    }
+    nft_elsewhere(p, t, b->prerouting, elsewhere);
 }
 
 void nft_plan_build(struct nft_plan *p, struct target *t)
@@ -479,6 +524,10 @@ void nft_plan_build(struct nft_plan *p, struct target *t)
     uint32_t number = 0;
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         one_map(p, t, &b, &g, m, number++);
+    }
+    if (if_map_newest(t->ifs)) {
+        check_elsewhere(p, t, &b);
+        nft_guard_elsewhere(p, &g, t);
     }
     nft_nat(p, t);
 }

@@ -35,6 +35,12 @@ enum nft_kind {
     /* matches */
     RULE_IN_IF,           /* name */
     RULE_OUT_IF,          /* name */
+    RULE_IN_NOT_IF,       /* name: by any other */
+    RULE_OUT_NOT_IF,      /* name */
+    RULE_IN_NUMBER,       /* number of a link, whatever its name is */
+    RULE_OUT_NUMBER,      /* number */
+    RULE_IN_LATER,        /* number: a link with a higher one, which is younger */
+    RULE_OUT_LATER,       /* number */
     RULE_FORWARDED,       /* it came in by some interface */
     RULE_OWN,             /* it did not: the host itself sends it */
     RULE_FROM_LOCAL,      /* its source is an address of this host */
@@ -59,7 +65,7 @@ enum nft_kind {
     RULE_ICMP_CODE,
     RULE_TCP_FLAGS,    /* number: value, number2: mask */
     RULE_TCP_ANY_FLAG, /* number: at least one of these */
-    RULE_FRAGMENT,     /* not the first one */
+    RULE_FRAGMENT,     /* not the first one; family */
     RULE_DSCP,         /* number: value of the six bits, number2: mask */
     RULE_ADDR_IN_SET,  /* set: saddr . daddr [. protocol [. sport . dport]]; `look` */
     RULE_VERDICT_MAP,  /* set: its fields, masked; the element says what happens */
@@ -106,6 +112,7 @@ struct nft_chain {
     const char *name;
     enum nft_hook hook;
     bool nat;
+    bool follows_links; /* all that it says is which links are younger than what is applied */
     int priority;
     struct ptrlist rules; /* struct nft_rule */
 };
@@ -182,19 +189,31 @@ static inline bool nft_has_addr(const struct addr_bits *a)
 
 /* acl.c: a chain that is an access list for filtering; NULL if the list has no lines (everything passes). */
 const char *nft_acl_chain(struct nft_plan *p, struct target *t, const struct acl *a);
+/* fragments.c: the list as later fragments are judged by it; false: it is the same, as no line has ports. */
+bool nft_fragments(struct arena *ar, const struct flat *list, struct flat *out) MUST_CHECK;
 /* guard.c: the second wall behind the XFRM policies, outbound. After one_map() has made the chain of the inbound check,
  * whose rules and sets it reads the other way round. */
 struct nft_guard {
     struct nft_chain *filter, *bind; /* base chains */
 };
 struct nft_guard nft_guard_begin(struct nft_plan *p);
-/* Neighbour discovery that comes in by an interface is nobody's cleartext: routers do not forward it. */
+/* Neighbour discovery that comes in by an interface (NULL: any) is nobody's cleartext: routers do not forward it. */
 void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *link);
-/* Of a list that does not exist or has no lines: nothing goes out, and nothing comes in but IPsec and neighbour discovery,
- * which base chains let pass before (guide, `match address`: "the device drops all packets"). */
+/* Of a list that does not exist or has no lines: nothing goes out, and nothing comes in but IPsec and neighbour
+ * discovery, which base chains let pass before (guide, `match address`: "the device drops all packets"). */
 void nft_closed_lists(struct nft_plan *p, struct nft_chain *c, const struct target_map *m);
+/* `fragments`: the inbound check of later fragments, NULL: it is the same. */
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
-                   const struct nft_chain *inbound, uint32_t number);
+                   const struct nft_chain *inbound, const struct nft_chain *fragments, uint32_t number);
+/* After those of all maps. */
+void nft_guard_elsewhere(struct nft_plan *p, const struct nft_guard *g, const struct target *t);
+/* elsewhere.c: what leaves or comes by a link that may be one with a crypto map, though none of its name, goes on from
+ * a base chain to `to`. Only where the host is known: if_map_newest() is not 0. */
+void nft_elsewhere(struct nft_plan *p, const struct target *t, struct nft_chain *base, const struct nft_chain *to);
+/* The comment of the one rule of a chain that `follows_links`: by it diff.c knows which links are known already.
+ * Numbers of links that have gone do not come again. */
+#define NFT_KNOWN_LINKS "links up to number %u are known"
+void nft_say_known_links(struct nft_plan *p, struct nft_rule *later);
 /* nat.c */
 void nft_nat(struct nft_plan *p, struct target *t);
 /* untranslated.c: behind NAT before crypto, what should have been translated and is not. */

@@ -142,6 +142,24 @@ static void expr(struct buf *b, const struct nft_expr *e)
     case RULE_OUT_IF:
         buf_printf(b, "oifname \"%s\"", e->name);
         break;
+    case RULE_IN_NOT_IF:
+        buf_printf(b, "iifname != \"%s\"", e->name);
+        break;
+    case RULE_OUT_NOT_IF:
+        buf_printf(b, "oifname != \"%s\"", e->name);
+        break;
+    case RULE_IN_NUMBER:
+        buf_printf(b, "iif %u", e->number);
+        break;
+    case RULE_OUT_NUMBER:
+        buf_printf(b, "oif %u", e->number);
+        break;
+    case RULE_IN_LATER:
+        buf_printf(b, "iif > %u", e->number);
+        break;
+    case RULE_OUT_LATER:
+        buf_printf(b, "oif > %u", e->number);
+        break;
     case RULE_FORWARDED:
         buf_puts(b, "meta iif != 0");
         break;
@@ -223,7 +241,7 @@ static void expr(struct buf *b, const struct nft_expr *e)
         buf_puts(b, ") != 0x0");
         break;
     case RULE_FRAGMENT:
-        buf_puts(b, "ip frag-off & 0x1fff != 0");
+        buf_puts(b, e->family == FAMILY_V6 ? "frag frag-off != 0" : "ip frag-off & 0x1fff != 0");
         break;
     case RULE_DSCP:
         buf_printf(b, "@nh,%s & 0x%x == 0x%x", e->family == FAMILY_V6 ? "0,16" : "8,8",

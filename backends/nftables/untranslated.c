@@ -31,6 +31,19 @@ static bool is_protected_behind(const struct flat_rule *r, const struct nft_nat_
     return false;
 }
 
+static void drop_box(struct nft_plan *p, struct nft_chain *c, const struct box *b, enum nft_look look, bool fragments)
+{
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add_box(p, r, b);
+    for (uint32_t k = 0; k < r->n; k++)
+        r->v[k].look = (uint8_t)look;
+    if (fragments)
+        nft_add(p, r, RULE_FRAGMENT)->family = FAMILY_V4;
+    nft_add(p, r, RULE_COUNTER);
+    nft_add(p, r, RULE_DROP);
+    r->comment = "NAT before crypto has not translated it";
+}
+
 /* A chain that drops what goes to a destination that is protected, or has begun to it; NULL: none is. */
 static struct nft_chain *protected_destinations(struct nft_plan *p, const struct target_map *m,
                                                 const struct nft_nat_way *w, const char *name, enum nft_look look)
@@ -44,13 +57,11 @@ static struct nft_chain *protected_destinations(struct nft_plan *p, const struct
         b.sport = (struct port_range){0, 65535};
         if (!c)
             c = nft_chain_new(p, name);
-        struct nft_rule *r = nft_rule_new(p, c);
-        nft_add_box(p, r, &b);
-        for (uint32_t k = 0; k < r->n; k++)
-            r->v[k].look = (uint8_t)look;
-        nft_add(p, r, RULE_COUNTER);
-        nft_add(p, r, RULE_DROP);
-        r->comment = "NAT before crypto has not translated it";
+        drop_box(p, c, &b, look, false);
+        bool has_ports = b.dport.lo != 0 || b.dport.hi != 65535;
+        b.dport = (struct port_range){0, 65535};
+        if (has_ports)
+            drop_box(p, c, &b, look, true);
     }
     return c;
 }
@@ -146,10 +157,12 @@ static void end_of_ours(struct nft_plan *p, const struct target *t, const struct
     pass_outsiders(p, t, ways, c);
 }
 
+/* By a link, or (NULL) by any. */
 static struct nft_rule *leaves_by(struct nft_plan *p, struct nft_chain *c, const char *link)
 {
     struct nft_rule *r = nft_rule_new(p, c);
-    nft_add_name(p, r, RULE_OUT_IF, link);
+    if (link)
+        nft_add_name(p, r, RULE_OUT_IF, link);
     nft_add(p, r, RULE_GOES_CLEAR);
     return r;
 }
@@ -203,9 +216,20 @@ static bool is_first(const struct ptrlist *ways, const struct nft_nat_way *way)
     return true;
 }
 
+/* By whatever link it leaves in the clear: `by` NULL. */
+static void judge(struct nft_plan *p, struct nft_chain *c, const char *by, const struct nft_chain *as_it_is,
+                  const struct nft_chain *began)
+{
+    nft_add_name(p, leaves_by(p, c, by), RULE_JUMP, as_it_is->name);
+    struct nft_rule *r = leaves_by(p, c, by); /* somebody has translated it before us */
+    nft_add(p, r, RULE_TRANSLATED);
+    nft_add_number(p, r, RULE_FLOW_DIR, 0);
+    nft_add_name(p, r, RULE_JUMP, began->name);
+}
+
 void nft_untranslated(struct nft_plan *p, const struct target *t, const struct ptrlist *ways)
 {
-    struct nft_chain *base = NULL, *late = NULL;
+    struct nft_chain *base = NULL, *late = NULL, *elsewhere = NULL;
     uint32_t number = 0;
     PTRLIST_FOR (struct nft_nat_way, w, ways) {
         const struct target_map *m = is_first(ways, w) ? map_on(t, w->out) : NULL;
@@ -219,6 +243,9 @@ void nft_untranslated(struct nft_plan *p, const struct target *t, const struct p
             base->priority = AFTER_GUARD;
             late = nft_chain_new(p, "late");
             end_of_ours(p, t, ways, late);
+            elsewhere = if_map_newest(t->ifs) ? nft_chain_new(p, "late_elsewhere") : NULL;
+            if (elsewhere)
+                end_of_ours(p, t, ways, elsewhere);
         }
         const struct nft_chain *list = nft_chain_named(p, w->chain);
         const struct late as_it_is = {p, drops, nft_name(p, "late%u", number), LOOK_PACKET},
@@ -226,12 +253,13 @@ void nft_untranslated(struct nft_plan *p, const struct target *t, const struct p
         otherwise_translated(&began, base, w, list, number);
         sent_elsewhere(p, base, m, w, number);
         number++;
-        nft_add_name(p, leaves_by(p, late, w->out), RULE_JUMP, copy_as_filter(&as_it_is, list)->name);
-        struct nft_rule *r = leaves_by(p, late, w->out); /* somebody has translated it before us */
-        nft_add(p, r, RULE_TRANSLATED);
-        nft_add_number(p, r, RULE_FLOW_DIR, 0);
-        nft_add_name(p, r, RULE_JUMP, copy_as_filter(&began, list)->name);
+        const struct nft_chain *now = copy_as_filter(&as_it_is, list), *then = copy_as_filter(&began, list);
+        judge(p, late, w->out, now, then);
+        if (elsewhere)
+            judge(p, elsewhere, NULL, now, then);
     }
     if (base)
         nft_add_name(p, nft_rule_new(p, base), RULE_JUMP, late->name);
+    if (elsewhere)
+        nft_elsewhere(p, t, base, elsewhere);
 }

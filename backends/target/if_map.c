@@ -158,3 +158,37 @@ const struct host_link *if_map_link(const struct if_map *m, const char *host_nam
     }
     return NULL;
 }
+
+const struct host_link *if_map_numbered(const struct if_map *m, uint32_t index)
+{
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        if (l->index == index)
+            return l;
+    }
+    return NULL;
+}
+
+uint32_t if_map_newest(const struct if_map *m)
+{
+    uint32_t newest = 0;
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        newest = l->index > newest ? l->index : newest;
+    }
+    return newest;
+}
+
+unsigned if_map_places(const struct if_map *m, const struct interface *i, const struct host_link **out, unsigned room)
+{
+    unsigned n = 0;
+    const char *name = if_map_find(m, i);
+    const struct host_link *l = name ? if_map_link(m, name) : NULL;
+    while (l && l->carrier && n < room) { /* `room` also ends a circle, which no kernel makes */
+        l = if_map_numbered(m, l->carrier);
+        if (l)
+            out[n++] = l;
+    }
+    const struct host_link *elsewhere = if_map_elsewhere(m, i);
+    if (elsewhere && n < room)
+        out[n++] = elsewhere;
+    return n;
+}

@@ -23,8 +23,9 @@ struct host_address {
 };
 struct host_link {
     char name[IF_NAME_MAX + 1];
-    uint32_t index;           /* of the kernel; 0 if it is not there (compiling for another host) */
-    unsigned mtu;             /* bytes; 0: not known */
+    uint32_t index;   /* of the kernel; 0 if it is not there (compiling for another host) */
+    unsigned mtu;     /* bytes; 0: not known */
+    uint32_t carrier; /* index of the bridge, bond or team that it is a port of: packets leave by that; 0: none */
     struct ptrlist addresses; /* struct host_address */
 };
 
@@ -51,6 +52,13 @@ const struct host_link *if_map_elsewhere(const struct if_map *m, const struct in
 /* A second interface that has its address, where no row says which one it is: it may be either. NULL: there is none. */
 const struct host_link *if_map_either(const struct if_map *m, const struct interface *i);
 const struct host_link *if_map_link(const struct if_map *m, const char *host_name);
+/* NULL: no link has that number. */
+const struct host_link *if_map_numbered(const struct if_map *m, uint32_t index);
+/* The highest number of a link of the host: later ones get higher numbers. 0: compiling for another host. */
+uint32_t if_map_newest(const struct if_map *m);
+/* Links by which the packets of a router interface may go as well as by the one of its name: the bridge, bond or team
+ * that it has become a port of, and the one that has its address. At most `room`; how many there are. */
+unsigned if_map_places(const struct if_map *m, const struct interface *i, const struct host_link **out, unsigned room);
 
 /* One access list line of a crypto map entry that is protected: what one pair of SAs is for. */
 struct target_line {

@@ -80,8 +80,16 @@ static int put_right(struct session *s, const struct watch_look *l)
     int r = apply_repair(&s->apply);
     unsigned long long ms = watch_now_ms() - l->since_ms;
     const char *cause = *l->after ? l->after : "something";
-    *(r == 0 ? &l->shared->repaired : &l->shared->failed) += 1;
+    bool is_news = !s->apply.xfrm_diff.ops.n && nft_diff_follows_links(&s->apply.nft_diff);
+    if (r < 0)
+        l->shared->failed++;
+    else if (!is_news)
+        l->shared->repaired++;
     keep_count(s, l->shared);
+    if (r == 0 && is_news)
+        daemon_log(IKE_INFO, "links have come: they are taken in");
+    if (r == 0 && is_news)
+        return WATCH_IN_ORDER;
     if (r == 0) {
         daemon_log(IKE_NOTICE, "repaired in %llu ms, as %s had changed: %s", ms, cause, what);
         return WATCH_REPAIRED;

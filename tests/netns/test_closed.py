@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Closed in every moment: while things happen to a live host, protected packets are sent all the time and every frame on the
-outside link is looked at. Not one may pass in the clear, and what must be clear flows. No SA ever stands here (this kernel
+"""Closed in every moment: while things happen to a live host, protected packets are sent all the time, in and out, and every
+frame on the outside link and behind the router is looked at. Not one may pass in the clear, and what must be clear flows. No SA ever stands here (this kernel
 has no ESP), so that nothing protected may leave at all; real ESP is in the guest (tests/vm).
 
 Each event is a row: what stands before apply, and what happens then, as lines of a shell in the router's namespace (`lan:`,
@@ -57,6 +57,14 @@ ANEW = 'ip link del eth0; ip link add eth0 type veth peer name wan netns $ISP; i
 FOREIGN = 'ip xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 dir out priority 1'
 
 RUN = '$IOSCC run $OPTIONS $FILE > $FILE.log 2>&1 & echo $! > $FILE.pid; for i in $(seq 200); do [ -S $STATE/control.sock ] && break; sleep 0.1; done'
+# the outside link under another name, as a port of a bridge that has its address, and with its address on a link above it
+RENAMED = 'ip link set eth0 down; ip link set eth0 name x0; ip link set x0 up; ip route add default via 192.0.2.2'
+ADDRESS_TO = 'ip addr flush dev eth0; ip addr add 192.0.2.1/24 dev %s; ip route replace default via 192.0.2.2'
+BRIDGE = 'ip link add br0 type bridge; ip link set br0 up'
+BRIDGED = 'ip link set eth0 master br0; ' + ADDRESS_TO % 'br0'
+STATUS = '; $IOSCC status --state-dir $STATE; echo status $?'
+SAYS_PORT = '; for i in $(seq 100); do grep -q "eth0 is a port of br0" $FILE.log && break; sleep 0.1; done; sleep 0.5' + STATUS
+
 PFS = 'sed "s/ set transform-set T$/&\\n set pfs group19/" $FILE > $FILE.2'
 GOES_BACK = 'for i in $(seq 600); do grep -q "Back to" $STATE/rollback.log && break; sleep 0.1; done; cat $STATE/rollback.log; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE'
 
@@ -94,11 +102,14 @@ EVENTS = [
     ('a policy of somebody else comes before ours, with NAT', NAT, '', FOREIGN),
     ('connections are not tracked', CONFIG, '', NOTRACK),
     ('connections are not tracked, policies are flushed', CONFIG, '', NOTRACK + '; ' + FLUSH),
+    ('connections are not tracked before anything else', CONFIG, '', NOTRACK.replace('-300', '-450')),
+    ('connections are not tracked before anything else, policies are flushed', CONFIG, '', NOTRACK.replace('-300', '-450') + '; ' + FLUSH),
+    ('the list is on translated addresses, connections are not tracked before anything else', TRANSLATED, '', NOTRACK.replace('-300', '-450')),
     ('the list is on translated addresses', TRANSLATED, '', 'true'),
     ('the list is on translated addresses, policies are flushed', TRANSLATED, '', FLUSH),
     ('the list is on translated addresses, the link is made anew', TRANSLATED, '', ANEW),
     ('the list is on translated addresses, connections from before are tracked', TRANSLATED, TRACKED, 'true'),
-    ('connections from before are translated', CONFIG, MASQUERADE + '; sleep 0.3; grep 10.2.0.9 /proc/net/nf_conntrack', 'echo protected: $(grep -c "src=10.1.0.9 dst=10.2.0.9" /proc/net/nf_conntrack)', 'protected: 0'),
+    ('connections from before are translated', CONFIG, MASQUERADE + '; sleep 0.3; grep 10.2.0.9 /proc/net/nf_conntrack', 'echo protected: $(grep -c "^[^=]*src=10.1.0.9 dst=10.2.0.9" /proc/net/nf_conntrack)', 'protected: 0'),
     ('a change that translates nothing otherwise', NAT, TRACKED, 'sed "s/^ permit udp/ permit ip 10.1.0.0 0.0.255.255 10.99.0.0 0.0.255.255\\n&/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', r'\A(?![\s\S]*begin anew)[\s\S]*Applied'),
     ('a change, and a connection by another interface', NAT, TRACKED + '; ip link add eth2 type veth peer name x2; ip link set eth2 up; ip link set x2 up; ip addr add 10.5.0.1/24 dev eth2; lan: python3 -c "import socket; socket.socket(2, 2).sendto(b\'x\', (\'10.5.0.2\', 9))"',
      'grep -c dst=10.5.0.2 /proc/net/nf_conntrack; sed "s/^ permit udp/ permit ip 10.1.0.0 0.0.255.255 10.99.0.0 0.0.255.255\\n&/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', r'\A1\n(?![\s\S]*begin anew)[\s\S]*Applied'),
@@ -117,6 +128,19 @@ EVENTS = [
     ('the list is on translated addresses, another address', TRANSLATED, '', 'ip addr flush dev eth0; ip addr add 192.0.2.50/24 dev eth0; ip route add default via 192.0.2.2'),
     ('the list is on translated addresses, the inside link is renamed', TRANSLATED, '', 'ip link set eth1 down; ip link set eth1 name lan1; ip link set lan1 up'),
     ('the list is on translated addresses, the inside link is renamed, policies are flushed', TRANSLATED, '', FLUSH + '; ip link set eth1 down; ip link set eth1 name lan1; ip link set lan1 up'),
+    ('the link becomes a port of a bridge', CONFIG, '', 'exec 2>&1; ' + BRIDGE + '; ' + BRIDGED + STATUS, r'GigabitEthernet0/0 is eth0 there, but br0 has its address(.|\n)*status 2'),
+    ('the link becomes a port of a bridge, with NAT', NAT, '', BRIDGE + '; ' + BRIDGED),
+    ('the link becomes a port of a bridge under a watch', CONFIG, '', RUN + '; ' + BRIDGE + '; ' + BRIDGED + SAYS_PORT, 'status [123]'),
+    ('the link becomes a port of a bridge that was there, under a watch', CONFIG, BRIDGE, RUN + '; ip link set eth0 master br0' + SAYS_PORT + '; ' + BRIDGED + '; sleep 0.5', 'status 3'),
+    ('the address moves to a link above', CONFIG, '', 'ip link add v0 link eth0 type macvlan mode bridge; ip link set v0 up; ' + ADDRESS_TO % 'v0'),
+    ('the address moves to a link above under a watch', CONFIG, '', 'exec 2>&1; ' + RUN + '; ip link add v0 link eth0 type macvlan mode bridge; ip link set v0 up; ' + ADDRESS_TO % 'v0' + '; sleep 1' + STATUS, r'but v0 has its address(.|\n)*status 2'),
+    ('the list is on translated addresses, the outside link is renamed', TRANSLATED, '', RENAMED),
+    ('the list is on translated addresses, the outside link is renamed, with connections from before', TRANSLATED, TRACKED, RENAMED),
+    ('the list is on translated addresses, the outside link is renamed under a watch', TRANSLATED, '', RUN + '; ' + RENAMED + '; sleep 1' + STATUS, 'status 2'),
+    ('the list is on translated addresses, the outside link becomes a port of a bridge', TRANSLATED, '', BRIDGE + '; ' + BRIDGED),
+    ('the list is on translated addresses, the outside link becomes a port of a bridge under a watch', TRANSLATED, '', RUN + '; ' + BRIDGE + '; ' + BRIDGED + SAYS_PORT, 'status [123]'),
+    ('links come and go', CONFIG, '', BRIDGE + STATUS + '; $IOSCC apply $OPTIONS $FILE' + STATUS + '; ip link del br0' + STATUS, r'links have come since: until they are taken in, nothing that is protected leaves by them(.|\n)*status 1\n(.|\n)*Applied(.|\n)*status 0\n(.|\n)*status 0'),
+    ('links come and go under a watch', CONFIG, '', 'exec 2>&1; ' + RUN + '; ' + BRIDGE + '; for i in $(seq 100); do $IOSCC status --state-dir $STATE > /dev/null && break; sleep 0.1; done' + STATUS + '; ip link del br0; sleep 0.5' + STATUS + '; cat $FILE.log', r'\A(?!.*repaired)[\s\S]*status 0\n[\s\S]*status 0\n[\s\S]*links have come: they are taken in'),
     ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
     ('one more address', CONFIG, '', 'ip addr add 192.0.2.78/24 dev eth0'),
     ('the default route goes and comes', CONFIG, '', 'ip route del default; ip route add default via 192.0.2.2'),
@@ -199,13 +223,17 @@ class World:
         self.file = self.dir + '/r.cfg'
         with open(self.file, 'w') as f:
             f.write(config)
-        self.leaks, self.clear, self.stop, self.error = [], 0, threading.Event(), None
+        self.leaks, self.came, self.clear, self.stop, self.error = [], [], 0, threading.Event(), None
         with self.isp.inside():
             self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # of all links, those to come too
         with self.lan.inside():
             self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.inside = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.sender.bind(('', 1234))
-        self.threads = [threading.Thread(target=f, daemon=True) for f in (self.send, self.look)]
+        with self.isp.inside():
+            self.outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.outside.bind(('10.2.0.9', 10))
+        self.threads = [threading.Thread(target=f, daemon=True) for f in (self.send, self.look, self.look_inside)]
         for t in self.threads:
             t.start()
 
@@ -236,6 +264,10 @@ class World:
                     self.sender.sendto(data, to)
                 except OSError:
                     pass  # its link is being made anew
+            try:
+                self.outside.sendto(b'should have been protected', ('10.1.0.9', 1235))
+            except OSError:
+                pass
             self.stop.wait(0.01)
 
     def look(self):
@@ -253,6 +285,14 @@ class World:
             elif dst.startswith(('10.2.', '10.70.', '10.99.')) and proto not in (ESP, AH):
                 self.leaks.append('%s to %s, protocol %d, fragment bits %02x%02x' % (src, dst, proto, p[20], p[21]))
 
+    def look_inside(self):
+        while not self.stop.is_set():
+            if not select.select([self.inside], [], [], 0.1)[0]:
+                continue
+            p, where = self.inside.recvfrom(65535)
+            if where[2] != 4 and len(p) >= 34 and p[12:14] == b'\x08\x00' and socket.inet_ntoa(p[26:30]) == '10.2.0.9':
+                self.came.append('%s to %s' % (socket.inet_ntoa(p[26:30]), socket.inet_ntoa(p[30:34])))
+
     def flows(self):
         before = self.clear
         wait_for('what is clear flows', lambda: self.clear > before + 3)
@@ -263,27 +303,30 @@ class World:
         self.stop.set()
         for t in self.threads:
             t.join()
-        self.sender.close()
-        self.wire.close()
+        for s in (self.sender, self.wire, self.inside, self.outside):
+            s.close()
 
 
 def event(config, before, what, says=''):
     with lab.Lab() as l:
         w = World(l, config)
+        is_translated = 'permit ip host' in config  # then no line is about what comes to an inside address
         try:
             w.flows()
-            wait_for('the control: protected packets pass without walls', lambda: w.leaks)
+            wait_for('the control: protected packets pass without walls', lambda: w.leaks and w.came)
             w.shell(before)
             w.flows()
             w.shell('$IOSCC apply $OPTIONS $FILE')
             time.sleep(0.1)  # what was on its way
             w.leaks.clear()
+            w.came.clear()
             w.flows()
             said = w.shell(what, ok=False)
             assert re.search(says, said), 'it does not say %s:\n%s' % (says, said)
             w.flows()
             time.sleep(QUIET_S)
             assert not w.leaks, '%d in the clear, the first: %s\n%s' % (len(w.leaks), w.leaks[0], w.shell('nft list ruleset; ip xfrm policy | head -40', ok=False)[:6000])
+            assert not w.came or is_translated, '%d came in in the clear, the first: %s\n%s' % (len(w.came), w.came[0], w.shell('nft list ruleset; ip xfrm policy | head -40', ok=False)[:6000])
             w.flows()
             w.shell('[ ! -e $FILE.pid ] || kill -9 $(cat $FILE.pid)', ok=False)  # it would put them up again
             w.leaks.clear()
