@@ -262,7 +262,7 @@ static void add_chain(struct differ *x, const struct nft_chain *c)
 
 /* ---- links that come and go ---- */
 
-/* That a link has gone is no reason to change anything: what was known stays known. */
+/* That a link has gone is no reason to change anything, nor is one known that came while one is missing. */
 static void keep_known_links(struct nft_plan *p, const struct nft_chain *c, const struct nft_held_chain *k)
 {
     const struct nft_held_rule *held = k->rules.n == 1 ? k->rules.v[0] : NULL;
@@ -272,6 +272,43 @@ static void keep_known_links(struct nft_plan *p, const struct nft_chain *c, cons
         return;
     later->v[0].number = known;
     nft_say_known_links(p, later);
+}
+
+static bool is_of_missing(const struct nft_rule *r)
+{
+    bool is_numbered = r->n > 1 && (r->v[0].kind == RULE_IN_NUMBER || r->v[0].kind == RULE_OUT_NUMBER);
+    return is_numbered && r->v[0].number == NFT_NUMBER_UNKNOWN;
+}
+
+/* The number that the kernel's rule of the same link has. */
+static void keep_number(struct nft_plan *p, struct nft_rule *r, const struct nft_held_chain *k)
+{
+    const char *name = r->v[1].name;
+    size_t n = strlen(name);
+    uint32_t number;
+    PTRLIST_FOR (struct nft_held_rule, held, &k->rules) {
+        const char *comment = held->comment;
+        if (!comment || strncmp(comment, name, n) != 0 || sscanf(comment + n, NFT_IS_NUMBER "%u", &number) != 1)
+            continue;
+        r->v[0].number = number;
+        nft_say_link_number(p, r);
+    }
+}
+
+/* What the plan cannot know of the host, and the kernel's table says. */
+static void take_over(struct differ *x)
+{
+    PTRLIST_FOR (struct nft_chain, c, &x->p->chains) {
+        const struct nft_held_chain *k = symtab_get(&x->held_chains, str_lit(c->name), 0);
+        if (!k)
+            continue;
+        if (c->follows_links)
+            keep_known_links(x->p, c, k);
+        PTRLIST_FOR (struct nft_rule, r, &c->rules) {
+            if (is_of_missing(r))
+                keep_number(x->p, r, k);
+        }
+    }
 }
 
 bool nft_diff_follows_links(const struct nft_diff *d)
@@ -377,8 +414,6 @@ static void work(struct differ *x)
     for (uint32_t i = 0; i < n && !x->failed; i++) {
         w[i].c = x->p->chains.v[i];
         const struct nft_held_chain *k = held_by_name(x, &x->held_chains, w[i].c->name);
-        if (k && w[i].c->follows_links)
-            keep_known_links(x->p, w[i].c, k);
         build_rules(x, &w[i], k);
     }
     if (!x->failed) {
@@ -403,6 +438,7 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, co
         symtab_put(x.ar, &x.held_sets, str_lit(s->name), 0, s);
     }
     bool none = p->chains.n == 0;
+    take_over(&x);
     x.fresh = !h->exists || h->is_dormant || none || form_differs(&x);
     mark(&x, NFNL_MSG_BATCH_BEGIN);
     if (h->exists && x.fresh)

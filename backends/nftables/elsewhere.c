@@ -24,30 +24,50 @@ static void jump_to(const struct way *w, struct nft_rule *r)
     nft_add_name(w->p, r, RULE_JUMP, w->to->name);
 }
 
-/* `name`: what the walls by name know it by, NULL: none. */
-static void jump_numbered(struct way *w, const struct host_link *l, const char *name)
+static struct nft_rule *jump_numbered(struct way *w, uint32_t number)
 {
-    if (symtab_get(&w->seen, STR_EMPTY, l->index))
-        return;
-    symtab_put(w->p->arena, &w->seen, STR_EMPTY, l->index, (void *)l);
     struct nft_rule *r = nft_rule_new(w->p, w->from);
-    nft_add_number(w->p, r, w->out ? RULE_OUT_NUMBER : RULE_IN_NUMBER, l->index);
-    if (name)
-        nft_add_name(w->p, r, w->out ? RULE_OUT_NOT_IF : RULE_IN_NOT_IF, name);
+    nft_add_number(w->p, r, w->out ? RULE_OUT_NUMBER : RULE_IN_NUMBER, number);
+    return r;
+}
+
+/* Once for all maps. */
+static bool is_new(struct way *w, struct str name, uint32_t number)
+{
+    static const char seen;
+    if (symtab_get(&w->seen, name, number))
+        return false;
+    symtab_put(w->p->arena, &w->seen, name, number, (void *)&seen);
+    return true;
+}
+
+void nft_say_link_number(struct nft_plan *p, struct nft_rule *numbered)
+{
+    numbered->comment = nft_name(p, "%s" NFT_IS_NUMBER "%u", numbered->v[1].name, numbered->v[0].number);
+}
+
+/* What is not there may be under another name: it has the number that it had. */
+static void jump_own(struct way *w, const struct host_link *own, const char *name)
+{
+    if (!is_new(w, str_lit(name), 0))
+        return;
+    struct nft_rule *r = jump_numbered(w, own ? own->index : NFT_NUMBER_UNKNOWN);
+    nft_add_name(w->p, r, w->out ? RULE_OUT_NOT_IF : RULE_IN_NOT_IF, name);
     jump_to(w, r);
+    nft_say_link_number(w->p, r);
 }
 
 static void jump_places(struct way *w, const struct target *t, const struct interface *i, const char *name)
 {
-    const struct host_link *own = if_map_link(t->ifs, name), *places[PLACES_MAX];
+    const struct host_link *places[PLACES_MAX];
     unsigned n = if_map_places(t->ifs, i, places, PLACES_MAX);
-    if (own)
-        jump_numbered(w, own, name);
+    jump_own(w, if_map_link(t->ifs, name), name);
     for (unsigned k = 0; k < n; k++)
-        jump_numbered(w, places[k], NULL);
+        if (is_new(w, STR_EMPTY, places[k]->index))
+            jump_to(w, jump_numbered(w, places[k]->index));
 }
 
-/* Where a link with a crypto map is not there, any that the configuration does not name may be it. */
+/* Where a link with a crypto map is not there, any that nobody has known before may be it. */
 static bool is_one_missing(const struct target *t)
 {
     PTRLIST_FOR (struct target_map, m, &t->maps) {
@@ -81,11 +101,11 @@ static void jump_later(const struct way *w, const struct target *t)
 {
     struct nft_chain *later = nft_chain_new(w->p, nft_name(w->p, "later_%s", w->from->name));
     struct nft_chain *young = nft_chain_new(w->p, nft_name(w->p, "young_%s", w->from->name));
-    later->follows_links = !is_one_missing(t);
+    later->follows_links = true;
     pass_named(w, t, young);
     jump_to(w, nft_rule_new(w->p, young));
     struct nft_rule *r = nft_rule_new(w->p, later);
-    uint32_t known = later->follows_links ? if_map_newest(t->ifs) : LOOPBACK;
+    uint32_t known = is_one_missing(t) ? LOOPBACK : if_map_newest(t->ifs);
     nft_add_number(w->p, r, w->out ? RULE_OUT_LATER : RULE_IN_LATER, known);
     nft_add_name(w->p, r, RULE_JUMP, young->name);
     nft_say_known_links(w->p, r);

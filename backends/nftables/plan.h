@@ -210,10 +210,14 @@ void nft_guard_elsewhere(struct nft_plan *p, const struct nft_guard *g, const st
 /* elsewhere.c: what leaves or comes by a link that may be one with a crypto map, though none of its name, goes on from
  * a base chain to `to`. Only where the host is known: if_map_newest() is not 0. */
 void nft_elsewhere(struct nft_plan *p, const struct target *t, struct nft_chain *base, const struct nft_chain *to);
-/* The comment of the one rule of a chain that `follows_links`: by it diff.c knows which links are known already.
- * Numbers of links that have gone do not come again. */
+/* Two facts outlive the plan in comments of its rules, and diff.c takes them over from the kernel's table: which links
+ * are known already (numbers of links that have gone do not come again) ... */
 #define NFT_KNOWN_LINKS "links up to number %u are known"
 void nft_say_known_links(struct nft_plan *p, struct nft_rule *later);
+/* ... and the number that a link had which is not there now: NFT_NUMBER_UNKNOWN in the plan, which no link has. */
+#define NFT_IS_NUMBER " is number "
+#define NFT_NUMBER_UNKNOWN UINT32_MAX
+void nft_say_link_number(struct nft_plan *p, struct nft_rule *numbered);
 /* nat.c */
 void nft_nat(struct nft_plan *p, struct target *t);
 /* untranslated.c: behind NAT before crypto, what should have been translated and is not. */

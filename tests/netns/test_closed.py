@@ -63,6 +63,7 @@ ADDRESS_TO = 'ip addr flush dev eth0; ip addr add 192.0.2.1/24 dev %s; ip route 
 BRIDGE = 'ip link add br0 type bridge; ip link set br0 up'
 BRIDGED = 'ip link set eth0 master br0; ' + ADDRESS_TO % 'br0'
 STATUS = '; $IOSCC status --state-dir $STATE; echo status $?'
+KNOWN = '{ nft list chain inet ioscc later_guard; nft list chain inet ioscc later_prerouting; }'
 SAYS_PORT = '; for i in $(seq 100); do grep -q "eth0 is a port of br0" $FILE.log && break; sleep 0.1; done; sleep 0.5' + STATUS
 
 PFS = 'sed "s/ set transform-set T$/&\\n set pfs group19/" $FILE > $FILE.2'
@@ -139,6 +140,7 @@ EVENTS = [
     ('the list is on translated addresses, the outside link is renamed under a watch', TRANSLATED, '', RUN + '; ' + RENAMED + '; sleep 1' + STATUS, 'status 2'),
     ('the list is on translated addresses, the outside link becomes a port of a bridge', TRANSLATED, '', BRIDGE + '; ' + BRIDGED),
     ('the list is on translated addresses, the outside link becomes a port of a bridge under a watch', TRANSLATED, '', RUN + '; ' + BRIDGE + '; ' + BRIDGED + SAYS_PORT, 'status [123]'),
+    ('the link goes, and those that were known stay known', CONFIG, '', 'exec 2>&1; ip link add eth7 type bridge; $IOSCC apply $OPTIONS $FILE; ' + RUN + '; ' + KNOWN + ' > $FILE.1; ip link del eth0; ip link add eth8 type bridge; for i in $(seq 100); do grep -q "has no interface" $FILE.log && break; sleep 0.1; done; ip link add eth9 type bridge; sleep 1; ' + KNOWN + ' > $FILE.2; cmp $FILE.1 $FILE.2 && grep -c "links up to" $FILE.2; ' + ANEW.split('; ', 1)[1] + '; r: sleep 1; ' + KNOWN + ' | cmp - $FILE.1' + STATUS, r'\n2\n[\s\S]* differ: [\s\S]*status 0'),
     ('links come and go', CONFIG, '', BRIDGE + STATUS + '; $IOSCC apply $OPTIONS $FILE' + STATUS + '; ip link del br0' + STATUS, r'links have come since: until they are taken in, nothing that is protected leaves by them(.|\n)*status 1\n(.|\n)*Applied(.|\n)*status 0\n(.|\n)*status 0'),
     ('links come and go under a watch', CONFIG, '', 'exec 2>&1; ' + RUN + '; ' + BRIDGE + '; for i in $(seq 100); do $IOSCC status --state-dir $STATE > /dev/null && break; sleep 0.1; done' + STATUS + '; ip link del br0; sleep 0.5' + STATUS + '; cat $FILE.log', r'\A(?!.*repaired)[\s\S]*status 0\n[\s\S]*status 0\n[\s\S]*links have come: they are taken in'),
     ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
