@@ -81,7 +81,8 @@ struct ike_cert_map {
 /* A pre-shared key. `local` is what we prove ourselves with, `remote` what the peer must know. */
 struct ike_psk {
     struct ike_match who;
-    uint32_t id; /* from 1 on; one line of the configuration has the same in every list that it is in */
+    struct ike_match named; /* the peer's identity, where `who` is its address and the keyring has both; else empty */
+    uint32_t id;            /* from 1 on; one line of the configuration has the same in every list that it is in */
     uint32_t line;
     const struct ip_addr *at; /* addresses of ours that it is for (`local-address`); none: all */
     unsigned n_at;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Another configured peer answers in a negotiation of main mode that is not its own, by its own certificate (finding
- * R9). */
+/* Another configured peer answers in a negotiation of main mode that is not its own, by its own certificate (findings
+ * R9, S10, S11, S12). */
 #include <string.h>
 
 #include "tests/attack/main_mode.h"
@@ -13,6 +13,9 @@ static void (*own_random)(void *ctx, void *p, size_t n);
 static void (*own_send)(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
                         size_t n);
 static struct sim *lab;
+static unsigned evil_ms;  /* its messages' way to the hub */
+static unsigned third_ms; /* of the branch's third message */
+static unsigned fifth_ms;
 
 static void evil_random(void *ctx, void *p, size_t n)
 {
@@ -30,14 +33,13 @@ static bool is_first_message(const uint8_t *p)
     return memcmp(p + 8, none, 8) == 0;
 }
 
-/* Its third message comes behind the branch's, its fifth before. */
 static void evil_send(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n)
 {
     if (is_first_message(p)) /* the branch has said that */
         return;
     n_evil++;
     own_send(ctx, local, remote, p, n);
-    lab->air[lab->n_air - 1].at = lab->now + 3;
+    lab->air[lab->n_air - 1].at = lab->now + evil_ms;
 }
 
 static void branch_send(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,
@@ -45,7 +47,10 @@ static void branch_send(void *ctx, const struct ike_end *local, const struct ike
 {
     struct ike *evil = lab->nodes[2].ike;
     own_send(ctx, local, remote, p, n);
-    lab->air[lab->n_air - 1].at = lab->now + (p[19] & IKE1_ENCRYPTED ? 10 : 1);
+    unsigned ms = p[19] & IKE1_ENCRYPTED ? fifth_ms : third_ms;
+    if (is_first_message(p))
+        ms = 1;
+    lab->air[lab->n_air - 1].at = lab->now + ms;
     if (!is_first_message(p))
         return;
     memcpy(branchs_cookie, p, 8);
@@ -69,51 +74,160 @@ static void certified(struct router *r, struct ike_credential *cr, unsigned i)
     const char *own = i ? BRANCH : HUB;
     const char *peer = i ? HUB : BRANCH;
     const int net = i ? 2 : 1;
-    entry_line(r, router_entry(r, 1, own, peer, p), CHILD(i == 2), net, -1, 3 - net, -1);
+    r->p.v1_keepalive_s = 10; /* so that an SA looks at what it has to do */
+    r->p.v1_keepalive_periodic = true;
+    struct ike_entry *e = router_entry(r, 1, own, peer, p);
+    e->pfs = ALGO_DH_256_ECP;
+    entry_line(r, e, CHILD(0), net, 0, 3 - net, 0);
+    entry_line(r, e, CHILD(1), net, 1, 3 - net, 1);
 }
 
-static const char *anothers_proof(void)
+/* The other peer's certificate is revoked. */
+static enum ike_verdict tells(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX])
+{
+    static const char name[] = "evil.example.com";
+    (void)ctx;
+    snprintf(why, IKE_WHY_MAX, "as the CA says");
+    return memmem(q->chain, q->chain_len, name, sizeof name - 1) ? IKE_REVOKED : IKE_NOT_REVOKED;
+}
+
+struct three_peers {
+    struct sim s;
+    struct router r[3];
+    struct ike_credential cr[3];
+    struct maker root, m[3];
+};
+
+static void three_open(struct three_peers *x)
 {
     static const char *const sans[3][3] = {{"subjectAltName", "DNS:hub.example.com", NULL},
                                            {"subjectAltName", "DNS:branch.example.com", NULL},
                                            {"subjectAltName", "DNS:evil.example.com", NULL}};
     static const char *const subjects[] = {"CN=hub", "CN=branch", "CN=evil"};
-    static struct sim s;
-    static struct router r[3];
-    static struct ike_credential cr[3];
-    struct maker root = issue(NULL, "EC", 0, "CN=root", ca_ext, NULL, FAR), m[3];
-    sim_init(&s, 1, 3);
-    s.delay_ms = 1;
-    lab = &s;
-    slow_begin(&s);
+    struct sim *s = &x->s;
+    x->root = issue(NULL, "EC", 0, "CN=root", ca_ext, NULL, FAR);
+    sim_init(s, 1, 3);
+    s->delay_ms = 1;
+    lab = s;
+    slow_begin(s);
     n_evil = 0;
     for (unsigned i = 0; i < 3; i++) {
-        m[i] = issue(&root, "EC", 0, subjects[i], sans[i], NULL, FAR);
-        credential(&cr[i], &m[i], &root);
-        certified(&r[i], &cr[i], i);
-        sim_node_start(&s, i, &r[i].p, i ? BRANCH : HUB);
+        x->m[i] = issue(&x->root, "EC", 0, subjects[i], sans[i], NULL, FAR);
+        credential(&x->cr[i], &x->m[i], &x->root);
+        certified(&x->r[i], &x->cr[i], i);
+        sim_node_start(s, i, &x->r[i].p, i ? BRANCH : HUB);
     }
-    own_random = s.nodes[2].ike->host.random;
-    own_send = s.nodes[2].ike->host.send;
-    s.nodes[2].ike->host.random = evil_random;
-    s.nodes[2].ike->host.send = evil_send;
-    s.nodes[1].ike->host.send = branch_send;
-    unsigned t = 0;
-    for (; t < 60 && !children_of(&s, 1); t++) {
-        if (t % 5 == 0)
-            ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
-        pass(&s, 1000);
-    }
-    const char *bad = over(&s, t > 20 ? broken("no tunnel of the branch for %u s", t) : NULL);
+    own_random = s->nodes[2].ike->host.random;
+    own_send = s->nodes[2].ike->host.send;
+    s->nodes[2].ike->host.random = evil_random;
+    s->nodes[2].ike->host.send = evil_send;
+    s->nodes[1].ike->host.send = branch_send;
+}
+
+static const char *three_over(struct three_peers *x, const char *bad)
+{
+    bad = over(&x->s, bad);
     for (unsigned i = 0; i < 3; i++) {
-        credential_free(&cr[i]);
-        maker_free(&m[i]);
+        credential_free(&x->cr[i]);
+        maker_free(&x->m[i]);
     }
-    maker_free(&root);
+    maker_free(&x->root);
     return n_evil ? bad : "no attack";
+}
+
+static const char *comes_up(struct three_peers *x)
+{
+    struct sim *s = &x->s;
+    unsigned t = 0;
+    for (; t < 100 && !children_of(s, 1); t++) {
+        if (t % 5 == 0)
+            ike_acquire(s->nodes[1].ike, s->now, CHILD(0), NULL, NULL, NULL);
+        pass(s, 1000);
+    }
+    return t > 20 ? broken("no tunnel of the branch for %u s, %u datagrams of the other peer", t, n_evil) : NULL;
+}
+
+static void takes_ms(unsigned evil, unsigned branchs_third, unsigned branchs_fifth)
+{
+    evil_ms = evil;
+    third_ms = branchs_third;
+    fifth_ms = branchs_fifth;
+}
+
+/* Its third message comes behind the branch's, its fifth before. */
+static const char *anothers_proof(void)
+{
+    static struct three_peers x;
+    takes_ms(3, 1, 10);
+    three_open(&x);
+    return three_over(&x, comes_up(&x));
+}
+
+/* It is through before the branch's third message is there. */
+static const char *through_before(void)
+{
+    static struct three_peers x;
+    takes_ms(1, 60, 60);
+    three_open(&x);
+    return three_over(&x, comes_up(&x));
+}
+
+static const char *refused_before(void)
+{
+    static struct three_peers x;
+    takes_ms(3, 1, 10);
+    three_open(&x);
+    takes_ms(1, 60, 60);
+    x.s.nodes[0].ike->host.revocation = tells;
+    x.cr[0].revocation = (struct ike_revocation){.methods = {IKE_REVOCATION_CRL}, .n = 1, .ocsp_url = ""};
+    return three_over(&x, comes_up(&x));
+}
+
+static struct ike_sa *of_profile(struct ike *ike, const char *name)
+{
+    for (uint32_t k = 0; k < ike->hash_size; k++)
+        for (struct ike_sa *sa = ike->by_spi[k]; sa; sa = sa->hash_next)
+            if (ike_is(sa, IKE_STANDS) && strcmp(sa->profile->name, name) == 0)
+                return sa;
+    return NULL;
+}
+
+/* Both stand under one cookie; the branch's ends while it computes and has more to do. */
+static const char *tasks_left(void)
+{
+    static struct three_peers x;
+    takes_ms(3, 1, 10);
+    three_open(&x);
+    struct sim *s = &x.s;
+    struct ike *hub = s->nodes[0].ike;
+    ike_acquire(s->nodes[1].ike, s->now, CHILD(0), NULL, NULL, NULL);
+    pass(s, 1000);
+    const struct ike_sa *ours = of_profile(hub, "P"), *others = of_profile(hub, "Q");
+    if (!ours || !others)
+        return three_over(&x, "not so far");
+    const uint64_t id = others->id, spi = others->own_spi;
+    queue.n = 0;
+    hub->host.job = queue_job;
+    ike_acquire(hub, s->now, CHILD(0), NULL, NULL, NULL);
+    ike_acquire(hub, s->now, CHILD(1), NULL, NULL, NULL);
+    ike_clear(hub, s->now, NULL, 0, ours->id);
+    hub->host.job = NULL;
+    while (queue.n) {
+        struct ike_job *j = queue.v[--queue.n];
+        ike_job_run(j);
+        ike_job_done(hub, s->now, j);
+    }
+    s->nodes[1].deaf = true;
+    pass(s, 30000);
+    const struct ike_sa *left = ike_still(hub, spi, id);
+    bool has_any = left && left->children;
+    return three_over(&x, has_any ? "a line of profile P's entry is with the peer of profile Q" : NULL);
 }
 
 const struct attack attacks_another[] = {
     {"R9 another peer in a negotiation not its own", anothers_proof},
+    {"S10 another peer is through before the third message", through_before},
+    {"S11 a revoked peer is refused before the third message", refused_before},
+    {"S12 tasks of the peer that goes are left to another", tasks_left},
     {NULL, NULL},
 };

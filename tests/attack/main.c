@@ -15,14 +15,14 @@ static bool wanted(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct attack *const all[] = {attacks_identity,   attacks_answers,      attacks_floods,     attacks_changes,
-                                        attacks_state,      attacks_certificates, attacks_revocation, attacks_states,
-                                        attacks_collisions, attacks_keys,         attacks_memory,     attacks_spis,
-                                        attacks_claims,     attacks_late,         attacks_dropped,    attacks_honest,
-                                        attacks_crowd,      attacks_endings,      attacks_renewals,   attacks_again,
-                                        attacks_heirs,      attacks_places,       attacks_forged,     attacks_crossing,
-                                        attacks_nearer,     attacks_namesakes,    attacks_at_once,    attacks_evil,
-                                        attacks_rivals,     attacks_afterwards,   attacks_another,    attacks_pinned};
+    const struct attack *const all[] = {
+        attacks_identity,     attacks_answers,    attacks_floods,  attacks_changes,    attacks_state,
+        attacks_certificates, attacks_revocation, attacks_states,  attacks_collisions, attacks_keys,
+        attacks_memory,       attacks_spis,       attacks_claims,  attacks_late,       attacks_dropped,
+        attacks_honest,       attacks_crowd,      attacks_endings, attacks_renewals,   attacks_again,
+        attacks_heirs,        attacks_places,     attacks_forged,  attacks_crossing,   attacks_nearer,
+        attacks_namesakes,    attacks_at_once,    attacks_evil,    attacks_rivals,     attacks_afterwards,
+        attacks_another,      attacks_pinned,     attacks_copies,  attacks_pieces,     attacks_turned};
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
     unsigned held = 0, bad = 0;
     for (unsigned k = 0; k < sizeof all / sizeof *all; k++)

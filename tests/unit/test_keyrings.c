@@ -18,6 +18,10 @@
 #define OWN "198.51.100.1"
 #define BLOCKED "blocked"
 
+#define TWO_NAMED                                                                                                      \
+    " peer A\n  address 0.0.0.0 0.0.0.0\n  identity key-id br1\n  pre-shared-key OF-BR1\n"                             \
+    " peer B\n  address 0.0.0.0 0.0.0.0\n  identity key-id br2\n  pre-shared-key OF-BR2\n"
+
 /* `keys`: lines of a keyring's peers (IKEv2), or of the global configuration (IKEv1). `want`: the key's text; "": none;
  * BLOCKED: the entry is not in force. */
 static const struct row {
@@ -79,6 +83,22 @@ static const struct row {
      "WIDE"},
 };
 
+/* Where the keyring has an address and an identity for one peer. `says`: the peer's key-id; NULL: its address. */
+static const struct {
+    struct row row;
+    const char *says;
+} named[] = {
+    {{"an address and an identity, the first of two", 2, TWO_NAMED, "OF-BR1"}, "br1"},
+    {{"an address and an identity, the second of two", 2, TWO_NAMED, "OF-BR2"}, "br2"},
+    {{"an address and an identity, of neither", 2, TWO_NAMED, ""}, "br3"},
+    {{"an address and an identity of another kind", 2, TWO_NAMED, "OF-BR1"}, NULL},
+    {{"an identity beside a nearer address", 2,
+      " peer A\n  address " PEER "\n  pre-shared-key OF-THE-ADDRESS\n peer B\n  address 0.0.0.0 0.0.0.0\n  identity "
+      "key-id br2\n  pre-shared-key OF-BR2\n",
+      "OF-BR2"},
+     "br2"},
+};
+
 static const char before_2[] =
     "hostname r1\ncrypto ikev2 proposal P\n encryption aes-cbc-256\n integrity sha256\n group 19\n"
     "crypto ikev2 policy POL\n proposal P\ncrypto ikev2 keyring KR\n";
@@ -92,15 +112,18 @@ static const char rest[] =
     "crypto map M 10 ipsec-isakmp\n set peer " PEER "\n set transform-set T\n%s match address L\n"
     "interface GigabitEthernet0/0\n ip address " OWN " 255.255.255.0\n crypto map M\nend\n";
 
-static void chosen(const struct ike_policy *p, const struct row *r, char out[static 64])
+static void chosen(const struct ike_policy *p, const struct row *r, const char *says, char out[static 64])
 {
     struct ip_addr peer, own;
     assert_true(addr_parse(str_lit(PEER), &peer) && addr_parse(str_lit(OWN), &own));
+    struct ike_id claimed = {IKE_ID_IPV4, 4, peer.b};
+    if (says)
+        claimed = (struct ike_id){IKE_ID_KEY_ID, (uint16_t)strlen(says), (const uint8_t *)says};
     const struct ike_key_owner who = {.version = (uint8_t)r->version,
                                       .profile = r->version == 2 ? "PROF" : NULL,
                                       .peer = peer,
                                       .own = own,
-                                      .id = {IKE_ID_IPV4, 4, peer.b}};
+                                      .id = claimed};
     const struct ike_psk *k = p->n_entries ? ike_psk_choose(p, &who) : NULL;
     snprintf(out, 64, "%.*s", k ? (int)k->local.n : 0, k && k->local.n ? (const char *)k->local.p : "");
     if (!p->n_entries)
@@ -110,7 +133,8 @@ static void chosen(const struct ike_policy *p, const struct row *r, char out[sta
 /* A policy from the text of a configuration; `look` sees it. */
 struct looker {
     const struct row *row;
-    void (*look)(const struct ike_policy *p, const struct row *r);
+    const char *says;
+    void (*look)(const struct ike_policy *p, const struct looker *l);
 };
 
 static void with_policy(struct ios_parser *parser, const struct looker *l)
@@ -132,15 +156,16 @@ static void with_policy(struct ios_parser *parser, const struct looker *l)
     target_build(&t, &c.arena, c.units.v[0], m, &c.diags);
     xfrm_plan_build(&plan, &t);
     const struct ike_policy *p = ike_policy_build(&t, &plan, str_lit(""), "/nonexistent", &left_out);
-    l->look(p, r);
+    l->look(p, l);
     ike_pki_free(p);
     sem_free(&c);
 }
 
-static void look_at_key(const struct ike_policy *p, const struct row *r)
+static void look_at_key(const struct ike_policy *p, const struct looker *l)
 {
+    const struct row *r = l->row;
     char got[64];
-    chosen(p, r, got);
+    chosen(p, r, l->says, got);
     if (strcmp(got, r->want) != 0)
         fail_msg("%s: '%s', not '%s'", r->name, got, r->want);
 }
@@ -150,7 +175,9 @@ static void keyrings(void **state)
     struct ios_parser *parser = ios_parser_new();
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        with_policy(parser, &(struct looker){&rows[i], look_at_key});
+        with_policy(parser, &(struct looker){&rows[i], NULL, look_at_key});
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        with_policy(parser, &(struct looker){&named[i].row, named[i].says, look_at_key});
     ios_parser_free(parser);
 }
 
@@ -167,8 +194,9 @@ static const struct row limits[] = {
     {"taken back", 1, "crypto call admission limit ike sa 7\nno crypto call admission limit ike sa\n", "0 0"},
 };
 
-static void look_at_limits(const struct ike_policy *p, const struct row *r)
+static void look_at_limits(const struct ike_policy *p, const struct looker *l)
 {
+    const struct row *r = l->row;
     char got[64];
     snprintf(got, sizeof got, "%u %u", p->max_sa, p->max_in_negotiation);
     if (strcmp(got, r->want) != 0)
@@ -180,7 +208,7 @@ static void call_admission(void **state)
     struct ios_parser *parser = ios_parser_new();
     (void)state;
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        with_policy(parser, &(struct looker){&limits[i], look_at_limits});
+        with_policy(parser, &(struct looker){&limits[i], NULL, look_at_limits});
     ios_parser_free(parser);
 }
 

@@ -234,6 +234,7 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     if (!ike->host.sa_add(ike->host.ctx, c, k, which))
         return false;
     c->sends = !c->waiting;
+    c->number = ++ike->next_number;
     if (!policies_ready(ike, c)) {
         ike_rivals_ask(ike, c);
         ike->host.sa_delete(ike->host.ctx, c);
@@ -265,6 +266,7 @@ bool ike_child_send(struct ike *ike, struct ike_child *c)
     c->out = (struct ike_path){c->sa->local, c->sa->remote};
     bool ok = ike->host.sa_add(ike->host.ctx, c, c->waiting, IKE_SA_OUT);
     c->sends = ok;
+    c->number = ++ike->next_number;
     forget_keys(c);
     if (!ok)
         ike_log(ike, EV_CHILD_DOWN, IKE_ERROR, c->sa, c,

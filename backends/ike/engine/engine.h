@@ -120,6 +120,7 @@ struct ike_child {
     const struct ike_policy *held_policy; /* a replaced one that `entry` and `set` are of; NULL: the one in force */
     const struct ike_entry *entry;
     const struct ike_transform_set *set;
+    uint64_t number;      /* the later it began to send, the higher */
     uint32_t reqid, line; /* line of the configuration */
     bool one_of_many;
     uint32_t spi_in, spi_out;       /* ESP, or AH where there is no ESP */
@@ -172,8 +173,10 @@ struct ike_sa {
      * is looked up by this. `remote` follows its authentic messages, whose source anybody can forge (RFC 7296 §2.23).
      * Set it with ike_began_with(). */
     struct ip_addr began_with;
-    uint8_t version, state; /* enum ike_state */
-    bool initiator;         /* of this IKE SA (the original one, RFC 7296 §2.2) */
+    struct ike_end came_from; /* where `remote` was before it was moved last (whereabouts.c) ... */
+    uint32_t moved_by;        /* ... and by which message id; IKE_MOVED_BY_NONE */
+    uint8_t version, state;   /* enum ike_state */
+    bool initiator;           /* of this IKE SA (the original one, RFC 7296 §2.2) */
     bool nat_local, nat_remote, floated, busy;
     bool fragments;                /* both ends have announced them (RFC 7383 §2.3) */
     bool psk_auth;                 /* how the peer proved itself */
@@ -304,7 +307,7 @@ struct ike {
     struct ike_host host;
     struct ike_crypto *crypto;
     const struct ike_version *version[3]; /* [1], [2] */
-    uint64_t now, next_id;
+    uint64_t now, next_id, next_number;
     struct ike_end here;  /* where the datagram that is worked off came in */
     uint32_t next_reqid;  /* of dynamic entries */
     uint8_t *reqids_used; /* bits: numbers of dynamic entries' peers that are in use */
@@ -515,6 +518,30 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST
  * prefix wins. Who calls passes the name
  * that the configuration has for the peer, never the identity that the peer claims: else whoever has any key of the
  * keyring could answer in its place. */
+/* ---- whereabouts.c ---- */
+
+#define IKE_MOVED_BY_NONE UINT32_MAX
+struct ike_ends {
+    struct ike_end local, remote;
+};
+bool ike_is_at(const struct ike_end *a, const struct ike_end *b) MUST_CHECK;
+/* May an authentic message that comes to that address of ours from somewhere else move the peer there? Only behind NAT.
+ */
+bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local) MUST_CHECK;
+void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote);
+/* An authentic message that was never heard before; `request`: its id, IKE_MOVED_BY_NONE: it is an answer. */
+void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                uint32_t request);
+/* The same request once more. */
+void ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                     uint32_t request);
+/* For an answer to where the question came from (RFC 7296 §2.11): returns what the ends were, to be put back. */
+struct ike_ends ike_ends_swap(struct ike_sa *sa, struct ike_ends with) MUST_CHECK;
+/* By what a message is known again that is not authentic: its bytes, and where it came from and to: the same bytes from
+ * elsewhere may be somebody's copy, and an answer goes to one place. */
+bool ike_heard_digest(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, struct ike_iov whole,
+                      uint8_t out[static 32]) MUST_CHECK;
+
 /* ---- keys.c ---- */
 
 /* By the policy's own keys or by host.keys. `expected`: the key that was found here, which must be the one that is used

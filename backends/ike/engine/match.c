@@ -154,18 +154,36 @@ static bool is_for(const struct ike_psk *k, const struct ip_addr *own)
     return here;
 }
 
+/* The identity that the row names; NULL: it names none. */
+static const struct ike_match *identity_of(const struct ike_psk *k)
+{
+    if (k->named.value.n)
+        return &k->named;
+    bool is_address = k->who.addr.family != FAMILY_NONE || k->who.any;
+    return is_address ? NULL : &k->who;
+}
+
+/* The row says who the peer is, and it says that it is somebody else. */
+static bool is_another(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
+{
+    const struct ike_match *m = identity_of(k);
+    bool is_of_kind = m && id && (!m->id_type || m->id_type == id->type);
+    return is_of_kind && !ike_match(m, addr, id);
+}
+
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                    const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) { /* an identity says more than an address */
-        if (id && is_for(&v[i], own) && v[i].who.addr.family == FAMILY_NONE && !v[i].who.any &&
-            ike_match(&v[i].who, addr, id))
+        const struct ike_match *m = identity_of(&v[i]);
+        if (id && m && is_for(&v[i], own) && ike_match(m, addr, id))
             return &v[i];
     }
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
-        if (m->addr.family == FAMILY_NONE || !addr || !ike_addr_in(addr, &m->addr, m->plen) || !is_for(&v[i], own))
+        bool is_there = m->addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &m->addr, m->plen);
+        if (!is_there || !is_for(&v[i], own) || is_another(&v[i], addr, id))
             continue;
         if (!best || m->plen > best->who.plen)
             best = &v[i];

@@ -161,6 +161,8 @@ static struct ike_sa *make(struct ike *ike, uint8_t version, bool initiator, con
                            const struct ike_end *remote, uint64_t own_spi)
 {
     struct ike_sa *sa = calloc(1, sizeof *sa);
+    if (sa)
+        sa->moved_by = IKE_MOVED_BY_NONE;
     if (!sa)
         return NULL;
     sa->own_spi = own_spi;

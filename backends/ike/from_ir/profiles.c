@@ -233,12 +233,17 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
                               .line = maker_line(m, p->span),
                               .local = maker_key(m, &p->local_key),
                               .remote = maker_key(m, &p->remote_key)};
-        if (p->address.a.family != FAMILY_NONE) {
+        bool has_address = p->address.a.family != FAMILY_NONE;
+        if (IR_IS_SET(p->identity_kind)) {
+            struct ike_match *who = has_address ? &e->named : &e->who;
+            identity_of(m, p->identity_kind.s, p->identity.s, &who->id_type, &who->value);
+            who->domain = p->identity_domain.v != 0;
+        }
+        if (has_address) {
             e->who.addr = p->address.a;
             e->who.plen = plen_of(&p->address.a, &p->mask);
         } else if (IR_IS_SET(p->identity_kind)) {
-            identity_of(m, p->identity_kind.s, p->identity.s, &e->who.id_type, &e->who.value);
-            e->who.domain = p->identity_domain.v != 0;
+            /* by that alone */
         } else if (IR_IS_SET(p->hostname)) {
             e->who.id_type = IKE_ID_FQDN;
             e->who.value = maker_bytes(m, p->hostname.s);

@@ -40,9 +40,13 @@ static struct ike_sa *another(const struct ike *ike, const struct ike_sa *sa)
     return o == sa ? ike_with_spi(ike, sa->own_spi, o) : o;
 }
 
+/* A spare one has heard nobody. */
 bool v1_has_rival(const struct ike *ike, const struct ike_sa *sa)
 {
-    return another(ike, sa) != NULL;
+    for (const struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o));)
+        if (o != sa && !o->v1->is_spare)
+            return true;
+    return false;
 }
 
 /* What is to be done once there is an SA. */
@@ -65,7 +69,12 @@ void v1_candidate_gone(struct ike *ike, struct ike_sa *sa)
     struct ike_sa *heir = another(ike, sa);
     if (!heir)
         return;
-    take_over(heir, sa);
+    if (sa->initiator) /* who answers may have two peers under one cookie */
+        take_over(heir, sa);
+    if (!heir->v1->fragments) {
+        heir->v1->fragments = sa->v1->fragments;
+        sa->v1->fragments = NULL;
+    }
     if (heir->v1->n_waiting)
         return;
     free(heir->v1->waiting);
@@ -118,7 +127,7 @@ static void make_room(struct ike *ike, const struct ike_sa *fresh)
     struct ike_sa *v[CANDIDATES_MAX + 1];
     unsigned n = 0;
     for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, fresh->own_spi, o)) && n <= CANDIDATES_MAX;)
-        if (o != fresh && ike_is(o, IKE_BEGINS))
+        if (o != fresh && ike_is(o, IKE_BEGINS) && !o->v1->is_spare)
             v[n++] = o;
     if (n >= CANDIDATES_MAX)
         ike_sa_free(ike, v[any_of(ike, n)]);
@@ -157,12 +166,9 @@ MUST_CHECK static bool take_half(struct ike_sa *o, const struct ike_sa *sa)
 }
 
 /* One that is as `sa` was in that state; NULL: out of memory. */
-MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum ike_state s)
+MUST_CHECK static struct ike_sa *another_of(struct ike *ike, struct ike_sa *sa, enum ike_state s)
 {
     const struct ike1 *v = sa->v1;
-    if (sa->v1->complaints++ < 3)
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
-                "two different messages of main mode: one of them is forged, both are followed");
     struct ike_sa *o = ike_sa_beside(ike, sa);
     if (!o)
         return NULL;
@@ -177,6 +183,14 @@ MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum
     o->v1->aggressive_peer = v->aggressive_peer;
     ike_state_set(ike, o, s);
     return o;
+}
+
+MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum ike_state s)
+{
+    if (sa->v1->complaints++ < 3)
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "two different messages of main mode: one of them is forged, both are followed");
+    return another_of(ike, sa, s);
 }
 
 /* The policy that was chosen, and what its vendor ids say. */
@@ -212,6 +226,43 @@ static void from_half(struct ike *ike, struct ike_sa *sa, enum ike_state s)
     ike_half_open_set(ike, o, sa->initiator ? IKE_HALF_NONE : IKE_HALF_EARLY);
     ike_timer_update(ike, o);
     make_room(ike, o);
+}
+
+static bool has_spare(const struct ike *ike, const struct ike_sa *sa)
+{
+    for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o));)
+        if (o->v1->is_spare)
+            return true;
+    return false;
+}
+
+static unsigned standing(const struct ike *ike, const struct ike_sa *sa)
+{
+    unsigned n = 0;
+    for (struct ike_sa *o = NULL; (o = ike_with_spi(ike, sa->own_spi, o));)
+        n += !ike_is(o, IKE_BEGINS);
+    return n;
+}
+
+void v1_spare(struct ike *ike, struct ike_sa *sa)
+{
+    const bool was_spare = sa->v1->is_spare;
+    sa->v1->is_spare = false;
+    if (was_spare)
+        make_room(ike, sa);
+    bool is_late = ike->now >= sa->begun_at + NO_MORE_AFTER_MS;
+    if (!v1_by_signature(sa) || has_spare(ike, sa) || is_late || standing(ike, sa) >= CANDIDATES_MAX)
+        return;
+    struct ike_sa *o = another_of(ike, sa, IKE_MAIN_1);
+    if (!o)
+        return;
+    take_choice(ike, o, sa);
+    o->v1->is_fresh = false;
+    o->v1->is_spare = true;
+    /* that one again is no other: who was refused is not asked once more */
+    memcpy(o->v1->followed[1], sa->v1->followed[1], sizeof o->v1->followed[1]);
+    ike_half_open_set(ike, o, IKE_HALF_EARLY);
+    ike_timer_update(ike, o);
 }
 
 void v1_other_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -320,6 +371,15 @@ static void let_wait(struct ike *ike, struct ike_sa *sa, const struct ike_end *l
     unsigned at = v->n_waiting < WAITING_MAX ? v->n_waiting++ : any_of(ike, WAITING_MAX);
     free(v->waiting[at].p);
     v->waiting[at] = (struct v1_waiting){*local, *remote, copy, whole.n};
+}
+
+void v1_wait_or_drop(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                     struct ike_iov whole)
+{
+    if (sa->busy && sa->initiator && ike_is(sa, IKE_BEGINS))
+        let_wait(ike, sa, local, remote, whole);
+    else
+        ike->stats.dropped++;
 }
 
 void v1_waiting_free(struct ike1 *v)

@@ -2,7 +2,9 @@
 /*
  * Fragments of IKEv1, as the router has them (`crypto isakmp fragmentation`; no RFC, [MS-IKEE] 2.2.13 writes it down):
  * a payload of type 132 with an identifier, a number from 1 on and a mark on the last, alone behind a header of its
- * own. They are not authentic by themselves; the message they make is checked as any other.
+ * own. They are not authentic by themselves; the message they make is checked as any other. So pieces of several
+ * messages are kept, and for one place several pieces: a forger's do not take the place of the peer's. What can be put
+ * together of them is tried, so many times at most.
  */
 #include <stdlib.h>
 
@@ -11,49 +13,149 @@
 #define FRAGMENTS_MAX 64
 #define FRAGMENT_HEAD 8 /* generic header, identifier, number, flags */
 #define WHOLE_MAX 16384 /* bytes: certificates of a long chain fit in */
+#define KEPT_MAX 49152  /* bytes of all pieces */
+#define MESSAGES_MAX 4  /* by identifier */
+#define VARIANTS_MAX 3  /* of one place */
+#define TRIES_MAX 32    /* for one piece that has come */
 #define LAST 1
 #define IP_UDP 48 /* of IPv6; IPv4 has less */
 
-struct v1_fragments {
+struct piece {
+    uint8_t *p;
+    uint16_t n;
+    bool is_last;
+};
+struct place {
+    struct piece v[VARIANTS_MAX];
+    uint8_t n;
+};
+struct in_pieces {
     uint16_t id;
-    uint8_t n, last; /* seen; number of the last, 0: not known yet */
-    size_t length;
-    struct {
-        uint8_t *p;
-        uint16_t n;
-    } v[FRAGMENTS_MAX];
+    bool is_used, is_disputed; /* a place has several pieces */
+    struct place places[FRAGMENTS_MAX];
+};
+struct v1_fragments {
+    struct in_pieces messages[MESSAGES_MAX];
+    size_t kept; /* bytes */
 };
 
-static void forget(struct v1_fragments *f)
+static void forget(struct v1_fragments *f, struct in_pieces *m)
 {
-    for (unsigned i = 0; i < FRAGMENTS_MAX; i++) {
-        free(f->v[i].p);
-        f->v[i].p = NULL;
-    }
-    f->n = f->last = 0;
-    f->length = 0;
+    for (unsigned i = 0; i < FRAGMENTS_MAX; i++)
+        for (unsigned k = 0; k < m->places[i].n; k++) {
+            f->kept -= m->places[i].v[k].n;
+            free(m->places[i].v[k].p);
+        }
+    *m = (struct in_pieces){0};
 }
 
 void v1_fragments_free(struct v1_fragments *f)
 {
-    if (f)
-        forget(f);
+    for (unsigned i = 0; f && i < MESSAGES_MAX; i++)
+        forget(f, &f->messages[i]);
     free(f);
 }
 
-/* One message at a time: pieces of another one take the place of what is there. */
-static struct v1_fragments *place(struct ike_sa *sa, uint16_t id)
+static unsigned any_of(struct ike *ike, unsigned n)
 {
-    struct ike1 *v = sa->v1;
-    if (!v->fragments && !(v->fragments = calloc(1, sizeof *v->fragments)))
-        return NULL;
-    if (v->fragments->id != id)
-        forget(v->fragments);
-    v->fragments->id = id;
-    return v->fragments;
+    uint32_t number;
+    ike->host.random(ike->host.ctx, &number, sizeof number);
+    return number % n;
 }
 
-bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t **whole, size_t *whole_len)
+/* One that is not there takes the place of any other. */
+static struct in_pieces *message_of(struct ike *ike, struct v1_fragments *f, uint16_t id)
+{
+    struct in_pieces *unused = NULL;
+    for (unsigned i = 0; i < MESSAGES_MAX; i++) {
+        struct in_pieces *m = &f->messages[i];
+        if (m->is_used && m->id == id)
+            return m;
+        if (!m->is_used)
+            unused = m;
+    }
+    if (!unused) {
+        unused = &f->messages[any_of(ike, MESSAGES_MAX)];
+        forget(f, unused);
+    }
+    unused->is_used = true;
+    unused->id = id;
+    return unused;
+}
+
+static struct piece *known(struct place *at, struct ike_iov bytes)
+{
+    for (unsigned i = 0; i < at->n; i++)
+        if (at->v[i].n == bytes.n && memcmp(at->v[i].p, bytes.p, bytes.n) == 0)
+            return &at->v[i];
+    return NULL;
+}
+
+/* NULL: there is no memory for it. */
+static struct piece *keep(struct ike *ike, struct v1_fragments *f, struct in_pieces *m, struct place *at,
+                          struct ike_iov bytes)
+{
+    uint8_t *copy = f->kept + bytes.n <= KEPT_MAX ? malloc(bytes.n) : NULL;
+    if (!copy)
+        return NULL;
+    memcpy(copy, bytes.p, bytes.n);
+    unsigned i = at->n < VARIANTS_MAX ? at->n++ : any_of(ike, VARIANTS_MAX);
+    f->kept += bytes.n;
+    f->kept -= at->v[i].n;
+    free(at->v[i].p);
+    at->v[i] = (struct piece){.p = copy, .n = (uint16_t)bytes.n};
+    m->is_disputed |= at->n > 1;
+    return &at->v[i];
+}
+
+/* ---- what can be put together ---- */
+
+struct puzzle {
+    const struct in_pieces *m;
+    const struct piece *with; /* that has come: what is without it was tried before */
+    const struct piece *row[FRAGMENTS_MAX];
+    struct v1_wholes *out;
+    unsigned tries;
+};
+
+static void put_together(struct puzzle *z, unsigned n)
+{
+    size_t len = 0;
+    bool is_new = false;
+    for (unsigned i = 0; i < n; i++) {
+        len += z->row[i]->n;
+        is_new |= z->row[i] == z->with;
+    }
+    if (!is_new)
+        return;
+    z->tries++;
+    uint8_t *b = len <= WHOLE_MAX ? malloc(len) : NULL;
+    if (!b)
+        return;
+    z->out->v[z->out->n++] = (struct ike_iov){b, len};
+    for (unsigned i = 0; i < n; b += z->row[i]->n, i++)
+        memcpy(b, z->row[i]->p, z->row[i]->n);
+}
+
+static void try_places(struct puzzle *z, unsigned at)
+{
+    for (unsigned i = 0; at < FRAGMENTS_MAX && i < z->m->places[at].n && z->tries < TRIES_MAX; i++) {
+        z->row[at] = &z->m->places[at].v[i];
+        if (z->row[at]->is_last)
+            put_together(z, at + 1);
+        else
+            try_places(z, at + 1);
+    }
+}
+
+void v1_wholes_free(struct v1_wholes *w)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        free((void *)(uintptr_t)w->v[i].p);
+    w->n = 0;
+}
+
+void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct v1_wholes *out)
 {
     struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
     rd_u8(&r); /* next payload: none */
@@ -62,39 +164,29 @@ bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     uint16_t id = (uint16_t)rd_u16(&r);
     uint8_t number = rd_u8(&r), flags = rd_u8(&r);
     size_t size = n - IKE_HEADER_LEN - FRAGMENT_HEAD;
-    struct v1_fragments *f;
-    if (!ike->policy->v1_fragmentation || r.bad || length != size + FRAGMENT_HEAD || size == 0 || number == 0 ||
-        number > FRAGMENTS_MAX || !(f = place(sa, id))) {
+    bool is_one = !r.bad && length == size + FRAGMENT_HEAD && size != 0 && number != 0 && number <= FRAGMENTS_MAX;
+    struct v1_fragments **f = &sa->v1->fragments;
+    out->n = 0;
+    if (ike->policy->v1_fragmentation && is_one && !*f)
+        *f = calloc(1, sizeof **f);
+    if (!ike->policy->v1_fragmentation || !is_one || !*f) {
         ike->stats.dropped++;
-        return false;
+        return;
     }
-    if (f->v[number - 1].p || f->length + size > WHOLE_MAX || (f->last && number > f->last))
-        return false;
-    if (!(f->v[number - 1].p = malloc(size)))
-        return false;
-    memcpy(f->v[number - 1].p, r.p, size);
-    f->v[number - 1].n = (uint16_t)size;
-    f->length += size;
-    f->n++;
-    if (flags & LAST)
-        f->last = number;
-    if (!f->last || f->n != f->last)
-        return false;
-    size_t at = 0;
-    uint8_t *b = malloc(f->length);
-    for (unsigned i = 0; i < f->last; i++) {
-        if (!f->v[i].p || !b) { /* one beyond the last came before it */
-            forget(f);
-            free(b);
-            return false;
-        }
-        memcpy(b + at, f->v[i].p, f->v[i].n);
-        at += f->v[i].n;
-    }
-    forget(f);
-    *whole = b;
-    *whole_len = at;
-    return true;
+    struct in_pieces *m = message_of(ike, *f, id);
+    struct place *at = &m->places[number - 1];
+    const struct ike_iov bytes = {r.p, size};
+    struct piece *piece = known(at, bytes);
+    bool is_again = piece != NULL;
+    if (!piece)
+        piece = keep(ike, *f, m, at, bytes);
+    if (!piece || (is_again && !(flags & LAST))) /* a message that is sent again is tried again once */
+        return;
+    piece->is_last = flags & LAST;
+    struct puzzle z = {.m = m, .with = piece, .out = out};
+    try_places(&z, 0);
+    if (out->n && !m->is_disputed)
+        forget(*f, m);
 }
 
 void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n)

@@ -4,12 +4,13 @@
 
 #include "backends/ike/v1/v1.h"
 
+/* Who answers does not know whether its last message was taken until something has come under it. */
 struct ike_sa *v1_other(struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_sa *best = NULL;
     for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
         if (ike_is(o, IKE_STANDS) && addr_eq(&o->local.addr, &sa->local.addr) && !ike_may_be_another(sa, o) &&
-            (!best || o->up_at > best->up_at))
+            o->v1->is_confirmed && (!best || o->up_at > best->up_at))
             best = o;
     return best;
 }
@@ -371,8 +372,13 @@ void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
             shown = SHOWS_HEARING;
         most = shown > most ? shown : most;
     }
-    if (most == SHOWS_LIFE)
+    const struct ike_ends *from = sa->v1->heard_from;
+    if (most == SHOWS_LIFE) {
         sa->last_in = ike->now;
+        v1_confirmed(ike, sa);
+    }
+    if (most == SHOWS_LIFE && from)
+        ike_follow(ike, sa, &from->local, &from->remote, m->h.id);
     if (most != SHOWS_NOTHING) {
         sa->v1->heard_at = ike->now;
         sa->is_silent = false;
@@ -388,7 +394,7 @@ void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
     v1_orphan(ike, sa); /* IPsec SAs outlive it: `clear crypto isakmp` at the peer sends just that */
 }
 
-void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
+void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole, struct ike_header h)
 {
     const struct ike_occasion o = {.exchange = X1_INFO, .on = IKE_ON_REQUEST};
     const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
@@ -396,14 +402,14 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
     uint8_t iv[16], inner, want[IKE_HASH_MAX];
     size_t hash_len = ike_hash_len(sa->suite.prf);
     if (!(h.flags & IKE1_ENCRYPTED)) {
-        info_in_clear(ike, sa, p, n, &h);
+        info_in_clear(ike, sa, whole.p, whole.n, &h);
         return;
     }
     if (!row || !v1_iv(ike, sa, h.id, iv)) {
         ike->stats.dropped++;
         return;
     }
-    size_t len = v1_decrypt(ike, sa, p, n, iv);
+    size_t len = v1_decrypt(ike, sa, whole.p, whole.n, iv);
     struct rd r = rd_of(ike->plain, len);
     if (!len || !ike_chain_read(&r, h.next, &m, &inner) || m.n == 0 || m.v[0].type != PL1_HASH ||
         m.v[0].n != hash_len) {
@@ -419,10 +425,15 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, str
         ike->stats.replays++;
         return;
     }
+    const uint64_t id = sa->id, spi = sa->own_spi;
+    sa->v1->heard_from = from;
     if (ike_transition_fits(row, &m))
         ike_transition_heard(ike, sa, row, &m);
     else
         ike->stats.malformed++;
+    sa = ike_still(ike, spi, id);
+    if (sa)
+        sa->v1->heard_from = NULL;
 }
 
 /* ---- time ---- */

@@ -242,6 +242,7 @@ static void second_message(struct ike *ike, struct ike_sa *sa, struct ike_job *j
         v1_refuse(ike, sa, !has_key ? "there is no pre-shared key for the peer's address" : "keys cannot be made");
         return;
     }
+    v1_spare(ike, sa);
     if (!send_ke(ike, sa))
         v1_give_up(ike, sa);
 }
@@ -334,6 +335,16 @@ static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_en
     sa->remote = was_remote;
 }
 
+/* To another address of ours comes nothing that is its own; nor, where there is no NAT, from another port than that of
+ * the first messages or, as it proves itself, of NAT traversal. */
+static bool is_from_elsewhere(const struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                              bool proves)
+{
+    bool is_here = sa->local.addr.family == FAMILY_NONE || addr_eq(&sa->local.addr, &local->addr);
+    bool floats = remote->port == IKE_PORT_NATT || remote->port == sa->remote.port || sa->nat_remote;
+    return !is_here || (proves && !sa->initiator && !floats);
+}
+
 /* Who is called answers from where he was called; only who answers learns from a message where the other one is. */
 static void take_ends(struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
@@ -394,7 +405,8 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     struct ike_message m = {.h = h, .whole = p, .whole_len = n};
     struct rd r = rd_of(p + IKE_HEADER_LEN, n - IKE_HEADER_LEN);
     bool encrypted = h.flags & IKE1_ENCRYPTED;
-    if (h.id != 0 || !v1_heard_digest(ike, sa->initiator, local, remote, (struct ike_iov){p, n}, digest))
+    bool by_place = !sa->initiator && !encrypted; /* what is authentic may be asked for from anywhere */
+    if (h.id != 0 || !v1_heard_digest(ike, by_place, local, remote, (struct ike_iov){p, n}, digest))
         return true;
     if (is_heard(v, digest)) {
         if (ike_equal(digest, v->last_in, 32))
@@ -404,7 +416,7 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     const struct ike_transition *row = sa->busy ? NULL : row_for(sa, &h);
     /* of two with the same keys the proof is for the one that has asked from there */
     bool is_anothers = encrypted && sa->initiator && local->port != sa->local.port && v1_has_rival(ike, sa);
-    if (!row || is_anothers)
+    if (!row || is_anothers || is_from_elsewhere(sa, local, remote, encrypted))
         return false;
     memcpy(iv, v->iv, 16);
     if (encrypted)

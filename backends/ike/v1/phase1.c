@@ -342,6 +342,26 @@ static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
     }
 }
 
+void v1_confirmed(struct ike *ike, struct ike_sa *sa)
+{
+    if (sa->v1->is_confirmed)
+        return;
+    sa->v1->is_confirmed = true;
+    take_in_orphans(ike, sa);
+}
+
+/* Who answers does not know whether its last message was taken. Where there is something to be handed over, it asks. */
+static void want_confirmation(struct ike *ike, struct ike_sa *sa)
+{
+    bool has_old = false;
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
+        has_old |= o->children && !ike_may_be_another(sa, o);
+    if (sa->initiator || !sa->v1->peer_dpd)
+        v1_confirmed(ike, sa);
+    else if (has_old)
+        v1_ask(ike, sa);
+}
+
 void v1_established(struct ike *ike, struct ike_sa *sa)
 {
     char suite[128], id[IKE_ID_TEXT_MAX] = "";
@@ -379,7 +399,7 @@ void v1_established(struct ike *ike, struct ike_sa *sa)
             : sa->nat_local                 ? ", behind NAT"
             : sa->nat_remote                ? ", peer behind NAT"
                                             : "");
-    take_in_orphans(ike, sa);
+    want_confirmation(ike, sa);
     struct ike_sa *old = sa->replaces; /* what it was made to take the place of */
     sa->replaces = NULL;
     if (old)

@@ -19,12 +19,12 @@ bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 3
     return ike_hash(ike->crypto, ALGO_INTEG_SHA256, &(struct ike_iov){p, n}, 1, out);
 }
 
-bool v1_heard_digest(struct ike *ike, bool initiator, const struct ike_end *local, const struct ike_end *remote,
+bool v1_heard_digest(struct ike *ike, bool by_place, const struct ike_end *local, const struct ike_end *remote,
                      struct ike_iov whole, uint8_t out[static 32])
 {
-    const uint16_t ports[2] = {local->port, remote->port};
-    const struct ike_iov v[] = {whole, {(const uint8_t *)ports, sizeof ports}};
-    return ike_hash(ike->crypto, ALGO_INTEG_SHA256, v, initiator ? 1 : 2, out);
+    if (by_place)
+        return ike_heard_digest(ike, local, remote, whole, out);
+    return v1_digest(ike, whole.p, whole.n, out);
 }
 
 bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16])

@@ -231,7 +231,9 @@ void v1_quick_start(struct ike *ike, struct ike_sa *sa)
     const struct ike_child *c = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
     if (t->kind == TASK_REKEY_CHILD && (!c || !ike_child_stands(c)))
         return;
-    struct v1_quick *q = quick_new(ike, sa, mid, true);
+    const struct ike_entry *e = c ? c->entry : t->entry;
+    bool is_its = !e->profile || e->profile == sa->profile; /* a profile decides who may have it */
+    struct v1_quick *q = is_its ? quick_new(ike, sa, mid, true) : NULL;
     if (!q)
         return;
     q->task = *t;
@@ -645,20 +647,30 @@ static bool hash_wanted(struct ike *ike, const struct ike_sa *sa, const struct v
     return hash12(ike, sa, q, row->on == IKE_ON_RESPONSE, rest, n, want);
 }
 
-void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h)
+static void answer_again(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, const struct ike_ends *from)
+{
+    ike_follow_back(ike, sa, &from->local, &from->remote, q->mid);
+    const struct ike_ends were = ike_ends_swap(sa, *from);
+    if (q->out)
+        v1_send(ike, sa, q->out, q->out_len);
+    sa->local = were.local;
+    sa->remote = were.remote;
+}
+
+void v1_quick(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
+              struct ike_header h)
 {
     struct v1_quick *q = by_mid(sa, h.id);
     const struct ike_transition *row = row_of(sa, q);
     uint8_t digest[32], iv[16], inner, want[IKE_HASH_MAX];
     size_t hash_len = ike_hash_len(sa->suite.prf);
     if (sa->busy || !ike_is(sa, IKE_SPEAKS) || !(h.flags & IKE1_ENCRYPTED) || h.id == 0 ||
-        !v1_digest(ike, p, n, digest)) {
+        !v1_digest(ike, whole.p, whole.n, digest)) {
         ike->stats.dropped++;
         return;
     }
     if (q && ike_equal(q->in_digest, digest, 32)) {
-        if (q->out)
-            v1_send(ike, sa, q->out, q->out_len);
+        answer_again(ike, sa, q, from);
         return;
     }
     if (!row) {
@@ -669,7 +681,7 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
         memcpy(iv, q->iv, 16);
     else if (!v1_iv(ike, sa, h.id, iv))
         return;
-    size_t len = v1_decrypt(ike, sa, p, n, iv);
+    size_t len = v1_decrypt(ike, sa, whole.p, whole.n, iv);
     struct ike_message m = {.h = h};
     struct rd r = rd_of(ike->plain, len);
     if (!len || !ike_chain_read(&r, h.next, &m, &inner) || m.n == 0 || m.v[0].type != PL1_HASH ||
@@ -689,7 +701,9 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, st
         ike->stats.replays++;
         return;
     }
+    ike_follow(ike, sa, &from->local, &from->remote, q->mid);
     sa->last_in = ike->now;
+    v1_confirmed(ike, sa);
     sa->is_silent = false;
     memcpy(q->iv, iv, 16);
     memcpy(q->in_digest, digest, 32);

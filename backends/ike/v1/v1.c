@@ -19,7 +19,7 @@ static void first(struct ike *ike, const struct ike_end *local, const struct ike
                   size_t n, struct ike_header h)
 {
     uint8_t digest[32];
-    if (!v1_heard_digest(ike, false, local, remote, (struct ike_iov){p, n}, digest))
+    if (!v1_heard_digest(ike, true, local, remote, (struct ike_iov){p, n}, digest))
         return;
     struct ike_sa *sa = made_by(ike, remote, h.spi_i, digest);
     if (sa) {
@@ -96,7 +96,8 @@ static struct ike_sa *otherwise_answered(struct ike *ike, const struct ike_heade
 
 /* What is encrypted behind phase 1: who has proved himself under these cookies may not be the only one (RFC 2409 does
  * not say which of two peers a cookie is for). */
-static void hear_encrypted(struct ike *ike, const struct ike_sa *first, struct ike_iov whole, struct ike_header h)
+static void hear_encrypted(struct ike *ike, const struct ike_sa *first, const struct ike_ends *from,
+                           struct ike_iov whole, struct ike_header h)
 {
     const struct v1_candidates all = v1_candidates_of(ike, first);
     for (unsigned i = 0; i < all.n; i++) {
@@ -104,9 +105,9 @@ static void hear_encrypted(struct ike *ike, const struct ike_sa *first, struct i
         if (!sa || sa->spi_i != h.spi_i || sa->spi_r != h.spi_r)
             continue;
         if (h.exchange == X1_QUICK)
-            v1_quick(ike, sa, whole.p, whole.n, h);
+            v1_quick(ike, sa, from, whole, h);
         else
-            v1_info(ike, sa, whole.p, whole.n, h);
+            v1_info(ike, sa, from, whole, h);
     }
 }
 
@@ -114,6 +115,7 @@ static void hear_encrypted(struct ike *ike, const struct ike_sa *first, struct i
 static void hear(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                  struct ike_iov whole, struct ike_header h)
 {
+    const struct ike_ends from = {*local, *remote};
     /* The initiator goes on, so its last message of aggressive mode was lost: it sends that again when it gets ours
      * again. Nobody who has not got our cookie can ask for this. */
     const struct ike_occasion o = {.exchange = h.exchange, .on = IKE_ON_EARLY, .initiator = sa->initiator};
@@ -129,14 +131,14 @@ static void hear(struct ike *ike, struct ike_sa *sa, const struct ike_end *local
         break;
     case X1_AGGRESSIVE:
         if (!v1_main(ike, sa, local, remote, whole.p, whole.n, h))
-            ike->stats.dropped++;
+            v1_wait_or_drop(ike, sa, local, remote, whole);
         break;
     case X1_QUICK:
     case X1_INFO:
         if (h.flags & IKE1_ENCRYPTED)
-            hear_encrypted(ike, sa, whole, h);
+            hear_encrypted(ike, sa, &from, whole, h);
         else if (h.exchange == X1_INFO)
-            v1_info(ike, sa, whole.p, whole.n, h);
+            v1_info(ike, sa, &from, whole, h);
         else
             ike->stats.dropped++;
         break;
@@ -145,22 +147,34 @@ static void hear(struct ike *ike, struct ike_sa *sa, const struct ike_end *local
     }
 }
 
+/* False: it is none of its messages. */
+MUST_CHECK static bool hear_whole(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole)
+{
+    struct rd r = rd_of(whole.p, whole.n);
+    struct ike_header h;
+    bool is_one = ike_header_read(&r, &h) && h.next != PL1_FRAGMENT && h.version >> 4 == 1 && h.spi_i == sa->spi_i;
+    if (!is_one || (sa->spi_r && h.spi_r != sa->spi_r))
+        return false;
+    hear(ike, sa, &from->local, &from->remote, whole, h);
+    return true;
+}
+
+/* Pieces are kept with the oldest of those that are negotiated under one cookie: which of them a message is for only
+ * the whole tells. */
 static void hear_piece(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                        const uint8_t *p, size_t n)
 {
-    uint8_t *whole = NULL;
-    struct ike_header h;
-    size_t len;
-    if (!v1_fragment(ike, sa, p, n, &whole, &len))
-        return;
-    struct rd r = rd_of(whole, len);
-    bool is_its = ike_header_read(&r, &h) && h.next != PL1_FRAGMENT && h.version >> 4 == 1 && h.spi_i == sa->spi_i &&
-                  (h.spi_r == sa->spi_r || !sa->spi_r);
-    if (is_its)
-        hear(ike, sa, local, remote, (struct ike_iov){whole, len}, h);
-    else
-        ike->stats.malformed++;
-    free(whole);
+    const struct v1_candidates all = v1_candidates_of(ike, sa);
+    const struct ike_ends from = {*local, *remote};
+    struct ike_sa *oldest = ike_still(ike, all.spi, all.id[0]);
+    struct v1_wholes w;
+    v1_fragment(ike, oldest, p, n, &w);
+    for (unsigned i = 0; i < w.n; i++) {
+        struct ike_sa *of = ike_by_spi(ike, all.spi);
+        if (!of || !hear_whole(ike, of, &from, w.v[i]))
+            ike->stats.malformed++;
+    }
+    v1_wholes_free(&w);
 }
 
 static void input(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p,

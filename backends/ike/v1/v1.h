@@ -64,10 +64,12 @@ struct ike1 {
     bool peer_dpd, peer_natt;
     uint32_t dpd_seq; /* of our R-U-THERE */
     unsigned dpd_missed;
-    uint64_t heard_at;   /* ms: the last informational message that shows that the peer hears us */
-    bool is_extended;    /* beyond its lifetime, for a successor; once */
-    bool dpd_at_once;    /* whatever is configured, and whatever has come */
-    uint32_t dpd_seq_in; /* the highest of the peer's; RFC 3706 §5.4: they rise */
+    bool is_confirmed;                 /* something has come under it: the peer has it too */
+    const struct ike_ends *heard_from; /* the informational message that is worked off */
+    uint64_t heard_at;                 /* ms: the last informational message that shows that the peer hears us */
+    bool is_extended;                  /* beyond its lifetime, for a successor; once */
+    bool dpd_at_once;                  /* whatever is configured, and whatever has come */
+    uint32_t dpd_seq_in;               /* the highest of the peer's; RFC 3706 §5.4: they rise */
     bool dpd_seq_in_known;
     /* Message ids are used once (RFC 2409 §5.5): those of quick modes for the SA's life, of informational ones the last
      */
@@ -92,6 +94,7 @@ struct ike1 {
     size_t id_i_len;
     uint8_t last_in[32];     /* digest of the last message that moved us on */
     uint8_t followed[2][32]; /* ... of main mode's clear ones: the peer's choice, its public value */
+    bool is_spare;           /* candidates.c: it waits for a third message, whoever else has sent one */
     bool is_fresh; /* candidates.c: it was made for another message than what is followed, and has said nothing yet */
     struct v1_waiting *waiting; /* what came while a secret was computed */
     unsigned n_waiting;
@@ -133,7 +136,7 @@ bool v1_keys(struct ike *ike, struct ike_sa *sa, const uint8_t *shared, const st
 bool v1_digest(struct ike *ike, const uint8_t *p, size_t n, uint8_t out[static 32]) MUST_CHECK;
 /* By what a message of phase 1 is known again: its bytes; for who answers also where it comes from, as the same bytes
  * from elsewhere may be somebody else's copy, and an answer goes to one place. */
-bool v1_heard_digest(struct ike *ike, bool initiator, const struct ike_end *local, const struct ike_end *remote,
+bool v1_heard_digest(struct ike *ike, bool by_place, const struct ike_end *local, const struct ike_end *remote,
                      struct ike_iov whole, uint8_t out[static 32]) MUST_CHECK;
 /* A message id is new to the SA, and known from now on. False: it was used before, or there is no memory. */
 bool v1_mid_take(struct ike_sa *sa, uint32_t mid) MUST_CHECK;
@@ -181,6 +184,12 @@ void v1_candidate_gone(struct ike *ike, struct ike_sa *sa);
 void v1_other_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_other_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_other_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* Aggressive mode: an answer that comes while a secret is computed for another waits until that is done. */
+void v1_wait_or_drop(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                     struct ike_iov whole);
+/* Our half of an exchange with certificates: any other peer may prove himself first, so one negotiation without a third
+ * message stays beside the one that has it. */
+void v1_spare(struct ike *ike, struct ike_sa *sa);
 /* What came while a secret was computed, now that it is. */
 void v1_waiting_heard(struct ike *ike, uint64_t spi);
 void v1_waiting_free(struct ike1 *v);
@@ -216,6 +225,8 @@ void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why);
 /* Said a few times only, returns false. Nothing ends by it: the real message may still come. */
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why) MUST_CHECK;
 void v1_established(struct ike *ike, struct ike_sa *sa);
+/* Something authentic has come under the ISAKMP SA: the peer has it too. IPsec SAs without one go over to it. */
+void v1_confirmed(struct ike *ike, struct ike_sa *sa);
 const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp, struct ike_id *id,
                           const struct ike_message *m);
 /* Says that there is no other SA with the peer, if so. */
@@ -236,10 +247,15 @@ bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_messag
 /* ---- fragment.c ---- */
 /* As ike_send_raw(), in pieces where the peer takes them and the datagram is too long. */
 void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n);
-/* A piece has come; true when all are there: *whole is the message then, which the caller frees. */
 void v1_fragments_free(struct v1_fragments *f);
-bool v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t **whole,
-                 size_t *whole_len) MUST_CHECK;
+/* Messages that a piece which has come makes whole: none, one, or where somebody forges pieces several, of which one
+ * may be genuine. Free them with v1_wholes_free(). */
+struct v1_wholes {
+    struct ike_iov v[32];
+    unsigned n;
+};
+void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct v1_wholes *out);
+void v1_wholes_free(struct v1_wholes *w);
 
 /* ---- choose.c ---- */
 /* Can that policy be negotiated by who has a key of that kind (IKE_KEY_OTHER: none) in his certificate? */
@@ -271,7 +287,9 @@ struct ike_child *v1_child_half(struct ike_sa *sa, const struct v1_quick *q);
 /* Has it asked, and is not answered yet? */
 bool v1_quick_waits(const struct v1_quick *q) MUST_CHECK;
 void v1_next(struct ike *ike, struct ike_sa *sa);
-void v1_quick(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
+/* `from`: where it came to and from. */
+void v1_quick(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
+              struct ike_header h);
 void v1_quick_start(struct ike *ike, struct ike_sa *sa);
 void v1_quick_1(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_quick_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -282,7 +300,8 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
 /* ---- info.c ---- */
-void v1_info(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n, struct ike_header h);
+void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
+             struct ike_header h);
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_unproved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* What the rows of time do (states.c). */

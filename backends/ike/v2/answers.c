@@ -30,7 +30,7 @@ void v2_answer_free(struct v2_answer *a)
 static struct v2_answer put_away(struct ike_sa *sa)
 {
     struct v2_initial *x = sa->exchange;
-    struct v2_answer a = {.p = x->r_msg, .n = x->r_len, .is_refused = x->is_refused};
+    struct v2_answer a = {.p = x->r_msg, .n = x->r_len, .to = sa->local.addr, .is_refused = x->is_refused};
     a.made = (struct v2_made){.spi_r = sa->spi_r,
                               .keys = sa->keys,
                               .suite = sa->suite,
@@ -66,6 +66,7 @@ static void take_up(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
     const struct v2_made *d = &a->made;
     x->r_msg = a->p;
     x->r_len = a->n;
+    sa->local.addr = a->to;
     x->choice = d->choice;
     x->nr_len = d->nr_len;
     memcpy(x->nr, d->nr, d->nr_len);
@@ -144,11 +145,12 @@ static bool make_room(struct v2_initial *x)
     return true;
 }
 
-void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n)
+void v2_answer_keep(const struct ike_sa *sa, const uint8_t *p, size_t n, const struct ip_addr *to)
 {
-    bool known = same_bytes(x->r_msg, x->r_len, p, n);
+    struct v2_initial *x = sa->exchange;
+    bool known = same_bytes(x->r_msg, x->r_len, p, n) && addr_eq(&sa->local.addr, to);
     for (unsigned i = 0; i < x->n_others; i++)
-        known |= same_bytes(x->others[i].p, x->others[i].n, p, n);
+        known |= same_bytes(x->others[i].p, x->others[i].n, p, n) && addr_eq(&x->others[i].to, to);
     if (known)
         return;
     if (!x->others) /* who answers, and who hears one answer, needs none */
@@ -158,7 +160,7 @@ void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n)
     if (!copy)
         return;
     memcpy(copy, p, n);
-    x->others[x->n_others++] = (struct v2_answer){.p = copy, .n = n};
+    x->others[x->n_others++] = (struct v2_answer){.p = copy, .n = n, .to = *to};
 }
 
 bool v2_answered_by(struct ike *ike, struct ike_sa *sa, uint64_t spi_r)
@@ -173,6 +175,20 @@ bool v2_answered_by(struct ike *ike, struct ike_sa *sa, uint64_t spi_r)
         return true;
     }
     return false;
+}
+
+bool v2_answer_exchange(struct v2_initial *x, unsigned i)
+{
+    struct v2_answer *a = &x->others[i];
+    const uint8_t *p = x->r_msg;
+    const size_t n = x->r_len, spi_r_at = 8;
+    if (n < IKE_HEADER_LEN || a->n < IKE_HEADER_LEN || memcmp(a->p + spi_r_at, p + spi_r_at, 8) != 0)
+        return false;
+    x->r_msg = a->p;
+    x->r_len = a->n;
+    a->p = (uint8_t *)(uintptr_t)p;
+    a->n = n;
+    return true;
 }
 
 /* The request that was made for it, once more. */
@@ -195,6 +211,7 @@ static void put_back(struct ike *ike, struct ike_sa *sa)
     }
     x->r_msg = a.p;
     x->r_len = a.n;
+    sa->local.addr = a.to;
     x->is_refused = a.is_refused;
     ike_state_set(ike, sa, IKE_AUTH_SENT);
 }
@@ -211,7 +228,7 @@ static bool go_on_with(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
     if (is_new && (x->n_secrets >= SECRETS_MAX || !v2_init_fits(ike, sa, a->p, a->n)))
         return false;
     x->n_secrets += is_new;
-    x->tries_spent = sa->request_tries;
+    x->tries_spent = is_new ? 0 : sa->request_tries;
     x->others[x->n_others++] = put_away(sa);
     sa->half_open_until = 0;
     if (a->made.keys) {
@@ -219,6 +236,7 @@ static bool go_on_with(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
         repeat_request(ike, sa);
         return true;
     }
+    sa->local.addr = a->to;
     sa->local.port = x->local_port; /* its NAT may be another */
     sa->remote.port = x->remote_port;
     sa->floated = false;
@@ -230,15 +248,27 @@ static bool go_on_with(struct ike *ike, struct ike_sa *sa, struct v2_answer *a)
     return is_followed;
 }
 
-/* One of those that are not refused, each as likely as another: there is no place in the row that a forger could take.
- * Their number: there is none. */
+bool v2_has_untried(const struct v2_initial *x)
+{
+    for (unsigned i = 0; i < x->n_others; i++)
+        if (!x->others[i].is_refused && !x->others[i].made.keys)
+            return true;
+    return false;
+}
+
+/* One of those that are not refused, of those that have not been tried first, each as likely as another: there is no
+ * place in the row that a forger could take. Their number: there is none. */
 static unsigned any_of(struct ike *ike, const struct v2_initial *x)
 {
+    const bool untried = v2_has_untried(x);
     unsigned at = x->n_others, seen = 0;
     for (unsigned i = 0; i < x->n_others; i++) {
+        const struct v2_answer *a = &x->others[i];
         uint32_t number;
+        if (a->is_refused || (untried && a->made.keys))
+            continue;
         ike->host.random(ike->host.ctx, &number, sizeof number);
-        if (!x->others[i].is_refused && number % ++seen == 0)
+        if (number % ++seen == 0)
             at = i;
     }
     return at;

@@ -193,6 +193,24 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
     return NULL;
 }
 
+/* The proof is over the bytes that the peer has sent (§2.15). Answers to IKE_SA_INIT with the same SPI, value and nonce
+ * make the same keys, whatever else somebody has changed in one of them: which was the peer's only its proof tells. */
+static const char *check_by_each_answer(struct ike *ike, struct ike_sa *sa, struct v2_initial *x,
+                                        const struct ike_message *m, const struct ike_id *id)
+{
+    const char *bad = check_auth(ike, sa, x, m, id);
+    for (unsigned i = 0; bad && i < x->n_others; i++) {
+        if (!v2_answer_exchange(x, i))
+            continue;
+        if (!check_auth(ike, sa, x, m, id)) {
+            v2_init_look_again(ike, sa);
+            return NULL;
+        }
+        (void)!v2_answer_exchange(x, i);
+    }
+    return bad;
+}
+
 static bool identity_fits(const struct ike_profile *p, const struct ike_sa *sa, const struct ike_id *id)
 {
     for (unsigned i = 0; i < p->n_remote; i++)
@@ -270,7 +288,9 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa)
         sa->current = t;
     }
     if (sa->current) {
-        sa->current->spi = ike_spi_new(ike);
+        if (!x->child_spi)
+            x->child_spi = ike_spi_new(ike);
+        sa->current->spi = x->child_spi;
         v2_child_offer(ike, sa, &o, sa->current, sa->current->spi, false);
     }
     ike_state_set(ike, sa, IKE_AUTH_SENT);
@@ -402,7 +422,7 @@ void v2_auth_response(struct ike *ike, struct ike_sa *sa, const struct ike_messa
     }
     /* a profile that matches nothing takes nobody */
     bool expected = identity_fits(sa->profile, sa, &id) || certificate_fits(sa->profile, m);
-    const char *bad = expected ? check_auth(ike, sa, x, m, &id) : "the profile expects another identity";
+    const char *bad = expected ? check_by_each_answer(ike, sa, x, m, &id) : "the profile expects another identity";
     if (bad)
         response_proved(ike, sa, m, bad);
     else

@@ -293,7 +293,7 @@ void v2_retransmit_auth(struct ike *ike, struct ike_sa *sa)
         not_answered(ike, sa, "IKE_AUTH");
         return;
     }
-    if (sa->request_tries < 2) {
+    if (sa->request_tries < 2 && !v2_has_untried(x)) {
         send_again(ike, sa);
         return;
     }

@@ -328,6 +328,19 @@ static bool follow_answer(struct ike *ike, struct ike_sa *sa, const struct ike_m
     return true;
 }
 
+void v2_init_look_again(struct ike *ike, struct ike_sa *sa)
+{
+    struct v2_initial *x = sa->exchange;
+    struct ike_message m = {.whole = x->r_msg, .whole_len = x->r_len};
+    struct rd r = rd_of(x->r_msg, x->r_len);
+    uint8_t inner;
+    if (!ike_header_read(&r, &m.h) || !ike_chain_read(&r, m.h.next, &m, &inner))
+        return;
+    nat_look(ike, sa, &m);
+    sa->nat_local |= x->local_unknown;
+    look_at_notifies(ike, sa, &m, x);
+}
+
 /* What was kept, read once more. NULL: it can be followed; or why not. */
 static const char *judge_kept(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n,
                               struct ike_message *m, struct v2_choice *choice)
@@ -368,9 +381,15 @@ void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message 
     struct v2_choice choice;
     if (!x || ike2_check(m) || judge_answer(ike, sa, m, &choice))
         return;
-    v2_answer_keep(x, m->whole, m->whole_len);
+    v2_answer_keep(sa, m->whole, m->whole_len, &ike->here.addr);
     if (x->is_refused && v2_other_answer(ike, sa))
         return;
+}
+
+bool v2_has_no_address(const struct ike_sa *sa)
+{
+    const struct v2_initial *x = sa->exchange;
+    return sa->local.addr.family == FAMILY_NONE || (x && x->local_unknown);
 }
 
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
@@ -518,9 +537,10 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         ike->stats.malformed++;
         return;
     }
-    uint8_t digest[IKE_HASH_MAX];
+    uint8_t digest[32];
     const struct ike_iov whole = {m->whole, m->whole_len};
-    if (!ike_hash(ike->crypto, ALGO_INTEG_SHA256, &whole, 1, digest) || is_sent_again(ike, remote, m, digest))
+    bool is_known = ike_heard_digest(ike, local, remote, whole, digest);
+    if (!is_known || is_sent_again(ike, remote, m, digest))
         return;
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
     if (ike->policy->n_v2 == 0) {

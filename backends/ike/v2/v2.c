@@ -13,23 +13,40 @@ static uint8_t unknown_critical(const struct ike_message *m)
     return 0;
 }
 
-/* A peer behind NAT whose mapping has changed sends from elsewhere (§2.23). */
-static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+/* Who asks for an IKE SA goes from port 500 to 4500, and from no other unless there is a NAT before him. */
+static bool may_float(const struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
-    if (sa->remote.port == remote->port && addr_eq(&sa->remote.addr, &remote->addr)) {
+    bool is_there = addr_eq(&sa->local.addr, &local->addr) && addr_eq(&sa->remote.addr, &remote->addr);
+    bool begins = ike_is(sa, IKE_BEGINS) && !sa->initiator;
+    return is_there && begins && (sa->nat_remote || remote->port == IKE_PORT_NATT);
+}
+
+static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                   uint32_t request)
+{
+    if (ike_is_at(&sa->remote, remote))
         sa->local.port = local->port;
-        return;
-    }
-    bool is_known = !sa->initiator || !ike_is(sa, IKE_BEGINS); /* who answers us has proved nothing yet */
-    bool may = is_known && sa->nat_remote && !sa->nat_local && addr_eq(&sa->local.addr, &local->addr);
-    bool floats = ike_is(sa, IKE_BEGINS) && !sa->initiator && addr_eq(&sa->remote.addr, &remote->addr);
-    if (!may && !floats)
-        return;
-    sa->local = *local;
-    ike_remote_set(ike, sa, remote);
-    sa->floated |= local->port == IKE_PORT_NATT;
-    if (ike_is(sa, IKE_STANDS))
-        ike_peer_moved(ike, sa);
+    else if (may_float(sa, local, remote))
+        ike_move(ike, sa, local, remote);
+    else
+        ike_follow(ike, sa, local, remote, request);
+}
+
+/* The one who is followed may be somebody with a copy of it. */
+static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+{
+    const struct ike_ends were = ike_ends_swap(sa, (struct ike_ends){*local, *remote});
+    v2_resend(ike, sa, sa->response, sa->response_len);
+    sa->local = were.local;
+    sa->remote = were.remote;
+}
+
+/* Who has no NAT before him asks from one place until he has proved himself. */
+static bool is_from_elsewhere(const struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+{
+    bool is_here = ike_is_at(&sa->remote, remote) && addr_eq(&sa->local.addr, &local->addr);
+    bool may_be = may_float(sa, local, remote) || ike_may_move(sa, local);
+    return ike_is(sa, IKE_BEGINS) && !sa->initiator && !is_here && !may_be;
 }
 
 /* Of a fragmented request only the first fragment is answered again (RFC 7383 §2.6.1). */
@@ -44,7 +61,8 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
 {
     bool response = h.flags & IKE2_RESPONSE;
     uint8_t first, inner, spi_flag = sa->initiator ? 0 : IKE2_INITIATOR;
-    if (!sa->keys || sa->busy || (h.flags & IKE2_INITIATOR) != spi_flag) {
+    bool is_ours = (h.flags & IKE2_INITIATOR) == spi_flag && !is_from_elsewhere(sa, local, remote);
+    if (!sa->keys || sa->busy || !is_ours) {
         ike->stats.dropped++; /* also what is reflected back to us */
         return false;
     }
@@ -61,8 +79,9 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
         return false;
     }
     if (old) { /* whole or a fragment (RFC 7383 §2.6.1) */
+        ike_follow_back(ike, sa, local, remote, h.id);
         if (opened == V2_WHOLE || first_fragment(p, n))
-            v2_resend(ike, sa, sa->response, sa->response_len);
+            answer_again(ike, sa, local, remote);
         return true;
     }
     if (opened == V2_INCOMPLETE)
@@ -71,7 +90,7 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
     struct rd r = rd_of(ike->plain, len);
     bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
     sa->last_in = ike->now;
-    follow(ike, sa, local, remote);
+    follow(ike, sa, local, remote, response ? IKE_MOVED_BY_NONE : h.id);
     const struct ike_occasion o = {.exchange = h.exchange,
                                    .on = response ? IKE_ON_RESPONSE : IKE_ON_REQUEST,
                                    .initiator = response,
@@ -107,8 +126,9 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
 static void init_answered(struct ike *ike, const struct ike_end *remote, const struct ike_message *m)
 {
     struct ike_sa *sa = ike_by_spi(ike, m->h.spi_i);
-    bool fits = sa && sa->version == 2 && sa->initiator && !(m->h.flags & IKE2_INITIATOR) && m->h.id == 0 &&
-                addr_eq(&sa->remote.addr, &remote->addr);
+    bool is_its = sa && sa->version == 2 && sa->initiator && !(m->h.flags & IKE2_INITIATOR) && m->h.id == 0;
+    bool is_to_us = is_its && (v2_has_no_address(sa) || addr_eq(&sa->local.addr, &ike->here.addr));
+    bool fits = is_to_us && addr_eq(&sa->remote.addr, &remote->addr);
     struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_RESPONSE, .initiator = true};
     const struct ike_transition *row = fits ? ike_transition_for(&ike2_transitions, sa, &o) : NULL;
     o.on = IKE_ON_OTHER;

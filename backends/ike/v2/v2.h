@@ -91,7 +91,8 @@ struct v2_made {
 struct v2_answer {
     uint8_t *p; /* as it came */
     size_t n;
-    bool is_refused; /* by one that has proved nothing, or we have refused it: not again */
+    struct ip_addr to; /* our address that it came to: where ours was not known, another one each time perhaps */
+    bool is_refused;   /* by one that has proved nothing, or we have refused it: not again */
     struct v2_made made;
 };
 
@@ -110,9 +111,10 @@ struct v2_initial {
     uint16_t peer_hashes;     /* RFC 7427: bit n: the peer takes hash n of SIGNATURE_HASH_ALGORITHMS in signatures */
     struct v2_answer *others; /* answers.c: room for V2_ANSWERS_MAX and one more, while two change places; NULL: none */
     unsigned n_others;
-    unsigned n_secrets;               /* made for answers, beyond the first */
-    bool is_refused;                  /* as in an answer, of the one that is followed */
-    uint8_t tries_spent;              /* of IKE_AUTH, with other answers */
+    unsigned n_secrets;  /* made for answers, beyond the first */
+    uint32_t child_spi;  /* the same with every answer: some of them have the same keys, and the peer takes the first */
+    bool is_refused;     /* as in an answer, of the one that is followed */
+    uint8_t tries_spent; /* of IKE_AUTH, with other answers */
     uint16_t local_port, remote_port; /* where the request was sent */
     bool local_unknown; /* our own address was not known when the request went: as if we were behind NAT (§2.23) */
 };
@@ -126,11 +128,15 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
 void v2_init_first(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_init_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* Was our own address unknown when the request went? Then it is the one that the answer comes to. */
+bool v2_has_no_address(const struct ike_sa *sa) MUST_CHECK;
 void v2_init_other(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* Can an answer that is whole be followed, by the group and the proposals of now? */
 bool v2_init_fits(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n) MUST_CHECK;
 /* The request once more, while IKE_AUTH is not answered: whoever answered may not have been the peer. */
 void v2_init_ask_again(struct ike *ike, const struct ike_sa *sa);
+/* What the answer that is followed says of NAT, fragments and hashes, as it is another one than before. */
+void v2_init_look_again(struct ike *ike, struct ike_sa *sa);
 /* Follows an answer that is whole and has been looked at. False: out of memory. */
 bool v2_init_follow(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n) MUST_CHECK;
 
@@ -139,10 +145,15 @@ bool v2_init_follow(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t
 /* Another policy than `from`: nothing points into that any more; what was offered by it holds on (§2.7). */
 void v2_initial_move(struct ike_sa *sa, const struct ike_policy *from);
 /* Keeps one more answer, while another one is followed. */
-void v2_answer_keep(struct v2_initial *x, const uint8_t *p, size_t n);
+void v2_answer_keep(const struct ike_sa *sa, const uint8_t *p, size_t n, const struct ip_addr *to);
 void v2_answer_free(struct v2_answer *a);
+/* The bytes of the one that is followed and of that other one change places, if both have one SPI; for checking a
+ * proof. False: they have not. */
+bool v2_answer_exchange(struct v2_initial *x, unsigned i) MUST_CHECK;
 /* Nobody authentic answers IKE_AUTH: another answer is followed, or taken up again. False: there is none. */
 bool v2_other_answer(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
+/* Is there an answer that nobody has followed yet? */
+bool v2_has_untried(const struct v2_initial *x) MUST_CHECK;
 /* Something comes by the SPI of one that waits: that one is taken up. False: it is of none. */
 bool v2_answered_by(struct ike *ike, struct ike_sa *sa, uint64_t spi_r) MUST_CHECK;
 /* The one that is followed refuses, is refused, or says what nothing can be done with: it has proved nothing, and ends

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Genuine datagrams, bit for bit once more, in front of the real ones: from another port, or to another address of the
+ * receiver's. Who sees them can send them; he needs no key, and takes nothing away (findings S1 to S6). */
+#include <string.h>
+
+#include "backends/ike/v1/v1.h"
+#include "backends/ike/v2/v2.h"
+#include "tests/attack/main_mode.h"
+
+#define OTHER_PORT 777
+#define OTHER_ADDRESS "192.0.2.200" /* of the receiver */
+#define SECOND "203.0.113.9"
+
+/* Which datagrams are copied, to whom, and how. */
+static struct copying {
+    bool (*is_one)(const struct sim *s, const struct packet_in_flight *f);
+    bool to_another; /* to another address; else from another port */
+    unsigned at_most;
+    unsigned n;
+} copying;
+
+static bool is_from_elsewhere(const struct packet_in_flight *f)
+{
+    return f->to.port == OTHER_PORT; /* an answer to a copy: nobody hears it */
+}
+
+static bool copies(struct sim *s, struct packet_in_flight *f)
+{
+    if (is_from_elsewhere(f))
+        return false;
+    if (!copying.is_one(s, f) || copying.n >= copying.at_most)
+        return true;
+    struct ike_end from = f->from, to = f->to;
+    if (copying.to_another)
+        to.addr = address(OTHER_ADDRESS);
+    else
+        from.port = OTHER_PORT;
+    copying.n++;
+    ike_input(s->nodes[is_from(s, f, 0)].ike, s->now, &to, &from, f->p, f->n);
+    return true;
+}
+
+static bool is_v2(const struct sim *s, const struct packet_in_flight *f, uint8_t exchange, bool by_branch)
+{
+    const uint8_t *h = packet_header(f);
+    return h[18] == exchange && !is_from(s, f, 0) == by_branch && !(h[19] & IKE2_RESPONSE) == by_branch;
+}
+
+static bool is_init(const struct sim *s, const struct packet_in_flight *f)
+{
+    return is_v2(s, f, X2_SA_INIT, true);
+}
+
+static bool is_auth(const struct sim *s, const struct packet_in_flight *f)
+{
+    return is_v2(s, f, X2_AUTH, true);
+}
+
+static bool is_answer(const struct sim *s, const struct packet_in_flight *f)
+{
+    return is_v2(s, f, X2_SA_INIT, false);
+}
+
+static bool is_any_request(const struct sim *s, const struct packet_in_flight *f)
+{
+    return !is_from(s, f, 0) && f->n > IKE_HEADER_LEN && !(packet_header(f)[19] & IKE2_RESPONSE);
+}
+
+static bool is_2(const struct sim *s, const struct packet_in_flight *f)
+{
+    return main_mode_kind(s, f) == 2;
+}
+
+static bool is_4(const struct sim *s, const struct packet_in_flight *f)
+{
+    return main_mode_kind(s, f) == 4;
+}
+
+static bool is_proof(const struct sim *s, const struct packet_in_flight *f, uint8_t exchange, bool by_branch)
+{
+    const uint8_t *h = packet_header(f);
+    return h[18] == exchange && h[19] & IKE1_ENCRYPTED && !is_from(s, f, 0) == by_branch;
+}
+
+static bool is_5(const struct sim *s, const struct packet_in_flight *f)
+{
+    return is_proof(s, f, X1_MAIN, true);
+}
+
+static bool is_6(const struct sim *s, const struct packet_in_flight *f)
+{
+    return is_proof(s, f, X1_MAIN, false);
+}
+
+static bool is_aggressive_3(const struct sim *s, const struct packet_in_flight *f)
+{
+    return is_proof(s, f, X1_AGGRESSIVE, true);
+}
+
+static void speaks_aggressively(struct pair *x)
+{
+    static struct ike_aggressive_peer to_hub;
+    static const uint8_t name[] = "branch.example.com";
+    to_hub = (struct ike_aggressive_peer){.peer = address(HUB), .id_type = IKE_ID_FQDN, .id = {name, sizeof name - 1}};
+    to_hub.key = x->branch.keys[0];
+    to_hub.key.id = x->branch.p.n_key_ids = 2;
+    x->branch.p.n_keys = 0;
+    x->branch.p.aggressive = &to_hub;
+    x->branch.p.n_aggressive = 1;
+    router_key(&x->hub, NULL, 0, (const char *)name, "secret");
+}
+
+/* Each is copied, or the first one alone. */
+static const struct row {
+    const char *name;
+    unsigned version;
+    bool (*is_one)(const struct sim *s, const struct packet_in_flight *f);
+    bool to_another, aggressive, own_unknown;
+} rows[] = {
+    {"IKE_SA_INIT from another port", 2, is_init, false, false, false},
+    {"IKE_SA_INIT to another address", 2, is_init, true, false, false},
+    {"IKE_AUTH from another port", 2, is_auth, false, false, false},
+    {"IKE_AUTH to another address", 2, is_auth, true, false, false},
+    {"the answer to another address", 2, is_answer, true, false, false},
+    {"the answer to another address, our own unknown", 2, is_answer, true, false, true},
+    {"message 2 to another address", 1, is_2, true, false, false},
+    {"message 4 to another address", 1, is_4, true, false, false},
+    {"message 5 to another address", 1, is_5, true, false, false},
+    {"message 6 to another address", 1, is_6, true, false, false},
+    {"message 5 from another port", 1, is_5, false, false, false},
+    {"aggressive mode's message 3 from another port", 1, is_aggressive_3, false, true, false},
+};
+
+static const char *moved(const struct row *r, struct sim *s)
+{
+    const struct ip_addr other = address(OTHER_ADDRESS);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct ike_sa *sa = standing_sa(s, i);
+        if (sa && (sa->remote.port == OTHER_PORT || addr_eq(&sa->local.addr, &other)))
+            return broken("%s: node %u stands elsewhere", r->name, i);
+    }
+    return NULL;
+}
+
+static const char *copied(const struct row *r, unsigned at_most)
+{
+    static struct pair x;
+    pair_open(&x, r->version, 1);
+    if (r->aggressive)
+        speaks_aggressively(&x);
+    if (r->own_unknown)
+        x.branch.entries[0].local.family = FAMILY_NONE;
+    pair_start(&x);
+    tap_close(&x.tap);
+    slow_begin(&x.s);
+    copying = (struct copying){r->is_one, r->to_another, at_most, 0};
+    x.s.meddle = copies;
+    unsigned t = seconds_to_tunnel(&x.s, 100);
+    const char *bad = t > 20 ? broken("%s: %u copies, no tunnel in %u s", r->name, copying.n, t) : moved(r, &x.s);
+    x.s.meddle = NULL;
+    return over(&x.s, copying.n ? bad : "no attack");
+}
+
+static const char *each_row(unsigned at_most)
+{
+    const char *bad = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && !bad; i++)
+        bad = copied(&rows[i], at_most);
+    return bad;
+}
+
+static const char *each_time(void)
+{
+    return each_row(UINT32_MAX);
+}
+
+static const char *once(void)
+{
+    return each_row(1);
+}
+
+/* ---- a tunnel that stands, behind a NAT ---- */
+
+static void behind_nat(struct pair *x)
+{
+    x->branch.entries[0].local = address("10.99.0.1");
+    x->hub.p.n_keys = 0;
+    memset(x->hub.keys, 0, sizeof x->hub.keys);
+    profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
+    sim_node_start(&x->s, 0, &x->hub.p, HUB);
+    sim_node_start(&x->s, 1, &x->branch.p, "10.99.0.1");
+    sim_node_nat(&x->s, 1, BRANCH, 4529);
+}
+
+/* One copy of one request, here of the peer's question whether we live. */
+static const char *standing(unsigned at_most)
+{
+    static struct pair x;
+    pair_open(&x, 2, 1);
+    behind_nat(&x);
+    slow_begin(&x.s);
+    unsigned t = seconds_to_tunnel(&x.s, 60);
+    struct ike_sa *b = standing_sa(&x.s, 1), *a = standing_sa(&x.s, 0);
+    if (t > 20 || !a || !b)
+        return over(&x.s, "no tunnel at first");
+    const uint64_t ids[2] = {a->id, b->id};
+    const uint16_t port = a->remote.port;
+    copying = (struct copying){is_any_request, false, at_most, 0};
+    x.s.meddle = copies;
+    const char *bad = NULL;
+    for (unsigned i = 0; i < 200 && !bad; i++) {
+        b = standing_sa(&x.s, 1);
+        if (b && i % 10 == 0)
+            begin_task(&x.s, 1, b, (struct ike_task){.kind = TASK_DPD});
+        pass(&x.s, 1000);
+        a = standing_sa(&x.s, 0), b = standing_sa(&x.s, 1);
+        if (!a || !b || a->id != ids[0] || b->id != ids[1])
+            bad = broken("%u copies, and the IKE SA is gone after %u s", copying.n, i + 1);
+        else if (a->remote.port != port)
+            bad = broken("%u copies, and the hub sends to port %u", copying.n, a->remote.port);
+    }
+    x.s.meddle = NULL;
+    return over(&x.s, copying.n ? bad : "no attack");
+}
+
+static const char *standing_once(void)
+{
+    return standing(1);
+}
+
+static const char *standing_each_time(void)
+{
+    return standing(UINT32_MAX);
+}
+
+/* ---- what follows from it ---- */
+
+/* Two peers, both alive: one datagram does not send the tunnel to the second. */
+static const char *second_peer(void)
+{
+    static struct sim s;
+    static struct router r[3];
+    static struct ip_addr own[1];
+    static struct ike_peer peers[2];
+    static const char *const at[] = {HUB, BRANCH, SECOND};
+    own[0] = address(BRANCH);
+    peers[0].addr = address(HUB);
+    peers[1].addr = address(SECOND);
+    sim_init(&s, 1, 3);
+    s.delay_ms = 2;
+    for (unsigned i = 0; i < 3; i++) {
+        const bool is_branch = i == 1;
+        router_init(&r[i], 1);
+        struct ike_psk *k = router_key(&r[i], is_branch ? "203.0.113.0" : BRANCH, is_branch ? 24 : 32, NULL, "secret");
+        struct ike_entry *e = router_entry(&r[i], 1, at[i], is_branch ? HUB : BRANCH, NULL);
+        const int net = is_branch ? 2 : 1;
+        entry_line(&r[i], e, CHILD(0), net, -1, 3 - net, -1);
+        if (is_branch) { /* a keyring with local-address */
+            k->at = own;
+            k->n_at = 1;
+            e->peers = peers;
+            e->n_peers = 2;
+        }
+        sim_node_start(&s, i, &r[i].p, at[i]);
+    }
+    slow_begin(&s);
+    copying = (struct copying){is_4, true, 1, 0};
+    s.meddle = copies;
+    ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
+    sim_run(&s, 3000);
+    s.meddle = NULL;
+    const struct ike_sa *b = standing_sa(&s, 1);
+    const struct ip_addr first = address(HUB);
+    const char *bad = b && addr_eq(&b->remote.addr, &first) ? NULL : "the tunnel is not with the first peer";
+    return over(&s, copying.n ? bad : "no attack");
+}
+
+/* Whenever the ISAKMP SA is renewed each message 5 is copied: nothing is left with one end alone. */
+static const char *renewed(void)
+{
+    static struct pair x;
+    pair_open(&x, 1, 1);
+    x.hub.p.v1_keepalive_s = x.branch.p.v1_keepalive_s = 10;
+    x.hub.v1[0].lifetime_s = x.branch.v1[0].lifetime_s = 300;
+    pair_start(&x);
+    tap_close(&x.tap);
+    slow_begin(&x.s);
+    if (seconds_to_tunnel(&x.s, 60) > 20)
+        return over(&x.s, "no tunnel at first");
+    copying = (struct copying){is_5, false, UINT32_MAX, 0};
+    x.s.meddle = copies;
+    unsigned alone = 0, worst = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        if (!children_of(&x.s, 1))
+            ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
+        pass(&x.s, 1000);
+        bool is_alone = children_of(&x.s, 1) && !children_of(&x.s, 0);
+        alone = is_alone ? alone + 1 : 0;
+        worst = alone > worst ? alone : worst;
+    }
+    x.s.meddle = NULL;
+    const char *bad = worst > 20 ? broken("for %u s the branch sends by an SA that the hub has not", worst) : NULL;
+    return over(&x.s, copying.n ? bad : "no attack");
+}
+
+const struct attack attacks_copies[] = {
+    {"S1 a copy from or to elsewhere, once", once},
+    {"S2 copies from or to elsewhere, each time", each_time},
+    {"S3 a copy of a request behind a NAT, once", standing_once},
+    {"S4 copies of requests behind a NAT, each time", standing_each_time},
+    {"S5 a copy that sends the tunnel to the second peer", second_peer},
+    {"S6 copies whenever the ISAKMP SA is renewed", renewed},
+    {NULL, NULL},
+};

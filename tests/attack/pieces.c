@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fragments of IKEv1, forged beside the genuine ones (finding S7); a message of IKEv2 and one of aggressive mode with a
+ * byte of another (S8, S9). */
+#include <string.h>
+
+#include "backends/ike/v1/v1.h"
+#include "backends/ike/v2/v2.h"
+#include "tests/attack/main_mode.h"
+#include "tests/attack/office.h"
+
+#define ID_AT (IKE_HEADER_LEN + 4)
+#define NUMBER_AT (IKE_HEADER_LEN + 6)
+#define BYTES_AT (IKE_HEADER_LEN + 8)
+
+static unsigned n_forged;
+static unsigned flip_at; /* a byte of a piece: of its identifier, or what it holds */
+
+static void flip_in_front(struct sim *s, const struct packet_in_flight *f, size_t at, uint8_t by)
+{
+    uint8_t b[2048];
+    memcpy(b, f->p, f->n);
+    b[at] ^= by;
+    n_forged++;
+    hit(s, is_from(s, f, 0), &f->from, f, b, f->n);
+}
+
+static bool forges_pieces(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (h[16] == PL1_FRAGMENT)
+        flip_in_front(s, f, (size_t)(h - f->p) + flip_at, 0x55);
+    return true;
+}
+
+static struct {
+    uint8_t p[2048];
+    size_t n;
+    struct ike_end from, to;
+} third;
+
+/* A third message, in clear and changed, between two pieces of the fifth: another negotiation begins meanwhile. */
+static bool forges_between(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (main_mode_kind(s, f) == 3 && h[16] != PL1_FRAGMENT) {
+        memcpy(third.p, f->p, f->n);
+        third.n = f->n;
+        third.from = f->from;
+        third.to = f->to;
+        return true;
+    }
+    bool is_second = h[16] == PL1_FRAGMENT && !is_from(s, f, 0) && h[NUMBER_AT] == 2;
+    if (!is_second || !third.n)
+        return true;
+    uint8_t b[2048];
+    memcpy(b, third.p, third.n);
+    n_forged++;
+    b[payload_body(b, third.n, PL1_NONCE)] ^= (uint8_t)n_forged;
+    inject(s, &third.from, &third.to, b, third.n);
+    return true;
+}
+
+static const char *in_pieces(bool (*meddle)(struct sim *s, struct packet_in_flight *f), unsigned at)
+{
+    static struct office o;
+    office_open(&o, 1, FAR, FAR);
+    o.hub.p.v1_fragmentation = o.branch.p.v1_fragmentation = true;
+    o.hub.p.fragment_mtu = o.branch.p.fragment_mtu = 400;
+    slow_begin(&o.s);
+    n_forged = 0;
+    third.n = 0;
+    flip_at = at;
+    o.s.delay_ms = 1;
+    o.s.meddle = meddle;
+    unsigned t = seconds_to_tunnel(&o.s, 100);
+    o.s.meddle = NULL;
+    const char *bad = t > 20 ? broken("no tunnel for %u s, %u forged", t, n_forged) : NULL;
+    return office_over(&o, n_forged ? bad : "no attack");
+}
+
+static const char *other_message(void)
+{
+    return in_pieces(forges_pieces, ID_AT);
+}
+
+static const char *other_bytes(void)
+{
+    return in_pieces(forges_pieces, BYTES_AT + 4);
+}
+
+static const char *between(void)
+{
+    return in_pieces(forges_between, 0);
+}
+
+/* ---- one byte changed ---- */
+
+static unsigned changes_most;
+
+/* Of the answer to IKE_SA_INIT, where no key is made of it: the last notify's kind, a byte of NAT detection. */
+static bool changes_answer(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    bool is_one = h[18] == X2_SA_INIT && h[19] & IKE2_RESPONSE && is_from(s, f, 0);
+    if (!is_one || n_forged >= changes_most)
+        return true;
+    size_t last = f->n - 1, nat = payload_body(f->p, f->n, PL2_NOTIFY) + 8;
+    flip_in_front(s, f, flip_at ? nat : last, flip_at ? 1 : 0x80);
+    return true;
+}
+
+static const char *same_keys(void)
+{
+    static struct pair x;
+    for (unsigned i = 0; i < 4; i++) {
+        pair_open(&x, 2, 1);
+        pair_start(&x);
+        tap_close(&x.tap);
+        slow_begin(&x.s);
+        n_forged = 0;
+        changes_most = i / 2 ? 1 : UINT32_MAX;
+        flip_at = i % 2;
+        x.s.meddle = changes_answer;
+        unsigned t = seconds_to_tunnel(&x.s, 100);
+        pass(&x.s, 20000);
+        x.s.meddle = NULL;
+        const char *bad = t > 20 ? broken("no tunnel for %u s, %u forged", t, n_forged) : sim_agree(&x.s, 0, 1);
+        bad = over(&x.s, n_forged ? bad : "no attack");
+        if (bad)
+            return bad;
+    }
+    return NULL;
+}
+
+static bool changes_second(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (h[18] == X1_AGGRESSIVE && is_from(s, f, 0) && !(h[19] & IKE1_ENCRYPTED))
+        flip_in_front(s, f, payload_body(f->p, f->n, PL1_NONCE), (uint8_t)(1 + n_forged % 255));
+    return true;
+}
+
+/* Aggressive mode's second message, while the secret of the forged one in front is computed. */
+static const char *aggressive(void)
+{
+    static struct pair x;
+    static struct ike_aggressive_peer to_hub;
+    static const uint8_t name[] = "branch.example.com";
+    pair_open(&x, 1, 1);
+    to_hub = (struct ike_aggressive_peer){.peer = address(HUB), .id_type = IKE_ID_FQDN, .id = {name, sizeof name - 1}};
+    to_hub.key = x.branch.keys[0];
+    to_hub.key.id = x.branch.p.n_key_ids = 2;
+    x.branch.p.n_keys = 0;
+    x.branch.p.aggressive = &to_hub;
+    x.branch.p.n_aggressive = 1;
+    router_key(&x.hub, NULL, 0, (const char *)name, "secret");
+    pair_start(&x);
+    tap_close(&x.tap);
+    slow_begin(&x.s);
+    n_forged = 0;
+    x.s.nodes[1].ike->host.job = slow_job;
+    x.s.meddle = changes_second;
+    unsigned t = seconds_to_tunnel(&x.s, 100);
+    x.s.meddle = NULL;
+    slow_end();
+    const char *bad = t > 20 ? broken("no tunnel for %u s, %u forged", t, n_forged) : NULL;
+    return over(&x.s, n_forged ? bad : "no attack");
+}
+
+const struct attack attacks_pieces[] = {
+    {"S7 pieces of another message in front of each", other_message},
+    {"S7 other bytes in front of each piece", other_bytes},
+    {"S7 a third message between two pieces", between},
+    {"S8 an answer of the same keys with one byte changed", same_keys},
+    {"S9 aggressive mode, another answer while it computes", aggressive},
+    {NULL, NULL},
+};
