@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Genuine datagrams, bit for bit once more, in front of the real ones: from another port, or to another address of the
  * receiver's. Who sees them can send them; he needs no key, and takes nothing away (findings S1 to S6). */
+#include <stdio.h>
 #include <string.h>
 
 #include "backends/ike/v1/v1.h"
 #include "backends/ike/v2/v2.h"
 #include "tests/attack/main_mode.h"
+#include "tests/attack/office.h"
 
 #define OTHER_PORT 777
 #define OTHER_ADDRESS "192.0.2.200" /* of the receiver */
@@ -110,25 +112,37 @@ static void speaks_aggressively(struct pair *x)
     router_key(&x->hub, NULL, 0, (const char *)name, "secret");
 }
 
+static void behind_nat(struct pair *x)
+{
+    x->branch.entries[0].local = address("10.99.0.1");
+    x->hub.p.n_keys = 0;
+    memset(x->hub.keys, 0, sizeof x->hub.keys);
+    profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
+    sim_node_start(&x->s, 0, &x->hub.p, HUB);
+    sim_node_start(&x->s, 1, &x->branch.p, "10.99.0.1");
+    sim_node_nat(&x->s, 1, BRANCH, 4529);
+}
+
 /* Each is copied, or the first one alone. */
 static const struct row {
     const char *name;
     unsigned version;
     bool (*is_one)(const struct sim *s, const struct packet_in_flight *f);
-    bool to_another, aggressive, own_unknown;
+    bool to_another, aggressive, own_unknown, nat;
 } rows[] = {
-    {"IKE_SA_INIT from another port", 2, is_init, false, false, false},
-    {"IKE_SA_INIT to another address", 2, is_init, true, false, false},
-    {"IKE_AUTH from another port", 2, is_auth, false, false, false},
-    {"IKE_AUTH to another address", 2, is_auth, true, false, false},
-    {"the answer to another address", 2, is_answer, true, false, false},
-    {"the answer to another address, our own unknown", 2, is_answer, true, false, true},
-    {"message 2 to another address", 1, is_2, true, false, false},
-    {"message 4 to another address", 1, is_4, true, false, false},
-    {"message 5 to another address", 1, is_5, true, false, false},
-    {"message 6 to another address", 1, is_6, true, false, false},
-    {"message 5 from another port", 1, is_5, false, false, false},
-    {"aggressive mode's message 3 from another port", 1, is_aggressive_3, false, true, false},
+    {"IKE_SA_INIT from another port", 2, is_init, false, false, false, false},
+    {"IKE_SA_INIT to another address", 2, is_init, true, false, false, false},
+    {"IKE_AUTH from another port", 2, is_auth, false, false, false, false},
+    {"IKE_AUTH to another address", 2, is_auth, true, false, false, false},
+    {"the answer to another address", 2, is_answer, true, false, false, false},
+    {"the answer to another address, our own unknown", 2, is_answer, true, false, true, false},
+    {"message 2 to another address", 1, is_2, true, false, false, false},
+    {"message 4 to another address", 1, is_4, true, false, false, false},
+    {"message 5 to another address", 1, is_5, true, false, false, false},
+    {"message 6 to another address", 1, is_6, true, false, false, false},
+    {"message 5 from another port", 1, is_5, false, false, false, false},
+    {"aggressive mode's message 3 from another port", 1, is_aggressive_3, false, true, false, false},
+    {"IKE_AUTH from another port, behind a NAT", 2, is_auth, false, false, false, true},
 };
 
 static const char *moved(const struct row *r, struct sim *s)
@@ -136,7 +150,8 @@ static const char *moved(const struct row *r, struct sim *s)
     const struct ip_addr other = address(OTHER_ADDRESS);
     for (unsigned i = 0; i < 2; i++) {
         const struct ike_sa *sa = standing_sa(s, i);
-        if (sa && (sa->remote.port == OTHER_PORT || addr_eq(&sa->local.addr, &other)))
+        bool is_there = sa && sa->remote.port == OTHER_PORT && !r->nat; /* until the peer says more */
+        if (is_there || (sa && addr_eq(&sa->local.addr, &other)))
             return broken("%s: node %u stands elsewhere", r->name, i);
     }
     return NULL;
@@ -150,8 +165,12 @@ static const char *copied(const struct row *r, unsigned at_most)
         speaks_aggressively(&x);
     if (r->own_unknown)
         x.branch.entries[0].local.family = FAMILY_NONE;
-    pair_start(&x);
-    tap_close(&x.tap);
+    if (r->nat) {
+        behind_nat(&x);
+    } else {
+        pair_start(&x);
+        tap_close(&x.tap);
+    }
     slow_begin(&x.s);
     copying = (struct copying){r->is_one, r->to_another, at_most, 0};
     x.s.meddle = copies;
@@ -180,17 +199,6 @@ static const char *once(void)
 }
 
 /* ---- a tunnel that stands, behind a NAT ---- */
-
-static void behind_nat(struct pair *x)
-{
-    x->branch.entries[0].local = address("10.99.0.1");
-    x->hub.p.n_keys = 0;
-    memset(x->hub.keys, 0, sizeof x->hub.keys);
-    profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
-    sim_node_start(&x->s, 0, &x->hub.p, HUB);
-    sim_node_start(&x->s, 1, &x->branch.p, "10.99.0.1");
-    sim_node_nat(&x->s, 1, BRANCH, 4529);
-}
 
 /* One copy of one request, here of the peer's question whether we live. */
 static const char *standing(unsigned at_most)
@@ -303,6 +311,37 @@ static const char *renewed(void)
     return over(&x.s, copying.n ? bad : "no attack");
 }
 
+/* The initiator does not take the last message (here: the hub's certificate is revoked by now), and the responder does
+ * not know: it must not leave its IPsec SAs to what only it has. */
+static enum ike_verdict revoked(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX])
+{
+    (void)ctx, (void)q;
+    snprintf(why, IKE_WHY_MAX, "as the CA says");
+    return IKE_REVOKED;
+}
+
+static const char *not_taken(void)
+{
+    static struct office o;
+    office_open(&o, 1, FAR, FAR);
+    o.hub.p.v1_keepalive_s = o.branch.p.v1_keepalive_s = 10;
+    o.hub.v1[0].lifetime_s = o.branch.v1[0].lifetime_s = 300;
+    slow_begin(&o.s);
+    if (seconds_to_tunnel(&o.s, 60) > 20)
+        return office_over(&o, "no tunnel at first");
+    o.s.nodes[1].ike->host.revocation = revoked;
+    o.branch_cr.revocation = (struct ike_revocation){.methods = {IKE_REVOCATION_CRL}, .n = 1, .ocsp_url = ""};
+    unsigned alone = 0, worst = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        pass(&o.s, 1000);
+        bool is_alone = children_of(&o.s, 1) && !children_of(&o.s, 0);
+        alone = is_alone ? alone + 1 : 0;
+        worst = alone > worst ? alone : worst;
+    }
+    return office_over(&o,
+                       worst > 20 ? broken("for %u s the branch sends by an SA that the hub has not", worst) : NULL);
+}
+
 const struct attack attacks_copies[] = {
     {"S1 a copy from or to elsewhere, once", once},
     {"S2 copies from or to elsewhere, each time", each_time},
@@ -310,5 +349,6 @@ const struct attack attacks_copies[] = {
     {"S4 copies of requests behind a NAT, each time", standing_each_time},
     {"S5 a copy that sends the tunnel to the second peer", second_peer},
     {"S6 copies whenever the ISAKMP SA is renewed", renewed},
+    {"S14 the last message is not taken", not_taken},
     {NULL, NULL},
 };

@@ -41,14 +41,6 @@ static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_en
     sa->remote = were.remote;
 }
 
-/* Who has no NAT before him asks from one place until he has proved himself. */
-static bool is_from_elsewhere(const struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
-{
-    bool is_here = ike_is_at(&sa->remote, remote) && addr_eq(&sa->local.addr, &local->addr);
-    bool may_be = may_float(sa, local, remote) || ike_may_move(sa, local);
-    return ike_is(sa, IKE_BEGINS) && !sa->initiator && !is_here && !may_be;
-}
-
 /* Of a fragmented request only the first fragment is answered again (RFC 7383 §2.6.1). */
 static bool first_fragment(const uint8_t *p, size_t n)
 {
@@ -61,8 +53,7 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
 {
     bool response = h.flags & IKE2_RESPONSE;
     uint8_t first, inner, spi_flag = sa->initiator ? 0 : IKE2_INITIATOR;
-    bool is_ours = (h.flags & IKE2_INITIATOR) == spi_flag && !is_from_elsewhere(sa, local, remote);
-    if (!sa->keys || sa->busy || !is_ours) {
+    if (!sa->keys || sa->busy || (h.flags & IKE2_INITIATOR) != spi_flag) {
         ike->stats.dropped++; /* also what is reflected back to us */
         return false;
     }
