@@ -316,6 +316,7 @@ static const char *renewed(void)
 static enum ike_verdict revoked(void *ctx, const struct ike_question *q, char why[static IKE_WHY_MAX])
 {
     (void)ctx, (void)q;
+    copying.n++;
     snprintf(why, IKE_WHY_MAX, "as the CA says");
     return IKE_REVOKED;
 }
@@ -325,21 +326,23 @@ static const char *not_taken(void)
     static struct office o;
     office_open(&o, 1, FAR, FAR);
     o.hub.p.v1_keepalive_s = o.branch.p.v1_keepalive_s = 10;
-    o.hub.v1[0].lifetime_s = o.branch.v1[0].lifetime_s = 300;
+    o.hub.p.v1_keepalive_periodic = o.branch.p.v1_keepalive_periodic = true;
+    o.hub.v1[0].lifetime_s = o.branch.v1[0].lifetime_s = 60;
     slow_begin(&o.s);
+    copying.n = 0;
     if (seconds_to_tunnel(&o.s, 60) > 20)
         return office_over(&o, "no tunnel at first");
     o.s.nodes[1].ike->host.revocation = revoked;
     o.branch_cr.revocation = (struct ike_revocation){.methods = {IKE_REVOCATION_CRL}, .n = 1, .ocsp_url = ""};
     unsigned alone = 0, worst = 0;
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 300; i++) {
         pass(&o.s, 1000);
         bool is_alone = children_of(&o.s, 1) && !children_of(&o.s, 0);
         alone = is_alone ? alone + 1 : 0;
         worst = alone > worst ? alone : worst;
     }
-    return office_over(&o,
-                       worst > 20 ? broken("for %u s the branch sends by an SA that the hub has not", worst) : NULL);
+    const char *bad = worst > 20 ? broken("for %u s the branch sends by an SA that the hub has not", worst) : NULL;
+    return office_over(&o, copying.n ? bad : "no attack");
 }
 
 const struct attack attacks_copies[] = {
