@@ -258,6 +258,40 @@ static bool is_carried(const struct target *t, const struct crypto_map *m)
     return false;
 }
 
+/* What the list protects is dropped both ways: of a VRF nobody carries it (the finding says so). */
+static struct flat closed_list(struct target *t, const struct flat *list)
+{
+    struct flat closed = {.v = arena_array(t->arena, list->n + 1, sizeof *closed.v), .n = list->n, .cap = list->n + 1};
+    for (uint32_t i = 0; i < list->n; i++) {
+        closed.v[i] = list->v[i];
+        if (list->v[i].verdict == VERDICT_PROTECT)
+            closed.v[i].verdict = VERDICT_DROP;
+    }
+    return closed;
+}
+
+static void close_on(struct target *t, const struct crypto_map *m, const struct map_binding *b, const char *link,
+                     const struct flat *list)
+{
+    struct target_map *x = ARENA_NEW(t->arena, struct target_map);
+    *x = (struct target_map){
+        .map = m, .local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4), .flat = closed_list(t, list)};
+    ptrlist_add(t->arena, &x->links, (char *)link);
+    ptrlist_add(t->arena, &x->ifs, b->interface.target);
+    ptrlist_add(t->arena, &t->maps, x);
+}
+
+/* On interfaces of VRFs; behind the others. */
+static void close_in_vrfs(struct target *t, const struct crypto_map *m, const struct flat *list)
+{
+    PTRLIST_FOR (struct map_binding, b, &m->bindings) {
+        const struct interface *i = b->interface.target;
+        const char *link = IR_IS_SET(i->vrf) && !is_inert(t, i) ? if_map_find(t->ifs, i) : NULL;
+        if (link)
+            close_on(t, m, b, link, list);
+    }
+}
+
 static void one_map(struct target *t, const struct crypto_map *m)
 {
     uint32_t first = t->maps.n;
@@ -273,8 +307,9 @@ static void one_map(struct target *t, const struct crypto_map *m)
         const char *link = target_link(t, i, b->span, "has the crypto map");
         if (IR_IS_SET(i->vrf))
             diag_add(t->diags, D_LX_VRF, i->vrf.m.span,
-                     STR_FMT " is in VRF " STR_FMT ": policies of a VRF are not carried", STR_ARG(i->name.s),
-                     STR_ARG(i->vrf.s));
+                     STR_FMT " is in VRF " STR_FMT
+                             ": policies of a VRF are not carried, what the map protects there is blocked",
+                     STR_ARG(i->name.s), STR_ARG(i->vrf.s));
         if (!link || IR_IS_SET(i->vrf))
             continue;
         struct ip_addr local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4);
@@ -300,6 +335,7 @@ static void one_map(struct target *t, const struct crypto_map *m)
             x->line_of = ((struct target_map *)t->maps.v[first])->line_of;
         }
     }
+    close_in_vrfs(t, m, &flat);
 }
 
 /* ---- lines that are not understood ---- */

@@ -81,6 +81,10 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
         return refuse(s, file, nothing_in_it(s));
     if (now / 2 > then)
         return refuse(s, file, "has less than half of what stands");
+    if (s->compiled.diags.per_id[D_LX_TUNNEL]) /* nobody knows what is routed into it, so nothing can be blocked */
+        return refuse(s, file,
+                      "has interfaces that protect what is routed into them, which is not carried: it would leave by the "
+                      "host's own routes, in the clear");
     if (is_of_another(s))
         return refuse(s, file, "is of another router, and nothing of what stands is in it");
     if (loses_translation(s))

@@ -327,8 +327,9 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
     } else if (n->type < 16384) {
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike1_notify_name(n->type),
                 n->type == N1_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it, or not its PFS group"
-                : n->type == N1_INVALID_ID_INFORMATION ? ": its access list has no such line"
-                                                       : "");
+                : n->type == N1_INVALID_ID_INFORMATION
+                    ? ": its access list has no such line, or its entry is for another profile (its log says which)"
+                    : "");
         quick_refused(ike, sa, n);
         /* never seen, for the SA's life: the ring of informational message ids forgets */
         return v1_mid_take(sa, mid) ? SHOWS_HEARING : SHOWS_NOTHING;

@@ -306,8 +306,9 @@ static void log_refusal(struct ike *ike, struct ike_sa *sa, const struct ike_mes
         struct ike_notify n;
         if (m->v[i].type == PL2_NOTIFY && ike2_notify_read(&m->v[i], &n) && n.type < 16384)
             ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "the peer answers %s%s", ike2_notify_name(n.type),
-                    n.type == N2_NO_PROPOSAL_CHOSEN      ? ": none of the entry's transform sets suits it"
-                    : n.type == N2_TS_UNACCEPTABLE       ? ": its access list has no such line"
+                    n.type == N2_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it"
+                    : n.type == N2_TS_UNACCEPTABLE
+                        ? ": its access list has no such line, or its entry is for another profile (its log says which)"
                     : n.type == N2_AUTHENTICATION_FAILED ? ": key, identity or profile do not agree; see the peer's log"
                                                          : "");
     }

@@ -277,7 +277,8 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
             if (m->v[k].type == PL2_NOTIFY && ike2_notify_read(&m->v[k], &n) && n.type < 16384 && n.type)
                 type = n.type; /* 0 is reserved: it must not look like success */
         snprintf(why, 256, "the peer answers %s%s", ike2_notify_name(type),
-                 type == N2_TS_UNACCEPTABLE      ? ": its access list has no such line"
+                 type == N2_TS_UNACCEPTABLE
+                     ? ": its access list has no such line, or its entry is for another profile (its log says which)"
                  : type == N2_NO_PROPOSAL_CHOSEN ? ": none of the entry's transform sets suits it, or not its PFS group"
                                                  : "");
         return type;
