@@ -13,10 +13,12 @@
 #define OTHER_ADDRESS "192.0.2.200" /* of the receiver */
 #define SECOND "203.0.113.9"
 
+enum how { FROM_PORT, TO_ADDRESS, TO_OUR_PORT }; /* from another port, to another address, to our other port */
+
 /* Which datagrams are copied, to whom, and how. */
 static struct copying {
     bool (*is_one)(const struct sim *s, const struct packet_in_flight *f);
-    bool to_another; /* to another address; else from another port */
+    enum how how;
     unsigned at_most;
     unsigned n;
 } copying;
@@ -33,8 +35,10 @@ static bool copies(struct sim *s, struct packet_in_flight *f)
     if (!copying.is_one(s, f) || copying.n >= copying.at_most)
         return true;
     struct ike_end from = f->from, to = f->to;
-    if (copying.to_another)
+    if (copying.how == TO_ADDRESS)
         to.addr = address(OTHER_ADDRESS);
+    else if (copying.how == TO_OUR_PORT)
+        to.port = to.port == IKE_PORT ? IKE_PORT_NATT : IKE_PORT;
     else
         from.port = OTHER_PORT;
     copying.n++;
@@ -115,9 +119,11 @@ static void speaks_aggressively(struct pair *x)
 static void behind_nat(struct pair *x)
 {
     x->branch.entries[0].local = address("10.99.0.1");
-    x->hub.p.n_keys = 0;
-    memset(x->hub.keys, 0, sizeof x->hub.keys);
-    profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
+    if (x->hub.profiles[0].version == 2) { /* the address behind the NAT is who the branch says it is */
+        x->hub.p.n_keys = 0;
+        memset(x->hub.keys, 0, sizeof x->hub.keys);
+        profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
+    }
     sim_node_start(&x->s, 0, &x->hub.p, HUB);
     sim_node_start(&x->s, 1, &x->branch.p, "10.99.0.1");
     sim_node_nat(&x->s, 1, BRANCH, 4529);
@@ -128,21 +134,27 @@ static const struct row {
     const char *name;
     unsigned version;
     bool (*is_one)(const struct sim *s, const struct packet_in_flight *f);
-    bool to_another, aggressive, own_unknown, nat;
+    enum how how;
+    bool aggressive, own_unknown, nat;
 } rows[] = {
-    {"IKE_SA_INIT from another port", 2, is_init, false, false, false, false},
-    {"IKE_SA_INIT to another address", 2, is_init, true, false, false, false},
-    {"IKE_AUTH from another port", 2, is_auth, false, false, false, false},
-    {"IKE_AUTH to another address", 2, is_auth, true, false, false, false},
-    {"the answer to another address", 2, is_answer, true, false, false, false},
-    {"the answer to another address, our own unknown", 2, is_answer, true, false, true, false},
-    {"message 2 to another address", 1, is_2, true, false, false, false},
-    {"message 4 to another address", 1, is_4, true, false, false, false},
-    {"message 5 to another address", 1, is_5, true, false, false, false},
-    {"message 6 to another address", 1, is_6, true, false, false, false},
-    {"message 5 from another port", 1, is_5, false, false, false, false},
-    {"aggressive mode's message 3 from another port", 1, is_aggressive_3, false, true, false, false},
-    {"IKE_AUTH from another port, behind a NAT", 2, is_auth, false, false, false, true},
+    {"IKE_SA_INIT from another port", 2, is_init, FROM_PORT, false, false, false},
+    {"IKE_SA_INIT to another address", 2, is_init, TO_ADDRESS, false, false, false},
+    {"IKE_AUTH from another port", 2, is_auth, FROM_PORT, false, false, false},
+    {"IKE_AUTH to another address", 2, is_auth, TO_ADDRESS, false, false, false},
+    {"the answer to another address", 2, is_answer, TO_ADDRESS, false, false, false},
+    {"the answer to another address, our own unknown", 2, is_answer, TO_ADDRESS, false, true, false},
+    {"message 2 to another address", 1, is_2, TO_ADDRESS, false, false, false},
+    {"message 4 to another address", 1, is_4, TO_ADDRESS, false, false, false},
+    {"message 5 to another address", 1, is_5, TO_ADDRESS, false, false, false},
+    {"message 6 to another address", 1, is_6, TO_ADDRESS, false, false, false},
+    {"message 5 from another port", 1, is_5, FROM_PORT, false, false, false},
+    {"aggressive mode's message 3 from another port", 1, is_aggressive_3, FROM_PORT, true, false, false},
+    {"IKE_AUTH from another port, behind a NAT", 2, is_auth, FROM_PORT, false, false, true},
+    {"IKE_AUTH to our other port", 2, is_auth, TO_OUR_PORT, false, false, false},
+    {"message 5 to our other port", 1, is_5, TO_OUR_PORT, false, false, false},
+    {"message 5 to our other port, behind a NAT", 1, is_5, TO_OUR_PORT, false, false, true},
+    {"aggressive mode's message 3 to our other port", 1, is_aggressive_3, TO_OUR_PORT, true, false, false},
+    {"aggressive mode's message 3 to our other port, behind a NAT", 1, is_aggressive_3, TO_OUR_PORT, true, false, true},
 };
 
 static const char *moved(const struct row *r, struct sim *s)
@@ -172,7 +184,7 @@ static const char *copied(const struct row *r, unsigned at_most)
         tap_close(&x.tap);
     }
     slow_begin(&x.s);
-    copying = (struct copying){r->is_one, r->to_another, at_most, 0};
+    copying = (struct copying){r->is_one, r->how, at_most, 0};
     x.s.meddle = copies;
     unsigned t = seconds_to_tunnel(&x.s, 100);
     const char *bad = t > 20 ? broken("%s: %u copies, no tunnel in %u s", r->name, copying.n, t) : moved(r, &x.s);
@@ -201,11 +213,18 @@ static const char *once(void)
 /* ---- a tunnel that stands, behind a NAT ---- */
 
 /* One copy of one request, here of the peer's question whether we live. */
-static const char *standing(unsigned at_most)
+static const char *standing(unsigned version, enum how how, bool nat, unsigned at_most)
 {
     static struct pair x;
-    pair_open(&x, 2, 1);
-    behind_nat(&x);
+    pair_open(&x, version, 1);
+    x.hub.p.v1_keepalive_s = x.branch.p.v1_keepalive_s = 10;
+    x.branch.p.v1_keepalive_periodic = true;
+    if (nat) {
+        behind_nat(&x);
+    } else {
+        pair_start(&x);
+        tap_close(&x.tap);
+    }
     slow_begin(&x.s);
     unsigned t = seconds_to_tunnel(&x.s, 60);
     struct ike_sa *b = standing_sa(&x.s, 1), *a = standing_sa(&x.s, 0);
@@ -213,12 +232,12 @@ static const char *standing(unsigned at_most)
         return over(&x.s, "no tunnel at first");
     const uint64_t ids[2] = {a->id, b->id};
     const uint16_t port = a->remote.port;
-    copying = (struct copying){is_any_request, false, at_most, 0};
+    copying = (struct copying){is_any_request, how, at_most, 0};
     x.s.meddle = copies;
     const char *bad = NULL;
     for (unsigned i = 0; i < 200 && !bad; i++) {
         b = standing_sa(&x.s, 1);
-        if (b && i % 10 == 0)
+        if (b && version == 2 && i % 10 == 0)
             begin_task(&x.s, 1, b, (struct ike_task){.kind = TASK_DPD});
         pass(&x.s, 1000);
         a = standing_sa(&x.s, 0), b = standing_sa(&x.s, 1);
@@ -231,14 +250,81 @@ static const char *standing(unsigned at_most)
     return over(&x.s, copying.n ? bad : "no attack");
 }
 
+static const char *standing_each(unsigned at_most)
+{
+    const char *bad = NULL;
+    for (unsigned version = 1; version <= 2 && !bad; version++) {
+        bad = standing(version, FROM_PORT, true, at_most);
+        for (unsigned nat = 0; nat < 2 && !bad; nat++)
+            bad = standing(version, TO_OUR_PORT, nat, at_most);
+    }
+    return bad;
+}
+
 static const char *standing_once(void)
 {
-    return standing(1);
+    return standing_each(1);
 }
 
 static const char *standing_each_time(void)
 {
-    return standing(UINT32_MAX);
+    return standing_each(UINT32_MAX);
+}
+
+/* ---- what a peer behind a NAT answers, and where it is once it has proved itself ---- */
+
+static bool is_any_answer(const struct sim *s, const struct packet_in_flight *f)
+{
+    return !is_from(s, f, 0) && f->n > IKE_HEADER_LEN && packet_header(f)[19] & IKE2_RESPONSE;
+}
+
+/* The hub asks, and the branch is silent otherwise. */
+static const char *silent(bool (*is_one)(const struct sim *s, const struct packet_in_flight *f))
+{
+    static struct pair x;
+    pair_open(&x, 2, 1);
+    behind_nat(&x);
+    slow_begin(&x.s);
+    copying = (struct copying){is_one, FROM_PORT, 1, 0};
+    x.s.meddle = copies;
+    if (seconds_to_tunnel(&x.s, 60) > 20)
+        return over(&x.s, "no tunnel at first");
+    const char *bad = NULL;
+    for (unsigned i = 0; i < 100 && !bad; i++) {
+        struct ike_sa *a = standing_sa(&x.s, 0);
+        if (a && i % 10 == 5 && is_one == is_any_answer)
+            begin_task(&x.s, 0, a, (struct ike_task){.kind = TASK_DPD});
+        pass(&x.s, 1000);
+        if (!standing_sa(&x.s, 0) || !standing_sa(&x.s, 1))
+            bad = broken("%u copy, and the IKE SA is gone after %u s", copying.n, i + 1);
+    }
+    const struct ike_sa *a = standing_sa(&x.s, 0);
+    if (!bad && a->remote.port == OTHER_PORT)
+        bad = broken("%u copy, and the hub sends to port %u", copying.n, a->remote.port);
+    x.s.meddle = NULL;
+    return over(&x.s, copying.n ? bad : "no attack");
+}
+
+static const char *answer_copied(void)
+{
+    return silent(is_any_answer);
+}
+
+static const char *proof_copied(void)
+{
+    return silent(is_auth);
+}
+
+/* Nothing is copied: aggressive mode behind a NAT says in its last message alone that there is one. */
+static const char *aggressive_behind_nat(void)
+{
+    static struct pair x;
+    pair_open(&x, 1, 1);
+    speaks_aggressively(&x);
+    behind_nat(&x);
+    slow_begin(&x.s);
+    unsigned t = seconds_to_tunnel(&x.s, 60);
+    return over(&x.s, t > 20 ? broken("no tunnel in %u s", t) : NULL);
 }
 
 /* ---- what follows from it ---- */
@@ -272,7 +358,7 @@ static const char *second_peer(void)
         sim_node_start(&s, i, &r[i].p, at[i]);
     }
     slow_begin(&s);
-    copying = (struct copying){is_4, true, 1, 0};
+    copying = (struct copying){is_4, TO_ADDRESS, 1, 0};
     s.meddle = copies;
     ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 3000);
@@ -295,7 +381,7 @@ static const char *renewed(void)
     slow_begin(&x.s);
     if (seconds_to_tunnel(&x.s, 60) > 20)
         return over(&x.s, "no tunnel at first");
-    copying = (struct copying){is_5, false, UINT32_MAX, 0};
+    copying = (struct copying){is_5, FROM_PORT, UINT32_MAX, 0};
     x.s.meddle = copies;
     unsigned alone = 0, worst = 0;
     for (unsigned i = 0; i < 2000; i++) {
@@ -352,6 +438,9 @@ const struct attack attacks_copies[] = {
     {"S4 copies of requests behind a NAT, each time", standing_each_time},
     {"S5 a copy that sends the tunnel to the second peer", second_peer},
     {"S6 copies whenever the ISAKMP SA is renewed", renewed},
+    {"T1 an answer of a silent peer behind a NAT, copied once", answer_copied},
+    {"T2 IKE_AUTH of a silent peer behind a NAT, copied once", proof_copied},
+    {"T3 aggressive mode behind a NAT comes up", aggressive_behind_nat},
     {"S14 the last message is not taken", not_taken},
     {NULL, NULL},
 };

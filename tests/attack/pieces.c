@@ -60,6 +60,58 @@ static bool forges_between(struct sim *s, struct packet_in_flight *f)
     return true;
 }
 
+/* The first piece once more behind the real one, with the mark of the last. */
+static bool marks_last(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    uint8_t b[2048];
+    if (h[16] != PL1_FRAGMENT || h[NUMBER_AT] != 1)
+        return true;
+    memcpy(b, f->p, f->n);
+    b[(size_t)(h - f->p) + NUMBER_AT + 1] = 1;
+    n_forged++;
+    hit(s, is_from(s, f, 0), &f->from, f, f->p, f->n);
+    hit(s, is_from(s, f, 0), &f->from, f, b, f->n);
+    return false;
+}
+
+/* Forty places with two pieces each and no last one: nothing can be made of them, however long one tries. */
+static const char *many_rows(void)
+{
+    static struct office o;
+    office_open(&o, 1, FAR, FAR);
+    o.hub.p.v1_fragmentation = true;
+    slow_begin(&o.s);
+    o.s.nodes[1].ike->host.job = queue_job;
+    queue.n = 0;
+    ike_acquire(o.s.nodes[1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
+    sim_run(&o.s, 500);
+    const struct ike_sa *sa = first_sa(&o.s, 0);
+    if (!sa)
+        return office_over(&o, "not so far");
+    const struct ike_end branch = {address(BRANCH), IKE_PORT}, hub = {address(HUB), IKE_PORT};
+    const struct ike_header h = {sa->spi_i, sa->spi_r, PL1_FRAGMENT, 0x10, X1_MAIN, 0, 0, 0};
+    for (unsigned i = 0; i < 80; i++) {
+        uint8_t b[IKE_HEADER_LEN + 9];
+        struct wr w = wr_to(b, sizeof b);
+        ike_header_write(&w, &h);
+        wr_u16(&w, 0);
+        wr_u16(&w, 9);
+        wr_u16(&w, 7);
+        wr_u8(&w, 1 + i / 2);
+        wr_u8(&w, 0);
+        wr_u8(&w, i % 2);
+        ike_header_finish(&w, 0);
+        ike_input(o.s.nodes[0].ike, o.s.now, &hub, &branch, w.p, w.n);
+    }
+    while (queue.n) {
+        struct ike_job *j = queue.v[--queue.n];
+        ike_job_run(j);
+        ike_job_done(o.s.nodes[1].ike, o.s.now, j);
+    }
+    return office_over(&o, NULL); /* it has ended */
+}
+
 static const char *in_pieces(bool (*meddle)(struct sim *s, struct packet_in_flight *f), unsigned at)
 {
     static struct office o;
@@ -86,6 +138,11 @@ static const char *other_message(void)
 static const char *other_bytes(void)
 {
     return in_pieces(forges_pieces, BYTES_AT + 4);
+}
+
+static const char *marked_last(void)
+{
+    return in_pieces(marks_last, 0);
 }
 
 static const char *between(void)
@@ -136,6 +193,46 @@ static const char *same_keys(void)
     return NULL;
 }
 
+/* The forged answer says that there is no NAT, and there is: the tunnel has to stand on port 4500 all the same. */
+static bool hides_nat(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    uint8_t b[2048];
+    if (h[18] != X2_SA_INIT || !(h[19] & IKE2_RESPONSE) || !is_from(s, f, 0) || n_forged)
+        return true;
+    memcpy(b, f->p, f->n);
+    for (size_t i = IKE_HEADER_LEN; i + 1 < f->n; i++) /* the kinds of both notifies become unknown ones */
+        if (b[i] == 0x40 && (b[i + 1] == 0x04 || b[i + 1] == 0x05) && b[i - 1] == 0 && b[i - 2] == 0)
+            b[i + 1] = 0xf0;
+    n_forged++;
+    hit(s, 1, &f->from, f, b, f->n);
+    return true;
+}
+
+static const char *nat_hidden(void)
+{
+    static struct pair x;
+    pair_open(&x, 2, 1);
+    x.branch.entries[0].local = address("10.99.0.1");
+    x.hub.p.n_keys = 0;
+    memset(x.hub.keys, 0, sizeof x.hub.keys);
+    profile_match_address(&x.hub, &x.hub.profiles[0], "10.99.0.0", 24);
+    sim_node_start(&x.s, 0, &x.hub.p, HUB);
+    sim_node_start(&x.s, 1, &x.branch.p, "10.99.0.1");
+    sim_node_nat(&x.s, 1, BRANCH, 4529);
+    slow_begin(&x.s);
+    n_forged = 0;
+    x.s.meddle = hides_nat;
+    unsigned t = seconds_to_tunnel(&x.s, 60);
+    x.s.meddle = NULL;
+    const struct ike_sa *b = standing_sa(&x.s, 1);
+    bool is_encapsulated = b && b->nat_local && b->local.port == IKE_PORT_NATT;
+    const char *bad = is_encapsulated ? NULL : "it stands as if there were no NAT";
+    if (t > 20)
+        bad = broken("no tunnel in %u s", t);
+    return over(&x.s, n_forged ? bad : "no attack");
+}
+
 static bool changes_second(struct sim *s, struct packet_in_flight *f)
 {
     const uint8_t *h = packet_header(f);
@@ -175,7 +272,10 @@ const struct attack attacks_pieces[] = {
     {"S7 pieces of another message in front of each", other_message},
     {"S7 other bytes in front of each piece", other_bytes},
     {"S7 a third message between two pieces", between},
+    {"T4 the first piece once more, marked as the last", marked_last},
+    {"T5 pieces that make nothing", many_rows},
     {"S8 an answer of the same keys with one byte changed", same_keys},
+    {"T6 a NAT that a forged answer hides", nat_hidden},
     {"S9 aggressive mode, another answer while it computes", aggressive},
     {NULL, NULL},
 };

@@ -307,13 +307,19 @@ static void heirs_send(struct ike *ike, const struct ike_child *old)
 }
 
 /* RFC 7296 §2.23: the SAs are made anew where the peer is now; the policies follow with them. */
+#define MOVED_MS 3000 /* it may be somebody's copy that has moved it: then it is back by then */
+
 void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children; c; c = c->next) {
-        if (!ike_child_stands(c))
+        bool is_there = ike_is_at(&c->out.remote, &sa->remote);
+        if (!ike_child_stands(c) || (is_there && !c->moved))
             continue;
-        c->rekey_at = ike->now;
-        c->moved = true;
+        uint64_t rekey_at = ike->now + MOVED_MS;
+        if (is_there) /* back again: as if nothing had been */
+            rekey_at = c->expire_at ? ike->now + (c->expire_at - ike->now) / 10 * 9 : 0;
+        c->rekey_at = rekey_at;
+        c->moved = !is_there;
     }
     ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "the peer's NAT mapping has changed, port %u now: rekeying",
             sa->remote.port);

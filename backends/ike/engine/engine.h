@@ -159,6 +159,10 @@ struct ike_task {
     struct ike_ts flow_src, flow_dst;
 };
 
+struct ike_ends {
+    struct ike_end local, remote;
+};
+
 #define IKE_BEGUN_BY_LEN 8 /* of a SHA-256: to make another message of the same takes 2^64 tries */
 
 struct ike_sa {
@@ -173,10 +177,13 @@ struct ike_sa {
      * is looked up by this. `remote` follows its authentic messages, whose source anybody can forge (RFC 7296 §2.23).
      * Set it with ike_began_with(). */
     struct ip_addr began_with;
-    struct ike_end came_from; /* where `remote` was before it was moved last (whereabouts.c) ... */
-    uint32_t moved_by;        /* ... and by which message id; IKE_MOVED_BY_NONE */
-    uint8_t version, state;   /* enum ike_state */
-    bool initiator;           /* of this IKE SA (the original one, RFC 7296 §2.2) */
+    struct ike_end came_from;       /* where `remote` was before it was moved last (whereabouts.c) ... */
+    uint64_t moved_at;              /* ... when, ms ... */
+    uint32_t moved_by;              /* ... and by which message id; IKE_MOVED_BY_NONE */
+    struct ike_ends other;          /* where it may be as well: what we ask is sent there too; port 0: nowhere */
+    uint32_t again_second, n_again; /* answers that were repeated in that second */
+    uint8_t version, state;         /* enum ike_state */
+    bool initiator;                 /* of this IKE SA (the original one, RFC 7296 §2.2) */
     bool nat_local, nat_remote, floated, busy;
     bool fragments;                /* both ends have announced them (RFC 7383 §2.3) */
     bool psk_auth;                 /* how the peer proved itself */
@@ -521,20 +528,24 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST
 /* ---- whereabouts.c ---- */
 
 #define IKE_MOVED_BY_NONE UINT32_MAX
-struct ike_ends {
-    struct ike_end local, remote;
-};
 bool ike_is_at(const struct ike_end *a, const struct ike_end *b) MUST_CHECK;
 /* May an authentic message that comes to that address of ours from somewhere else move the peer there? Only behind NAT.
  */
 bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local) MUST_CHECK;
 void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote);
-/* An authentic message that was never heard before; `request`: its id, IKE_MOVED_BY_NONE: it is an answer. */
+/* An authentic request that was never heard before; `request`: its id. Answers move nobody. */
 void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                 uint32_t request);
-/* The same request once more. */
-void ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-                     uint32_t request);
+/* The same, where the caller knows that the peer may be there. */
+void ike_follow_to(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                   uint32_t request);
+/* Has that request moved the peer, just now? */
+bool ike_was_moved_by(const struct ike *ike, const struct ike_sa *sa, uint32_t request) MUST_CHECK;
+/* The same request once more. True: the peer is back where it was. */
+bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                     uint32_t request) MUST_CHECK;
+/* Whoever repeats a request is answered so often a second; counted. */
+bool ike_may_answer_again(const struct ike *ike, struct ike_sa *sa) MUST_CHECK;
 /* For an answer to where the question came from (RFC 7296 §2.11): returns what the ends were, to be put back. */
 struct ike_ends ike_ends_swap(struct ike_sa *sa, struct ike_ends with) MUST_CHECK;
 /* By what a message is known again that is not authentic: its bytes, and where it came from and to: the same bytes from

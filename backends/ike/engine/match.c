@@ -163,12 +163,17 @@ static const struct ike_match *identity_of(const struct ike_psk *k)
     return is_address ? NULL : &k->who;
 }
 
-/* The row says who the peer is, and it says that it is somebody else. */
+static bool is_one_address(const struct ike_match *m)
+{
+    return m->addr.family != FAMILY_NONE && m->plen == (m->addr.family == FAMILY_V6 ? 128 : 32);
+}
+
+/* The row is for many, says who the peer is, and it says that it is somebody else. */
 static bool is_another(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ike_match *m = identity_of(k);
     bool is_of_kind = m && id && (!m->id_type || m->id_type == id->type);
-    return is_of_kind && !ike_match(m, addr, id);
+    return is_of_kind && !is_one_address(&k->who) && !ike_match(m, addr, id);
 }
 
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,

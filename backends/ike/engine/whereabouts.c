@@ -26,22 +26,47 @@ void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, c
         ike_peer_moved(ike, sa);
 }
 
-void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-                uint32_t request)
+#define BACK_MS 2000 /* a copy and the real message come one behind the other; later somebody may repeat it at will */
+#define ANSWERS_AGAIN_PER_SECOND 20
+
+void ike_follow_to(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                   uint32_t request)
 {
-    if (ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
-        return;
     sa->came_from = sa->remote;
     sa->moved_by = request;
+    sa->moved_at = ike->now;
     ike_move(ike, sa, local, remote);
 }
 
-void ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                uint32_t request)
+{
+    if (!ike_is_at(&sa->remote, remote) && ike_may_move(sa, local))
+        ike_follow_to(ike, sa, local, remote, request);
+}
+
+bool ike_was_moved_by(const struct ike *ike, const struct ike_sa *sa, uint32_t request)
+{
+    return sa->moved_by == request && sa->came_from.port && ike->now < sa->moved_at + BACK_MS;
+}
+
+bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                      uint32_t request)
 {
-    bool is_back = sa->moved_by == request && ike_is_at(&sa->came_from, remote) && !ike_is_at(&sa->remote, remote);
-    if (is_back && ike_may_move(sa, local))
-        ike_move(ike, sa, local, remote);
+    bool is_back = ike_was_moved_by(ike, sa, request) && ike_is_at(&sa->came_from, remote);
+    if (!is_back || ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
+        return false;
+    ike_move(ike, sa, local, remote);
+    return true;
+}
+
+bool ike_may_answer_again(const struct ike *ike, struct ike_sa *sa)
+{
+    const uint32_t second = (uint32_t)(ike->now / 1000);
+    if (sa->again_second != second)
+        sa->n_again = 0;
+    sa->again_second = second;
+    return ++sa->n_again <= ANSWERS_AGAIN_PER_SECOND;
 }
 
 struct ike_ends ike_ends_swap(struct ike_sa *sa, struct ike_ends with)

@@ -17,6 +17,7 @@
 #define MESSAGES_MAX 4  /* by identifier */
 #define VARIANTS_MAX 3  /* of one place */
 #define TRIES_MAX 32    /* for one piece that has come */
+#define STEPS_MAX 1024  /* ... and pieces that are looked at for it */
 #define LAST 1
 #define IP_UDP 48 /* of IPv6; IPv4 has less */
 
@@ -83,17 +84,17 @@ static struct in_pieces *message_of(struct ike *ike, struct v1_fragments *f, uin
     return unused;
 }
 
-static struct piece *known(struct place *at, struct ike_iov bytes)
+static struct piece *known(struct place *at, struct ike_iov bytes, bool is_last)
 {
     for (unsigned i = 0; i < at->n; i++)
-        if (at->v[i].n == bytes.n && memcmp(at->v[i].p, bytes.p, bytes.n) == 0)
+        if (at->v[i].is_last == is_last && at->v[i].n == bytes.n && memcmp(at->v[i].p, bytes.p, bytes.n) == 0)
             return &at->v[i];
     return NULL;
 }
 
 /* NULL: there is no memory for it. */
 static struct piece *keep(struct ike *ike, struct v1_fragments *f, struct in_pieces *m, struct place *at,
-                          struct ike_iov bytes)
+                          struct ike_iov bytes, bool is_last)
 {
     uint8_t *copy = f->kept + bytes.n <= KEPT_MAX ? malloc(bytes.n) : NULL;
     if (!copy)
@@ -103,7 +104,7 @@ static struct piece *keep(struct ike *ike, struct v1_fragments *f, struct in_pie
     f->kept += bytes.n;
     f->kept -= at->v[i].n;
     free(at->v[i].p);
-    at->v[i] = (struct piece){.p = copy, .n = (uint16_t)bytes.n};
+    at->v[i] = (struct piece){.p = copy, .n = (uint16_t)bytes.n, .is_last = is_last};
     m->is_disputed |= at->n > 1;
     return &at->v[i];
 }
@@ -113,21 +114,17 @@ static struct piece *keep(struct ike *ike, struct v1_fragments *f, struct in_pie
 struct puzzle {
     const struct in_pieces *m;
     const struct piece *with; /* that has come: what is without it was tried before */
+    unsigned with_at;         /* its place */
     const struct piece *row[FRAGMENTS_MAX];
     struct v1_wholes *out;
-    unsigned tries;
+    unsigned tries, steps;
 };
 
 static void put_together(struct puzzle *z, unsigned n)
 {
     size_t len = 0;
-    bool is_new = false;
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         len += z->row[i]->n;
-        is_new |= z->row[i] == z->with;
-    }
-    if (!is_new)
-        return;
     z->tries++;
     uint8_t *b = len <= WHOLE_MAX ? malloc(len) : NULL;
     if (!b)
@@ -137,13 +134,22 @@ static void put_together(struct puzzle *z, unsigned n)
         memcpy(b, z->row[i]->p, z->row[i]->n);
 }
 
+/* A message without the new piece is none: it ends behind its place. */
 static void try_places(struct puzzle *z, unsigned at)
 {
-    for (unsigned i = 0; at < FRAGMENTS_MAX && i < z->m->places[at].n && z->tries < TRIES_MAX; i++) {
-        z->row[at] = &z->m->places[at].v[i];
-        if (z->row[at]->is_last)
+    const struct place *here = &z->m->places[at];
+    for (unsigned i = 0; i < here->n; i++) {
+        const struct piece *p = &here->v[i];
+        bool is_chosen = at != z->with_at || p == z->with;
+        bool is_too_short = p->is_last && at < z->with_at;
+        if (!is_chosen || is_too_short)
+            continue;
+        if (z->tries >= TRIES_MAX || ++z->steps > STEPS_MAX)
+            return;
+        z->row[at] = p;
+        if (p->is_last)
             put_together(z, at + 1);
-        else
+        else if (at + 1 < FRAGMENTS_MAX)
             try_places(z, at + 1);
     }
 }
@@ -176,14 +182,14 @@ void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     struct in_pieces *m = message_of(ike, *f, id);
     struct place *at = &m->places[number - 1];
     const struct ike_iov bytes = {r.p, size};
-    struct piece *piece = known(at, bytes);
+    const bool is_last = flags & LAST;
+    struct piece *piece = known(at, bytes, is_last);
     bool is_again = piece != NULL;
     if (!piece)
-        piece = keep(ike, *f, m, at, bytes);
-    if (!piece || (is_again && !(flags & LAST))) /* a message that is sent again is tried again once */
+        piece = keep(ike, *f, m, at, bytes, is_last);
+    if (!piece || (is_again && !is_last)) /* a message that is sent again is tried again once */
         return;
-    piece->is_last = flags & LAST;
-    struct puzzle z = {.m = m, .with = piece, .out = out};
+    struct puzzle z = {.m = m, .with = piece, .with_at = number - 1u, .out = out};
     try_places(&z, 0);
     if (out->n && !m->is_disputed)
         forget(*f, m);

@@ -305,21 +305,35 @@ static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_n
 /* What a message shows: nothing, that the peer hears us (it may refuse what it hears), or that it lives. */
 enum shown { SHOWS_NOTHING, SHOWS_HEARING, SHOWS_LIFE };
 
+/* An answer to what was asked at both places. */
+static void decide_place(struct ike *ike, struct ike_sa *sa)
+{
+    const struct ike_ends *from = sa->v1->heard_from;
+    if (from && sa->other.remote.port && ike_is_at(&sa->other.remote, &from->remote))
+        ike_move(ike, sa, &sa->other.local, &sa->other.remote);
+    sa->other.remote.port = 0;
+}
+
 static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n, uint32_t mid)
 {
     struct rd r = rd_of(n->data, n->n);
     uint32_t seq = rd_u32(&r);
     if (n->type == N1_R_U_THERE && !r.bad) {
         enum asked how = asked(sa->v1, seq);
+        const struct ike_ends *from = sa->v1->heard_from;
         ike->stats.replays += how == ASKED_LONG_AGO;
+        if (how != ASKED_LONG_AGO && from)
+            ike_follow(ike, sa, &from->local, &from->remote, mid);
         if (how != ASKED_LONG_AGO)
             v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, n->data, 4);
         return how == ASKED_ANEW ? SHOWS_LIFE : SHOWS_NOTHING;
     }
     if (n->type == N1_R_U_THERE_ACK && !r.bad) {
         bool was_asked = sa->v1->dpd_missed && seq == sa->v1->dpd_seq;
-        if (was_asked)
+        if (was_asked) {
             sa->v1->dpd_missed = 0;
+            decide_place(ike, sa);
+        }
         return was_asked ? SHOWS_LIFE : SHOWS_NOTHING;
     }
     if (n->type == N1_INVALID_SPI && ike_is(sa, IKE_STANDS)) {
@@ -373,13 +387,10 @@ void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
             shown = SHOWS_HEARING;
         most = shown > most ? shown : most;
     }
-    const struct ike_ends *from = sa->v1->heard_from;
     if (most == SHOWS_LIFE) {
         sa->last_in = ike->now;
         v1_confirmed(ike, sa);
     }
-    if (most == SHOWS_LIFE && from)
-        ike_follow(ike, sa, &from->local, &from->remote, m->h.id);
     if (most != SHOWS_NOTHING) {
         sa->v1->heard_at = ike->now;
         sa->is_silent = false;
@@ -393,6 +404,22 @@ void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
     v1_hand_over(ike, sa, heir);
     v1_orphan(ike, sa); /* IPsec SAs outlive it: `clear crypto isakmp` at the peer sends just that */
+}
+
+/* Bit for bit once more, and from where the peer was before the first one moved it: that was somebody's copy, and where
+ * it asks whether we live this one is answered. */
+static void heard_again(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, const struct ike_message *m)
+{
+    struct ike_notify no;
+    ike->stats.replays++;
+    if (m->n < 2 || m->v[1].type != PL1_NOTIFY || !ike1_notify_read(&m->v[1], &no) || no.type != N1_R_U_THERE)
+        return;
+    struct rd r = rd_of(no.data, no.n);
+    uint32_t seq = rd_u32(&r);
+    if (r.bad || !sa->v1->dpd_seq_in_known || seq != sa->v1->dpd_seq_in)
+        return;
+    if (ike_follow_back(ike, sa, &from->local, &from->remote, m->h.id))
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, no.data, 4);
 }
 
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole, struct ike_header h)
@@ -423,7 +450,7 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, st
         return;
     }
     if (!v1_info_mid_take(sa, h.id)) {
-        ike->stats.replays++;
+        heard_again(ike, sa, from, &m);
         return;
     }
     const uint64_t id = sa->id, spi = sa->own_spi;
@@ -479,7 +506,21 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
         sa->v1->dpd_seq++;
     wr_u32(&w, sa->v1->dpd_seq);
     v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
+    if (sa->other.remote.port) {
+        const struct ike_ends were = ike_ends_swap(sa, sa->other);
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
+        sa->local = were.local;
+        sa->remote = were.remote;
+    }
     sa->dpd_at = ike->now + (retry ? retry : 2000);
+}
+
+void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other)
+{
+    if (!ike_is(sa, IKE_STANDS) || ike_is_at(&sa->remote, &other->remote) || !ike_may_move(sa, &other->local))
+        return;
+    sa->other = *other;
+    v1_ask(ike, sa);
 }
 
 void v1_ask(struct ike *ike, struct ike_sa *sa)

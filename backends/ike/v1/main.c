@@ -333,16 +333,26 @@ static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_en
     v1_send(ike, sa, v->out, v->out_len);
     sa->local = was_local;
     sa->remote = was_remote;
+    v1_doubt(ike, sa, &(struct ike_ends){*local, *remote});
 }
 
-/* To another address of ours comes nothing that is its own; nor, where there is no NAT, from another port than that of
- * the first messages or, as it proves itself, of NAT traversal. */
-static bool is_from_elsewhere(const struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-                              bool proves)
+/* To another address of ours comes nothing that is its own; nor, where there is no NAT, what proves the peer between
+ * other ports than those of the first messages or NAT traversal's. In aggressive mode that message alone says whether
+ * there is a NAT. */
+static bool is_from_elsewhere(struct ike *ike, const struct ike_sa *sa, const struct ike_ends *at,
+                              const struct ike_message *m)
 {
-    bool is_here = sa->local.addr.family == FAMILY_NONE || addr_eq(&sa->local.addr, &local->addr);
-    bool floats = remote->port == IKE_PORT_NATT || remote->port == sa->remote.port || sa->nat_remote;
-    return !is_here || (proves && !sa->initiator && !floats);
+    bool is_ours = sa->local.addr.family == FAMILY_NONE || addr_eq(&sa->local.addr, &at->local.addr);
+    bool is_same = at->remote.port == sa->remote.port && at->local.port == sa->local.port;
+    bool is_natt = at->remote.port == IKE_PORT_NATT && at->local.port == IKE_PORT_NATT;
+    bool proves = m->h.flags & IKE1_ENCRYPTED && !sa->initiator;
+    if (!is_ours || !proves || is_same || is_natt)
+        return !is_ours;
+    if (at->local.port != IKE_PORT_NATT) /* who changes ports comes to that one (RFC 3947 §4) */
+        return true;
+    if (m->h.exchange == X1_AGGRESSIVE)
+        return v1_nat_says(ike, sa, m, &sa->remote);
+    return !sa->nat_remote;
 }
 
 /* Who is called answers from where he was called; only who answers learns from a message where the other one is. */
@@ -416,7 +426,7 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     const struct ike_transition *row = sa->busy ? NULL : row_for(sa, &h);
     /* of two with the same keys the proof is for the one that has asked from there */
     bool is_anothers = encrypted && sa->initiator && local->port != sa->local.port && v1_has_rival(ike, sa);
-    if (!row || is_anothers || is_from_elsewhere(sa, local, remote, encrypted))
+    if (!row || is_anothers)
         return false;
     memcpy(iv, v->iv, 16);
     if (encrypted)
@@ -428,6 +438,8 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
             return unreadable(ike, sa);
         return false;
     }
+    if (is_from_elsewhere(ike, sa, &(struct ike_ends){*local, *remote}, &m))
+        return false;
     const struct ike_end was_local = sa->local, was_remote = sa->remote;
     const uint64_t id = sa->id, spi = sa->own_spi;
     const bool was_floated = sa->floated;

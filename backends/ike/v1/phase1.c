@@ -144,6 +144,18 @@ void v1_nat_read(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
     sa->nat_remote = n > 1 && !peer_fits;
 }
 
+bool v1_nat_says(struct ike *ike, const struct ike_sa *sa, const struct ike_message *m, const struct ike_end *peer)
+{
+    uint8_t want[IKE_HASH_MAX];
+    size_t len = ike_hash_len(sa->suite.prf);
+    if (!ike_nat_hash(ike, sa->suite.prf, sa->spi_i, sa->spi_r, peer, want))
+        return false;
+    for (unsigned i = 0; i < m->n; i++)
+        if (m->v[i].type == PL1_NAT_D && m->v[i].n == len && ike_equal(m->v[i].p, want, len))
+            return true;
+    return false;
+}
+
 bool v1_by_signature(const struct ike_sa *sa)
 {
     return sa->policy->auth != ALGO_AUTH_PSK;

@@ -649,7 +649,8 @@ static bool hash_wanted(struct ike *ike, const struct ike_sa *sa, const struct v
 
 static void answer_again(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, const struct ike_ends *from)
 {
-    ike_follow_back(ike, sa, &from->local, &from->remote, q->mid);
+    if (!ike_follow_back(ike, sa, &from->local, &from->remote, q->mid))
+        v1_doubt(ike, sa, from);
     const struct ike_ends were = ike_ends_swap(sa, *from);
     if (q->out)
         v1_send(ike, sa, q->out, q->out_len);

@@ -210,6 +210,9 @@ void v1_vendor_ids(const struct ike *ike, struct ike_chain *c);
 void v1_vendors_read(const struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_nat_write(struct ike *ike, struct ike_sa *sa, struct ike_chain *c);
 void v1_nat_read(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
+/* Does the peer say by NAT-D that it is there itself, with no NAT before it? */
+bool v1_nat_says(struct ike *ike, const struct ike_sa *sa, const struct ike_message *m,
+                 const struct ike_end *peer) MUST_CHECK;
 bool v1_by_signature(const struct ike_sa *sa) MUST_CHECK;
 void v1_certreq_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
 /* Our identity; returns where its body begins. */
@@ -300,6 +303,9 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
 /* ---- info.c ---- */
+/* The same message has come from that place as well as from where the peer is taken to be, behind NAT: it is asked at
+ * both, and where it answers it is. */
+void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other);
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
              struct ike_header h);
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);

@@ -261,6 +261,7 @@ static void send_again(struct ike *ike, struct ike_sa *sa)
     uint64_t wait = (uint64_t)IKE_RETRANSMIT_MS << sa->request_tries;
     sa->retransmit_at = ike->now + ike_jitter(ike, wait, 2);
     v2_resend(ike, sa, sa->request, sa->request_len);
+    v2_resend_elsewhere(ike, sa, sa->request, sa->request_len);
 }
 
 static void not_answered(struct ike *ike, struct ike_sa *sa, const char *exchange)

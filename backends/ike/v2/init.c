@@ -339,6 +339,8 @@ void v2_init_look_again(struct ike *ike, struct ike_sa *sa)
     nat_look(ike, sa, &m);
     sa->nat_local |= x->local_unknown;
     look_at_notifies(ike, sa, &m, x);
+    if (!sa->floated && (sa->nat_local || sa->nat_remote))
+        ike_float(sa);
 }
 
 /* What was kept, read once more. NULL: it can be followed; or why not. */

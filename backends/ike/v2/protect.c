@@ -95,6 +95,16 @@ void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t
     }
 }
 
+void v2_resend_elsewhere(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n)
+{
+    if (!sa->other.remote.port)
+        return;
+    const struct ike_ends were = ike_ends_swap(sa, sa->other);
+    v2_resend(ike, sa, kept, n);
+    sa->local = were.local;
+    sa->remote = were.remote;
+}
+
 static size_t chunk_of(const struct ike *ike, const struct ike_sa *sa)
 {
     size_t mtu = ike->policy->fragment_mtu             ? ike->policy->fragment_mtu
@@ -137,6 +147,8 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct ike_header h, struct
     *kept = b;
     *kept_len = (uint32_t)w.n;
     v2_resend(ike, sa, b, *kept_len);
+    if (!(h.flags & IKE2_RESPONSE))
+        v2_resend_elsewhere(ike, sa, b, *kept_len);
     return true;
 }
 

@@ -17,24 +17,47 @@ static uint8_t unknown_critical(const struct ike_message *m)
 static bool may_float(const struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
     bool is_there = addr_eq(&sa->local.addr, &local->addr) && addr_eq(&sa->remote.addr, &remote->addr);
-    bool begins = ike_is(sa, IKE_BEGINS) && !sa->initiator;
-    return is_there && begins && (sa->nat_remote || remote->port == IKE_PORT_NATT);
+    bool begins = ike_is(sa, IKE_BEGINS) && !sa->initiator && !ike_is_at(&sa->remote, remote);
+    bool is_natt = remote->port == IKE_PORT_NATT && local->port == IKE_PORT_NATT;
+    return is_there && begins && (sa->nat_remote || is_natt);
 }
 
 static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                    uint32_t request)
 {
-    if (ike_is_at(&sa->remote, remote))
-        sa->local.port = local->port;
-    else if (may_float(sa, local, remote))
-        ike_move(ike, sa, local, remote);
+    if (may_float(sa, local, remote))
+        ike_follow_to(ike, sa, local, remote, request);
     else
         ike_follow(ike, sa, local, remote, request);
+}
+
+/* The request that has moved the peer, once more: from where it was before, it goes back; from a third place, only its
+ * next answer tells which of the two is the peer's. */
+static void follow_again(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                         uint32_t request)
+{
+    if (ike_follow_back(ike, sa, local, remote, request) || !ike_was_moved_by(ike, sa, request))
+        return;
+    if (ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
+        return;
+    sa->other = (struct ike_ends){*local, *remote};
+    v2_ask(ike, sa);
+}
+
+/* An answer to what was asked at both places. */
+static void decide_place(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
+{
+    if (sa->other.remote.port && ike_is_at(&sa->other.remote, remote))
+        ike_move(ike, sa, &sa->other.local, remote);
+    sa->other.remote.port = 0;
 }
 
 /* The one who is followed may be somebody with a copy of it. */
 static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
+    bool may_be_there = addr_eq(&sa->remote.addr, &remote->addr) || ike_may_move(sa, local);
+    if (!may_be_there || !ike_may_answer_again(ike, sa))
+        return;
     const struct ike_ends were = ike_ends_swap(sa, (struct ike_ends){*local, *remote});
     v2_resend(ike, sa, sa->response, sa->response_len);
     sa->local = were.local;
@@ -70,7 +93,7 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
         return false;
     }
     if (old) { /* whole or a fragment (RFC 7383 §2.6.1) */
-        ike_follow_back(ike, sa, local, remote, h.id);
+        follow_again(ike, sa, local, remote, h.id);
         if (opened == V2_WHOLE || first_fragment(p, n))
             answer_again(ike, sa, local, remote);
         return true;
@@ -81,7 +104,10 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
     struct rd r = rd_of(ike->plain, len);
     bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
     sa->last_in = ike->now;
-    follow(ike, sa, local, remote, response ? IKE_MOVED_BY_NONE : h.id);
+    if (response) /* an answer comes from where the question went */
+        decide_place(ike, sa, remote);
+    else
+        follow(ike, sa, local, remote, h.id);
     const struct ike_occasion o = {.exchange = h.exchange,
                                    .on = response ? IKE_ON_RESPONSE : IKE_ON_REQUEST,
                                    .initiator = response,

@@ -30,6 +30,8 @@ bool v2_respond(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t i
 void v2_respond_notify(struct ike *ike, struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type,
                        const void *data, size_t n);
 void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n);
+/* ... and where the peer may be as well (ike_sa.other), if it may. */
+void v2_resend_elsewhere(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n);
 /* One datagram of it: header, SK or SKF header, IV, ciphertext, ICV. `next`: the type of the first payload inside;
  * `frag` 0: not fragmented. False if there is no room. */
 bool v2_seal(struct ike *ike, const struct ike_sa *sa, struct wr *w, struct ike_header *h, uint8_t next,
