@@ -13,7 +13,10 @@
 #define OTHER_ADDRESS "192.0.2.200" /* of the receiver */
 #define SECOND "203.0.113.9"
 
-enum how { FROM_PORT, TO_ADDRESS, TO_OUR_PORT }; /* from another port, to another address, to our other port */
+/* From another port, to another address, to our other port; behind the real one from where the first message came from.
+ */
+enum how { FROM_PORT, TO_ADDRESS, TO_OUR_PORT, FIRST_PORTS };
+static struct ike_end first_place;
 
 /* Which datagrams are copied, to whom, and how. */
 static struct copying {
@@ -28,22 +31,43 @@ static bool is_from_elsewhere(const struct packet_in_flight *f)
     return f->to.port == OTHER_PORT; /* an answer to a copy: nobody hears it */
 }
 
+/* Where the copy comes from and goes to. */
+static struct ike_ends ends_of(const struct packet_in_flight *f)
+{
+    struct ike_ends e = {.local = f->to, .remote = f->from};
+    switch (copying.how) {
+    case FROM_PORT:
+        e.remote.port = OTHER_PORT;
+        break;
+    case TO_ADDRESS:
+        e.local.addr = address(OTHER_ADDRESS);
+        break;
+    case TO_OUR_PORT:
+        e.local.port = f->to.port == IKE_PORT ? IKE_PORT_NATT : IKE_PORT;
+        break;
+    case FIRST_PORTS:
+        e.remote = first_place;
+        e.local.port = IKE_PORT;
+    }
+    return e;
+}
+
 static bool copies(struct sim *s, struct packet_in_flight *f)
 {
+    const bool is_behind = copying.how == FIRST_PORTS;
     if (is_from_elsewhere(f))
         return false;
+    if (!is_from(s, f, 0) && f->to.port == IKE_PORT)
+        first_place = f->from;
     if (!copying.is_one(s, f) || copying.n >= copying.at_most)
         return true;
-    struct ike_end from = f->from, to = f->to;
-    if (copying.how == TO_ADDRESS)
-        to.addr = address(OTHER_ADDRESS);
-    else if (copying.how == TO_OUR_PORT)
-        to.port = to.port == IKE_PORT ? IKE_PORT_NATT : IKE_PORT;
-    else
-        from.port = OTHER_PORT;
+    const struct ike_ends e = ends_of(f);
+    struct ike *receiver = s->nodes[is_from(s, f, 0)].ike;
     copying.n++;
-    ike_input(s->nodes[is_from(s, f, 0)].ike, s->now, &to, &from, f->p, f->n);
-    return true;
+    if (is_behind)
+        ike_input(receiver, s->now, &f->to, &f->from, f->p, f->n);
+    ike_input(receiver, s->now, &e.local, &e.remote, f->p, f->n);
+    return !is_behind;
 }
 
 static bool is_v2(const struct sim *s, const struct packet_in_flight *f, uint8_t exchange, bool by_branch)
@@ -149,6 +173,7 @@ static const struct row {
     {"message 6 to another address", 1, is_6, TO_ADDRESS, false, false, false},
     {"message 5 from another port", 1, is_5, FROM_PORT, false, false, false},
     {"aggressive mode's message 3 from another port", 1, is_aggressive_3, FROM_PORT, true, false, false},
+    {"IKE_AUTH behind it from the first place, behind a NAT", 2, is_auth, FIRST_PORTS, false, false, true},
     {"IKE_AUTH from another port, behind a NAT", 2, is_auth, FROM_PORT, false, false, true},
     {"IKE_AUTH to our other port", 2, is_auth, TO_OUR_PORT, false, false, false},
     {"message 5 to our other port", 1, is_5, TO_OUR_PORT, false, false, false},
@@ -163,7 +188,8 @@ static const char *moved(const struct row *r, struct sim *s)
     for (unsigned i = 0; i < 2; i++) {
         const struct ike_sa *sa = standing_sa(s, i);
         bool is_there = sa && sa->remote.port == OTHER_PORT && !r->nat; /* until the peer says more */
-        if (is_there || (sa && addr_eq(&sa->local.addr, &other)))
+        bool is_back = sa && r->how == FIRST_PORTS && sa->local.port == IKE_PORT;
+        if (is_there || is_back || (sa && addr_eq(&sa->local.addr, &other)))
             return broken("%s: node %u stands elsewhere", r->name, i);
     }
     return NULL;

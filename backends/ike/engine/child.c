@@ -317,7 +317,7 @@ void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
             continue;
         uint64_t rekey_at = ike->now + MOVED_MS;
         if (is_there) /* back again: as if nothing had been */
-            rekey_at = c->expire_at ? ike->now + (c->expire_at - ike->now) / 10 * 9 : 0;
+            rekey_at = c->expire_at > ike->now ? ike->now + (c->expire_at - ike->now) / 10 * 9 : 0;
         c->rekey_at = rekey_at;
         c->moved = !is_there;
     }

@@ -53,7 +53,8 @@ bool ike_was_moved_by(const struct ike *ike, const struct ike_sa *sa, uint32_t r
 bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                      uint32_t request)
 {
-    bool is_back = ike_was_moved_by(ike, sa, request) && ike_is_at(&sa->came_from, remote);
+    bool is_back = ike_was_moved_by(ike, sa, request) && ike_is_at(&sa->came_from, remote) &&
+                   local->port == sa->local.port; /* nobody goes back from port 4500 */
     if (!is_back || ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
         return false;
     ike_move(ike, sa, local, remote);

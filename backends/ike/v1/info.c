@@ -517,7 +517,8 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
 
 void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other)
 {
-    if (!ike_is(sa, IKE_STANDS) || ike_is_at(&sa->remote, &other->remote) || !ike_may_move(sa, &other->local))
+    bool is_here = ike_is_at(&sa->remote, &other->remote) || other->local.port != sa->local.port;
+    if (!ike_is(sa, IKE_STANDS) || is_here || !ike_may_move(sa, &other->local))
         return;
     sa->other = *other;
     v1_ask(ike, sa);

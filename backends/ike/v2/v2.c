@@ -38,7 +38,8 @@ static void follow_again(struct ike *ike, struct ike_sa *sa, const struct ike_en
 {
     if (ike_follow_back(ike, sa, local, remote, request) || !ike_was_moved_by(ike, sa, request))
         return;
-    if (ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
+    bool is_here = ike_is_at(&sa->remote, remote) || local->port != sa->local.port;
+    if (is_here || !ike_may_move(sa, local))
         return;
     sa->other = (struct ike_ends){*local, *remote};
     v2_ask(ike, sa);
