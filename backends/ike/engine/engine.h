@@ -528,6 +528,8 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST
 /* ---- whereabouts.c ---- */
 
 #define IKE_MOVED_BY_NONE UINT32_MAX
+#define IKE_COPY_MS                                                                                                    \
+    2000 /* a copy and the real message come one behind the other; later somebody may repeat it at will */
 bool ike_is_at(const struct ike_end *a, const struct ike_end *b) MUST_CHECK;
 /* May an authentic message that comes to that address of ours from somewhere else move the peer there? Only behind NAT.
  */

@@ -26,7 +26,6 @@ void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, c
         ike_peer_moved(ike, sa);
 }
 
-#define BACK_MS 2000 /* a copy and the real message come one behind the other; later somebody may repeat it at will */
 #define ANSWERS_AGAIN_PER_SECOND 20
 
 void ike_follow_to(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
@@ -47,7 +46,7 @@ void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
 
 bool ike_was_moved_by(const struct ike *ike, const struct ike_sa *sa, uint32_t request)
 {
-    return sa->moved_by == request && sa->came_from.port && ike->now < sa->moved_at + BACK_MS;
+    return sa->moved_by == request && sa->came_from.port && ike->now < sa->moved_at + IKE_COPY_MS;
 }
 
 bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,

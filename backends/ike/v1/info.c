@@ -515,10 +515,11 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
     sa->dpd_at = ike->now + (retry ? retry : 2000);
 }
 
-void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other)
+void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other, uint64_t since_ms)
 {
     bool is_here = ike_is_at(&sa->remote, &other->remote) || other->local.port != sa->local.port;
-    if (!ike_is(sa, IKE_STANDS) || is_here || !ike_may_move(sa, &other->local))
+    bool is_late = ike->now >= since_ms + IKE_COPY_MS;
+    if (!ike_is(sa, IKE_STANDS) || is_here || is_late || !ike_may_move(sa, &other->local))
         return;
     sa->other = *other;
     v1_ask(ike, sa);

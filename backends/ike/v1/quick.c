@@ -650,7 +650,7 @@ static bool hash_wanted(struct ike *ike, const struct ike_sa *sa, const struct v
 static void answer_again(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, const struct ike_ends *from)
 {
     if (!ike_follow_back(ike, sa, &from->local, &from->remote, q->mid))
-        v1_doubt(ike, sa, from);
+        v1_doubt(ike, sa, from, q->began_at);
     const struct ike_ends were = ike_ends_swap(sa, *from);
     if (q->out)
         v1_send(ike, sa, q->out, q->out_len);

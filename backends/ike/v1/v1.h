@@ -303,9 +303,9 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
 /* ---- info.c ---- */
-/* The same message has come from that place as well as from where the peer is taken to be, behind NAT: it is asked at
- * both, and where it answers it is. */
-void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other);
+/* The same message, heard first at `since_ms`, has come from that place as well as from where the peer is taken to be,
+ * behind NAT: it is asked at both, and where it answers it is. */
+void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other, uint64_t since_ms);
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
              struct ike_header h);
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
