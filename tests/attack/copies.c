@@ -11,7 +11,6 @@
 
 #define OTHER_PORT 777
 #define OTHER_ADDRESS "192.0.2.200" /* of the receiver */
-#define SECOND "203.0.113.9"
 
 /* From another port, to another address, to our other port; behind the real one from where the first message came from.
  */
@@ -125,32 +124,6 @@ static bool is_6(const struct sim *s, const struct packet_in_flight *f)
 static bool is_aggressive_3(const struct sim *s, const struct packet_in_flight *f)
 {
     return is_proof(s, f, X1_AGGRESSIVE, true);
-}
-
-static void speaks_aggressively(struct pair *x)
-{
-    static struct ike_aggressive_peer to_hub;
-    static const uint8_t name[] = "branch.example.com";
-    to_hub = (struct ike_aggressive_peer){.peer = address(HUB), .id_type = IKE_ID_FQDN, .id = {name, sizeof name - 1}};
-    to_hub.key = x->branch.keys[0];
-    to_hub.key.id = x->branch.p.n_key_ids = 2;
-    x->branch.p.n_keys = 0;
-    x->branch.p.aggressive = &to_hub;
-    x->branch.p.n_aggressive = 1;
-    router_key(&x->hub, NULL, 0, (const char *)name, "secret");
-}
-
-static void behind_nat(struct pair *x)
-{
-    x->branch.entries[0].local = address("10.99.0.1");
-    if (x->hub.profiles[0].version == 2) { /* the address behind the NAT is who the branch says it is */
-        x->hub.p.n_keys = 0;
-        memset(x->hub.keys, 0, sizeof x->hub.keys);
-        profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
-    }
-    sim_node_start(&x->s, 0, &x->hub.p, HUB);
-    sim_node_start(&x->s, 1, &x->branch.p, "10.99.0.1");
-    sim_node_nat(&x->s, 1, BRANCH, 4529);
 }
 
 /* Each is copied, or the first one alone. */

@@ -67,3 +67,47 @@ unsigned seconds_to_tunnel(struct sim *s, unsigned at_most)
     }
     return t;
 }
+
+void speaks_aggressively(struct pair *x)
+{
+    static struct ike_aggressive_peer to_hub;
+    static const uint8_t name[] = "branch.example.com";
+    to_hub = (struct ike_aggressive_peer){.peer = address(HUB), .id_type = IKE_ID_FQDN, .id = {name, sizeof name - 1}};
+    to_hub.key = x->branch.keys[0];
+    to_hub.key.id = x->branch.p.n_key_ids = 2;
+    x->branch.p.n_keys = 0;
+    x->branch.p.aggressive = &to_hub;
+    x->branch.p.n_aggressive = 1;
+    router_key(&x->hub, NULL, 0, (const char *)name, "secret");
+}
+
+void behind_nat(struct pair *x)
+{
+    x->branch.entries[0].local = address("10.99.0.1");
+    if (x->hub.profiles[0].version == 2) { /* the address behind the NAT is who the branch says it is */
+        x->hub.p.n_keys = 0;
+        memset(x->hub.keys, 0, sizeof x->hub.keys);
+        profile_match_address(&x->hub, &x->hub.profiles[0], "10.99.0.0", 24);
+    }
+    sim_node_start(&x->s, 0, &x->hub.p, HUB);
+    sim_node_start(&x->s, 1, &x->branch.p, "10.99.0.1");
+    sim_node_nat(&x->s, 1, BRANCH, 4529);
+}
+
+void fails_over(struct router *r, unsigned version, unsigned i, const char *at, const char *secret)
+{
+    const bool is_branch = i == 1;
+    const char *peer = is_branch ? "203.0.113.0" : BRANCH;
+    const unsigned plen = is_branch ? 24 : 32;
+    router_init(r, version);
+    struct ike_profile *p = router_profile(r, version, "P", NULL, NULL);
+    profile_match_address(r, p, peer, plen);
+    profile_key(r, p, router_key(r, peer, plen, NULL, secret));
+    struct ike_entry *e = router_entry(r, version, at, is_branch ? HUB : BRANCH, p);
+    const int net = is_branch ? 2 : 1;
+    entry_line(r, e, CHILD(0), net, -1, 3 - net, -1);
+    if (!is_branch)
+        return;
+    e->peers[1] = (struct ike_peer){.addr = address(SECOND)};
+    e->n_peers = 2;
+}

@@ -18,4 +18,12 @@ struct ike_sa *standing_sa(struct sim *s, unsigned node);
 /* How many seconds until both ends have a child, where traffic of the branch asks for one every five; at_most: none. */
 unsigned seconds_to_tunnel(struct sim *s, unsigned at_most);
 
+/* Before pair_start(): the branch speaks aggressive mode, by a name. */
+void speaks_aggressively(struct pair *x);
+/* In the place of pair_start(): the branch is behind a NAT. */
+void behind_nat(struct pair *x);
+/* Node `i` of hub (0), branch (1) and the branch's second peer (2), one line between them. */
+#define SECOND "203.0.113.9"
+void fails_over(struct router *r, unsigned version, unsigned i, const char *at, const char *secret);
+
 #endif

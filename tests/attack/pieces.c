@@ -164,8 +164,10 @@ static bool changes_answer(struct sim *s, struct packet_in_flight *f)
         return comes_late(s, f, 1500);
     if (!is_one || n_forged >= changes_most)
         return true;
-    size_t last = f->n - 1, nat = payload_body(f->p, f->n, PL2_NOTIFY) + 8;
-    flip_in_front(s, f, flip_at ? nat : last, flip_at ? 1 : 0x80);
+    if (flip_at)
+        flip_in_front(s, f, payload_body(f->p, f->n, PL2_NOTIFY) + 8, 1);
+    else
+        flip_in_front(s, f, f->n - 1, 0x80);
     return true;
 }
 
@@ -213,13 +215,7 @@ static const char *nat_hidden(void)
 {
     static struct pair x;
     pair_open(&x, 2, 1);
-    x.branch.entries[0].local = address("10.99.0.1");
-    x.hub.p.n_keys = 0;
-    memset(x.hub.keys, 0, sizeof x.hub.keys);
-    profile_match_address(&x.hub, &x.hub.profiles[0], "10.99.0.0", 24);
-    sim_node_start(&x.s, 0, &x.hub.p, HUB);
-    sim_node_start(&x.s, 1, &x.branch.p, "10.99.0.1");
-    sim_node_nat(&x.s, 1, BRANCH, 4529);
+    behind_nat(&x);
     slow_begin(&x.s);
     n_forged = 0;
     x.s.meddle = hides_nat;
@@ -245,16 +241,8 @@ static bool changes_second(struct sim *s, struct packet_in_flight *f)
 static const char *aggressive(void)
 {
     static struct pair x;
-    static struct ike_aggressive_peer to_hub;
-    static const uint8_t name[] = "branch.example.com";
     pair_open(&x, 1, 1);
-    to_hub = (struct ike_aggressive_peer){.peer = address(HUB), .id_type = IKE_ID_FQDN, .id = {name, sizeof name - 1}};
-    to_hub.key = x.branch.keys[0];
-    to_hub.key.id = x.branch.p.n_key_ids = 2;
-    x.branch.p.n_keys = 0;
-    x.branch.p.aggressive = &to_hub;
-    x.branch.p.n_aggressive = 1;
-    router_key(&x.hub, NULL, 0, (const char *)name, "secret");
+    speaks_aggressively(&x);
     pair_start(&x);
     tap_close(&x.tap);
     slow_begin(&x.s);

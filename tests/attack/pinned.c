@@ -9,9 +9,9 @@
 #include "backends/ike/v1/v1.h"
 #include "backends/ike/v2/v2.h"
 #include "tests/attack/nearer.h"
+#include "tests/attack/main_mode.h"
 #include "tests/attack/slow.h"
 
-#define SECOND "203.0.113.9"
 #define AT_MOST_S 140
 
 /* Node 0: the hub, dead; 1: the branch; 2: its second peer; 3: an engine of the forger's at the hub's address. */
@@ -22,20 +22,7 @@ static void fail_over(struct sim *s, struct router r[static 4], unsigned version
     sim_init(s, 1, 4);
     s->delay_ms = 2;
     for (unsigned i = 0; i < 4; i++) {
-        const bool is_branch = i == 1;
-        const char *peer = is_branch ? "203.0.113.0" : BRANCH;
-        const unsigned plen = is_branch ? 24 : 32;
-        router_init(&r[i], version);
-        struct ike_profile *p = router_profile(&r[i], version, "P", NULL, NULL);
-        profile_match_address(&r[i], p, peer, plen);
-        profile_key(&r[i], p, router_key(&r[i], peer, plen, NULL, secret[i]));
-        struct ike_entry *e = router_entry(&r[i], version, at[i], is_branch ? HUB : BRANCH, p);
-        const int net = is_branch ? 2 : 1;
-        entry_line(&r[i], e, CHILD(0), net, -1, 3 - net, -1);
-        if (is_branch) {
-            e->peers[1] = (struct ike_peer){.addr = address(SECOND)};
-            e->n_peers = 2;
-        }
+        fails_over(&r[i], version, i, at[i], secret[i]);
         sim_node_start(s, i, &r[i].p, at[i]);
     }
     s->nodes[0].deaf = true;

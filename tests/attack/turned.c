@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "backends/ike/daemon/daemon.h"
+#include "tests/attack/main_mode.h"
 #include "tests/attack/slow.h"
-
-#define SECOND "203.0.113.9"
 
 static struct ip_addr named; /* as the kernel's policy of the line names it */
 
@@ -20,26 +19,10 @@ void kernel_follow(struct daemon *d, const struct ike_child *c)
 static void open_three(struct sim *s, struct router *r, unsigned version, unsigned seed)
 {
     static const char *const at[] = {HUB, BRANCH, SECOND};
-    static struct ike_peer peers[2];
-    peers[0].addr = address(HUB);
-    peers[1].addr = address(SECOND);
     sim_init(s, seed + 1, 3);
     s->delay_ms = 2;
     for (unsigned i = 0; i < 3; i++) {
-        const bool is_branch = i == 1;
-        const char *peer = is_branch ? "203.0.113.0" : BRANCH;
-        const unsigned plen = is_branch ? 24 : 32;
-        router_init(&r[i], version);
-        struct ike_profile *p = router_profile(&r[i], version, "P", NULL, NULL);
-        profile_match_address(&r[i], p, peer, plen);
-        profile_key(&r[i], p, router_key(&r[i], peer, plen, NULL, "secret"));
-        struct ike_entry *e = router_entry(&r[i], version, at[i], is_branch ? HUB : BRANCH, p);
-        const int net = is_branch ? 2 : 1;
-        entry_line(&r[i], e, CHILD(0), net, -1, 3 - net, -1);
-        if (is_branch) {
-            e->peers = peers;
-            e->n_peers = 2;
-        }
+        fails_over(&r[i], version, i, at[i], "secret");
         sim_node_start(s, i, &r[i].p, at[i]);
     }
 }
