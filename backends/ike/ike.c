@@ -146,7 +146,8 @@ void ike_tick(struct ike *ike, uint64_t now)
     while (ike->heap_n && ike->heap[0]->deadline <= ike->now) {
         struct ike_sa *sa = ike->heap[0];
         uint64_t id = sa->id, before = sa->deadline;
-        ike->version[sa->version]->tick(ike, sa);
+        if (!ike_hear_now(ike, sa))
+            ike->version[sa->version]->tick(ike, sa);
         if (ike->heap_n && ike->heap[0] == sa && sa->id == id && sa->deadline == before && ++same > 3) {
             /* our own mistake: better without this SA than for ever here */
             ike_log(ike, EV_IKE_DOWN, IKE_ERROR, sa, NULL,

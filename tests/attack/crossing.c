@@ -260,6 +260,71 @@ static const char *half_cleared(void)
     return over(&x.s, cleared ? bad : "nothing was cleared");
 }
 
+/* The kernel drops what it is about to send by an SA that goes: the old one stays a moment when the new one has just
+ * begun to send. */
+static struct {
+    const struct sim *s;
+    struct ike_host host;
+    uint64_t sends_since; /* 0: nothing has taken over */
+    bool is_too_soon;
+} hub_kernel;
+static bool hub_add(void *ctx, const struct ike_child *c, const struct ike_sa_keys *k, unsigned which)
+{
+    if (which == IKE_SA_OUT)
+        hub_kernel.sends_since = hub_kernel.s->now;
+    return hub_kernel.host.sa_add(ctx, c, k, which);
+}
+static void hub_delete(void *ctx, const struct ike_child *c)
+{
+    if (c->sends && hub_kernel.sends_since)
+        hub_kernel.is_too_soon |= hub_kernel.s->now < hub_kernel.sends_since + IKE_OVERLAP_MS;
+    hub_kernel.host.sa_delete(ctx, c);
+}
+
+static const char *under_way(unsigned version)
+{
+    static struct pair x;
+    for (unsigned seed = 0; seed < 5; seed++) {
+        pair_open(&x, version, 1);
+        pair_start(&x);
+        tap_close(&x.tap);
+        ike_acquire(x.s.nodes[1].ike, x.s.now, CHILD(0), NULL, NULL, NULL);
+        sim_run(&x.s, 1000);
+        struct ike_host *host = &x.s.nodes[0].ike->host;
+        memset(&hub_kernel, 0, sizeof hub_kernel);
+        hub_kernel.s = &x.s;
+        hub_kernel.host = *host;
+        host->sa_add = hub_add;
+        host->sa_delete = hub_delete;
+        const struct ike_child *c = first_child(&x.s, 1);
+        if (!c)
+            return over(&x.s, "there is no tunnel");
+        const struct ike_task rekey = {
+            .kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry, .line = &c->entry->lines[0]};
+        const uint32_t old = c->spi_in;
+        begin_task(&x.s, 1, first_sa(&x.s, 1), rekey);
+        for (unsigned ms = 0; ms < 1000 && children_of(&x.s, 1) < 2; ms++)
+            sim_run(&x.s, 1);
+        if (version == 1) /* IKEv2's does it of itself */
+            begin_task(&x.s, 1, first_sa(&x.s, 1), (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = old});
+        sim_run(&x.s, 60000);
+        const char *bad = same_at_both(&x, seed, 1, 1);
+        if (bad)
+            return bad;
+        if (!hub_kernel.sends_since || hub_kernel.is_too_soon)
+            return hub_kernel.is_too_soon ? "the old SA goes while packets are under way" : "nothing was rekeyed";
+    }
+    return NULL;
+}
+static const char *under_way_v1(void)
+{
+    return under_way(1);
+}
+static const char *under_way_v2(void)
+{
+    return under_way(2);
+}
+
 const struct attack attacks_crossing[] = {
     {"M4 anew, and both rekey: by the branch", anew_by_branch},
     {"M4b anew, and both rekey: by the hub", anew_by_hub},
@@ -270,5 +335,7 @@ const struct attack attacks_crossing[] = {
     {"M10 cleared before its answer is heard", cleared_at_once},
     {"M11 a reload while IKE_AUTH is on its way", reload_in_auth},
     {"M15 half of it is cleared", half_cleared},
+    {"M16 packets under way at a rekeying, IKEv1", under_way_v1},
+    {"M16b packets under way at a rekeying, IKEv2", under_way_v2},
     {NULL, NULL},
 };

@@ -97,7 +97,7 @@ stream() { ip netns exec ha taskset 1 iperf3 -c 10.2.0.9 -u -b 400K -l 600 -t 8 
 again stream & p=$!
 connected() { ip netns exec hb cat /proc/net/tcp /proc/net/tcp6 | grep -qE ":1451 [0-9A-F]+:[0-9A-F]{4} 01 "; }
 await "the stream" connected; rekeys /tmp/a.log sw b; enough
-wait $p; [ ! -e /tmp/lost ] || say "iperf: $(cat /tmp/lost)"; logged a rekeyed 2''', a=router(v=v), b=swan(v=v))
+wait $p; [ ! -e /tmp/lost ] || say "iperf: $(cat /tmp/lost); $(dropped a b hb)"; logged a rekeyed 2''', a=router(v=v), b=swan(v=v))
     situation('reauthentication by the peer' + n, 'call b; up ha 10.2.0.9; logged a "SA established" 2; up ha 10.2.0.9',
               a=router(v=v), b=swan(v=v, conn=['reauth_time = 5s', 'over_time = 5s'] + (['rekey_time = 0'] if v == 2 else [])))
     if v == 2:

@@ -40,6 +40,15 @@ captured() { # FILE NODE
     local asks=$!
     await "the end of $1" holds $1 'arp host 192.0.2.250'
     kill $asks 2>/dev/null; }
+# dropped NODE...: what each node's kernel has dropped, and why: for who looks for a packet that is missing
+dropped() {
+    local n
+    for n in "$@"; do
+        echo "$n:" $(ip netns exec $n cat /proc/net/xfrm_stat | awk '$2') \
+            $(ip netns exec $n awk '$1 == "Udp:" { if (n++) print "udp InErrors " $4 " RcvbufErrors " $6 }' /proc/net/snmp) \
+            $(ip -n $n -s link | awk '/RX:|TX:/ { way = $1; getline; if ($4) print way " dropped " $4 }');
+    done
+    echo "backlog:" $(awk '{ print $2 }' /proc/net/softnet_stat); }
 holds() { tcpdump -Z root -n -r $1 "$2" 2>/dev/null | grep -q .; }
 # ids of charon's IKE SAs that stand, the newest
 newest_ike() { "$@" --list-sas 2>/dev/null | sed -n 's/^c: #\([0-9]*\), ESTABLISHED.*/\1/p' | sort -n | tail -1; }

@@ -234,6 +234,7 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     if (!ike->host.sa_add(ike->host.ctx, c, k, which))
         return false;
     c->sends = !c->waiting;
+    c->sends_since = ike->now;
     c->number = ++ike->next_number;
     if (!policies_ready(ike, c)) {
         ike_rivals_ask(ike, c);
@@ -266,6 +267,7 @@ bool ike_child_send(struct ike *ike, struct ike_child *c)
     c->out = (struct ike_path){c->sa->local, c->sa->remote};
     bool ok = ike->host.sa_add(ike->host.ctx, c, c->waiting, IKE_SA_OUT);
     c->sends = ok;
+    c->sends_since = ike->now;
     c->number = ++ike->next_number;
     forget_keys(c);
     if (!ok)
@@ -288,11 +290,11 @@ void ike_child_send_or_end(struct ike *ike, struct ike_child *c)
     ike_timer_update(ike, c->sa);
 }
 
-static bool waits_for(const struct ike_child *c, const struct ike_child *old)
+static bool takes_place_of(const struct ike_child *c, const struct ike_child *old)
 {
     bool same = c->entry == old->entry && ike_ts_equal(&c->ts_local, &old->ts_local) &&
                 ike_ts_equal(&c->ts_remote, &old->ts_remote);
-    return c != old && c->send_at && (c->successor_of == old || same);
+    return c != old && (c->successor_of == old || same);
 }
 
 /* The old one goes: those that were to take over do so first, so that no packet finds nothing. Those of an SA that ends
@@ -302,8 +304,21 @@ static void heirs_send(struct ike *ike, const struct ike_child *old)
     struct ike_sa *sa = old->sa;
     for (struct ike_sa *next = sa, *after = NULL; next; next = after = ike_of_same_peer(ike, sa, after))
         for (struct ike_child *c = next->children; c && next->n_waiting && !ike_is(next, IKE_ENDS); c = c->next)
-            if (waits_for(c, old))
+            if (c->send_at && takes_place_of(c, old))
                 ike_child_send_or_end(ike, c);
+}
+
+bool ike_is_just_replaced(struct ike *ike, const struct ike_child *old)
+{
+    struct ike_sa *sa = old->sa;
+    heirs_send(ike, old);
+    for (struct ike_sa *next = sa, *after = NULL; next; next = after = ike_of_same_peer(ike, sa, after))
+        for (const struct ike_child *c = next->children; c; c = c->next) {
+            bool is_new = c->sends && ike->now < c->sends_since + IKE_OVERLAP_MS;
+            if (is_new && takes_place_of(c, old))
+                return true;
+        }
+    return false;
 }
 
 /* RFC 7296 §2.23: the SAs are made anew where the peer is now; the policies follow with them. */

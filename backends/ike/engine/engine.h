@@ -132,6 +132,7 @@ struct ike_child {
     bool sends;                          /* its outbound SA is in the kernel: ours to delete */
     bool is_lost;                        /* somebody else has deleted one of its SAs there */
     bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
+    uint64_t sends_since;                /* ms */
     uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
     uint64_t idle_at, used_at, packets;  /* when to look at its traffic; when it was seen to flow; so many then */
@@ -237,6 +238,7 @@ struct ike_sa {
     unsigned cookie_len;
     uint8_t cookie[64];
     uint8_t begun_by[IKE_BEGUN_BY_LEN]; /* responder: of the message that began it, which may come again; else zeros */
+    struct ike_later *later;            /* what of the peer's is heard a moment later, oldest first */
     void *parts[2];                     /* v2: fragments of a request and of a response that are still incomplete */
     struct ike1 *v1;                    /* phase 1 state of IKEv1 */
     unsigned peer_at;                   /* which of the entry's peers this one is */
@@ -407,6 +409,11 @@ struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound
 /* Gives it to the kernel: both directions, or inbound only at first (`late`), so that a rekeying loses no packet: who
  * answers may receive before it answers, and sends when the other end shows that it can receive. */
 bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa_keys *k, bool late) MUST_CHECK;
+/* Those that are to take the place of `old` send from now on. True: one does so for less than IKE_OVERLAP_MS. `old`
+ * should then stay a moment: a packet that the kernel is about to send by it is lost if it goes (XfrmOutStateInvalid).
+ */
+bool ike_is_just_replaced(struct ike *ike, const struct ike_child *old) MUST_CHECK;
+#define IKE_OVERLAP_MS 20
 /* Now it sends. Does nothing if it does already. False: the kernel refuses; the child is of no use then. */
 bool ike_child_send(struct ike *ike, struct ike_child *c) MUST_CHECK;
 /* The same; who cannot send is deleted, and the peer hears of it. */
@@ -500,6 +507,18 @@ void ike_timer_update(struct ike *ike, struct ike_sa *sa);
 void ike_timer_remove(struct ike *ike, struct ike_sa *sa);
 /* a*(1 - up to tenths/10), so that two ends do not act at once. */
 uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
+
+/* ---- later.c ---- */
+
+/* Hears a datagram of the SA's peer IKE_OVERLAP_MS from now, as if it came only then: it is copied. Nothing of it may
+ * have been taken note of. False: too many wait already, or no memory; then it is to be heard at once. */
+bool ike_hear_later(struct ike *ike, struct ike_sa *sa, const struct ike_ends *ends, struct ike_iov whole,
+                    struct ike_header h) MUST_CHECK;
+/* When, in ms; 0: nothing waits. */
+uint64_t ike_later_at(const struct ike_sa *sa);
+/* True: it was time, and it has been heard; the SA may be gone with it. */
+bool ike_hear_now(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
+void ike_later_drop(struct ike_sa *sa);
 
 /* Retransmission: 1, 2, 4, 8, 16, 32 s, then given up after about 64 s (RFC 7296 §2.4 leaves it open; IOS sends five
  * more times). */

@@ -270,6 +270,7 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
         sa->peers_sa->replaces = NULL;
     if (sa->replaces && sa->replaces->replaced_by == sa)
         sa->replaces->replaced_by = NULL;
+    ike_later_drop(sa);
     free(sa->low_nonce);
     free(sa->response);
     free(sa->anchor);

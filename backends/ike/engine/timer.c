@@ -36,8 +36,8 @@ static void down(struct ike *ike, uint32_t at)
 static uint64_t earliest(const struct ike_sa *sa)
 {
     uint64_t best = UINT64_MAX;
-    const uint64_t own[] = {sa->retransmit_at,   sa->rekey_at,  sa->expire_at, sa->dpd_at,       sa->keepalive_at,
-                            sa->half_open_until, sa->resume_at, sa->reauth_at, sa->proof_ends_at};
+    const uint64_t own[] = {sa->retransmit_at,   sa->rekey_at,  sa->expire_at, sa->dpd_at,        sa->keepalive_at,
+                            sa->half_open_until, sa->resume_at, sa->reauth_at, sa->proof_ends_at, ike_later_at(sa)};
     for (unsigned i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i] && own[i] < best)
             best = own[i];

@@ -224,6 +224,39 @@ void v1_delete_self(struct ike *ike, struct ike_sa *sa)
 
 /* ---- what comes in ---- */
 
+/* The peer's child that it sends to by that SPI, under this SA or another one with it; *at: under which. */
+static struct ike_child *child_of_peer(struct ike *ike, struct ike_sa *sa, uint32_t spi, struct ike_sa **at)
+{
+    struct ike_child *c = ike_child_by_spi(sa, spi, false);
+    *at = sa;
+    for (struct ike_sa *o = NULL; !c && (o = ike_of_same_peer(ike, sa, o));) {
+        if (ike_may_be_another(sa, o))
+            continue;
+        *at = o; /* it may hang on another SA with the same peer, not on one of its neighbours' */
+        c = ike_child_by_spi(o, spi, false);
+    }
+    return c;
+}
+
+/* Does it delete a child whose place only now another one takes? Then it is heard a moment later
+ * (ike_is_just_replaced()). */
+static bool deletes_too_soon(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    bool any = false;
+    for (unsigned i = 1; i < m->n; i++) {
+        struct ike_delete d;
+        if (m->v[i].type != PL1_DELETE || !ike1_delete_read(&m->v[i], &d) || d.protocol == IKE1_PROTO_ISAKMP)
+            continue;
+        struct rd r = rd_of(d.spis, (size_t)d.spi_len * d.n);
+        for (unsigned k = 0; k < d.n; k++) {
+            struct ike_sa *at;
+            const struct ike_child *c = child_of_peer(ike, sa, rd_u32(&r), &at);
+            any |= c && ike_is_just_replaced(ike, c);
+        }
+    }
+    return any;
+}
+
 /* True if it is about what is there. */
 static bool deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete *d, bool *gone)
 {
@@ -238,14 +271,8 @@ static bool deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
     }
     for (unsigned i = 0; i < d->n; i++) {
         uint32_t spi = rd_u32(&r);
-        struct ike_sa *at = sa;
-        struct ike_child *c = ike_child_by_spi(sa, spi, false);
-        for (struct ike_sa *o = NULL; !c && (o = ike_of_same_peer(ike, sa, o));) {
-            if (ike_may_be_another(sa, o))
-                continue;
-            at = o; /* it may hang on another SA with the same peer, not on one of its neighbours' */
-            c = ike_child_by_spi(o, spi, false);
-        }
+        struct ike_sa *at;
+        struct ike_child *c = child_of_peer(ike, sa, spi, &at);
         if (!c) {
             sa->v1->gone[sa->v1->gone_at++ % V1_GONE] = spi;
             continue;
@@ -449,6 +476,9 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, st
         ike->stats.auth_failed++;
         return;
     }
+    bool is_early = ike_transition_fits(row, &m) && deletes_too_soon(ike, sa, &m);
+    if (is_early && ike_hear_later(ike, sa, from, whole, h))
+        return;
     if (!v1_info_mid_take(sa, h.id)) {
         heard_again(ike, sa, from, &m);
         return;

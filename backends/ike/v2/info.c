@@ -131,6 +131,22 @@ static bool deletes_ike_sa(const struct ike_message *m)
     return false;
 }
 
+bool v2_deletes_too_soon(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    bool any = false;
+    for (unsigned i = 0; m->h.exchange == X2_INFORMATIONAL && i < m->n; i++) {
+        struct ike_delete d;
+        if (m->v[i].type != PL2_DELETE || !ike2_delete_read(&m->v[i], &d) || d.protocol == IKE_PROTO_IKE)
+            continue;
+        struct rd r = rd_of(d.spis, 4u * d.n);
+        for (unsigned k = 0; k < d.n; k++) {
+            const struct ike_child *c = ike_child_by_spi(sa, rd_u32(&r), false);
+            any |= c && ike_is_just_replaced(ike, c);
+        }
+    }
+    return any;
+}
+
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     struct v2_out o;

@@ -136,7 +136,10 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
             v2_give_up(ike, sa, "it is not understood");
         return true;
     }
-    ike_transition_heard(ike, sa, row, &m);
+    const struct ike_ends from = {*local, *remote};
+    bool is_early = !response && opened == V2_WHOLE && v2_deletes_too_soon(ike, sa, &m);
+    if (!is_early || !ike_hear_later(ike, sa, &from, (struct ike_iov){p, n}, h))
+        ike_transition_heard(ike, sa, row, &m);
     return true;
 }
 

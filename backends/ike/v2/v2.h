@@ -247,6 +247,9 @@ uint8_t *v2_low_nonce(struct ike_iov a, struct ike_iov b);
 /* ---- info.c ---- */
 
 void v2_info_start(struct ike *ike, struct ike_sa *sa);
+/* Does it delete a child whose place only now another one takes? Then it is heard a moment later
+ * (ike_is_just_replaced()). */
+bool v2_deletes_too_soon(struct ike *ike, struct ike_sa *sa, const struct ike_message *m) MUST_CHECK;
 void v2_info_request(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* The answer to a request that nobody waits for any more: what waits behind it, begins. */
