@@ -66,6 +66,7 @@ struct request {
     struct buf map, master;
     bool no_apply, allow_less;
     unsigned confirm_s;
+    bool by_signal;      /* SIGHUP: nobody is there who could be told what it would take back */
     bool leaves_pending; /* nobody has asked for another configuration: what waits to be confirmed still does */
     enum session_previous previous;
     int policy_file; /* where the daemon wants the policy */
@@ -208,6 +209,15 @@ static int carry_out(struct session *s, const struct request *q)
     return code == EXIT_CLEAN && q->confirm_s ? confirm_start(s, deadline, q->confirm_s) : code;
 }
 
+/* By its whole path: SIGHUP reads it again, in another working directory. */
+static int renamed(struct session *s, const char *name)
+{
+    char *whole = realpath(name, NULL);
+    int r = state_daemon_rename(s->state.dir, whole ? whole : name);
+    free(whole);
+    return r;
+}
+
 static int give(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
 {
     struct buf b = {0};
@@ -226,7 +236,7 @@ static int give(struct session *s, const struct ike_policy *p, const struct requ
     if (r == 0)
         r = places_save(s);
     if (r == 0 && work == as_reload)
-        r = state_daemon_rename(s->state.dir, q->how.name);
+        r = renamed(s, q->how.name);
     state_unlock(&s->state);
     if (r < 0)
         fprintf(stderr, "ioscc %s: %s: %s: %s\n", s->command->name, q->daemon.state_dir, why, strerror(-r));
@@ -236,6 +246,11 @@ static int give(struct session *s, const struct ike_policy *p, const struct requ
 /* Makes the policy, applies, and hands the policy to `work` as bytes. */
 static int in_session(struct session *s, struct request *q, const char *file, bool anew, work_fn *work)
 {
+    if (q->by_signal && s->state.confirm_by) {
+        fprintf(stderr, "ioscc %s: %s waits for 'ioscc confirm': nothing is read again meanwhile\n", s->command->name,
+                s->state.current.name ? s->state.current.name : file);
+        return EXIT_FINDINGS;
+    }
     int code = complete(s, q, anew);
     if (code == EXIT_CLEAN)
         code = plan(s, q, file);
@@ -288,15 +303,26 @@ static int load_for_daemon(void *arg, int policy_file)
     return with_policy(l->command, l->request, l->file, false, as_daemon);
 }
 
-/* The same file once more, with what the daemon was started with. */
+/* The file that it runs with, once more: the one it was started with, or that of the last reload. */
 static int reload_again(void *arg)
 {
     const struct loading *l = arg;
+    struct state_daemon d;
+    state_daemon_ask(l->request->daemon.state_dir, &d);
+    bool is_first = strcmp(d.config, l->file) == 0;
+    bool is_whole = d.config[0] == '/' && strlen(d.config) < sizeof d.config - 1;
+    if (!is_first && !is_whole) {
+        fprintf(stderr, "ioscc %s: what it runs with (%s) cannot be found from here: use 'ioscc reload FILE'\n",
+                l->command->name, d.config);
+        return EXIT_USAGE;
+    }
+    const char *file = is_first ? l->file : d.config;
     struct request q = {.daemon = {.state_dir = l->request->daemon.state_dir},
-                        .how = {.name = l->file, .allow_partial = l->request->how.allow_partial},
+                        .how = {.name = file, .allow_partial = l->request->how.allow_partial},
+                        .by_signal = true,
                         .leaves_pending = true,
                         .policy_file = -1};
-    int code = with_policy(l->command, &q, l->file, true, as_reload);
+    int code = with_policy(l->command, &q, file, true, as_reload);
     return finished(&q, code);
 }
 
