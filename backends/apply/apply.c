@@ -84,14 +84,14 @@ static int wrong_map(struct apply *a, const struct ir_config *c)
         if (either) {
             snprintf(a->error, sizeof a->error,
                      "interface map: %s and %s both have the address of " STR_FMT
-                     ": say which of them it is (--interface-map): nothing is touched",
+                     ": say which of them it is (--interface-map)",
                      if_map_find(&a->ifs, i), either->name, STR_ARG(i->name.s));
             return -EINVAL;
         }
         if (!l)
             continue;
         snprintf(a->error, sizeof a->error,
-                 "interface map: " STR_FMT " is %s there, but %s has its address: nothing is touched",
+                 "interface map: " STR_FMT " is %s there, but %s has its address",
                  STR_ARG(i->name.s), if_map_find(&a->ifs, i), l->name);
         return -EINVAL;
     }
@@ -116,8 +116,11 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         return -ENODEV;
     }
     int r = wrong_map(a, c);
-    if (r < 0 && !a->is_repair)
+    if (r < 0 && !a->is_repair) {
+        size_t len = strlen(a->error);
+        snprintf(a->error + len, sizeof a->error - len, ": nothing is touched");
         return r;
+    }
     if (r < 0 && !*a->lacks)
         snprintf(a->lacks, sizeof a->lacks, "%.200s", a->error);
     target_build(&a->target, a->arena, c, &a->ifs, diags);

@@ -38,7 +38,8 @@ struct apply {
     uint32_t flows_anew; /* connections from before whose translation was another: they begin anew */
     char error[512];     /* what went wrong, as a sentence with what to do */
     char warning[256];   /* applied, but: a sentence; "" if there is nothing to say */
-    bool is_repair;  /* set after apply_begin(): what is missing on the host keeps nothing else from being put right */
+    bool is_repair;  /* set after apply_begin(): what is missing on the host keeps nothing else from being put right, or
+                      * from being compared */
     char lacks[256]; /* of a repair, or where partly is allowed: what is missing or in the way; "" if nothing is */
     bool is_half_done; /* it failed, and what had been done could not be taken back */
 };
@@ -58,8 +59,8 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
                   const struct state *s, struct diag_list *diags) MUST_CHECK;
 /* Is there anything to do? */
 bool apply_needed(const struct apply *a) MUST_CHECK;
-/* Does something of somebody else keep what is planned from holding? Policies of theirs at a place of ours, or before ours
- * for some of its packets: no step of ours ends that. */
+/* Does something of somebody else keep what is planned from holding? Policies of theirs at a place of ours, or before
+ * ours for some of its packets: no step of ours ends that. */
 bool apply_is_disturbed(const struct apply *a) MUST_CHECK;
 /* Carries the steps out. On failure everything is put back and a->error says what happened; if that failed too, the
  * sentence says so. */

@@ -108,6 +108,8 @@ static int print_status(struct session *s)
     }
     bool late = st->confirm_by && st->confirm_by < time(NULL), complete = print_daemon(s);
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
+    if (*s->apply.lacks)
+        printf("Not in order on this host: %s.\n", s->apply.lacks);
     if (apply_needed(&s->apply) && st->current.file)
         printf("Not in sync. To put it right:\n");
     else if (drift)
@@ -131,6 +133,7 @@ static int run_status(const struct command *c, int argc, char **argv)
         code = session_open(&s, c, q.dir, -1, NAMES_KEPT);
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
+    s.is_status = true;
     code = session_plan(&s, current_path(&s), &s.state.current);
     if (code == EXIT_CLEAN)
         code = print_status(&s);

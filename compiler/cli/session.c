@@ -195,7 +195,7 @@ int session_load(struct session *s, const char *path, const struct state_config 
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
     apply_begin(&s->apply, how);
-    s->apply.is_repair = s->is_repair;
+    s->apply.is_repair = s->is_repair || s->is_status;
     s->prepared = true;
     int code = path ? session_load(s, path, how) : EXIT_CLEAN;
     if (code != EXIT_CLEAN)
@@ -204,7 +204,7 @@ int session_plan(struct session *s, const char *path, const struct state_config 
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);
     if (s->loaded)
         count(s);
-    if (r == 0 && s->apply.lacks[0] && !s->is_repair)
+    if (r == 0 && s->apply.lacks[0] && !s->apply.is_repair)
         fprintf(stderr, "ioscc %s: %s: what leaves by it is closed until it comes\n", s->command->name, s->apply.lacks);
     if (r == 0)
         return EXIT_CLEAN;
