@@ -325,6 +325,81 @@ static const char *under_way_v2(void)
     return under_way(2);
 }
 
+/* ... and the delete that waits comes seven times in the same moment, as anybody on the way can send it again. */
+static bool delete_seven_times(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    bool is_delete = (h[18] == X2_INFORMATIONAL && !(h[19] & IKE2_RESPONSE)) || h[18] == X1_INFO;
+    for (unsigned i = 0; is_from(s, f, 1) && is_delete && i < 6; i++)
+        ike_input(s->nodes[0].ike, s->now, &f->to, &f->from, f->p, f->n);
+    return true;
+}
+
+/* The branch has rekeyed its child; the old one, which its hub deletes at once for IKEv1. NULL: nothing was rekeyed. */
+static struct ike_child *branch_rekeys(struct pair *x, unsigned version)
+{
+    x->s.delay_ms = 1;
+    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
+    sim_run(&x->s, 3000);
+    const struct ike_child *c = first_child(&x->s, 1);
+    if (!c)
+        return NULL;
+    const uint32_t old = c->spi_in;
+    struct ike_sa *branch = first_sa(&x->s, 1);
+    begin_task(&x->s, 1, branch, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = old, .entry = c->entry});
+    for (unsigned ms = 0; version == 1 && ms < 1000 && children_of(&x->s, 1) < 2; ms++)
+        sim_run(&x->s, 1);
+    sim_run(&x->s, version == 1 ? 5 : 0); /* its last message has come */
+    return ike_child_by_spi(branch, old, true);
+}
+
+static const char *deleted_seven_times(unsigned version)
+{
+    static struct pair x;
+    pair_open(&x, version, 1);
+    pair_start(&x);
+    tap_close(&x.tap);
+    x.s.meddle = delete_seven_times;
+    struct ike_child *old = branch_rekeys(&x, version);
+    if (!old)
+        return over(&x.s, "nothing was rekeyed");
+    const uint64_t id = first_sa(&x.s, 0)->id, spi = first_sa(&x.s, 0)->own_spi;
+    if (version == 1)
+        begin_task(&x.s, 1, first_sa(&x.s, 1), (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = old->spi_in});
+    sim_run(&x.s, 20000);
+    if (!ike_still(x.s.nodes[0].ike, spi, id))
+        return over(&x.s, "the IKE SA is gone");
+    return same_at_both(&x, 0, 1, 1);
+}
+static const char *deleted_seven_times_v1(void)
+{
+    return deleted_seven_times(1);
+}
+static const char *deleted_seven_times_v2(void)
+{
+    return deleted_seven_times(2);
+}
+
+/* ... and behind it comes the delete of the ISAKMP SA: it is not heard before it. */
+static const char *deleted_in_order(void)
+{
+    static struct pair x;
+    pair_open(&x, 1, 1);
+    pair_start(&x);
+    tap_close(&x.tap);
+    struct ike_child *old = branch_rekeys(&x, 1);
+    if (!old)
+        return over(&x.s, "nothing was rekeyed");
+    struct ike *branch = x.s.nodes[1].ike;
+    struct ike_sa *sa = first_sa(&x.s, 1);
+    v1_delete_child(branch, sa, old);
+    v1_delete_self(branch, sa);
+    ike_child_free(branch, old, true);
+    v1_orphan(branch, sa);
+    sim_run(&x.s, 20000);
+    return same_at_both(&x, 0, 0, 1);
+}
+
 const struct attack attacks_crossing[] = {
     {"M4 anew, and both rekey: by the branch", anew_by_branch},
     {"M4b anew, and both rekey: by the hub", anew_by_hub},
@@ -337,5 +412,8 @@ const struct attack attacks_crossing[] = {
     {"M15 half of it is cleared", half_cleared},
     {"M16 packets under way at a rekeying, IKEv1", under_way_v1},
     {"M16b packets under way at a rekeying, IKEv2", under_way_v2},
+    {"M17 the delete that waits comes seven times, IKEv1", deleted_seven_times_v1},
+    {"M17b the delete that waits comes seven times, IKEv2", deleted_seven_times_v2},
+    {"M18 the delete that waits, and the ISAKMP SA's", deleted_in_order},
     {NULL, NULL},
 };

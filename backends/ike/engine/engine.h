@@ -238,7 +238,7 @@ struct ike_sa {
     unsigned cookie_len;
     uint8_t cookie[64];
     uint8_t begun_by[IKE_BEGUN_BY_LEN]; /* responder: of the message that began it, which may come again; else zeros */
-    struct ike_later *later;            /* what of the peer's is heard a moment later, oldest first */
+    struct ike_later *later;            /* what of the peer's is heard a moment later; NULL: nothing */
     void *parts[2];                     /* v2: fragments of a request and of a response that are still incomplete */
     struct ike1 *v1;                    /* phase 1 state of IKEv1 */
     unsigned peer_at;                   /* which of the entry's peers this one is */
@@ -339,7 +339,7 @@ struct ike {
     struct ike_entry_peer *entry_peers; /* sorted by address, then entry; those for anybody come first */
     uint32_t n_entry_peers, n_for_anybody;
     struct ike_stats stats;
-    bool ending;
+    bool ending, hears_late; /* hears_late: it hears what has waited (ike_hear_now()) */
     uint8_t out[IKE_DATAGRAM_MAX], plain[IKE_DATAGRAM_MAX], inner[IKE_DATAGRAM_MAX];
 };
 
@@ -511,13 +511,18 @@ uint64_t ike_jitter(struct ike *ike, uint64_t a, unsigned tenths);
 /* ---- later.c ---- */
 
 /* Hears a datagram of the SA's peer IKE_OVERLAP_MS from now, as if it came only then: it is copied. Nothing of it may
- * have been taken note of. False: too many wait already, or no memory; then it is to be heard at once. */
+ * have been taken note of. False: one waits already, this one has waited, or no memory; then it is to be heard at once.
+ */
 bool ike_hear_later(struct ike *ike, struct ike_sa *sa, const struct ike_ends *ends, struct ike_iov whole,
                     struct ike_header h) MUST_CHECK;
 /* When, in ms; 0: nothing waits. */
 uint64_t ike_later_at(const struct ike_sa *sa);
-/* True: it was time, and it has been heard; the SA may be gone with it. */
+/* Hears what waits. False: nothing did. The SA may be gone with it. */
 bool ike_hear_now(struct ike *ike, struct ike_sa *sa) MUST_CHECK;
+/* Another datagram has come for the SA: what waits is heard before it, so that their order stays. NULL: the SA is gone
+ * with it, or this is the very datagram once more, from the same place, and is not to be heard. */
+struct ike_sa *ike_in_order(struct ike *ike, struct ike_sa *sa, const struct ike_ends *ends,
+                            struct ike_iov whole) MUST_CHECK;
 void ike_later_drop(struct ike_sa *sa);
 
 /* Retransmission: 1, 2, 4, 8, 16, 32 s, then given up after about 64 s (RFC 7296 §2.4 leaves it open; IOS sends five

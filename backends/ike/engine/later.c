@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Datagrams that are heard a moment later (engine.h). */
+/* A datagram that is heard a moment later (engine.h). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/ike/engine/engine.h"
 
-#define LATER_MAX 16 /* of one SA; what comes behind them is heard at once */
-
 struct ike_later {
-    struct ike_later *next;
     struct ike_ends ends;
     struct ike_header h;
     uint64_t at;
@@ -19,16 +16,13 @@ struct ike_later {
 bool ike_hear_later(struct ike *ike, struct ike_sa *sa, const struct ike_ends *ends, struct ike_iov whole,
                     struct ike_header h)
 {
-    struct ike_later **end = &sa->later;
-    unsigned n = 0;
-    for (; *end; end = &(*end)->next)
-        n++;
-    struct ike_later *l = n < LATER_MAX ? malloc(sizeof *l + whole.n) : NULL;
+    bool may_wait = !sa->later && !ike->hears_late;
+    struct ike_later *l = may_wait ? malloc(sizeof *l + whole.n) : NULL;
     if (!l)
         return false;
     *l = (struct ike_later){.ends = *ends, .h = h, .at = ike->now + IKE_OVERLAP_MS, .n = whole.n};
     memcpy(l->p, whole.p, whole.n);
-    *end = l;
+    sa->later = l;
     ike_timer_update(ike, sa);
     return true;
 }
@@ -41,12 +35,16 @@ uint64_t ike_later_at(const struct ike_sa *sa)
 bool ike_hear_now(struct ike *ike, struct ike_sa *sa)
 {
     struct ike_later *l = sa->later;
-    if (!l || l->at > ike->now)
+    if (!l)
         return false;
     const uint64_t spi = sa->own_spi, id = sa->id;
-    sa->later = l->next;
+    const struct ike_end here = ike->here;
+    sa->later = NULL;
     ike->here = l->ends.local;
+    ike->hears_late = true; /* it waits once */
     ike->version[sa->version]->input(ike, &l->ends.local, &l->ends.remote, l->p, l->n, l->h);
+    ike->hears_late = false;
+    ike->here = here;
     free(l);
     sa = ike_still(ike, spi, id);
     if (sa)
@@ -54,11 +52,23 @@ bool ike_hear_now(struct ike *ike, struct ike_sa *sa)
     return true;
 }
 
+struct ike_sa *ike_in_order(struct ike *ike, struct ike_sa *sa, const struct ike_ends *ends, struct ike_iov whole)
+{
+    const struct ike_later *l = sa->later;
+    if (!l)
+        return sa;
+    bool is_same = l->n == whole.n && memcmp(l->p, whole.p, whole.n) == 0;
+    if (is_same && ike_is_at(&l->ends.remote, &ends->remote) && ike_is_at(&l->ends.local, &ends->local)) {
+        ike->stats.replays++;
+        return NULL;
+    }
+    const uint64_t spi = sa->own_spi, id = sa->id;
+    (void)!ike_hear_now(ike, sa);
+    return ike_still(ike, spi, id);
+}
+
 void ike_later_drop(struct ike_sa *sa)
 {
-    for (struct ike_later *l = sa->later, *next; l; l = next) {
-        next = l->next;
-        free(l);
-    }
+    free(sa->later);
     sa->later = NULL;
 }

@@ -193,6 +193,10 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         ike->stats.dropped++;
         return;
     }
+    const struct ike_ends from = {*local, *remote};
+    sa = ike_in_order(ike, sa, &from, (struct ike_iov){p, n});
+    if (!sa)
+        return;
     if (h.next == PL1_FRAGMENT)
         hear_piece(ike, sa, local, remote, p, n);
     else

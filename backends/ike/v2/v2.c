@@ -218,7 +218,10 @@ static void input(struct ike *ike, const struct ike_end *local, const struct ike
         ike->stats.dropped++;
         return;
     }
-    (void)!protected_message(ike, sa, local, remote, p, n, h);
+    const struct ike_ends from = {*local, *remote};
+    sa = ike_in_order(ike, sa, &from, (struct ike_iov){p, n});
+    if (sa)
+        (void)!protected_message(ike, sa, local, remote, p, n, h);
 }
 
 static void gone(struct ike *ike, struct ike_sa *sa)
