@@ -177,6 +177,18 @@ static const char *entry_of_another(void)
     return over(&x.s, bad);
 }
 
+/* No message with a forged source moves it; should one have done so all the same, its IKE SA is there. */
+static void is_there(struct office *x)
+{
+    struct ike *hub = x->s.nodes[0].ike;
+    const struct ip_addr liar = address(LIAR);
+    struct ike_sa *sa = ike_with_addr(hub, &liar, NULL);
+    if (!sa)
+        return;
+    const struct ike_end to = {address(HONEST), sa->remote.port}, here = sa->local;
+    ike_move(hub, sa, &here, &to);
+}
+
 /* It only says that it is there; then we have traffic for the honest one. */
 static const char *asked_in_its_place(void)
 {
@@ -188,6 +200,7 @@ static const char *asked_in_its_place(void)
     x.s.nodes[2].ike->now = x.s.now;
     v2_next(x.s.nodes[2].ike, sa);
     sim_run(&x.s, 100);
+    is_there(&x);
     const struct ip_addr honest = address(HONEST);
     struct ike_sa *moved = ike_with_addr(x.s.nodes[0].ike, &honest, NULL);
     x.s.nodes[1].deaf = true;
@@ -240,6 +253,7 @@ static const char *limit_of_another(void)
     while (forges || !x.s.n_air) /* until it has gone, and what it moves is on its way back */
         sim_run(&x.s, 1);
     sim_run(&x.s, 1);
+    is_there(&x);
     const struct ip_addr at = address(HONEST), here = address(HUB);
     unsigned there = 0;
     for (struct ike_sa *o = NULL; (o = ike_with_addr(hub, &at, o));)

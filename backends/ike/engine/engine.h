@@ -178,13 +178,16 @@ struct ike_sa {
      * is looked up by this. `remote` follows its authentic messages, whose source anybody can forge (RFC 7296 §2.23).
      * Set it with ike_began_with(). */
     struct ip_addr began_with;
-    struct ike_end came_from;       /* where `remote` was before it was moved last (whereabouts.c) ... */
-    uint64_t moved_at;              /* ... when, ms ... */
-    uint32_t moved_by;              /* ... and by which message id; IKE_MOVED_BY_NONE */
-    struct ike_ends other;          /* where it may be as well: what we ask is sent there too; port 0: nowhere */
-    uint32_t again_second, n_again; /* answers that were repeated in that second */
-    uint8_t version, state;         /* enum ike_state */
-    bool initiator;                 /* of this IKE SA (the original one, RFC 7296 §2.2) */
+    struct ike_ends came_from; /* where it was, or may have been, before (whereabouts.c); port 0: nowhere ... */
+    uint64_t moved_at;         /* ... when, ms ... */
+    uint32_t moved_by;         /* ... and by which message id, where it was followed at once; IKE_MOVED_BY_NONE */
+    struct ike_ends other;   /* where it may be instead: what it does not answer is asked there too; port 0: nowhere */
+    uint64_t doubted_at;     /* when it was asked last because of that, ms */
+    bool is_asked_elsewhere; /* ... what is asked now, not only where it is */
+    struct ike_ends asked_from;        /* v2: where the request came from that is answered; port 0: no request yet */
+    uint32_t again_second, n_again[2]; /* answers that were repeated in that second: where the peer is, elsewhere */
+    uint8_t version, state;            /* enum ike_state */
+    bool initiator;                    /* of this IKE SA (the original one, RFC 7296 §2.2) */
     bool nat_local, nat_remote, floated, busy;
     bool fragments;                /* both ends have announced them (RFC 7383 §2.3) */
     bool psk_auth;                 /* how the peer proved itself */
@@ -559,19 +562,25 @@ bool ike_is_at(const struct ike_end *a, const struct ike_end *b) MUST_CHECK;
  */
 bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local) MUST_CHECK;
 void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote);
-/* An authentic request that was never heard before; `request`: its id. Answers move nobody. */
+/* An authentic message of a peer that stands. True: it came from elsewhere, and the peer is to be asked where it is
+ * (once a second at most). */
+bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
+                          const struct ike_end *remote) MUST_CHECK;
+/* Where a question is sent as well that is not answered where the peer is: how many. */
+unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static 2]);
+/* The answer to a question of ours has come, from there. */
+void ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
+/* An authentic request that was never heard before; `request`: its id. */
 void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                 uint32_t request);
 /* The same, where the caller knows that the peer may be there. */
 void ike_follow_to(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                    uint32_t request);
-/* Has that request moved the peer, just now? */
-bool ike_was_moved_by(const struct ike *ike, const struct ike_sa *sa, uint32_t request) MUST_CHECK;
 /* The same request once more. True: the peer is back where it was. */
 bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                      uint32_t request) MUST_CHECK;
-/* Whoever repeats a request is answered so often a second; counted. */
-bool ike_may_answer_again(const struct ike *ike, struct ike_sa *sa) MUST_CHECK;
+/* Whoever repeats a request from there is answered so often a second; counted. */
+bool ike_may_answer_again(const struct ike *ike, struct ike_sa *sa, const struct ike_end *remote) MUST_CHECK;
 /* For an answer to where the question came from (RFC 7296 §2.11): returns what the ends were, to be put back. */
 struct ike_ends ike_ends_swap(struct ike_sa *sa, struct ike_ends with) MUST_CHECK;
 /* By what a message is known again that is not authentic: its bytes, and where it came from and to: the same bytes from

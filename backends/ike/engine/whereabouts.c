@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where a peer is. One behind NAT is where its last authentic message came from (RFC 7296 §2.23, RFC 3947 §6); but a
- * copy of that message may come from elsewhere before it. So an answer goes to where it was asked for from, and the
- * very message that has moved a peer moves it back when it comes from where the peer was before.
+ * Where a peer is. One behind NAT is where its last authentic message came from (RFC 7296 §2.23, RFC 3947 §6); but
+ * anybody on the way can send a copy of it from elsewhere. So an answer goes to where it was asked for from, and a peer
+ * that stands is moved by its answers only. It is asked where it is; what it does not answer there for a second is
+ * asked where the message came from, too, and where it was before. As long as it answers where it is nobody moves it.
+ *
+ * While it begins, or where it cannot be asked (IKEv1 without dead peer detection), it is followed at once, and the
+ * very message that has moved it moves it back when it comes from where the peer was before.
  */
 #include "backends/ike/engine/engine.h"
 
@@ -19,6 +23,8 @@ bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local)
 
 void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
+    sa->came_from = (struct ike_ends){sa->local, sa->remote};
+    sa->moved_at = ike->now;
     sa->local = *local;
     ike_remote_set(ike, sa, remote);
     sa->floated |= local->port == IKE_PORT_NATT;
@@ -26,15 +32,57 @@ void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, c
         ike_peer_moved(ike, sa);
 }
 
-#define ANSWERS_AGAIN_PER_SECOND 20
+/* ---- one that stands ---- */
+
+#define DOUBT_MS 1000 /* at most one question so often, however many copies come */
+
+bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+{
+    bool is_here = ike_is_at(&sa->remote, remote) || local->port != sa->local.port;
+    if (is_here || !ike_may_move(sa, local))
+        return false;
+    sa->other = (struct ike_ends){*local, *remote};
+    if (sa->doubted_at && ike->now < sa->doubted_at + DOUBT_MS)
+        return false;
+    sa->doubted_at = ike->now;
+    return true;
+}
+
+unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static 2])
+{
+    const struct ike_ends *v[] = {&sa->other, &sa->came_from};
+    unsigned n = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        bool is_place = v[i]->remote.port && v[i]->local.port == sa->local.port;
+        if (is_place && !ike_is_at(&v[i]->remote, &sa->remote) && ike_may_move(sa, &v[i]->local))
+            out[n++] = *v[i];
+    }
+    return n;
+}
+
+void ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
+{
+    struct ike_ends v[2];
+    const struct ike_ends other = sa->other;
+    unsigned n = sa->is_asked_elsewhere ? ike_other_places(sa, v) : 0;
+    sa->other.remote.port = 0;
+    sa->is_asked_elsewhere = false;
+    for (unsigned i = 0; i < n; i++)
+        if (ike_is_at(&v[i].remote, remote)) {
+            ike_move(ike, sa, &v[i].local, &v[i].remote);
+            return;
+        }
+    if (other.remote.port) /* the answer may have been a copy: what is not answered later is asked there as well */
+        sa->came_from = other;
+}
+
+/* ---- one that begins, or cannot be asked ---- */
 
 void ike_follow_to(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                    uint32_t request)
 {
-    sa->came_from = sa->remote;
-    sa->moved_by = request;
-    sa->moved_at = ike->now;
     ike_move(ike, sa, local, remote);
+    sa->moved_by = request;
 }
 
 void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
@@ -44,15 +92,11 @@ void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
         ike_follow_to(ike, sa, local, remote, request);
 }
 
-bool ike_was_moved_by(const struct ike *ike, const struct ike_sa *sa, uint32_t request)
-{
-    return sa->moved_by == request && sa->came_from.port && ike->now < sa->moved_at + IKE_COPY_MS;
-}
-
 bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                      uint32_t request)
 {
-    bool is_back = ike_was_moved_by(ike, sa, request) && ike_is_at(&sa->came_from, remote) &&
+    bool was_moved = sa->moved_by == request && sa->came_from.remote.port && ike->now < sa->moved_at + IKE_COPY_MS;
+    bool is_back = was_moved && ike_is_at(&sa->came_from.remote, remote) &&
                    local->port == sa->local.port; /* nobody goes back from port 4500 */
     if (!is_back || ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
         return false;
@@ -60,13 +104,19 @@ bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *l
     return true;
 }
 
-bool ike_may_answer_again(const struct ike *ike, struct ike_sa *sa)
+/* ---- answers ---- */
+
+#define ANSWERS_AGAIN_PER_SECOND 20
+
+/* Copies from elsewhere do not use up what the peer itself may ask for. */
+bool ike_may_answer_again(const struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
 {
     const uint32_t second = (uint32_t)(ike->now / 1000);
+    bool is_elsewhere = !ike_is_at(&sa->remote, remote);
     if (sa->again_second != second)
-        sa->n_again = 0;
+        sa->n_again[0] = sa->n_again[1] = 0;
     sa->again_second = second;
-    return ++sa->n_again <= ANSWERS_AGAIN_PER_SECOND;
+    return ++sa->n_again[is_elsewhere] <= ANSWERS_AGAIN_PER_SECOND;
 }
 
 struct ike_ends ike_ends_swap(struct ike_sa *sa, struct ike_ends with)

@@ -332,13 +332,12 @@ static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_n
 /* What a message shows: nothing, that the peer hears us (it may refuse what it hears), or that it lives. */
 enum shown { SHOWS_NOTHING, SHOWS_HEARING, SHOWS_LIFE };
 
-/* An answer to what was asked at both places. */
-static void decide_place(struct ike *ike, struct ike_sa *sa)
+static void notify_to(struct ike *ike, struct ike_sa *sa, const struct ike_ends *to, uint16_t type, const uint8_t *seq)
 {
-    const struct ike_ends *from = sa->v1->heard_from;
-    if (from && sa->other.remote.port && ike_is_at(&sa->other.remote, &from->remote))
-        ike_move(ike, sa, &sa->other.local, &sa->other.remote);
-    sa->other.remote.port = 0;
+    const struct ike_ends were = ike_ends_swap(sa, *to);
+    v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, type, seq, 4);
+    sa->local = were.local;
+    sa->remote = were.remote;
 }
 
 static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_notify *n, uint32_t mid)
@@ -347,19 +346,22 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
     uint32_t seq = rd_u32(&r);
     if (n->type == N1_R_U_THERE && !r.bad) {
         enum asked how = asked(sa->v1, seq);
-        const struct ike_ends *from = sa->v1->heard_from;
+        const struct ike_ends here = {sa->local, sa->remote}, *from = sa->v1->heard_from;
         ike->stats.replays += how == ASKED_LONG_AGO;
         if (how != ASKED_LONG_AGO && from)
-            ike_follow(ike, sa, &from->local, &from->remote, mid);
+            v1_heard_from(ike, sa, from, mid);
         if (how != ASKED_LONG_AGO)
-            v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, n->data, 4);
+            notify_to(ike, sa, from ? from : &here, N1_R_U_THERE_ACK, n->data);
+        sa->v1->asked_from = from ? *from : here;
+        sa->v1->asked_at = ike->now;
         return how == ASKED_ANEW ? SHOWS_LIFE : SHOWS_NOTHING;
     }
     if (n->type == N1_R_U_THERE_ACK && !r.bad) {
         bool was_asked = sa->v1->dpd_missed && seq == sa->v1->dpd_seq;
         if (was_asked) {
+            const struct ike_ends *from = sa->v1->heard_from;
             sa->v1->dpd_missed = 0;
-            decide_place(ike, sa);
+            ike_place_answered(ike, sa, from ? &from->remote : &sa->remote);
         }
         return was_asked ? SHOWS_LIFE : SHOWS_NOTHING;
     }
@@ -445,8 +447,11 @@ static void heard_again(struct ike *ike, struct ike_sa *sa, const struct ike_end
     uint32_t seq = rd_u32(&r);
     if (r.bad || !sa->v1->dpd_seq_in_known || seq != sa->v1->dpd_seq_in)
         return;
-    if (ike_follow_back(ike, sa, &from->local, &from->remote, m->h.id))
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE_ACK, no.data, 4);
+    v1_heard_again_from(ike, sa, from, m->h.id);
+    bool is_elsewhere = !ike_is_at(&sa->v1->asked_from.remote, &from->remote);
+    bool is_at_once = ike->now < sa->v1->asked_at + IKE_COPY_MS; /* one of the two may be somebody's copy */
+    if (is_elsewhere && is_at_once && ike_may_answer_again(ike, sa, &from->remote))
+        notify_to(ike, sa, from, N1_R_U_THERE_ACK, no.data);
 }
 
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole, struct ike_header h)
@@ -517,7 +522,8 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
     bool periodic = p ? p->dpd_periodic : ike->policy->v1_keepalive_periodic;
     bool at_once = sa->v1->dpd_at_once;
     sa->v1->dpd_at_once = false;
-    if (quiet < period)
+    bool in_doubt = sa->other.remote.port; /* it lives, but where? */
+    if (quiet < period && !in_doubt)
         sa->v1->dpd_missed = 0;
     bool goes_on = at_once || sa->v1->dpd_missed;
     if (!goes_on && !period) /* it was asked once, and lives */
@@ -536,23 +542,30 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
         sa->v1->dpd_seq++;
     wr_u32(&w, sa->v1->dpd_seq);
     v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
-    if (sa->other.remote.port) {
-        const struct ike_ends were = ike_ends_swap(sa, sa->other);
-        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
-        sa->local = were.local;
-        sa->remote = were.remote;
-    }
-    sa->dpd_at = ike->now + (retry ? retry : 2000);
+    struct ike_ends elsewhere[2];
+    unsigned places = sa->v1->dpd_missed == 1 ? 0 : ike_other_places(sa, elsewhere);
+    for (unsigned i = 0; i < places; i++)
+        notify_to(ike, sa, &elsewhere[i], N1_R_U_THERE, data);
+    sa->is_asked_elsewhere = places != 0;
+    bool is_doubt = sa->v1->dpd_missed == 1 && sa->other.remote.port;
+    uint64_t wait = retry ? retry : 2000;
+    sa->dpd_at = ike->now + (is_doubt ? 1000 : wait);
 }
 
-void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other, uint64_t since_ms)
+void v1_heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)
 {
-    bool is_here = ike_is_at(&sa->remote, &other->remote) || other->local.port != sa->local.port;
-    bool is_late = ike->now >= since_ms + IKE_COPY_MS;
-    if (!ike_is(sa, IKE_STANDS) || is_here || is_late || !ike_may_move(sa, &other->local))
-        return;
-    sa->other = *other;
-    v1_ask(ike, sa);
+    if (!sa->v1->peer_dpd)
+        ike_follow(ike, sa, &from->local, &from->remote, mid);
+    else if (ike_may_be_elsewhere(ike, sa, &from->local, &from->remote))
+        v1_ask(ike, sa);
+}
+
+void v1_heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)
+{
+    if (!sa->v1->peer_dpd)
+        (void)!ike_follow_back(ike, sa, &from->local, &from->remote, mid); /* else it stays */
+    else if (ike_is(sa, IKE_STANDS) && ike_may_be_elsewhere(ike, sa, &from->local, &from->remote))
+        v1_ask(ike, sa);
 }
 
 void v1_ask(struct ike *ike, struct ike_sa *sa)

@@ -333,7 +333,7 @@ static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_en
     v1_send(ike, sa, v->out, v->out_len);
     sa->local = was_local;
     sa->remote = was_remote;
-    v1_doubt(ike, sa, &(struct ike_ends){*local, *remote}, sa->up_at);
+    v1_heard_again_from(ike, sa, &(struct ike_ends){*local, *remote}, 0);
 }
 
 /* To another address of ours comes nothing that is its own; nor, where there is no NAT, what proves the peer between

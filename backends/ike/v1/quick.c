@@ -127,7 +127,11 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, struct 
     q->tries = 0;
     q->again_at = which == 3 ? 0 : ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2);
     arm(ike, sa);
+    const struct ike_ends here = {sa->local, sa->remote};
+    const struct ike_ends were = ike_ends_swap(sa, q->heard_from.remote.port ? q->heard_from : here);
     v1_send(ike, sa, q->out, q->out_len);
+    sa->local = were.local;
+    sa->remote = were.remote;
     return true;
 }
 
@@ -649,8 +653,7 @@ static bool hash_wanted(struct ike *ike, const struct ike_sa *sa, const struct v
 
 static void answer_again(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q, const struct ike_ends *from)
 {
-    if (!ike_follow_back(ike, sa, &from->local, &from->remote, q->mid))
-        v1_doubt(ike, sa, from, q->began_at);
+    v1_heard_again_from(ike, sa, from, q->mid);
     const struct ike_ends were = ike_ends_swap(sa, *from);
     if (q->out)
         v1_send(ike, sa, q->out, q->out_len);
@@ -702,7 +705,9 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, s
         ike->stats.replays++;
         return;
     }
-    ike_follow(ike, sa, &from->local, &from->remote, q->mid);
+    v1_heard_from(ike, sa, from, q->mid);
+    bool may_be_there = ike_is_at(&sa->remote, &from->remote) || ike_may_move(sa, &from->local);
+    q->heard_from = may_be_there ? *from : (struct ike_ends){sa->local, sa->remote};
     sa->last_in = ike->now;
     v1_confirmed(ike, sa);
     sa->is_silent = false;

@@ -46,7 +46,8 @@ struct v1_quick {
     uint16_t chosen_len;
     uint8_t *out; /* our last message */
     uint32_t out_len;
-    uint8_t in_digest[32]; /* of the last message that was worked off */
+    struct ike_ends heard_from; /* where that came from; port 0: nothing has come yet */
+    uint8_t in_digest[32];      /* of the last message that was worked off */
     unsigned tries;
     uint64_t again_at;
 };
@@ -70,6 +71,8 @@ struct ike1 {
     bool is_extended;                  /* beyond its lifetime, for a successor; once */
     bool dpd_at_once;                  /* whatever is configured, and whatever has come */
     uint32_t dpd_seq_in;               /* the highest of the peer's; RFC 3706 §5.4: they rise */
+    struct ike_ends asked_from;        /* the last R-U-THERE that was answered: where it came from ... */
+    uint64_t asked_at;                 /* ... and when, ms */
     bool dpd_seq_in_known;
     /* Message ids are used once (RFC 2409 §5.5): those of quick modes for the SA's life, of informational ones the last
      */
@@ -303,9 +306,11 @@ void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
 /* ---- info.c ---- */
-/* The same message, heard first at `since_ms`, has come from that place as well as from where the peer is taken to be,
- * behind NAT: it is asked at both, and where it answers it is. */
-void v1_doubt(struct ike *ike, struct ike_sa *sa, const struct ike_ends *other, uint64_t since_ms);
+/* Where an authentic message came from: a peer that can be asked is asked where it is, another one is followed at once
+ * (engine/whereabouts.c); `mid`: of that message. */
+void v1_heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid);
+/* The same message once more. */
+void v1_heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid);
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
              struct ike_header h);
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);

@@ -95,14 +95,21 @@ void v2_resend(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t
     }
 }
 
-void v2_resend_elsewhere(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n)
+static void resend_to(struct ike *ike, struct ike_sa *sa, const struct ike_ends *to, const uint8_t *kept, uint32_t n)
 {
-    if (!sa->other.remote.port)
-        return;
-    const struct ike_ends were = ike_ends_swap(sa, sa->other);
+    const struct ike_ends were = ike_ends_swap(sa, *to);
     v2_resend(ike, sa, kept, n);
     sa->local = were.local;
     sa->remote = were.remote;
+}
+
+void v2_resend_elsewhere(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n)
+{
+    struct ike_ends v[2];
+    unsigned places = ike_is(sa, IKE_BEGINS) ? 0 : ike_other_places(sa, v);
+    for (unsigned i = 0; i < places; i++)
+        resend_to(ike, sa, &v[i], kept, n);
+    sa->is_asked_elsewhere |= places != 0;
 }
 
 static size_t chunk_of(const struct ike *ike, const struct ike_sa *sa)
@@ -146,9 +153,13 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct ike_header h, struct
     free(*kept);
     *kept = b;
     *kept_len = (uint32_t)w.n;
-    v2_resend(ike, sa, b, *kept_len);
-    if (!(h.flags & IKE2_RESPONSE))
-        v2_resend_elsewhere(ike, sa, b, *kept_len);
+    bool is_answer = h.flags & IKE2_RESPONSE;
+    if (is_answer && sa->asked_from.remote.port)
+        resend_to(ike, sa, &sa->asked_from, b, *kept_len);
+    else
+        v2_resend(ike, sa, b, *kept_len);
+    if (!is_answer)
+        sa->is_asked_elsewhere = false;
     return true;
 }
 

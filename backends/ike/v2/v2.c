@@ -22,42 +22,31 @@ static bool may_float(const struct ike_sa *sa, const struct ike_end *local, cons
     return is_there && begins && (sa->nat_remote || is_natt);
 }
 
-static void follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-                   uint32_t request)
+static void heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
+                       uint32_t request)
 {
     if (may_float(sa, local, remote))
         ike_follow_to(ike, sa, local, remote, request);
-    else
+    else if (ike_is(sa, IKE_BEGINS))
         ike_follow(ike, sa, local, remote, request);
+    else if (ike_may_be_elsewhere(ike, sa, local, remote))
+        v2_ask(ike, sa);
 }
 
-/* The request that has moved the peer, once more: from where it was before, it goes back; from a third place, only its
- * next answer tells which of the two is the peer's. */
-static void follow_again(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
-                         uint32_t request)
+static void heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
+                             const struct ike_end *remote, uint32_t request)
 {
-    if (ike_follow_back(ike, sa, local, remote, request) || !ike_was_moved_by(ike, sa, request))
+    if (ike_follow_back(ike, sa, local, remote, request) || ike_is(sa, IKE_BEGINS))
         return;
-    bool is_here = ike_is_at(&sa->remote, remote) || local->port != sa->local.port;
-    if (is_here || !ike_may_move(sa, local))
-        return;
-    sa->other = (struct ike_ends){*local, *remote};
-    v2_ask(ike, sa);
-}
-
-/* An answer to what was asked at both places. */
-static void decide_place(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
-{
-    if (sa->other.remote.port && ike_is_at(&sa->other.remote, remote))
-        ike_move(ike, sa, &sa->other.local, remote);
-    sa->other.remote.port = 0;
+    if (ike_may_be_elsewhere(ike, sa, local, remote))
+        v2_ask(ike, sa);
 }
 
 /* The one who is followed may be somebody with a copy of it. */
 static void answer_again(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
     bool may_be_there = addr_eq(&sa->remote.addr, &remote->addr) || ike_may_move(sa, local);
-    if (!may_be_there || !ike_may_answer_again(ike, sa))
+    if (!may_be_there || !ike_may_answer_again(ike, sa, remote))
         return;
     const struct ike_ends were = ike_ends_swap(sa, (struct ike_ends){*local, *remote});
     v2_resend(ike, sa, sa->response, sa->response_len);
@@ -94,7 +83,7 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
         return false;
     }
     if (old) { /* whole or a fragment (RFC 7383 §2.6.1) */
-        follow_again(ike, sa, local, remote, h.id);
+        heard_again_from(ike, sa, local, remote, h.id);
         if (opened == V2_WHOLE || first_fragment(p, n))
             answer_again(ike, sa, local, remote);
         return true;
@@ -105,10 +94,13 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
     struct rd r = rd_of(ike->plain, len);
     bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
     sa->last_in = ike->now;
-    if (response) /* an answer comes from where the question went */
-        decide_place(ike, sa, remote);
-    else
-        follow(ike, sa, local, remote, h.id);
+    if (response) {
+        ike_place_answered(ike, sa, remote);
+    } else {
+        heard_from(ike, sa, local, remote, h.id);
+        bool may_be_there = ike_is_at(&sa->remote, remote) || ike_may_move(sa, local);
+        sa->asked_from = may_be_there ? (struct ike_ends){*local, *remote} : (struct ike_ends){sa->local, sa->remote};
+    }
     const struct ike_occasion o = {.exchange = h.exchange,
                                    .on = response ? IKE_ON_RESPONSE : IKE_ON_REQUEST,
                                    .initiator = response,
