@@ -6,6 +6,8 @@
 #include "tests/attack/main_mode.h"
 #include "tests/attack/office.h"
 
+static unsigned n_sent_on;
+
 static uint8_t branchs_cookie[8];
 static bool takes_cookie;
 static unsigned n_evil; /* datagrams of its own */
@@ -224,10 +226,60 @@ static const char *tasks_left(void)
     return three_over(&x, has_any ? "a line of profile P's entry is with the peer of profile Q" : NULL);
 }
 
+/* The first message of main mode once more from another port, the answers to it sent on to the branch: the hub has two
+ * ISAKMP SAs of it, the branch one. What the hub begins goes to the one that the branch has. */
+static bool sends_on(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    static const uint8_t none[8];
+    if (f->to.port == 777) {
+        const struct ike_end to = {f->to.addr, IKE_PORT};
+        ike_input(s->nodes[1].ike, s->now, &to, &f->from, f->p, f->n);
+        return false;
+    }
+    bool is_first = !is_from(s, f, 0) && h[18] == X1_MAIN && memcmp(h + 8, none, sizeof none) == 0;
+    if (is_first && !n_sent_on) {
+        struct ike_end from = f->from;
+        from.port = 777;
+        n_sent_on++;
+        ike_input(s->nodes[0].ike, s->now, &f->to, &from, f->p, f->n);
+    }
+    return true;
+}
+
+static const char *hollow(void)
+{
+    static struct pair x;
+    pair_open(&x, 1, 2);
+    pair_start(&x);
+    tap_close(&x.tap);
+    x.s.delay_ms = 1;
+    slow_begin(&x.s);
+    n_sent_on = 0;
+    x.s.meddle = sends_on;
+    if (seconds_to_tunnel(&x.s, 60) > 20)
+        return over(&x.s, "there is no tunnel at first");
+    pass(&x.s, 3000);
+    unsigned two = sas_of(&x.s, 0, IKE_ESTABLISHED), t = 0;
+    for (; t < 60 && children_of(&x.s, 1) < 2; t++) {
+        if (t % 5 == 0)
+            ike_acquire(x.s.nodes[0].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
+        pass(&x.s, 1000);
+    }
+    pass(&x.s, 20000);
+    x.s.meddle = NULL;
+    unsigned left = sas_of(&x.s, 0, IKE_ESTABLISHED);
+    const char *bad = t > 5 ? broken("the hub's next tunnel comes after %u s", t) : NULL;
+    if (!bad && left != 1)
+        bad = broken("%u ISAKMP SAs still stand at the hub", left);
+    return over(&x.s, two == 2 ? bad : "no attack");
+}
+
 const struct attack attacks_another[] = {
     {"R9 another peer in a negotiation not its own", anothers_proof},
     {"S10 another peer is through before the third message", through_before},
     {"S11 a revoked peer is refused before the third message", refused_before},
     {"S12 tasks of the peer that goes are left to another", tasks_left},
+    {"W1 a first message from two ports, the answers sent on", hollow},
     {NULL, NULL},
 };

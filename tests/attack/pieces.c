@@ -112,12 +112,14 @@ static const char *many_rows(void)
     return office_over(&o, NULL); /* it has ended */
 }
 
+static unsigned mtu = 400, most = UINT32_MAX;
+
 static const char *in_pieces(bool (*meddle)(struct sim *s, struct packet_in_flight *f), unsigned at)
 {
     static struct office o;
     office_open(&o, 1, FAR, FAR);
     o.hub.p.v1_fragmentation = o.branch.p.v1_fragmentation = true;
-    o.hub.p.fragment_mtu = o.branch.p.fragment_mtu = 400;
+    o.hub.p.fragment_mtu = o.branch.p.fragment_mtu = (uint16_t)mtu;
     slow_begin(&o.s);
     n_forged = 0;
     third.n = 0;
@@ -148,6 +150,164 @@ static const char *marked_last(void)
 static const char *between(void)
 {
     return in_pieces(forges_between, 0);
+}
+
+/* V1: the second message once more behind itself, with another cookie: what comes in pieces later is for the real one.
+ */
+static bool another_cookie(struct sim *s, struct packet_in_flight *f)
+{
+    uint8_t b[2048];
+    bool is_one = main_mode_kind(s, f) == 2 && packet_header(f)[16] != PL1_FRAGMENT && n_forged < most;
+    if (!is_one)
+        return true;
+    memcpy(b, f->p, f->n);
+    b[8] ^= 0x55;
+    n_forged++;
+    hit(s, 1, &f->from, f, f->p, f->n);
+    hit(s, 1, &f->from, f, b, f->n);
+    return false;
+}
+static const char *cookie_behind(void)
+{
+    most = 1;
+    const char *bad = in_pieces(another_cookie, 0);
+    most = UINT32_MAX;
+    return bad ? bad : in_pieces(another_cookie, 0);
+}
+
+/* V2: the branch's last pieces once more from another port, in front. */
+static bool last_from_elsewhere(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    struct ike_end from = f->from;
+    if (f->to.port == 777)
+        return false;
+    if (h[16] != PL1_FRAGMENT || is_from(s, f, 0) || !h[NUMBER_AT + 1])
+        return true;
+    from.port = 777;
+    n_forged++;
+    hit(s, 0, &from, f, f->p, f->n);
+    return true;
+}
+static const char *completed_elsewhere(void)
+{
+    return in_pieces(last_from_elsewhere, 0);
+}
+
+static void piece_to(struct sim *s, const struct packet_in_flight *f, unsigned id, unsigned number, size_t size)
+{
+    static uint8_t b[65536];
+    memcpy(b, packet_header(f), IKE_HEADER_LEN);
+    struct wr w = wr_to(b, sizeof b);
+    w.n = IKE_HEADER_LEN;
+    wr_u16(&w, 0);
+    wr_u16(&w, (unsigned)(size + 8));
+    wr_u16(&w, id);
+    wr_u8(&w, number);
+    wr_u8(&w, 0);
+    w.n += size;
+    ike_header_finish(&w, 0);
+    n_forged++;
+    hit(s, is_from(s, f, 0), &f->from, f, b, w.n);
+}
+
+/* V3: huge ones behind the first piece, of another message and of the same one. */
+static bool fills_own;
+static bool fills_room(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (h[16] != PL1_FRAGMENT || h[NUMBER_AT] != 1)
+        return true;
+    const unsigned own = (unsigned)h[ID_AT] << 8 | h[ID_AT + 1];
+    const size_t size = f->n - (size_t)(h - f->p) - BYTES_AT;
+    hit(s, is_from(s, f, 0), &f->from, f, f->p, f->n);
+    for (unsigned k = 0; k < 4 && !fills_own; k++) /* what was room for all of them */
+        piece_to(s, f, 0xbeef, 64 - k, 49152 - size * (k + 1));
+    static const size_t own_sizes[] = {9000, 9000, 2000};
+    for (unsigned k = 0; k < 3 && fills_own; k++)
+        piece_to(s, f, own, 64 - k, own_sizes[k]);
+    return false;
+}
+static const char *room_filled(void)
+{
+    fills_own = false;
+    const char *bad = in_pieces(fills_room, 0);
+    fills_own = true;
+    return bad ? bad : in_pieces(fills_room, 0);
+}
+
+/* V4: one forged and then two in front of each piece, or behind it, of messages of many. */
+static unsigned forged_each;
+static bool is_behind;
+static bool forges_each(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    const bool to_branch = is_from(s, f, 0);
+    if (h[16] != PL1_FRAGMENT)
+        return true;
+    if (is_behind)
+        hit(s, to_branch, &f->from, f, f->p, f->n);
+    for (unsigned i = 1; i <= forged_each; i++)
+        flip_in_front(s, f, (size_t)(h - f->p) + BYTES_AT + 4, (uint8_t)i);
+    return !is_behind;
+}
+static const char *many_pieces(void)
+{
+    const char *bad = NULL;
+    mtu = 201;
+    for (unsigned i = 0; i < 4 && !bad; i++) {
+        forged_each = 1 + i % 2;
+        is_behind = i / 2;
+        bad = in_pieces(forges_each, 0);
+    }
+    mtu = 400;
+    return bad;
+}
+
+/* V5: forty pieces of a message with the cookies of an SA that stands, five of them twice, and then a small last one
+ * two hundred times: what is put together and decrypted for them in a second is bounded. */
+static const char *decrypted_for_nothing(void)
+{
+    static struct office o;
+    office_open(&o, 1, FAR, FAR);
+    o.hub.p.v1_fragmentation = o.branch.p.v1_fragmentation = true;
+    slow_begin(&o.s);
+    if (seconds_to_tunnel(&o.s, 60) > 20)
+        return office_over(&o, "there is no tunnel at first");
+    struct ike *hub = o.s.nodes[0].ike;
+    const struct ike_sa *sa = standing_sa(&o.s, 0);
+    const struct ike_end at[] = {{address(BRANCH), IKE_PORT}, {address(HUB), IKE_PORT}};
+    const struct ike_header outer = {sa->spi_i, sa->spi_r, PL1_FRAGMENT, 0x10, X1_MAIN, 0, 0, 0};
+    const struct ike_header inner = {sa->spi_i, sa->spi_r, PL1_HASH, 0x10, X1_QUICK, IKE1_ENCRYPTED, 77, 0};
+    const uint64_t before = hub->stats.auth_failed + hub->stats.malformed;
+    for (unsigned i = 0; i < 245; i++) {
+        static const uint8_t nothing[400];
+        uint8_t b[512];
+        unsigned number = i < 10 ? 2 + i / 2 : i < 44 ? 7 + i - 10 : 41;
+        number = i == 44 ? 1 : number;
+        bool is_last = i > 44;
+        struct wr w = wr_to(b, sizeof b);
+        ike_header_write(&w, &outer);
+        wr_u16(&w, 0);
+        size_t length_at = w.n;
+        wr_u16(&w, 0);
+        wr_u16(&w, 7);
+        wr_u8(&w, number);
+        wr_u8(&w, is_last);
+        if (number == 1) {
+            size_t begins = w.n;
+            ike_header_write(&w, &inner);
+            wr_patch16(&w, begins + 26, 16000);
+        }
+        wr_u32(&w, i);
+        wr_bytes(&w, nothing, is_last ? 4 : 396);
+        wr_patch16(&w, length_at, w.n - IKE_HEADER_LEN);
+        ike_header_finish(&w, 0);
+        ike_input(hub, o.s.now, &at[1], &at[0], w.p, w.n);
+    }
+    const uint64_t tried = hub->stats.auth_failed + hub->stats.malformed - before;
+    const char *bad = tried > 32 ? broken("%u messages of 16 kB are decrypted in a second", (unsigned)tried) : NULL;
+    return office_over(&o, tried ? bad : "nothing was tried");
 }
 
 /* ---- one byte changed ---- */
@@ -262,6 +422,11 @@ const struct attack attacks_pieces[] = {
     {"S7 a third message between two pieces", between},
     {"T4 the first piece once more, marked as the last", marked_last},
     {"T5 pieces that make nothing", many_rows},
+    {"V1 another cookie behind the second message, in pieces", cookie_behind},
+    {"V2 the last piece once more from another port", completed_elsewhere},
+    {"V3 the room for pieces is filled", room_filled},
+    {"V4 one and two forged for each of many pieces", many_pieces},
+    {"V5 pieces that are decrypted for nothing", decrypted_for_nothing},
     {"S8 an answer of the same keys with one byte changed", same_keys},
     {"T6 a NAT that a forged answer hides", nat_hidden},
     {"S9 aggressive mode, another answer while it computes", aggressive},

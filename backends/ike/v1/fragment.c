@@ -3,8 +3,10 @@
  * Fragments of IKEv1, as the router has them (`crypto isakmp fragmentation`; no RFC, [MS-IKEE] 2.2.13 writes it down):
  * a payload of type 132 with an identifier, a number from 1 on and a mark on the last, alone behind a header of its
  * own. They are not authentic by themselves; the message they make is checked as any other. So pieces of several
- * messages are kept, and for one place several pieces: a forger's do not take the place of the peer's. What can be put
- * together of them is tried, so many times at most.
+ * messages are kept, each with room of its own, and for one place several pieces: a forger's do not take the place of
+ * the peer's. What can be put together of them is tried, so many times at most: first what came last for each place,
+ * and what came first (a forger's are all in front, or all behind), then any. They stay while the peer is not
+ * authenticated: what is whole may have been heard as somebody's copy.
  */
 #include <stdlib.h>
 
@@ -13,16 +15,20 @@
 #define FRAGMENTS_MAX 64
 #define FRAGMENT_HEAD 8 /* generic header, identifier, number, flags */
 #define WHOLE_MAX 16384 /* bytes: certificates of a long chain fit in */
-#define KEPT_MAX 49152  /* bytes of all pieces */
+#define PIECE_MAX 9216  /* bytes: a jumbo frame's; nobody needs fragments that are larger than his link takes */
+#define KEPT_MAX 20480  /* bytes of all pieces of one message */
+#define KEPT_MS 60000   /* ... so long behind the last one that is new */
 #define MESSAGES_MAX 4  /* by identifier */
 #define VARIANTS_MAX 3  /* of one place */
 #define TRIES_MAX 32    /* for one piece that has come */
 #define STEPS_MAX 1024  /* ... and pieces that are looked at for it */
+#define PUT_PER_SECOND (16 * WHOLE_MAX) /* bytes that are put together for one SA, and decrypted */
 #define LAST 1
 #define IP_UDP 48 /* of IPv6; IPv4 has less */
 
 struct piece {
     uint8_t *p;
+    uint64_t came; /* the how manieth of the SA's pieces, the last time */
     uint16_t n;
     bool is_last;
 };
@@ -33,27 +39,29 @@ struct place {
 struct in_pieces {
     uint16_t id;
     bool is_used, is_disputed; /* a place has several pieces */
+    uint64_t at;               /* ms: its last new piece */
+    size_t kept;               /* bytes */
     struct place places[FRAGMENTS_MAX];
 };
 struct v1_fragments {
     struct in_pieces messages[MESSAGES_MAX];
-    size_t kept; /* bytes */
+    uint64_t came;   /* pieces, ever */
+    uint64_t second; /* that `put` is of */
+    size_t put;      /* bytes that were put together in it */
 };
 
-static void forget(struct v1_fragments *f, struct in_pieces *m)
+static void forget(struct in_pieces *m)
 {
     for (unsigned i = 0; i < FRAGMENTS_MAX; i++)
-        for (unsigned k = 0; k < m->places[i].n; k++) {
-            f->kept -= m->places[i].v[k].n;
+        for (unsigned k = 0; k < m->places[i].n; k++)
             free(m->places[i].v[k].p);
-        }
     *m = (struct in_pieces){0};
 }
 
 void v1_fragments_free(struct v1_fragments *f)
 {
     for (unsigned i = 0; f && i < MESSAGES_MAX; i++)
-        forget(f, &f->messages[i]);
+        forget(&f->messages[i]);
     free(f);
 }
 
@@ -70,6 +78,8 @@ static struct in_pieces *message_of(struct ike *ike, struct v1_fragments *f, uin
     struct in_pieces *unused = NULL;
     for (unsigned i = 0; i < MESSAGES_MAX; i++) {
         struct in_pieces *m = &f->messages[i];
+        if (m->is_used && ike->now >= m->at + KEPT_MS)
+            forget(m);
         if (m->is_used && m->id == id)
             return m;
         if (!m->is_used)
@@ -77,10 +87,11 @@ static struct in_pieces *message_of(struct ike *ike, struct v1_fragments *f, uin
     }
     if (!unused) {
         unused = &f->messages[any_of(ike, MESSAGES_MAX)];
-        forget(f, unused);
+        forget(unused);
     }
     unused->is_used = true;
     unused->id = id;
+    unused->at = ike->now;
     return unused;
 }
 
@@ -92,21 +103,42 @@ static struct piece *known(struct place *at, struct ike_iov bytes, bool is_last)
     return NULL;
 }
 
-/* NULL: there is no memory for it. */
-static struct piece *keep(struct ike *ike, struct v1_fragments *f, struct in_pieces *m, struct place *at,
-                          struct ike_iov bytes, bool is_last)
+static void drop(struct in_pieces *m, struct place *at, unsigned i)
 {
-    uint8_t *copy = f->kept + bytes.n <= KEPT_MAX ? malloc(bytes.n) : NULL;
+    m->kept -= at->v[i].n;
+    free(at->v[i].p);
+    at->v[i] = at->v[--at->n];
+}
+
+/* Some piece of the message, whichever: who fills its room does not know which one stays. */
+static void drop_any(struct ike *ike, struct in_pieces *m)
+{
+    unsigned from = any_of(ike, FRAGMENTS_MAX);
+    for (unsigned i = 0; i < FRAGMENTS_MAX; i++) {
+        struct place *at = &m->places[(from + i) % FRAGMENTS_MAX];
+        if (at->n) {
+            drop(m, at, any_of(ike, at->n));
+            return;
+        }
+    }
+}
+
+/* NULL: there is no memory for it. */
+static struct piece *keep(struct ike *ike, struct in_pieces *m, struct place *at, struct ike_iov bytes, bool is_last)
+{
+    uint8_t *copy = malloc(bytes.n);
     if (!copy)
         return NULL;
     memcpy(copy, bytes.p, bytes.n);
-    unsigned i = at->n < VARIANTS_MAX ? at->n++ : any_of(ike, VARIANTS_MAX);
-    f->kept += bytes.n;
-    f->kept -= at->v[i].n;
-    free(at->v[i].p);
-    at->v[i] = (struct piece){.p = copy, .n = (uint16_t)bytes.n, .is_last = is_last};
-    m->is_disputed |= at->n > 1;
-    return &at->v[i];
+    if (at->n == VARIANTS_MAX)
+        drop(m, at, any_of(ike, VARIANTS_MAX));
+    while (m->kept && m->kept + bytes.n > KEPT_MAX)
+        drop_any(ike, m);
+    m->kept += bytes.n;
+    m->at = ike->now;
+    m->is_disputed |= at->n > 0;
+    at->v[at->n] = (struct piece){.p = copy, .n = (uint16_t)bytes.n, .is_last = is_last};
+    return &at->v[at->n++];
 }
 
 /* ---- what can be put together ---- */
@@ -116,8 +148,9 @@ struct puzzle {
     const struct piece *with; /* that has come: what is without it was tried before */
     unsigned with_at;         /* its place */
     const struct piece *row[FRAGMENTS_MAX];
+    struct v1_fragments *f;
     struct v1_wholes *out;
-    unsigned tries, steps;
+    unsigned tries, steps, turn; /* turn: which piece of a place is looked at first */
 };
 
 static void put_together(struct puzzle *z, unsigned n)
@@ -126,9 +159,11 @@ static void put_together(struct puzzle *z, unsigned n)
     for (unsigned i = 0; i < n; i++)
         len += z->row[i]->n;
     z->tries++;
-    uint8_t *b = len <= WHOLE_MAX ? malloc(len) : NULL;
+    bool may_be = len <= WHOLE_MAX && z->f->put + len <= PUT_PER_SECOND;
+    uint8_t *b = may_be ? malloc(len) : NULL;
     if (!b)
         return;
+    z->f->put += len;
     z->out->v[z->out->n++] = (struct ike_iov){b, len};
     for (unsigned i = 0; i < n; b += z->row[i]->n, i++)
         memcpy(b, z->row[i]->p, z->row[i]->n);
@@ -139,7 +174,7 @@ static void try_places(struct puzzle *z, unsigned at)
 {
     const struct place *here = &z->m->places[at];
     for (unsigned i = 0; i < here->n; i++) {
-        const struct piece *p = &here->v[i];
+        const struct piece *p = &here->v[(i + z->turn + at * (z->turn >> 8)) % here->n];
         bool is_chosen = at != z->with_at || p == z->with;
         bool is_too_short = p->is_last && at < z->with_at;
         if (!is_chosen || is_too_short)
@@ -151,6 +186,27 @@ static void try_places(struct puzzle *z, unsigned at)
             put_together(z, at + 1);
         else if (at + 1 < FRAGMENTS_MAX)
             try_places(z, at + 1);
+    }
+}
+
+/* Of each place what came last, or first. */
+static void try_in_order(struct puzzle *z, bool last_first)
+{
+    for (unsigned at = 0; at < FRAGMENTS_MAX; at++) {
+        const struct place *here = &z->m->places[at];
+        const struct piece *best = NULL;
+        for (unsigned i = 0; i < here->n; i++) {
+            const struct piece *p = &here->v[i];
+            if (!best || (p->came > best->came) == last_first)
+                best = p;
+        }
+        z->row[at] = at == z->with_at ? z->with : best;
+        if (!z->row[at] || (z->row[at]->is_last && at < z->with_at))
+            return;
+        if (z->row[at]->is_last) {
+            put_together(z, at + 1);
+            return;
+        }
     }
 }
 
@@ -170,7 +226,8 @@ void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     uint16_t id = (uint16_t)rd_u16(&r);
     uint8_t number = rd_u8(&r), flags = rd_u8(&r);
     size_t size = n - IKE_HEADER_LEN - FRAGMENT_HEAD;
-    bool is_one = !r.bad && length == size + FRAGMENT_HEAD && size != 0 && number != 0 && number <= FRAGMENTS_MAX;
+    bool is_one = !r.bad && length == size + FRAGMENT_HEAD && size != 0 && number != 0 && number <= FRAGMENTS_MAX &&
+                  size <= PIECE_MAX;
     struct v1_fragments **f = &sa->v1->fragments;
     out->n = 0;
     if (ike->policy->v1_fragmentation && is_one && !*f)
@@ -186,13 +243,23 @@ void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     struct piece *piece = known(at, bytes, is_last);
     bool is_again = piece != NULL;
     if (!piece)
-        piece = keep(ike, *f, m, at, bytes, is_last);
-    if (!piece || (is_again && !is_last)) /* a message that is sent again is tried again once */
+        piece = keep(ike, m, at, bytes, is_last);
+    if (!piece)
         return;
-    struct puzzle z = {.m = m, .with = piece, .with_at = number - 1u, .out = out};
+    piece->came = ++(*f)->came;
+    if (is_again && !is_last) /* a message that is sent again is tried again once */
+        return;
+    if ((*f)->second != ike->now / 1000)
+        (*f)->put = 0;
+    (*f)->second = ike->now / 1000;
+    struct puzzle z = {.m = m, .with = piece, .with_at = number - 1u, .f = *f, .out = out, .turn = any_of(ike, 65536)};
+    if (m->is_disputed) {
+        try_in_order(&z, true);
+        try_in_order(&z, false);
+    }
     try_places(&z, 0);
-    if (out->n && !m->is_disputed)
-        forget(*f, m);
+    if (out->n && !m->is_disputed && !ike_is(sa, IKE_BEGINS))
+        forget(m);
 }
 
 void v1_send(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n)

@@ -354,12 +354,26 @@ static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
     }
 }
 
+/* Others of the same peer of which nothing has shown that it has them: a copy of its first message from elsewhere, and
+ * our answers sent on to it, make one that it has let go. Nothing is begun by them until something comes. */
+static void doubt_others(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));) {
+        bool is_doubtful = o->version == 1 && ike_is(o, IKE_STANDS) && !o->v1->is_confirmed;
+        if (!is_doubtful || ike_may_be_another(sa, o))
+            continue;
+        o->is_silent = true;
+        v1_ask(ike, o);
+    }
+}
+
 void v1_confirmed(struct ike *ike, struct ike_sa *sa)
 {
     if (sa->v1->is_confirmed)
         return;
     sa->v1->is_confirmed = true;
     take_in_orphans(ike, sa);
+    doubt_others(ike, sa);
 }
 
 /* Who answers does not know whether its last message was taken. Where there is something to be handed over, it asks. */

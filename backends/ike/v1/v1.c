@@ -147,13 +147,16 @@ static void hear(struct ike *ike, struct ike_sa *sa, const struct ike_end *local
     }
 }
 
-/* False: it is none of its messages. */
-MUST_CHECK static bool hear_whole(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole)
+/* A message that was put together, to whichever of those under the cookie `own` it is for. False: it is for none. */
+MUST_CHECK static bool hear_whole(struct ike *ike, uint64_t own, const struct ike_ends *from, struct ike_iov whole)
 {
     struct rd r = rd_of(whole.p, whole.n);
     struct ike_header h;
-    bool is_one = ike_header_read(&r, &h) && h.next != PL1_FRAGMENT && h.version >> 4 == 1 && h.spi_i == sa->spi_i;
-    if (!is_one || (sa->spi_r && h.spi_r != sa->spi_r))
+    bool is_one = ike_header_read(&r, &h) && h.next != PL1_FRAGMENT && h.version >> 4 == 1;
+    struct ike_sa *sa = is_one ? with_cookies(ike, own, &h) : NULL;
+    if (is_one && !sa && h.spi_i == own)
+        sa = otherwise_answered(ike, &h);
+    if (!sa)
         return false;
     hear(ike, sa, &from->local, &from->remote, whole, h);
     return true;
@@ -169,11 +172,9 @@ static void hear_piece(struct ike *ike, struct ike_sa *sa, const struct ike_end 
     struct ike_sa *oldest = ike_still(ike, all.spi, all.id[0]);
     struct v1_wholes w;
     v1_fragment(ike, oldest, p, n, &w);
-    for (unsigned i = 0; i < w.n; i++) {
-        struct ike_sa *of = ike_by_spi(ike, all.spi);
-        if (!of || !hear_whole(ike, of, &from, w.v[i]))
+    for (unsigned i = 0; i < w.n; i++)
+        if (!hear_whole(ike, all.spi, &from, w.v[i]))
             ike->stats.malformed++;
-    }
     v1_wholes_free(&w);
 }
 
