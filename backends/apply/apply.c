@@ -90,12 +90,25 @@ static int wrong_map(struct apply *a, const struct ir_config *c)
         }
         if (!l)
             continue;
-        snprintf(a->error, sizeof a->error,
-                 "interface map: " STR_FMT " is %s there, but %s has its address",
+        snprintf(a->error, sizeof a->error, "interface map: " STR_FMT " is %s there, but %s has its address",
                  STR_ARG(i->name.s), if_map_find(&a->ifs, i), l->name);
         return -EINVAL;
     }
     return 0;
+}
+
+/* A link with a crypto map that is there and has lost its address: the address may be anywhere. */
+static void say_lost_address(struct apply *a)
+{
+    PTRLIST_FOR (struct target_map, m, &a->target.maps) {
+        for (uint32_t k = 0; k < m->links.n; k++) {
+            const struct host_link *l = if_map_link(&a->ifs, m->links.v[k]);
+            if (l && if_map_has_lost_address(m->ifs.v[k], l) && !*a->lacks)
+                snprintf(a->lacks, sizeof a->lacks,
+                         "%s has no address: what is protected leaves by no link that the configuration does not name",
+                         l->name);
+        }
+    }
 }
 
 static int plan_for(struct apply *a, const struct ir_config *c, const struct state_config *how, struct diag_list *diags)
@@ -124,6 +137,8 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     if (r < 0 && !*a->lacks)
         snprintf(a->lacks, sizeof a->lacks, "%.200s", a->error);
     target_build(&a->target, a->arena, c, &a->ifs, diags);
+    if (a->is_repair)
+        say_lost_address(a);
     char why[256];
     r = obstacles_find(&a->target, why);
     if (a->is_repair && why[0])

@@ -63,7 +63,7 @@ static void add_address(struct arena *ar, struct host_link *l, const struct ifad
     ptrlist_add(ar, &l->addresses, h);
 }
 
-/* ---- whose ports they are ---- */
+/* ---- whose ports they are, and on whose wire ---- */
 
 /* Packets leave by these and not by their ports; those of a VRF leave by themselves. */
 static bool carries(const struct nlattr *port_kind)
@@ -76,33 +76,49 @@ static bool carries(const struct nlattr *port_kind)
     return false;
 }
 
-static bool is_port(const struct nlattr *link_info)
+/* Its packets are on the wire of the link below it, with nothing around them. */
+static bool shares_wire(const struct nlattr *kind)
 {
-    bool is = false;
-    NETLINK_FOR_NESTED(x, link_info)
-    {
-        if (mnl_attr_get_type(x) == IFLA_INFO_SLAVE_KIND)
-            is = carries(x);
-    }
-    return is;
+    static const char *const kinds[] = {"macvlan", "ipvlan"};
+    size_t n = mnl_attr_get_payload_len(kind);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (n >= strlen(kinds[i]) && strncmp(mnl_attr_get_payload(kind), kinds[i], n) == 0)
+            return true;
+    return false;
 }
 
-static int keep_carrier(const struct nlmsghdr *h, void *arg)
+struct link_relations {
+    uint32_t master, link;
+    bool is_port, shares_wire;
+};
+
+static void read_kinds(const struct nlattr *link_info, struct link_relations *r)
+{
+    NETLINK_FOR_NESTED(x, link_info)
+    {
+        r->is_port |= mnl_attr_get_type(x) == IFLA_INFO_SLAVE_KIND && carries(x);
+        r->shares_wire |= mnl_attr_get_type(x) == IFLA_INFO_KIND && shares_wire(x);
+    }
+}
+
+static int keep_relations(const struct nlmsghdr *h, void *arg)
 {
     const struct ifinfomsg *link = mnl_nlmsg_get_payload(h);
-    uint32_t master = 0;
-    bool is_carried = false;
+    struct link_relations r = {0};
     NETLINK_FOR_ATTRS (a, h, sizeof *link) {
-        if (mnl_attr_get_type(a) == IFLA_MASTER && mnl_attr_get_payload_len(a) == 4)
-            master = mnl_attr_get_u32(a);
+        bool is_number = mnl_attr_get_payload_len(a) == 4;
+        if (mnl_attr_get_type(a) == IFLA_MASTER && is_number)
+            r.master = mnl_attr_get_u32(a);
+        if (mnl_attr_get_type(a) == IFLA_LINK && is_number)
+            r.link = mnl_attr_get_u32(a);
         if (mnl_attr_get_type(a) == IFLA_LINKINFO)
-            is_carried = is_port(a);
+            read_kinds(a, &r);
     }
-    if (!is_carried)
-        return 0;
     PTRLIST_FOR (struct host_link, l, (const struct ptrlist *)arg) {
-        if (l->index == (uint32_t)link->ifi_index)
-            l->carrier = master;
+        if (l->index != (uint32_t)link->ifi_index)
+            continue;
+        l->carrier = r.is_port ? r.master : 0;
+        l->below = r.shares_wire ? r.link : 0;
     }
     return 0;
 }
@@ -110,17 +126,17 @@ static int keep_carrier(const struct nlmsghdr *h, void *arg)
 static void begin_again(void *arg)
 {
     PTRLIST_FOR (struct host_link, l, (const struct ptrlist *)arg) {
-        l->carrier = 0;
+        l->carrier = l->below = 0;
     }
 }
 
-static int read_carriers(struct ptrlist *links)
+static int read_relations(struct ptrlist *links)
 {
     struct netlink route;
     const struct ifinfomsg all = {.ifi_family = AF_UNSPEC};
     int r = netlink_open(&route, NETLINK_ROUTE);
     if (r == 0)
-        r = netlink_dump(&route, RTM_GETLINK, sizeof all, &all, keep_carrier, links, begin_again);
+        r = netlink_dump(&route, RTM_GETLINK, sizeof all, &all, keep_relations, links, begin_again);
     netlink_close(&route);
     return r;
 }
@@ -136,5 +152,5 @@ int host_links_read(struct arena *ar, struct ptrlist *links)
             add_address(ar, l, i);
     }
     freeifaddrs(all);
-    return read_carriers(links);
+    return read_relations(links);
 }

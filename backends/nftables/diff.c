@@ -302,7 +302,7 @@ static void take_over(struct differ *x)
         const struct nft_held_chain *k = symtab_get(&x->held_chains, str_lit(c->name), 0);
         if (!k)
             continue;
-        if (c->follows_links)
+        if (c->follows_links && !c->knows_none)
             keep_known_links(x->p, c, k);
         PTRLIST_FOR (struct nft_rule, r, &c->rules) {
             if (is_of_missing(r))

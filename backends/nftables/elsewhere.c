@@ -9,7 +9,7 @@
 
 /* The kernel's own number for `lo` (LOOPBACK_IFINDEX): all others are higher. */
 #define LOOPBACK 1
-#define PLACES_MAX 8
+#define PLACES_MAX 256
 
 struct way {
     struct nft_plan *p;
@@ -60,31 +60,36 @@ static void jump_own(struct way *w, const struct host_link *own, const char *nam
 static void jump_places(struct way *w, const struct target *t, const struct interface *i, const char *name)
 {
     const struct host_link *places[PLACES_MAX];
-    unsigned n = if_map_places(t->ifs, i, places, PLACES_MAX);
+    unsigned n = if_map_places(t->ifs, t->c, i, places, PLACES_MAX);
     jump_own(w, if_map_link(t->ifs, name), name);
     for (unsigned k = 0; k < n; k++)
         if (is_new(w, STR_EMPTY, places[k]->index))
             jump_to(w, jump_numbered(w, places[k]->index));
 }
 
-/* Where a link with a crypto map is not there, any that nobody has known before may be it. */
-static bool is_one_missing(const struct target *t)
+/* Where a link with a crypto map is not there, any that nobody has known before may be it; where it has lost its address,
+ * that may be on any which the configuration does not name. */
+static bool is_one_missing(const struct target *t, bool *has_lost_address)
 {
+    bool is_missing = false;
+    *has_lost_address = false;
     PTRLIST_FOR (struct target_map, m, &t->maps) {
-        PTRLIST_FOR (char, link, &m->links) {
-            if (!if_map_link(t->ifs, link))
-                return true;
+        for (uint32_t k = 0; k < m->links.n; k++) {
+            const struct host_link *l = if_map_link(t->ifs, m->links.v[k]);
+            is_missing |= !l;
+            *has_lost_address |= l && if_map_has_lost_address(m->ifs.v[k], l);
         }
     }
-    return false;
+    return is_missing;
 }
 
-/* What the configuration names is what it says it is, however young. */
+/* What the configuration names, and has its address, is what it says it is, however young. */
 static void pass_named(const struct way *w, const struct target *t, struct nft_chain *c)
 {
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         const char *link = if_map_find(t->ifs, i);
-        if (!link)
+        const struct host_link *l = link ? if_map_link(t->ifs, link) : NULL;
+        if (!link || (l && !if_map_is_itself(i, l)))
             continue;
         struct nft_rule *r = nft_rule_new(w->p, c);
         nft_add_name(w->p, r, w->out ? RULE_OUT_IF : RULE_IN_IF, link);
@@ -105,7 +110,8 @@ static void jump_later(const struct way *w, const struct target *t)
     pass_named(w, t, young);
     jump_to(w, nft_rule_new(w->p, young));
     struct nft_rule *r = nft_rule_new(w->p, later);
-    uint32_t known = is_one_missing(t) ? LOOPBACK : if_map_newest(t->ifs);
+    bool is_missing = is_one_missing(t, &later->knows_none);
+    uint32_t known = is_missing || later->knows_none ? LOOPBACK : if_map_newest(t->ifs);
     nft_add_number(w->p, r, w->out ? RULE_OUT_LATER : RULE_IN_LATER, known);
     nft_add_name(w->p, r, RULE_JUMP, young->name);
     nft_say_known_links(w->p, r);

@@ -113,6 +113,7 @@ struct nft_chain {
     enum nft_hook hook;
     bool nat;
     bool follows_links; /* all that it says is which links are younger than what is applied */
+    bool knows_none;    /* ... and none is known, whatever was before: a link with a crypto map has lost its address */
     int priority;
     struct ptrlist rules; /* struct nft_rule */
 };

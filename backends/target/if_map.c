@@ -109,17 +109,47 @@ static bool holds(const struct host_link *l, const struct ptrlist *addresses)
     return false;
 }
 
-const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i)
+/* Of one family: the link that holds one of them while `here` holds none. */
+static const struct host_link *held_elsewhere(const struct if_map *m, const struct host_link *here,
+                                              const struct ptrlist *addresses)
 {
-    const char *name = if_map_find(m, i);
-    const struct host_link *here = name ? if_map_link(m, name) : NULL;
-    if (!name || (here && (holds(here, &i->addresses) || holds(here, &i->addresses6))))
+    if (here && holds(here, addresses))
         return NULL;
     PTRLIST_FOR (struct host_link, l, &m->links) {
-        if (holds(l, &i->addresses) || holds(l, &i->addresses6))
+        if (holds(l, addresses))
             return l;
     }
     return NULL;
+}
+
+const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i)
+{
+    const char *name = if_map_find(m, i);
+    if (!name)
+        return NULL;
+    const struct host_link *here = if_map_link(m, name), *l = held_elsewhere(m, here, &i->addresses);
+    return l ? l : held_elsewhere(m, here, &i->addresses6);
+}
+
+bool if_map_is_itself(const struct interface *i, const struct host_link *l)
+{
+    bool has_none = !i->addresses.n && !i->addresses6.n;
+    return has_none || holds(l, &i->addresses) || holds(l, &i->addresses6);
+}
+
+static bool has_family(const struct host_link *l, uint8_t family)
+{
+    PTRLIST_FOR (struct host_address, h, &l->addresses) {
+        if (h->addr.family == family)
+            return true;
+    }
+    return false;
+}
+
+bool if_map_has_lost_address(const struct interface *i, const struct host_link *l)
+{
+    bool wants4 = i->addresses.n || i->dynamic_address.s.len;
+    return (wants4 && !has_family(l, FAMILY_V4)) || (i->addresses6.n && !has_family(l, FAMILY_V6));
 }
 
 const struct host_link *if_map_either(const struct if_map *m, const struct interface *i)
@@ -172,12 +202,37 @@ uint32_t if_map_newest(const struct if_map *m)
 {
     uint32_t newest = 0;
     PTRLIST_FOR (struct host_link, l, &m->links) {
-        newest = l->index > newest ? l->index : newest;
+        bool has_settled = !m->settled || l->index <= m->settled;
+        if (has_settled && l->index > newest)
+            newest = l->index;
     }
     return newest;
 }
 
-unsigned if_map_places(const struct if_map *m, const struct interface *i, const struct host_link **out, unsigned room)
+/* Is it an interface of the router's, by its name or its address? */
+static bool is_named(const struct if_map *m, const struct ir_config *c, const struct host_link *l)
+{
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        const char *name = if_map_find(m, i);
+        if (name && strcmp(name, l->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned add_above(const struct if_map *m, const struct ir_config *c, const struct host_link *own,
+                          const struct host_link **out, unsigned n, unsigned room)
+{
+    PTRLIST_FOR (struct host_link, l, &m->links) {
+        bool is_above = own->index && l->below == own->index;
+        if (is_above && n < room && !is_named(m, c, l))
+            out[n++] = l;
+    }
+    return n;
+}
+
+unsigned if_map_places(const struct if_map *m, const struct ir_config *c, const struct interface *i,
+                       const struct host_link **out, unsigned room)
 {
     unsigned n = 0;
     const char *name = if_map_find(m, i);
@@ -187,8 +242,8 @@ unsigned if_map_places(const struct if_map *m, const struct interface *i, const 
         if (l)
             out[n++] = l;
     }
-    const struct host_link *elsewhere = if_map_elsewhere(m, i);
+    const struct host_link *elsewhere = if_map_elsewhere(m, i), *own = name ? if_map_link(m, name) : NULL;
     if (elsewhere && n < room)
         out[n++] = elsewhere;
-    return n;
+    return own ? add_above(m, c, own, out, n, room) : n;
 }

@@ -26,6 +26,7 @@ struct host_link {
     uint32_t index;   /* of the kernel; 0 if it is not there (compiling for another host) */
     unsigned mtu;     /* bytes; 0: not known */
     uint32_t carrier; /* index of the bridge, bond or team that it is a port of: packets leave by that; 0: none */
+    uint32_t below;   /* a macvlan or ipvlan: index of the link whose wire it is on; 0: on none */
     struct ptrlist addresses; /* struct host_address */
 };
 
@@ -37,6 +38,7 @@ struct if_map_row {
 struct if_map {
     struct ptrlist rows;  /* struct if_map_row */
     struct ptrlist links; /* struct host_link: what the host has; empty when compiling for another host */
+    uint32_t settled;     /* links of a higher number have come just now: what they are for is not known; 0: none has */
 };
 
 /* Parses `GigabitEthernet0/0=eth0,Gi0/1=eth1` or the lines of a map file (blanks or '=' between the two, `#` comments)
@@ -49,16 +51,24 @@ const char *if_map_find(const struct if_map *m, const struct interface *i);
 /* The interface that has the address which the one it is mapped to should have: then the map is wrong. NULL: there is
  * none (an address that no interface has may be there later, or be a NAT device's). */
 const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i);
+/* Is the router interface one with an address, and has the link none of that family? Then what leaves may do so by any.
+ */
+bool if_map_has_lost_address(const struct interface *i, const struct host_link *l) MUST_CHECK;
+/* Has the link an address of that router interface, or does the configuration give it none? Else it may be another. */
+bool if_map_is_itself(const struct interface *i, const struct host_link *l) MUST_CHECK;
 /* A second interface that has its address, where no row says which one it is: it may be either. NULL: there is none. */
 const struct host_link *if_map_either(const struct if_map *m, const struct interface *i);
 const struct host_link *if_map_link(const struct if_map *m, const char *host_name);
 /* NULL: no link has that number. */
 const struct host_link *if_map_numbered(const struct if_map *m, uint32_t index);
-/* The highest number of a link of the host: later ones get higher numbers. 0: compiling for another host. */
+/* The highest number of a link of the host that has settled: later ones get higher numbers. 0: compiling for another
+ * host. */
 uint32_t if_map_newest(const struct if_map *m);
 /* Links by which the packets of a router interface may go as well as by the one of its name: the bridge, bond or team
- * that it has become a port of, and the one that has its address. At most `room`; how many there are. */
-unsigned if_map_places(const struct if_map *m, const struct interface *i, const struct host_link **out, unsigned room);
+ * that it has become a port of, the one that has its address, and a macvlan or ipvlan on its own wire that the
+ * configuration does not name. At most `room`; how many there are. */
+unsigned if_map_places(const struct if_map *m, const struct ir_config *c, const struct interface *i,
+                       const struct host_link **out, unsigned room);
 
 /* One access list line of a crypto map entry that is protected: what one pair of SAs is for. */
 struct target_line {

@@ -9,15 +9,23 @@
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
 
-enum { OPT_STATE, OPT_WAIT, OPT_AT };
+enum { OPT_STATE, OPT_WAIT, OPT_LESS, OPT_AT };
+#define LESS_WORDS "also where what stands is not of this state directory, or all of it would go"
 static const struct cli_option options[] = {
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
     [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
     {NULL, 0, NULL, NULL},
 };
+static const struct cli_option remove_options[] = {
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
+    [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    [OPT_LESS] = {"allow-less", 0, NULL, LESS_WORDS},
+    {NULL, 0, NULL, NULL},
+};
 static const struct cli_option rollback_options[] = {
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
     [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    [OPT_LESS] = {"allow-less", 0, NULL, LESS_WORDS},
     [OPT_AT] = {"at", 0, "TIME", "wait until then (seconds since 1970), and only if that was not confirmed"},
     {NULL, 0, NULL, NULL},
 };
@@ -25,6 +33,7 @@ static const struct cli_option rollback_options[] = {
 struct request {
     const char *dir;
     int wait_s;
+    bool allow_less;
     time_t at;
 };
 
@@ -33,12 +42,14 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
 {
     const char *value;
     int i = 1, k;
-    *q = (struct request){STATE_DIR_DEFAULT, 10, 0};
+    *q = (struct request){.dir = STATE_DIR_DEFAULT, .wait_s = 10};
     while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
-        if (k == OPT_STATE) {
+        if (k == OPT_STATE)
             q->dir = value;
+        if (k == OPT_LESS)
+            q->allow_less = true;
+        if (k == OPT_STATE || k == OPT_LESS)
             continue;
-        }
         char *end;
         errno = 0;
         long long v = strtoll(value, &end, 10);
@@ -110,6 +121,8 @@ static int print_status(struct session *s)
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
     if (*s->apply.lacks)
         printf("Not in order on this host: %s.\n", s->apply.lacks);
+    if (*s->apply.lacks && apply_needed(&s->apply))
+        printf("Until that is put right, what is protected may leave by another link in the clear.\n");
     if (apply_needed(&s->apply) && st->current.file)
         printf("Not in sync. To put it right:\n");
     else if (drift)
@@ -147,6 +160,19 @@ static int locked(const struct command *c, int argc, char **argv, struct request
     return code == EXIT_CLEAN ? session_open(s, c, q->dir, q->wait_s, NAMES_KEPT) : code;
 }
 
+/* What stands was made with another state directory, or this one has lost its state. */
+static int nothing_of_ours(const struct session *s, const struct request *q)
+{
+    bool stands = s->apply.xfrm_diff.removed || s->apply.nft_diff.table_removed;
+    if (s->state.current.file || !stands || q->allow_less)
+        return EXIT_CLEAN;
+    fprintf(stderr,
+            "ioscc %s: nothing is applied with state directory %s, and %u policies stand here: nothing is touched\n"
+            "Name the state directory that they are of, or take them away all the same: --allow-less\n",
+            s->command->name, s->state.dir, s->apply.xfrm_diff.removed);
+    return EXIT_FINDINGS;
+}
+
 static int run_remove(const struct command *c, int argc, char **argv)
 {
     struct request q;
@@ -160,6 +186,8 @@ static int run_remove(const struct command *c, int argc, char **argv)
         code = session_plan(&s, NULL, &nothing);
     if (code == EXIT_CLEAN)
         code = consent_alone(&s);
+    if (code == EXIT_CLEAN)
+        code = nothing_of_ours(&s, &q);
     if (code == EXIT_CLEAN) {
         struct buf b = {0};
         apply_print(&b, &s.apply);
@@ -264,6 +292,10 @@ static int run_rollback(const struct command *c, int argc, char **argv)
     } else if (!s.state.has_previous) {
         fprintf(stderr, "ioscc rollback: there is nothing to go back to\n");
         code = EXIT_USAGE;
+    } else if (!s.state.previous.file && !q.at && !q.allow_less) {
+        fprintf(stderr, "ioscc rollback: before it nothing was applied, all protection would go: nothing is touched\n"
+                        "If that is what you want: 'ioscc remove', or --allow-less\n");
+        code = EXIT_FINDINGS;
     } else {
         from = strdup(s.state.current.name ? s.state.current.name : "the change");
         state_reserve_end(&s.state);
@@ -282,7 +314,8 @@ const struct command cmd_status = {
     options,  run_status,
 };
 const struct command cmd_remove = {
-    "remove", "[OPTION…]", "Takes away everything that apply made on this host, and nothing else.", options, run_remove,
+    "remove",       "[OPTION…]", "Takes away everything that apply made on this host, and nothing else.",
+    remove_options, run_remove,
 };
 const struct command cmd_confirm = {
     "confirm", "[OPTION…]", "Keeps what 'apply --confirm' or 'reload --confirm' made.", options, run_confirm,

@@ -19,6 +19,12 @@ static bool ends(const struct source *s)
     return word && (n == 3 || s->text[n - 4] == '\n' || s->text[n - 4] == '\r');
 }
 
+/* Its last line has no end: nobody knows what it would have said. */
+static bool is_cut_in_a_line(const struct source *s)
+{
+    return s->len && s->text[s->len - 1] != '\n' && s->text[s->len - 1] != '\r' && !ends(s);
+}
+
 static uint32_t planned(const struct session *s)
 {
     uint32_t n = 0;
@@ -72,6 +78,21 @@ static bool is_of_another(const struct session *s)
     return standing(s) && d->same + d->changed == 0 && is_named_otherwise;
 }
 
+/* Is there traffic that the packet filter alone protects? Where the remote network contains an inside one the policies
+ * of what comes in let cleartext through, and a list on translated addresses is on what the filter translates. */
+static bool needs_filter(const struct session *s)
+{
+    for (int d = 0; d < XFRM_DIRS; d++) {
+        PTRLIST_FOR (struct xfrm_pol, p, &s->apply.xfrm.policies[d]) {
+            if (p->ntmpl && p->tmpl[0].optional)
+                return true;
+        }
+    }
+    struct nft_plan filter;
+    nft_plan_build(&filter, (struct target *)(uintptr_t)&s->apply.target);
+    return nft_chain_named(&filter, NFT_UNTRANSLATED) != NULL;
+}
+
 int consent_ask(const struct session *s, const char *file, bool allow_less)
 {
     uint32_t now = standing(s), then = planned(s);
@@ -82,14 +103,21 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
     if (now / 2 > then)
         return refuse(s, file, "has less than half of what stands");
     if (s->compiled.diags.per_id[D_LX_TUNNEL]) /* nobody knows what is routed into it, so nothing can be blocked */
+        return refuse(
+            s, file,
+            "has interfaces that protect what is routed into them, which is not carried: it would leave by the "
+            "host's own routes, in the clear");
+    bool is_half = s->apply.reader.want_xfrm && !s->apply.reader.want_nft;
+    if (is_half && needs_filter(s))
         return refuse(s, file,
-                      "has interfaces that protect what is routed into them, which is not carried: it would leave by the "
-                      "host's own routes, in the clear");
+                      "is not protected by its IPsec policies alone (--only xfrm): the packet filter is a part of it");
     if (is_of_another(s))
         return refuse(s, file, "is of another router, and nothing of what stands is in it");
     if (loses_translation(s))
         return refuse(s, file, "does not translate any more what its crypto list is on (ip nat inside source)");
-    if (now > then && !ends(&s->compiled.source))
+    if (is_cut_in_a_line(&s->compiled.source))
+        return refuse(s, file, "has a last line without an end, and no 'end': it is cut off");
+    if (s->apply.xfrm_diff.removed && !ends(&s->compiled.source))
         return refuse(s, file, "does not end with 'end', it may be cut off");
     return EXIT_CLEAN;
 }

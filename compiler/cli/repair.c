@@ -189,8 +189,30 @@ static int complain(const struct session *s, const struct watch_look *l)
     return WATCH_CANNOT;
 }
 
+/* A bridge is made, and gets its ports a moment later: a link is taken in when it has been there for a while. */
+#define SETTLES_MS 3000
+
+static void settle(struct watch_shared *w)
+{
+    if (w->newest && watch_now_ms() >= w->newest_at_ms + SETTLES_MS)
+        w->settled = w->newest;
+}
+
+static void see_links(struct watch_shared *w, const struct if_map *ifs)
+{
+    const struct if_map all = {.links = ifs->links};
+    const uint32_t newest = if_map_newest(&all);
+    if (newest != w->newest)
+        w->newest_at_ms = watch_now_ms();
+    w->newest = newest;
+    if (newest > w->settled)
+        w->again_at_ms = w->newest_at_ms + SETTLES_MS;
+}
+
 static int look(struct session *s, const struct watch_look *l)
 {
+    settle(l->shared);
+    s->settled_links = l->shared->settled;
     if (!s->state.current.file) {
         say(l, IKE_ERROR,
             "the state directory has lost what is applied: nothing is watched until 'ioscc reload FILE' writes it "
@@ -200,6 +222,7 @@ static int look(struct session *s, const struct watch_look *l)
     const char *path = state_path(&s->state, s->state.current.file);
     if (session_plan(s, path, &s->state.current) != EXIT_CLEAN)
         return WATCH_CANNOT;
+    see_links(l->shared, &s->apply.ifs);
     l->shared->names_hold_s = s->names_hold_s;
     l->shared->has_sas = s->apply.xfrm.sas.n != 0;
     int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;

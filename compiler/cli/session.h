@@ -23,6 +23,7 @@ struct session {
     bool is_busy;           /* session_open(): another command holds the state's lock */
     bool is_repair;         /* nobody is there to read findings that were told */
     bool is_status;         /* set after session_open(): what is missing on the host is told with the rest */
+    uint32_t settled_links; /* set after session_open(): if_map.settled */
     int asker;              /* of names (backends/ike/daemon/lookup.h); -1: none */
     struct symtab names_at; /* ("", name) -> struct state_name of state.names */
     uint32_t names_hold_s;  /* when names that were looked up want to be looked up again; 0: there are none */

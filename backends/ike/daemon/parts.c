@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 
 #define EXIT_BROKEN 3
 #define KEYS_MS 20000 /* for a policy of any size; then it hangs */
+#define STATE_MS 5000 /* so often: is the state directory there? */
 #define END_MS 15000  /* from the word to end on; the network's process needs two seconds for the peers */
 
 /* Who speaks to whom: [0] is the first one's end. */
@@ -387,6 +389,19 @@ static void heard_signal(struct parts *p)
     end_all(p, 0);
 }
 
+/* Without its state directory nothing can be repaired, nobody finds this daemon, and whoever looks for one begins
+ * beside it: better that it is started again. What is applied stays. */
+static void look_for_state(struct parts *p)
+{
+    struct stat st;
+    bool is_gone = p->options->lock && fstat(p->options->lock, &st) == 0 && st.st_nlink == 0;
+    if (!is_gone)
+        return;
+    daemon_log(IKE_ERROR,
+               "the state directory has been removed: the daemon ends, what is applied stays; start it again");
+    end_all(p, EXIT_BROKEN);
+}
+
 enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_FETCH, W_WATCH, W_RELOAD, WATCHED };
 
 static void serve_all(struct parts *p)
@@ -403,10 +418,12 @@ static void serve_all(struct parts *p)
                                     [W_RELOAD] = {may_ask ? p->listener : p->client, POLLIN, 0}};
         if (p->pending) /* one at a time; who has asked has nothing more to say */
             v[W_RELOAD].fd = -1;
-        int n = poll(v, WATCHED, p->ending ? END_MS : -1);
+        int n = poll(v, WATCHED, p->ending ? END_MS : STATE_MS);
         if (n < 0)
             continue;
-        if (n == 0) {
+        if (!p->ending)
+            look_for_state(p);
+        else if (n == 0) {
             daemon_log(IKE_ERROR, "the process that reads the network does not end");
             p->exit_code = EXIT_BROKEN;
             return;

@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -239,12 +240,16 @@ static void look_now(struct watch *w)
     w->reload_wanted = false;
     w->first_at = 0;
     w->shared->names_hold_s = 0;
+    w->shared->again_at_ms = 0;
     enum watch_found found = look(w, &l);
     uint64_t took_ms = watch_now_ms() - begun;
     bool by_time = w->again_at && w->again_at <= begun;
     if (found != WATCH_CANNOT || l.look_up)
         names_again(w, &l, begun, took_ms);
     looked(w, found, l.look_up ? 0 : took_ms, by_time);
+    const uint64_t wanted_at = w->shared->again_at_ms;
+    if (wanted_at && (!w->again_at || wanted_at < w->again_at))
+        w->again_at = wanted_at;
 }
 
 /* False: the others are gone. */
@@ -276,6 +281,18 @@ static void heard(struct watch *w, const struct pollfd *v)
     }
 }
 
+/* Those that are there when the watch begins were there, or nearly, when it was applied. */
+static uint32_t newest_link(void)
+{
+    struct if_nameindex *all = if_nameindex();
+    uint32_t newest = 0;
+    for (const struct if_nameindex *i = all; i && i->if_index; i++)
+        newest = i->if_index > newest ? i->if_index : newest;
+    if (all)
+        if_freenameindex(all);
+    return newest;
+}
+
 int watch_run(int channel, watch_repair_fn *repair, void *arg)
 {
     struct watch w = {.channel = channel, .repair = repair, .arg = arg};
@@ -286,6 +303,7 @@ int watch_run(int channel, watch_repair_fn *repair, void *arg)
         daemon_log(IKE_ERROR, "what changes in the kernel cannot be watched: %s", strerror(errno));
         return 1;
     }
+    const uint32_t newest = newest_link();
     int r = sandbox_enter(SANDBOX_WATCH);
     if (r < 0) {
         daemon_log(IKE_ERROR, "privileges cannot be dropped: %s", strerror(-r));
@@ -296,6 +314,7 @@ int watch_run(int channel, watch_repair_fn *repair, void *arg)
         daemon_log(IKE_ERROR, "out of memory");
         return 1;
     }
+    w.shared->newest = w.shared->settled = newest;
     w.first_at = w.last_at = w.names_at = watch_now_ms(); /* what has changed since it was applied */
     for (;;) {
         struct pollfd v[SOURCES + 1];
