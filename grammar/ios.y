@@ -171,6 +171,11 @@ global_ip:
 | "vrf" name opt_rest               { ST(VRF, $2); OPENS(IGNORED); }
 | "nat" global_nat
 | "host" T_REST                     { ST(IP_HOST, $2); }
+| "domain" "name" name_cut          { ST(DOMAIN_NAME, $3); }
+| "domain" "name" "vrf" name T_REST { ST(IGNORED, none); }
+| "domain" T_OTHER                  { ST(IGNORED, none); }
+| "domain-name" name_cut            { ST(DOMAIN_NAME, $2); }
+| "domain-name" "vrf" name T_REST   { ST(IGNORED, none); }
 | T_OTHER                           { ST(IGNORED, none); OPENS(IGNORED); }
 ;
 

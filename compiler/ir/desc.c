@@ -599,6 +599,7 @@ static const struct ir_desc desc_ikev2_globals = {"ikev2_globals", false, ikev2_
 
 static const struct ir_field ir_config_fields[] = {
     F(ir_config, "hostname", STR, hostname),
+    F(ir_config, "domain_name", STR, domain_name),
     F(ir_config, "version", STR, version),
     FS(ir_config, "isakmp", OBJECT, isakmp, desc_isakmp_globals),
     FS(ir_config, "ipsec", OBJECT, ipsec, desc_ipsec_globals),

@@ -548,7 +548,7 @@ struct ir_config {
     struct arena *arena;
     struct source *source;
     struct span unit; /* where this configuration starts in a capture */
-    struct ir_str hostname, version;
+    struct ir_str hostname, domain_name, version; /* domain_name: ip domain name */
     struct isakmp_globals isakmp;
     struct ipsec_globals ipsec;
     struct ikev2_globals ikev2;

@@ -323,6 +323,11 @@ static void version(struct builder *b, const struct ios_stmt *s)
     b->c->version = val_name(b, ARG(0));
 }
 
+static void domain_name(struct builder *b, const struct ios_stmt *s)
+{
+    b->c->domain_name = undo(s) ? (struct ir_str){0} : val_name(b, ARG(0));
+}
+
 const struct handler_row iface_handlers[] = {
     {S_INTERFACE, interface},
     {S_IF_ADDRESS, if_line},
@@ -363,5 +368,6 @@ const struct handler_row iface_handlers[] = {
     {S_NAT_POOL, nat_pool},
     {S_VRF, vrf},
     {S_VERSION, version},
+    {S_DOMAIN_NAME, domain_name},
     {S_COUNT, NULL},
 };

@@ -212,9 +212,53 @@ static void call_admission(void **state)
     ios_parser_free(parser);
 }
 
+/* By which name the router says who it is; `want`: of the whole router, of the first ISAKMP profile. */
+static const struct row own_names[] = {
+    {"a host name", 1, "hostname r1\ncrypto isakmp identity hostname\n", "r1 -"},
+    {"a host and a domain", 1, "hostname r1\nip domain name example.com\ncrypto isakmp identity hostname\n",
+     "r1.example.com -"},
+    {"a domain as old releases write it", 1, "ip domain-name example.com\nhostname r1\n", "r1.example.com -"},
+    {"a domain that was taken back", 1, "hostname r1\nip domain name example.com\nno ip domain name example.com\n",
+     "r1 -"},
+    {"a VRF's domain", 1, "hostname r1\nip domain name vrf RED example.com\nno ip domain lookup\n", "r1 -"},
+    {"a profile's", 1,
+     "hostname r1\nip domain name example.com\ncrypto isakmp profile P\n self-identity fqdn\n match identity address "
+     "0.0.0.0\n",
+     "r1.example.com r1.example.com"},
+    {"a profile's own", 1,
+     "hostname r1\nip domain name example.com\ncrypto isakmp profile P\n self-identity user-fqdn gw@example.net\n "
+     "match "
+     "identity address 0.0.0.0\n",
+     "r1.example.com gw@example.net"},
+};
+
+static void look_at_names(const struct ike_policy *p, const struct looker *l)
+{
+    const struct row *r = l->row;
+    char got[128];
+    const struct ike_profile *first = NULL;
+    for (unsigned i = 0; i < p->n_profiles && !first; i++)
+        if (p->profiles[i].version == 1)
+            first = &p->profiles[i];
+    int n = first ? (int)first->id.n : 1;
+    snprintf(got, sizeof got, "%s %.*s", p->hostname, n, first ? (const char *)first->id.p : "-");
+    if (strcmp(got, r->want) != 0)
+        fail_msg("%s: '%s', not '%s'", r->name, got, r->want);
+}
+
+static void names(void **state)
+{
+    struct ios_parser *parser = ios_parser_new();
+    (void)state;
+    for (size_t i = 0; i < sizeof own_names / sizeof *own_names; i++)
+        with_policy(parser, &(struct looker){&own_names[i], NULL, look_at_names});
+    ios_parser_free(parser);
+}
+
 int main(void)
 {
     symtab_seed_init();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keyrings), cmocka_unit_test(call_admission)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keyrings), cmocka_unit_test(call_admission),
+                                       cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

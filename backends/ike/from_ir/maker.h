@@ -31,6 +31,9 @@ struct maker {
 uint32_t maker_line(const struct maker *m, struct span at);
 /* Text in the arena, ended by 0. */
 const char *maker_keep(const struct maker *m, struct str s);
+/* What the router calls itself: its hostname and, behind a dot, its domain name (`crypto isakmp identity hostname`: "the
+ * host name concatenated to the domain name"). In the maker's arena. */
+struct str maker_full_name(const struct maker *m);
 struct ike_bytes maker_bytes(const struct maker *m, struct str s);
 #define omit(m, ...) ike_omit((m)->a, (m)->out, __VA_ARGS__)
 

@@ -18,6 +18,19 @@ const char *maker_keep(const struct maker *m, struct str s)
     return arena_strndup(m->a, s.p ? s.p : "", s.len);
 }
 
+struct str maker_full_name(const struct maker *m)
+{
+    const struct str host = m->c->hostname.s, domain = m->c->domain_name.s;
+    if (!host.len || !domain.len)
+        return host;
+    struct buf b = {0};
+    buf_printf(&b, STR_FMT "." STR_FMT, STR_ARG(host), STR_ARG(domain));
+    const char *kept = arena_strndup(m->a, b.p ? b.p : "", b.len);
+    const struct str name = {kept, (uint32_t)b.len};
+    buf_free(&b);
+    return name;
+}
+
 struct ike_bytes maker_bytes(const struct maker *m, struct str s)
 {
     return (struct ike_bytes){(const uint8_t *)maker_keep(m, s), s.len};
@@ -301,7 +314,7 @@ static void globals(struct maker *m, struct ike_policy *p)
              maker_line(m, g->invalid_spi_recovery.m.span));
     p->v1_id_hostname = str_is(g->identity.s, "hostname");
     p->v1_id_dn = str_is(g->identity.s, "dn");
-    p->hostname = maker_keep(m, m->c->hostname.s);
+    p->hostname = maker_keep(m, maker_full_name(m));
     p->v1_keepalive_s = (uint32_t)g->keepalive_s.v;
     p->v1_keepalive_retry_s = (uint32_t)g->keepalive_retry.v;
     p->v1_keepalive_periodic = str_is(g->keepalive_mode.s, "periodic");

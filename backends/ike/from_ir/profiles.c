@@ -382,7 +382,7 @@ static struct ike_profile v1_profile(struct maker *m, const struct isakmp_profil
     maker_v1_keys(m, lists, n, &x.keys, &x.n_keys);
     if (IR_IS_SET(p->self_identity_kind)) {
         x.id_type = maker_id_type(p->self_identity_kind.s);
-        x.id = maker_bytes(m, p->self_identity.s.len ? p->self_identity.s : m->c->hostname.s);
+        x.id = maker_bytes(m, p->self_identity.s.len ? p->self_identity.s : maker_full_name(m));
     }
     x.auth_local = x.auth_remote = IKE_MAY_PSK | IKE_MAY_RSA | IKE_MAY_ECDSA;
     ike_sign_with(m->p, &x, &p->trustpoints);
