@@ -111,6 +111,28 @@ static void peer(struct builder *b, const struct ios_stmt *s)
     b->cur[MODE_V2_PEER] = p;
 }
 
+/* What `hex` announces; a key of other letters would be another one than the router has. */
+static bool is_hex_key(const struct str w)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    uint32_t from = w.len > 2 && w.p[0] == '0' && (w.p[1] == 'x' || w.p[1] == 'X') ? 2 : 0;
+    for (uint32_t i = from; i < w.len; i++)
+        if (!memchr(digits, w.p[i], sizeof digits - 1))
+            return false;
+    return w.len > from && (w.len - from) % 2 == 0;
+}
+
+/* Not set if it cannot be read: who needs it is blocked. */
+static void set_key(struct builder *b, struct ir_secret *k, const struct ios_val *type, const struct ios_val *v)
+{
+    if (val_is(type, "hex") && has(v) && !is_hex_key(val_str(b, v))) {
+        diag_add(b->diags, D_BAD_VALUE, v->span,
+                 "a hexadecimal key is an even number of digits, 0 to 9 and a to f, with or without 0x in front");
+        return;
+    }
+    set_secret(b, k, type, v);
+}
+
 static void peer_line(struct builder *b, const struct ios_stmt *s)
 {
     struct ikev2_peer *p = b->cur[MODE_V2_PEER];
@@ -138,7 +160,7 @@ static void peer_line(struct builder *b, const struct ios_stmt *s)
     case S_V2_PEER_PSK: {
         struct ir_secret k = {0};
         if (!undo(s))
-            set_secret(b, &k, ARG(1), ARG(2));
+            set_key(b, &k, ARG(1), ARG(2));
         if (!val_is(ARG(0), "remote"))
             p->local_key = k;
         if (!val_is(ARG(0), "local"))
@@ -211,7 +233,7 @@ static void profile_auth(struct builder *b, const struct ios_stmt *s, struct ike
     a->span = s->span;
     a->method = val_name(b, ARG(1));
     if (has(ARG(3)))
-        set_secret(b, &a->key, ARG(2), ARG(3));
+        set_key(b, &a->key, ARG(2), ARG(3));
     if (str_prefix_of(str_lit("eap"), a->method.s.p) || str_is(a->method.s, "anyconnect-eap")) {
         uint32_t from = ARG(1)->span.off + ARG(1)->span.len, to = s->span.off + s->span.len;
         if (has(ARG(3)))

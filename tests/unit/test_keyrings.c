@@ -48,6 +48,13 @@ static const struct row {
      BLOCKED},
     {"a peer without a key", 2,
      " peer A\n  address " PEER "\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", BLOCKED},
+    {"a hexadecimal key", 2, " peer A\n  address " PEER "\n  pre-shared-key hex 4142434a\n", "ABCJ"},
+    {"a hexadecimal key with 0x", 2, " peer A\n  address " PEER "\n  pre-shared-key hex 0x4142434A\n", "ABCJ"},
+    {"a key that is not hexadecimal", 2,
+     " peer A\n  address " PEER
+     "\n  pre-shared-key hex 0x41zz\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n",
+     BLOCKED},
+    {"half a digit too many", 2, " peer A\n  address " PEER "\n  pre-shared-key hex 414\n", BLOCKED},
     {"a peer without anything", 2, " peer A\n peer W\n  address 0.0.0.0 0.0.0.0\n  pre-shared-key WIDE\n", "WIDE"},
     {"global keys", 1, "crypto isakmp key ITS-OWN address " PEER "\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
      "ITS-OWN"},

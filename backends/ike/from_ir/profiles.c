@@ -14,6 +14,8 @@ struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s)
         return out;
     if (s->s.form == SECRET_HEX) {
         struct str h = secret_reveal(&s->s);
+        bool is_marked = h.len > 2 && h.p[0] == '0' && (h.p[1] == 'x' || h.p[1] == 'X');
+        h = is_marked ? (struct str){h.p + 2, h.len - 2} : h;
         uint8_t *b = arena_array(m->a, h.len / 2 + 1, 1);
         for (uint32_t i = 0; i + 1 < h.len; i += 2) {
             char pair[3] = {h.p[i], h.p[i + 1], '\0'};
