@@ -27,16 +27,20 @@ static bool is_v6(const json_t *sa)
 
 /* ---- show crypto isakmp sa ---- */
 
-/* The router's names of where phase 1 is. */
+/* The router's names of where phase 1 is: no policy yet, a policy, the secret too, authenticated. Who answers has each
+ * a message earlier. */
 static const char *main_mode_state(const json_t *sa)
 {
     static const struct {
-        const char *ours, *theirs;
-    } names[] = {{"ESTABLISHED", "QM_IDLE"}, {"MAIN_2", "MM_SA_SETUP"},        {"MAIN_3", "MM_KEY_EXCH"},
-                 {"NEW", "MM_NO_STATE"},     {"AGGRESSIVE_1", "AG_INIT_EXCH"}, {"AGGRESSIVE_2", "AG_AUTH"}};
+        const char *ours, *initiator, *responder;
+    } names[] = {{"NEW", "MM_NO_STATE", "MM_NO_STATE"},    {"MAIN_1", "MM_NO_STATE", "MM_SA_SETUP"},
+                 {"MAIN_2", "MM_SA_SETUP", "MM_KEY_EXCH"}, {"MAIN_3", "MM_KEY_EXCH", "MM_KEY_AUTH"},
+                 {"ESTABLISHED", "QM_IDLE", "QM_IDLE"},    {"AGGRESSIVE_1", "AG_INIT_EXCH", "AG_INIT_EXCH"},
+                 {"AGGRESSIVE_2", "AG_AUTH", "AG_AUTH"}};
+    bool is_initiator = is(sa, "role", "initiator");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (is(sa, "state", names[i].ours))
-            return names[i].theirs;
+            return is_initiator ? names[i].initiator : names[i].responder;
     return "MM_NO_STATE";
 }
 
