@@ -194,7 +194,8 @@ static const char *completed_elsewhere(void)
     return in_pieces(last_from_elsewhere, 0);
 }
 
-static void piece_to(struct sim *s, const struct packet_in_flight *f, unsigned id, unsigned number, size_t size)
+static void piece_with(struct sim *s, const struct packet_in_flight *f, unsigned id, unsigned number, size_t size,
+                       bool is_last)
 {
     static uint8_t b[65536];
     memcpy(b, packet_header(f), IKE_HEADER_LEN);
@@ -204,11 +205,16 @@ static void piece_to(struct sim *s, const struct packet_in_flight *f, unsigned i
     wr_u16(&w, (unsigned)(size + 8));
     wr_u16(&w, id);
     wr_u8(&w, number);
-    wr_u8(&w, 0);
-    w.n += size;
+    wr_u8(&w, is_last);
+    wr_u32(&w, n_forged); /* none is known already */
+    w.n += size - 4;
     ike_header_finish(&w, 0);
     n_forged++;
     hit(s, is_from(s, f, 0), &f->from, f, b, w.n);
+}
+static void piece_to(struct sim *s, const struct packet_in_flight *f, unsigned id, unsigned number, size_t size)
+{
+    piece_with(s, f, id, number, size, false);
 }
 
 /* V3: huge ones behind the first piece, of another message and of the same one. */
@@ -262,6 +268,39 @@ static const char *many_pieces(void)
     }
     mtu = 400;
     return bad;
+}
+
+/* V6: eight small pieces of other messages behind each, and V7: two large ones of another and six small last ones of it
+ * in front of each first piece. */
+static bool other_messages(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (h[16] != PL1_FRAGMENT)
+        return true;
+    hit(s, is_from(s, f, 0), &f->from, f, f->p, f->n);
+    for (unsigned i = 0; i < 8; i++)
+        piece_to(s, f, 0x4000 + n_forged, 1, 8);
+    return false;
+}
+static const char *pushed_out(void)
+{
+    return in_pieces(other_messages, 0);
+}
+static bool spends_budget(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (h[16] != PL1_FRAGMENT || h[NUMBER_AT] != 1)
+        return true;
+    for (unsigned i = 0; i < 16; i++) {
+        piece_to(s, f, 0xbeef, 1, 8100);
+        piece_to(s, f, 0xbeef, 2, 8100);
+        piece_with(s, f, 0xbeef, 3, 8, true);
+    }
+    return true;
+}
+static const char *budget_spent(void)
+{
+    return in_pieces(spends_budget, 0);
 }
 
 /* V5: forty pieces of a message with the cookies of an SA that stands, five of them twice, and then a small last one
@@ -427,6 +466,8 @@ const struct attack attacks_pieces[] = {
     {"V3 the room for pieces is filled", room_filled},
     {"V4 one and two forged for each of many pieces", many_pieces},
     {"V5 pieces that are decrypted for nothing", decrypted_for_nothing},
+    {"V6 pieces of other messages push out the real one", pushed_out},
+    {"V7 large ones spend what is put together in a second", budget_spent},
     {"S8 an answer of the same keys with one byte changed", same_keys},
     {"T6 a NAT that a forged answer hides", nat_hidden},
     {"S9 aggressive mode, another answer while it computes", aggressive},

@@ -125,12 +125,42 @@ static bool fifth_and_answers(struct sim *s, struct packet_in_flight *f)
     return true;
 }
 
+/* U8: nobody copies anything; what the branch does is the first message from its new place. */
+static bool no_copy(struct sim *s, struct packet_in_flight *f)
+{
+    n_copies += is_on && is_of_branch(s, f);
+    return true;
+}
+
+/* U9: its first question from there once more from a third place, behind it. */
+static bool third_behind(struct sim *s, struct packet_in_flight *f)
+{
+    if (is_lost(f) || !is_on || !is_of_branch(s, f) || !is_question(f) || n_copies)
+        return !is_lost(f);
+    copied(s, f, f->from.port);
+    copied(s, f, THIRD_PLACE);
+    n_copies = 1;
+    return false;
+}
+
+/* U10: its first answers from there once more from where it was, in front. */
+static bool answers_from_old_place(struct sim *s, struct packet_in_flight *f)
+{
+    bool is_one = is_exchange(f, X1_INFO) || (is_exchange(f, X2_INFORMATIONAL) && is_answer(f));
+    if (is_on && is_of_branch(s, f) && is_one && n_copies < 2) {
+        copied(s, f, old_port);
+        n_copies++;
+    }
+    return true;
+}
+
 enum begins { QUESTION, REKEY_CHILD, REKEY_IKE };
 struct row {
     unsigned version;
     enum begins with; /* what the branch does */
     bool (*meddle)(struct sim *s, struct packet_in_flight *f);
     bool begins_anew; /* the NAT does, in front of it */
+    unsigned asked_s; /* so long before that the hub has asked it, where it no longer is */
     bool is_silent;   /* the branch asks nothing of itself; the hub does then, all the time */
     unsigned away_s;  /* so long at most the hub may speak to where the peer is not */
 };
@@ -193,6 +223,11 @@ static const char *copies(const struct row *r)
         x.s.nodes[1].outside_port[0] = 6000;
         x.s.nodes[1].outside_port[1] = place = 6001;
     }
+    if (r->asked_s) {
+        struct ike_sa *hub = standing_sa(&x.s, 0);
+        x.s.nodes[0].ike->version[r->version]->ask(x.s.nodes[0].ike, hub);
+        pass(&x.s, 1000u * (uint64_t)r->asked_s);
+    }
     const uint64_t id = standing_sa(&x.s, 0)->id, spi = standing_sa(&x.s, 0)->own_spi;
     is_on = true;
     n_copies = n_seen = 0;
@@ -220,6 +255,21 @@ ROW(old_place_silent_v1, .version = 1, .with = QUESTION, .meddle = from_old_plac
 ROW(behind_a_delete_v2, .version = 2, .with = REKEY_CHILD, .meddle = behind_a_delete)
 ROW(before_the_third_v1, .version = 1, .with = REKEY_CHILD, .meddle = before_the_third)
 ROW(before_the_third_silent_v1, .version = 1, .with = REKEY_CHILD, .meddle = before_the_third, .is_silent = true)
+ROW(rekeys_from_there_v2, .version = 2, .with = REKEY_IKE, .meddle = no_copy, .begins_anew = true, .away_s = 20,
+    .is_silent = true)
+ROW(rekeys_from_there_v1, .version = 1, .with = REKEY_IKE, .meddle = no_copy, .begins_anew = true, .away_s = 20,
+    .is_silent = true)
+ROW(third_behind_v2, .version = 2, .with = QUESTION, .meddle = third_behind, .begins_anew = true, .away_s = 20,
+    .is_silent = true)
+ROW(third_behind_v1, .version = 1, .with = QUESTION, .meddle = third_behind, .begins_anew = true, .away_s = 20,
+    .is_silent = true)
+ROW(answer_from_old_v2, .version = 2, .with = QUESTION, .meddle = answers_from_old_place, .begins_anew = true,
+    .away_s = 20, .is_silent = true)
+ROW(answer_from_old_v1, .version = 1, .with = QUESTION, .meddle = answers_from_old_place, .begins_anew = true,
+    .away_s = 20, .is_silent = true)
+ROW(asked_before_v2, .version = 2, .with = QUESTION, .meddle = no_copy, .begins_anew = true, .away_s = 20,
+    .asked_s = 40)
+ROW(asked_before_v1, .version = 1, .with = QUESTION, .meddle = no_copy, .begins_anew = true, .away_s = 20, .asked_s = 8)
 ROW(answers_used_up_v2, .version = 2, .with = QUESTION, .meddle = uses_up_answers, .away_s = 0)
 ROW(fifth_silent_v1, .version = 1, .with = REKEY_IKE, .meddle = fifth_and_answers, .away_s = 20, .is_silent = true)
 ROW(fifth_v1, .version = 1, .with = REKEY_IKE, .meddle = fifth_and_answers, .away_s = 20)
@@ -235,5 +285,13 @@ const struct attack attacks_whereabouts[] = {
     {"U5 copies use up the answers", answers_used_up_v2},
     {"U6 the fifth message and two answers once more", fifth_v1},
     {"U6b the fifth message and two answers once more, silent", fifth_silent_v1},
+    {"U8 the NAT begins anew, the peer rekeys from there, IKEv2", rekeys_from_there_v2},
+    {"U8b the NAT begins anew, the peer rekeys from there, IKEv1", rekeys_from_there_v1},
+    {"U9 a third place behind the new one, IKEv2", third_behind_v2},
+    {"U9b a third place behind the new one, IKEv1", third_behind_v1},
+    {"U10 answers once more from where it was, IKEv2", answer_from_old_v2},
+    {"U10b answers once more from where it was, IKEv1", answer_from_old_v1},
+    {"U11 it speaks from there when it has long been asked, IKEv2", asked_before_v2},
+    {"U11b it speaks from there when it has long been asked, IKEv1", asked_before_v1},
     {NULL, NULL},
 };

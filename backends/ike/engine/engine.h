@@ -164,6 +164,7 @@ struct ike_ends {
     struct ike_end local, remote;
 };
 
+#define IKE_PLACES 4       /* of one peer, whose messages come from so many at most */
 #define IKE_BEGUN_BY_LEN 8 /* of a SHA-256: to make another message of the same takes 2^64 tries */
 
 struct ike_sa {
@@ -181,9 +182,10 @@ struct ike_sa {
     struct ike_ends came_from; /* where it was, or may have been, before (whereabouts.c); port 0: nowhere ... */
     uint64_t moved_at;         /* ... when, ms ... */
     uint32_t moved_by;         /* ... and by which message id, where it was followed at once; IKE_MOVED_BY_NONE */
-    struct ike_ends other;   /* where it may be instead: what it does not answer is asked there too; port 0: nowhere */
-    uint64_t doubted_at;     /* when it was asked last because of that, ms */
-    bool is_asked_elsewhere; /* ... what is asked now, not only where it is */
+    struct ike_ends other[IKE_PLACES]; /* where it may be instead: what it does not answer is asked there too; the first
+                                        * that is named stays, later ones give way; port 0: none */
+    uint64_t doubted_at;               /* when it was asked last because of a message that came again, ms */
+    bool is_asked_elsewhere;           /* what is asked now is, and not only where it is */
     struct ike_ends asked_from;        /* v2: where the request came from that is answered; port 0: no request yet */
     uint32_t again_second, n_again[2]; /* answers that were repeated in that second: where the peer is, elsewhere */
     uint8_t version, state;            /* enum ike_state */
@@ -562,14 +564,19 @@ bool ike_is_at(const struct ike_end *a, const struct ike_end *b) MUST_CHECK;
  */
 bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local) MUST_CHECK;
 void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote);
-/* An authentic message of a peer that stands. True: it came from elsewhere, and the peer is to be asked where it is
- * (once a second at most). */
+/* A message of a peer that stands is authentic and was never heard before. True: it came from elsewhere, and the peer
+ * is to be asked where it is. */
+bool ike_is_elsewhere(struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote) MUST_CHECK;
+/* The same, of one that may be somebody's copy of an older one: true once a second at most. */
 bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
                           const struct ike_end *remote) MUST_CHECK;
 /* Where a question is sent as well that is not answered where the peer is: how many. */
-unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static 2]);
-/* The answer to a question of ours has come, from there. */
-void ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
+unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static IKE_PLACES + 1]);
+/* The answer to a question of ours has come, from there. True: it had been asked at several places, and the answer may
+ * be somebody's copy: the peer is to be asked once more. */
+bool ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote) MUST_CHECK;
+/* `to` takes the place of `from`: it is where that is, and may be where that may be. True: that is in doubt. */
+bool ike_place_inherit(struct ike *ike, struct ike_sa *to, const struct ike_sa *from) MUST_CHECK;
 /* An authentic request that was never heard before; `request`: its id. */
 void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                 uint32_t request);

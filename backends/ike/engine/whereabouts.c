@@ -8,6 +8,8 @@
  * While it begins, or where it cannot be asked (IKEv1 without dead peer detection), it is followed at once, and the
  * very message that has moved it moves it back when it comes from where the peer was before.
  */
+#include <string.h>
+
 #include "backends/ike/engine/engine.h"
 
 bool ike_is_at(const struct ike_end *a, const struct ike_end *b)
@@ -36,44 +38,77 @@ void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, c
 
 #define DOUBT_MS 1000 /* at most one question so often, however many copies come */
 
-bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+/* The first stays: that one it may well be, and copies from ever other places push nothing out. */
+static void name_place(struct ike_sa *sa, const struct ike_ends *place)
+{
+    unsigned at = 0;
+    while (at < IKE_PLACES && sa->other[at].remote.port && !ike_is_at(&sa->other[at].remote, &place->remote))
+        at++;
+    sa->other[at < IKE_PLACES ? at : IKE_PLACES - 1] = *place;
+}
+
+bool ike_is_elsewhere(struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
     bool is_here = ike_is_at(&sa->remote, remote) || local->port != sa->local.port;
     if (is_here || !ike_may_move(sa, local))
         return false;
-    sa->other = (struct ike_ends){*local, *remote};
-    if (sa->doubted_at && ike->now < sa->doubted_at + DOUBT_MS)
+    name_place(sa, &(struct ike_ends){*local, *remote});
+    return true;
+}
+
+bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+{
+    if (!ike_is_elsewhere(sa, local, remote) || (sa->doubted_at && ike->now < sa->doubted_at + DOUBT_MS))
         return false;
     sa->doubted_at = ike->now;
     return true;
 }
 
-unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static 2])
+static bool is_place(const struct ike_sa *sa, const struct ike_ends *place)
 {
-    const struct ike_ends *v[] = {&sa->other, &sa->came_from};
+    bool is_one = place->remote.port && place->local.port == sa->local.port;
+    return is_one && !ike_is_at(&place->remote, &sa->remote) && ike_may_move(sa, &place->local);
+}
+
+unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static IKE_PLACES + 1])
+{
     unsigned n = 0;
-    for (unsigned i = 0; i < 2; i++) {
-        bool is_place = v[i]->remote.port && v[i]->local.port == sa->local.port;
-        if (is_place && !ike_is_at(&v[i]->remote, &sa->remote) && ike_may_move(sa, &v[i]->local))
-            out[n++] = *v[i];
-    }
+    for (unsigned i = 0; i < IKE_PLACES; i++)
+        if (is_place(sa, &sa->other[i]))
+            out[n++] = sa->other[i];
+    bool is_named = false;
+    for (unsigned i = 0; i < n; i++)
+        is_named |= ike_is_at(&out[i].remote, &sa->came_from.remote);
+    if (!is_named && is_place(sa, &sa->came_from))
+        out[n++] = sa->came_from;
     return n;
 }
 
-void ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
+bool ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
 {
-    struct ike_ends v[2];
-    const struct ike_ends other = sa->other;
-    unsigned n = sa->is_asked_elsewhere ? ike_other_places(sa, v) : 0;
-    sa->other.remote.port = 0;
+    struct ike_ends v[IKE_PLACES + 1];
+    bool was_everywhere = sa->is_asked_elsewhere;
+    unsigned n = was_everywhere ? ike_other_places(sa, v) : 0;
     sa->is_asked_elsewhere = false;
+    if (!was_everywhere) /* it is where it is */
+        memset(sa->other, 0, sizeof sa->other);
     for (unsigned i = 0; i < n; i++)
         if (ike_is_at(&v[i].remote, remote)) {
             ike_move(ike, sa, &v[i].local, &v[i].remote);
-            return;
+            break;
         }
-    if (other.remote.port) /* the answer may have been a copy: what is not answered later is asked there as well */
-        sa->came_from = other;
+    return was_everywhere;
+}
+
+bool ike_place_inherit(struct ike *ike, struct ike_sa *to, const struct ike_sa *from)
+{
+    struct ike_ends v[IKE_PLACES + 1];
+    to->local = from->local;
+    if (!ike_is_at(&to->remote, &from->remote))
+        ike_remote_set(ike, to, &from->remote);
+    memcpy(to->other, from->other, sizeof to->other);
+    to->came_from = from->came_from;
+    return ike_other_places(to, v) != 0;
 }
 
 /* ---- one that begins, or cannot be asked ---- */

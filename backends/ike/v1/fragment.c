@@ -22,7 +22,11 @@
 #define VARIANTS_MAX 3  /* of one place */
 #define TRIES_MAX 32    /* for one piece that has come */
 #define STEPS_MAX 1024  /* ... and pieces that are looked at for it */
-#define PUT_PER_SECOND (16 * WHOLE_MAX) /* bytes that are put together for one SA, and decrypted */
+/* Bytes that are put together for one SA in a second, and decrypted. Most messages are small; large ones, of which a
+ * forger makes more with less, take nothing away from those. */
+#define SMALL_MAX 4096
+#define SMALL_PER_SECOND (256 * SMALL_MAX)
+#define LARGE_PER_SECOND (16 * WHOLE_MAX)
 #define LAST 1
 #define IP_UDP 48 /* of IPv6; IPv4 has less */
 
@@ -45,9 +49,9 @@ struct in_pieces {
 };
 struct v1_fragments {
     struct in_pieces messages[MESSAGES_MAX];
-    uint64_t came;   /* pieces, ever */
-    uint64_t second; /* that `put` is of */
-    size_t put;      /* bytes that were put together in it */
+    uint64_t came;       /* pieces, ever */
+    uint64_t second;     /* that these are of */
+    size_t small, large; /* bytes that were put together in it */
 };
 
 static void forget(struct in_pieces *m)
@@ -72,7 +76,21 @@ static unsigned any_of(struct ike *ike, unsigned n)
     return number % n;
 }
 
-/* One that is not there takes the place of any other. */
+static unsigned places_of(const struct in_pieces *m)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < FRAGMENTS_MAX; i++)
+        n += m->places[i].n != 0;
+    return n;
+}
+
+static bool has_less(const struct in_pieces *a, const struct in_pieces *b)
+{
+    unsigned places_a = places_of(a), places_b = places_of(b);
+    return places_a < places_b || (places_a == places_b && a->kept < b->kept);
+}
+
+/* One that is not there takes the place of the one that has the least: a forger's single pieces push out each other. */
 static struct in_pieces *message_of(struct ike *ike, struct v1_fragments *f, uint16_t id)
 {
     struct in_pieces *unused = NULL;
@@ -85,8 +103,12 @@ static struct in_pieces *message_of(struct ike *ike, struct v1_fragments *f, uin
         if (!m->is_used)
             unused = m;
     }
+    struct in_pieces *least = &f->messages[any_of(ike, MESSAGES_MAX)];
+    for (unsigned i = 0; i < MESSAGES_MAX && !unused; i++)
+        if (has_less(&f->messages[i], least))
+            least = &f->messages[i];
     if (!unused) {
-        unused = &f->messages[any_of(ike, MESSAGES_MAX)];
+        unused = least;
         forget(unused);
     }
     unused->is_used = true;
@@ -159,11 +181,13 @@ static void put_together(struct puzzle *z, unsigned n)
     for (unsigned i = 0; i < n; i++)
         len += z->row[i]->n;
     z->tries++;
-    bool may_be = len <= WHOLE_MAX && z->f->put + len <= PUT_PER_SECOND;
-    uint8_t *b = may_be ? malloc(len) : NULL;
+    bool is_small = len <= SMALL_MAX;
+    size_t *spent = is_small ? &z->f->small : &z->f->large;
+    bool may_be = *spent + len <= (is_small ? SMALL_PER_SECOND : LARGE_PER_SECOND);
+    uint8_t *b = may_be && len <= WHOLE_MAX ? malloc(len) : NULL;
     if (!b)
         return;
-    z->f->put += len;
+    *spent += len;
     z->out->v[z->out->n++] = (struct ike_iov){b, len};
     for (unsigned i = 0; i < n; b += z->row[i]->n, i++)
         memcpy(b, z->row[i]->p, z->row[i]->n);
@@ -249,8 +273,10 @@ void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     piece->came = ++(*f)->came;
     if (is_again && !is_last) /* a message that is sent again is tried again once */
         return;
-    if ((*f)->second != ike->now / 1000)
-        (*f)->put = 0;
+    if ((*f)->second != ike->now / 1000) {
+        (*f)->small = 0;
+        (*f)->large = 0;
+    }
     (*f)->second = ike->now / 1000;
     struct puzzle z = {.m = m, .with = piece, .with_at = number - 1u, .f = *f, .out = out, .turn = any_of(ike, 65536)};
     if (m->is_disputed) {

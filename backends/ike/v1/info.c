@@ -361,7 +361,8 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
         if (was_asked) {
             const struct ike_ends *from = sa->v1->heard_from;
             sa->v1->dpd_missed = 0;
-            ike_place_answered(ike, sa, from ? &from->remote : &sa->remote);
+            if (ike_place_answered(ike, sa, from ? &from->remote : &sa->remote))
+                v1_ask(ike, sa);
         }
         return was_asked ? SHOWS_LIFE : SHOWS_NOTHING;
     }
@@ -522,7 +523,7 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
     bool periodic = p ? p->dpd_periodic : ike->policy->v1_keepalive_periodic;
     bool at_once = sa->v1->dpd_at_once;
     sa->v1->dpd_at_once = false;
-    bool in_doubt = sa->other.remote.port; /* it lives, but where? */
+    bool in_doubt = sa->other[0].remote.port; /* it lives, but where? */
     if (quiet < period && !in_doubt)
         sa->v1->dpd_missed = 0;
     bool goes_on = at_once || sa->v1->dpd_missed;
@@ -542,22 +543,32 @@ void v1_liveness(struct ike *ike, struct ike_sa *sa)
         sa->v1->dpd_seq++;
     wr_u32(&w, sa->v1->dpd_seq);
     v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
-    struct ike_ends elsewhere[2];
+    struct ike_ends elsewhere[IKE_PLACES + 1];
     unsigned places = sa->v1->dpd_missed == 1 ? 0 : ike_other_places(sa, elsewhere);
     for (unsigned i = 0; i < places; i++)
         notify_to(ike, sa, &elsewhere[i], N1_R_U_THERE, data);
     sa->is_asked_elsewhere = places != 0;
-    bool is_doubt = sa->v1->dpd_missed == 1 && sa->other.remote.port;
+    bool is_doubt = sa->v1->dpd_missed == 1 && sa->other[0].remote.port;
     uint64_t wait = retry ? retry : 2000;
     sa->dpd_at = ike->now + (is_doubt ? 1000 : wait);
 }
 
 void v1_heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)
 {
-    if (!sa->v1->peer_dpd)
+    if (!sa->v1->peer_dpd) {
         ike_follow(ike, sa, &from->local, &from->remote, mid);
-    else if (ike_may_be_elsewhere(ike, sa, &from->local, &from->remote))
+        return;
+    }
+    if (!ike_is_elsewhere(sa, &from->local, &from->remote))
+        return;
+    if (!sa->v1->dpd_missed) {
         v1_ask(ike, sa);
+        return;
+    }
+    sa->v1->dpd_missed = 1; /* it lives: the question is repeated soon, there too, and its tries begin anew */
+    if (sa->dpd_at > ike->now + 1000)
+        sa->dpd_at = ike->now + 1000;
+    ike_timer_update(ike, sa);
 }
 
 void v1_heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)

@@ -366,6 +366,8 @@ void v2_inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
         free(t);
     }
     keep_anew(ike, old, fresh);
+    if (ike_place_inherit(ike, fresh, old))
+        v2_ask(ike, fresh);
     ike_state_set(ike, old, IKE_REPLACED);
     old->rekey_at = old->dpd_at = old->keepalive_at = 0;
     old->expire_at = ike->now + REPLACED_MS;

@@ -394,6 +394,30 @@ void v2_ask(struct ike *ike, struct ike_sa *sa)
     ike_timer_update(ike, sa);
 }
 
+/* Something new has come from the peer, from where it is not asked: what is open is repeated at once, there too. */
+#define ANEW_MS 500
+
+void v2_ask_anew(struct ike *ike, struct ike_sa *sa)
+{
+    v2_ask(ike, sa);
+    if (!sa->request)
+        return;
+    sa->request_tries = 0; /* it lives (RFC 7296 §2.4) */
+    if (sa->retransmit_at > ike->now + ANEW_MS)
+        sa->retransmit_at = ike->now + ANEW_MS;
+    ike_timer_update(ike, sa);
+}
+
+void v2_ask_behind(struct ike *ike, struct ike_sa *sa)
+{
+    for (const struct ike_task *t = sa->tasks; t; t = t->next)
+        if (t->kind == TASK_DPD)
+            return;
+    ike_task_add(sa, (struct ike_task){.kind = TASK_DPD});
+    sa->resume_at = ike->now;
+    ike_timer_update(ike, sa);
+}
+
 static void end_for(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     if (ike_has_task(sa, TASK_DELETE_IKE, 0))

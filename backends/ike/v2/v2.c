@@ -29,8 +29,8 @@ static void heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_end 
         ike_follow_to(ike, sa, local, remote, request);
     else if (ike_is(sa, IKE_BEGINS))
         ike_follow(ike, sa, local, remote, request);
-    else if (ike_may_be_elsewhere(ike, sa, local, remote))
-        v2_ask(ike, sa);
+    else if (ike_is_elsewhere(sa, local, remote))
+        v2_ask_anew(ike, sa);
 }
 
 static void heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
@@ -94,13 +94,16 @@ MUST_CHECK static bool protected_message(struct ike *ike, struct ike_sa *sa, con
     struct rd r = rd_of(ike->plain, len);
     bool good = opened == V2_WHOLE && (len != 0 || first == PL_NONE) && ike_chain_read(&r, first, &m, &inner);
     sa->last_in = ike->now;
+    bool is_in_doubt = false;
     if (response) {
-        ike_place_answered(ike, sa, remote);
+        is_in_doubt = ike_place_answered(ike, sa, remote);
     } else {
         heard_from(ike, sa, local, remote, h.id);
         bool may_be_there = ike_is_at(&sa->remote, remote) || ike_may_move(sa, local);
         sa->asked_from = may_be_there ? (struct ike_ends){*local, *remote} : (struct ike_ends){sa->local, sa->remote};
     }
+    if (is_in_doubt)
+        v2_ask_behind(ike, sa);
     const struct ike_occasion o = {.exchange = h.exchange,
                                    .on = response ? IKE_ON_RESPONSE : IKE_ON_REQUEST,
                                    .initiator = response,

@@ -270,6 +270,11 @@ void v2_proof_over_early(struct ike *ike, struct ike_sa *sa);
 void v2_rekey(struct ike *ike, struct ike_sa *sa);
 void v2_keepalive(struct ike *ike, struct ike_sa *sa);
 void v2_ask(struct ike *ike, struct ike_sa *sa);
+/* The same, where something new has come from elsewhere: an open request is repeated there, and its tries begin anew.
+ */
+void v2_ask_anew(struct ike *ike, struct ike_sa *sa);
+/* The same, behind the request whose answer has just come. */
+void v2_ask_behind(struct ike *ike, struct ike_sa *sa);
 void v2_liveness(struct ike *ike, struct ike_sa *sa);
 void v2_tick(struct ike *ike, struct ike_sa *sa);
 void v2_next(struct ike *ike, struct ike_sa *sa);
