@@ -208,6 +208,7 @@ struct reading {
     unsigned words; /* so many have been read */
     bool has_key;   /* one has been masked: what now goes on behind it is known */
     bool names;     /* the word before was `hostname`, `address` or the like, behind a key: this one is a name */
+    bool is_behind; /* it was `key`: what it looks like does not matter */
     bool is_place;  /* it was `address`, or an address behind that: an address here, or its mask, is none of a key */
 };
 
@@ -222,7 +223,9 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
             r->armed = NOTHING;
         bool is_name = r->names && memchr(w.p, '.', w.len); /* of a host: keys of one word have no dots, names have */
         bool is_place = r->is_place && is_address(w);
-        bool goes_on = is_place || (r->has_key && (is_name || goes_on_with(w) || is_address(w)));
+        bool is_known = r->has_key && (is_name || goes_on_with(w) || is_address(w));
+        bool goes_on = is_place || (is_known && !r->is_behind);
+        r->is_behind = str_ieq(w, "key");
         r->is_place = is_place || str_ieq(w, "address");
         r->names = r->has_key && goes_on_with(w);
         bool is_glued = begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key");

@@ -160,23 +160,6 @@ static const char *behind_nat(struct office *x)
     return children_of(&x->s, 0) == 1 ? NULL : "the one behind NAT does not get its own";
 }
 
-/* It asks for the honest one's network in a message that comes from there. */
-static const char *entry_of_another(void)
-{
-    static struct office x;
-    const char *bad = behind_nat(&x);
-    forges = X2_CREATE_CHILD;
-    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
-    sim_run(&x.s, 5000);
-    if (!bad && forges)
-        bad = "nothing was forged";
-    for (struct ike_child *c = first_sa(&x.s, 0) ? first_sa(&x.s, 0)->children : NULL; c && !bad; c = c->next)
-        if (c->entry == &x.hub.p.entries[0])
-            bad = "it gets the entry of the peer whose source address its message bears";
-    forges = 0;
-    return over(&x.s, bad);
-}
-
 /* No message with a forged source moves it; should one have done so all the same, its IKE SA is there. */
 static void is_there(struct office *x)
 {
@@ -187,6 +170,24 @@ static void is_there(struct office *x)
         return;
     const struct ike_end to = {address(HONEST), sa->remote.port}, here = sa->local;
     ike_move(hub, sa, &here, &to);
+}
+
+/* It asks for the honest one's network in a message that comes from there. */
+static const char *entry_of_another(void)
+{
+    static struct office x;
+    const char *bad = behind_nat(&x);
+    is_there(&x);
+    forges = X2_CREATE_CHILD;
+    ike_acquire(x.s.nodes[2].ike, x.s.now, CHILD(1), NULL, NULL, NULL);
+    sim_run(&x.s, 5000);
+    if (!bad && forges)
+        bad = "nothing was forged";
+    for (struct ike_child *c = first_sa(&x.s, 0) ? first_sa(&x.s, 0)->children : NULL; c && !bad; c = c->next)
+        if (c->entry == &x.hub.p.entries[0])
+            bad = "it gets the entry of the peer whose source address its message bears";
+    forges = 0;
+    return over(&x.s, bad);
 }
 
 /* It only says that it is there; then we have traffic for the honest one. */

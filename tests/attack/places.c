@@ -54,7 +54,7 @@ static const char *renamed_and_moved(void)
             return over(&s, broken("number %u does not stand: %s", i, s.nodes[0].last));
         sim_node_nat(&s, 1, elsewhere, (uint16_t)(2000 + i));
         begin_task(&s, 1, sa, ask_life);
-        sim_run(&s, 50);
+        sim_run(&s, 2500); /* it is asked, and followed */
         power_off(&s, 1);
     }
     unsigned n = s.nodes[0].ike->n_established;

@@ -133,7 +133,11 @@ static void redaction(void **state)
     masked("crypto isakmp key s3cret address 1.2.3.4", "crypto isakmp key <key> address 1.2.3.4");
     masked("crypto isakmp key 6 s3cret address 1.2.3.4", "crypto isakmp key 6 <key> address 1.2.3.4");
     masked(" pre-shared-key local s3cret", " pre-shared-key local <key>");
-    masked("  pre-shared-key address 1.1.1.1 key s3cret", "  pre-shared-key address <key> key <key>");
+    /* the address is none of the key (fidelity: keyring lines mask the key) */
+    masked("  pre-shared-key address 1.1.1.1 key s3cret", "  pre-shared-key address 1.1.1.1 key <key>");
+    masked("  pre-shared-key address 1.1.1.1 255.255.255.0 key s3cret x",
+           "  pre-shared-key address 1.1.1.1 255.255.255.0 key <key> <key>");
+    masked("  pre-shared-key address s3cret key 1.1.1.1", "  pre-shared-key address <key> key <key>");
     masked(" set session-key inbound esp 256 cipher 0123456789abcdef authenticator 00112233",
            " set session-key inbound esp 256 cipher <key> authenticator <key>");
     masked(" set session-key inbound ah 256 98765432109876549876543210987654", " set session-key inbound ah 256 <key>");
@@ -153,9 +157,9 @@ static void redaction(void **state)
     masked("  pre-shared-key locl s3cret", "  pre-shared-key <key> <key>");
     masked(" authentication local pre-share kye s3cret", " authentication local pre-share <key> <key>");
     masked(" authentication remote pre-share key 6 s3cret x", " authentication remote pre-share key 6 <key> <key>");
-    masked("  pre-shared-key address 1.1.1.1 key My s3cret", "  pre-shared-key address <key> key <key> <key>");
+    masked("  pre-shared-key address 1.1.1.1 key My s3cret", "  pre-shared-key address 1.1.1.1 key <key> <key>");
     masked("  pre-shared-key address 192.0.2.2 255.255.255.255 s3cret",
-           "  pre-shared-key address <key> 255.255.255.255 <key>");
+           "  pre-shared-key address 192.0.2.2 255.255.255.255 <key>");
     masked("crypto isakmp key my address s3cret address 192.0.2.2",
            "crypto isakmp key <key> address <key> address 192.0.2.2");
     masked("crypto isakmp keys s3cret address 1.2.3.4", "crypto isakmp keys <key> address 1.2.3.4");
