@@ -303,6 +303,14 @@ static const char *budget_spent(void)
     return in_pieces(spends_budget, 0);
 }
 
+/* Places 2 to 6 twice, 7 to 40 once, and then the first. */
+static unsigned piece_number(unsigned i)
+{
+    if (i < 10)
+        return 2 + i / 2;
+    return i < 44 ? i - 3 : 1;
+}
+
 /* V5: forty pieces of a message with the cookies of an SA that stands, five of them twice, and then a small last one
  * two hundred times: what is put together and decrypted for them in a second is bounded. */
 static const char *decrypted_for_nothing(void)
@@ -322,9 +330,8 @@ static const char *decrypted_for_nothing(void)
     for (unsigned i = 0; i < 245; i++) {
         static const uint8_t nothing[400];
         uint8_t b[512];
-        unsigned number = i < 10 ? 2 + i / 2 : i < 44 ? 7 + i - 10 : 41;
-        number = i == 44 ? 1 : number;
         bool is_last = i > 44;
+        unsigned number = is_last ? 41 : piece_number(i);
         struct wr w = wr_to(b, sizeof b);
         ike_header_write(&w, &outer);
         wr_u16(&w, 0);

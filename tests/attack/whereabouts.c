@@ -78,8 +78,8 @@ static bool from_old_place(struct sim *s, struct packet_in_flight *f)
     return false;
 }
 
-/* U3: the delete of the old child, once more behind itself. */
-static bool behind_a_delete(struct sim *s, struct packet_in_flight *f)
+/* U3: the delete of the old child, and U9: the first question from a new place, once more from a third one, behind. */
+static bool third_behind(struct sim *s, struct packet_in_flight *f)
 {
     if (is_lost(f) || !is_on || !is_of_branch(s, f) || !is_question(f) || n_copies)
         return !is_lost(f);
@@ -130,17 +130,6 @@ static bool no_copy(struct sim *s, struct packet_in_flight *f)
 {
     n_copies += is_on && is_of_branch(s, f);
     return true;
-}
-
-/* U9: its first question from there once more from a third place, behind it. */
-static bool third_behind(struct sim *s, struct packet_in_flight *f)
-{
-    if (is_lost(f) || !is_on || !is_of_branch(s, f) || !is_question(f) || n_copies)
-        return !is_lost(f);
-    copied(s, f, f->from.port);
-    copied(s, f, THIRD_PLACE);
-    n_copies = 1;
-    return false;
 }
 
 /* U10: its first answers from there once more from where it was, in front. */
@@ -252,7 +241,7 @@ ROW(old_place_v2, .version = 2, .with = QUESTION, .meddle = from_old_place, .beg
 ROW(old_place_v1, .version = 1, .with = QUESTION, .meddle = from_old_place, .begins_anew = true, .away_s = 20)
 ROW(old_place_silent_v1, .version = 1, .with = QUESTION, .meddle = from_old_place, .begins_anew = true, .away_s = 20,
     .is_silent = true)
-ROW(behind_a_delete_v2, .version = 2, .with = REKEY_CHILD, .meddle = behind_a_delete)
+ROW(behind_a_delete_v2, .version = 2, .with = REKEY_CHILD, .meddle = third_behind)
 ROW(before_the_third_v1, .version = 1, .with = REKEY_CHILD, .meddle = before_the_third)
 ROW(before_the_third_silent_v1, .version = 1, .with = REKEY_CHILD, .meddle = before_the_third, .is_silent = true)
 ROW(rekeys_from_there_v2, .version = 2, .with = REKEY_IKE, .meddle = no_copy, .begins_anew = true, .away_s = 20,
