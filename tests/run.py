@@ -187,6 +187,42 @@ def valid_json(path):
         raise Fail('%s: %s at %s' % (path, e.message[:300], list(e.path)))
 
 
+# members of the IR that no line writes: they are worked out, or places
+WORKED_OUT = {'at', 'line', 'column', 'length', 'origin', 'built_in', 'complete', 'lacks'}
+
+
+def ir_members():
+    """each member of the IR is set by a line of a configuration in testdata: what the round trip sees of it"""
+    definitions = json.loads(run('compile', '--schema').stdout)['$defs']
+    seen = set()
+
+    def shape(kind, value):
+        if isinstance(value, list):
+            for v in value:
+                shape(kind.get('items', {}), v)
+        for k in kind.get('anyOf', kind.get('oneOf', [kind])):
+            if '$ref' in k and isinstance(value, dict):
+                members(k['$ref'].rsplit('/', 1)[-1], value)
+
+    def members(name, value):
+        kinds = definitions[name].get('properties', {})
+        for k, v in value.items():
+            empty = v in (None, [], {})
+            by_itself = isinstance(v, dict) and (v.get('origin') == 'default' or v.get('value', v) is None)
+            if empty or by_itself:
+                continue
+            seen.add((name, k))
+            shape(kinds.get(k, {}), v)
+
+    for path in glob.glob('testdata/**/*.cfg', recursive=True):
+        for c in compiled(path, '--no-places')['configurations']:
+            members('configuration', c)
+    every = {(d, k) for d in definitions for k in definitions[d].get('properties', {}) if k not in WORKED_OUT}
+    if every - seen:
+        raise Fail('no configuration of testdata sets (add a line to testdata/ir/rest.cfg): %s' % ', '.join(
+            sorted('%s.%s' % m for m in every - seen)))
+
+
 def no_secret_shown(path):
     """no key of the configuration occurs in any output without --show-secrets"""
     keys, names = set(), set()
@@ -599,6 +635,7 @@ def tests():
     yield 'rules have fixtures', rules_have_fixtures
     yield 'rules have pages', rules_have_pages
     yield 'README is true', readme_is_true
+    yield 'ir members', ir_members
     for p in sorted(glob.glob('testdata/**/*.facts', recursive=True) + glob.glob('tests/golden/**/*.facts', recursive=True)):
         yield 'facts: ' + p, lambda p=p: facts_test(p)
     for p in sorted(glob.glob('testdata/**/*.alias', recursive=True)):

@@ -332,6 +332,8 @@ static void v2_keyrings(struct ios_out *w, const struct ir_config *c)
                 peer_psk(w, "local ", &p->local_key);
                 peer_psk(w, "remote ", &p->remote_key);
             }
+            if (IR_IS_SET(p->ppk)) /* that there is one: the IR does not keep it */
+                buf_puts(w->b, "  ppk manual id <key> key <key>\n");
         }
     }
 }

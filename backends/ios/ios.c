@@ -27,6 +27,7 @@ static void print(struct buf *out, const struct ptrlist *units, struct backend_o
             buf_puts(out, "Current configuration : 0 bytes\n");
         OUT_STR(&w, c->version, "version " STR_FMT);
         OUT_STR(&w, c->hostname, "hostname " STR_FMT);
+        OUT_STR(&w, c->domain_name, "ip domain name " STR_FMT);
         buf_puts(out, "!\n");
         PTRLIST_FOR (struct ir_vrf, v, &c->vrfs) {
             OUT(&w, "vrf definition " STR_FMT "\n", STR_ARG(v->name.s));
