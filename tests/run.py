@@ -215,7 +215,7 @@ def ir_members():
             shape(kinds.get(k, {}), v)
 
     for path in glob.glob('testdata/**/*.cfg', recursive=True):
-        for c in compiled(path, '--no-places')['configurations']:
+        for c in compiled(path, '--no-places', ioscc='build/release/ioscc')['configurations']:
             members('configuration', c)
     every = {(d, k) for d in definitions for k in definitions[d].get('properties', {}) if k not in WORKED_OUT}
     if every - seen:
