@@ -5,7 +5,7 @@ has no ESP), so that nothing protected may leave at all; real ESP is in the gues
 
 Each event is a row: what stands before apply, and what happens then, as lines of a shell in the router's namespace (`lan:`,
 `isp:`: in the others'). In the end of each the walls are taken away, and then it must leak: else it would prove nothing."""
-import os, re, select, socket, subprocess, sys, threading, time
+import os, re, select, socket, struct, subprocess, sys, threading, time
 
 sys.path[:0] = ['tests/netns']
 import lab
@@ -223,6 +223,16 @@ EVENTS = [
 ]
 
 
+SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the socket module does not name it
+
+
+def frames():
+    """of all links, those to come too, each with the kernel's time"""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return s
+
+
 class World:
     """lan 10.1.0.9 -- eth1 router eth0 -- isp 192.0.2.2 with 10.2.0.9, 10.70.0.9 and 9.9.9.9"""
 
@@ -243,11 +253,12 @@ class World:
         with open(self.file, 'w') as f:
             f.write(config)
         self.leaks, self.came, self.clear, self.stop, self.error = [], [], 0, threading.Event(), None
+        self.since = 0  # frames of before do not count, however late they are looked at
         with self.isp.inside():
-            self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # of all links, those to come too
+            self.wire = frames()
         with self.lan.inside():
             self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.inside = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.inside = frames()
         self.sender.bind(('', 1234))
         with self.isp.inside():
             self.outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -289,11 +300,22 @@ class World:
                 pass
             self.stop.wait(0.01)
 
+    def frame(self, wire):
+        """one frame and where it was seen; b'' if that was before self.since"""
+        p, more, _, where = wire.recvmsg(65535, 64)
+        seconds, nanoseconds = struct.unpack('@qq', more[0][2])
+        return (p if seconds + nanoseconds / 1e9 > self.since else b''), where
+
+    def forget(self):
+        self.since = time.time()
+        self.leaks.clear()
+        self.came.clear()
+
     def look(self):
         while not self.stop.is_set():
             if not select.select([self.wire], [], [], 0.1)[0]:
                 continue
-            p, where = self.wire.recvfrom(65535)
+            p, where = self.frame(self.wire)
             if where[2] == 4 or len(p) < 34 or p[12:14] != b'\x08\x00':  # ours to send, or not IPv4
                 continue
             proto, src, dst = p[23], socket.inet_ntoa(p[26:30]), socket.inet_ntoa(p[30:34])
@@ -308,7 +330,7 @@ class World:
         while not self.stop.is_set():
             if not select.select([self.inside], [], [], 0.1)[0]:
                 continue
-            p, where = self.inside.recvfrom(65535)
+            p, where = self.frame(self.inside)
             if where[2] != 4 and len(p) >= 34 and p[12:14] == b'\x08\x00' and socket.inet_ntoa(p[26:30]) == '10.2.0.9':
                 self.came.append('%s to %s' % (socket.inet_ntoa(p[26:30]), socket.inet_ntoa(p[30:34])))
 
@@ -337,8 +359,7 @@ def event(config, before, what, says=''):
             w.flows()
             w.shell('$IOSCC apply $OPTIONS $FILE')
             time.sleep(0.1)  # what was on its way
-            w.leaks.clear()
-            w.came.clear()
+            w.forget()
             w.flows()
             said = w.shell(what, ok=False)
             assert re.search(says, said), 'it does not say %s:\n%s' % (says, said)
@@ -348,7 +369,7 @@ def event(config, before, what, says=''):
             assert not w.came or is_translated, '%d came in in the clear, the first: %s\n%s' % (len(w.came), w.came[0], w.shell('nft list ruleset; ip xfrm policy | head -40', ok=False)[:6000])
             w.flows()
             w.shell('[ ! -e $FILE.pid ] || kill -9 $(cat $FILE.pid)', ok=False)  # it would put them up again
-            w.leaks.clear()
+            w.forget()
 
             def leaks():
                 w.shell('nft delete table inet ioscc; ip xfrm policy flush', ok=False)
