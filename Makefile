@@ -40,6 +40,8 @@ IOSCC  := $(B)/ioscc
 RULES  := grammar/ios.y grammar/rules_acl.y grammar/rules_isakmp.y grammar/rules_ipsec.y grammar/rules_pki.y
 
 Q = $(if $(V),,@)
+# as many at once as there are processors, where nobody has said how many
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 all: $(IOSCC) ## build the program
 
@@ -87,7 +89,7 @@ $(GEN)/embedded.c: $(EMBEDDED) Makefile
 
 quickstart: ## install what the build needs, build, and run on the bundled routers
 	@sh tests/packages.sh $(BUILD_PACKAGES)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(JOBS) --no-print-directory all
 	@echo; echo "== ioscc check testdata/pairs/branch-hq"
 	@$(IOSCC) check testdata/pairs/branch-hq || true
 	@echo; echo "== ioscc compile --to ios testdata/pairs/branch-hq/branch.cfg"
@@ -103,8 +105,8 @@ check: programs ## a part of everything, in two minutes: see CONTRIBUTING.md
 	@python3 tests/run.py --quick
 
 programs:
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
-	@$(MAKE) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges build/release/tests/sim/sim_tamper build/release/tests/sim/sim_load \
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
+	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges build/release/tests/sim/sim_tamper build/release/tests/sim/sim_load \
 		build/release/tests/netns/failing.so build/release/tests/netns/noring.so build/release/tests/netns/sandbox build/release/tests/attack/attack
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
