@@ -12,6 +12,7 @@
 
 #include "backends/apply/flows.h"
 #include "backends/apply/obstacles.h"
+#include "backends/apply/unprotected.h"
 
 /* ---- errors as sentences ---- */
 
@@ -149,6 +150,9 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         snprintf(a->error, sizeof a->error, "%s", why);
         return -EBUSY;
     }
+    r = a->looks_at_routes ? unprotected_find(&a->target) : 0;
+    if (r < 0)
+        return fail(a, r, "cannot read where this host's routes lead", NULL);
     if (!how->only_nftables)
         xfrm_plan_build(&a->xfrm, &a->target);
     if (!how->only_xfrm)

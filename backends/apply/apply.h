@@ -38,10 +38,11 @@ struct apply {
     uint32_t flows_anew; /* connections from before whose translation was another: they begin anew */
     char error[512];     /* what went wrong, as a sentence with what to do */
     char warning[256];   /* applied, but: a sentence; "" if there is nothing to say */
-    bool is_repair;  /* set after apply_begin(): what is missing on the host keeps nothing else from being put right, or
-                      * from being compared */
-    char lacks[256]; /* of a repair, or where partly is allowed: what is missing or in the way; "" if nothing is */
-    bool is_half_done; /* it failed, and what had been done could not be taken back */
+    bool is_repair; /* set after apply_begin(): what is missing on the host keeps nothing else from being put right, or
+                     * from being compared */
+    bool looks_at_routes; /* set after apply_begin(): findings about where this host's routes lead are asked for */
+    char lacks[256];      /* of a repair, or where partly is allowed: what is missing or in the way; "" if nothing is */
+    bool is_half_done;    /* it failed, and what had been done could not be taken back */
 };
 
 /* The host's interfaces and addresses. Returns 0 or a negative errno. */

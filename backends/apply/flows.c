@@ -5,9 +5,10 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
+
+#include "backends/apply/routes.h"
 
 /* An entry that was seen while its first packet was still on its way is seen by the next look. */
 #define LOOKS_MAX 3
@@ -22,13 +23,12 @@ struct flow {
 };
 
 struct look {
-    struct netlink *n, *route;
+    struct netlink *n;
     struct arena *arena;
     const struct ptrlist *links;
     struct nft_walk *walk;
-    struct symtab ways; /* (address, family) → name of an interface; "": this host, or nowhere */
+    struct routes routes;
     struct netlink_batch deletes;
-    int error; /* of a question on the way that had no answer: what it was for cannot be told */
 };
 
 /* ---- entries ---- */
@@ -163,68 +163,6 @@ static bool read_flow(const struct nlmsghdr *h, struct flow *f)
     return has_first && has_reply && f->reply.family == f->first.family;
 }
 
-/* ---- where they go ---- */
-
-struct way_found {
-    uint32_t ifindex;
-    bool is_local;
-};
-
-static int keep_route(const struct nlmsghdr *h, void *arg)
-{
-    struct way_found *w = arg;
-    const struct rtmsg *m = mnl_nlmsg_get_payload(h);
-    w->is_local = m->rtm_type != RTN_UNICAST;
-    NETLINK_FOR_ATTRS (a, h, sizeof *m) {
-        if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == 4)
-            w->ifindex = mnl_attr_get_u32(a);
-    }
-    return 0;
-}
-
-/* The kernel's words for "no way": its answer, not a failure to answer (fib_props of net/ipv4/fib_semantics.c). */
-static bool leads_nowhere(int error)
-{
-    return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EACCES || error == -EINVAL || error == -EAGAIN;
-}
-
-static const char *ask_route(struct look *k, uint8_t family, const uint8_t *to)
-{
-    struct {
-        struct rtmsg m;
-        struct rtattr at;
-        uint8_t addr[16];
-    } ask = {.m = {.rtm_family = family == FAMILY_V6 ? AF_INET6 : AF_INET}};
-    size_t n = family == FAMILY_V6 ? 16 : 4;
-    struct way_found w = {0};
-    ask.m.rtm_dst_len = (uint8_t)(n * 8);
-    ask.at = (struct rtattr){.rta_len = (unsigned short)(sizeof ask.at + n), .rta_type = RTA_DST};
-    memcpy(ask.addr, to, n);
-    int r = netlink_get(k->route, RTM_GETROUTE, sizeof ask.m + sizeof ask.at + n, &ask, keep_route, &w);
-    if (r < 0 && !leads_nowhere(r))
-        k->error = r;
-    if (r < 0 || w.is_local)
-        return "";
-    PTRLIST_FOR (struct host_link, l, k->links) {
-        if (l->index == w.ifindex)
-            return l->name;
-    }
-    return "";
-}
-
-/* The interface that leads to an address, by the main rules of routing; NULL: it is this host's own, or none does. */
-static const char *link_to(struct look *k, uint8_t family, const uint8_t *to)
-{
-    const struct str key = {(const char *)to, family == FAMILY_V6 ? 16 : 4};
-    const char *link = symtab_get(&k->ways, key, family);
-    if (!link) {
-        link = ask_route(k, family, to);
-        const struct str kept = {arena_strndup(k->arena, key.p, key.len), key.len};
-        symtab_put(k->arena, &k->ways, kept, family, (void *)(uintptr_t)link);
-    }
-    return *link ? link : NULL;
-}
-
 /* ---- what stays ---- */
 
 static bool is_host_address(const struct ptrlist *links, uint8_t family, const uint8_t *a)
@@ -260,7 +198,8 @@ static bool is_as_ruled(const struct look *k, const struct flow *f, const struct
 static bool is_outdated(struct look *k, const struct flow *f)
 {
     const uint8_t family = f->first.family;
-    const struct nft_way way = {link_to(k, family, f->first.src), link_to(k, family, f->leaves.dst)};
+    const struct nft_way way = {routes_link(&k->routes, family, f->first.src),
+                                routes_link(&k->routes, family, f->leaves.dst)};
     struct nft_walked comes = nft_walk_hook(k->walk, HOOK_PREROUTING, &f->first, &way);
     struct nft_walked leaves = {TRANSLATES_NOT, NULL}; /* what is for this host does not */
     if (way.out)
@@ -305,8 +244,8 @@ static int look_at(const struct nlmsghdr *h, void *arg)
     if (!read_flow(h, &f))
         return 0;
     bool is_old = is_outdated(k, &f);
-    if (k->error)
-        return k->error;
+    if (k->routes.error)
+        return k->routes.error;
     return is_old ? add_delete(k, &f) : 0;
 }
 
@@ -343,19 +282,18 @@ static bool count_flows(unsigned long *n)
 
 int flows_begin_anew(struct netlink *n, const struct nft_plan *p, const struct ptrlist *links, uint32_t *count)
 {
-    struct netlink route;
-    struct look k = {.n = n, .route = &route, .arena = p->arena, .links = links, .walk = nft_walk_new(p)};
+    struct look k = {.n = n, .arena = p->arena, .links = links, .walk = nft_walk_new(p)};
     uint32_t found = 1;
     unsigned long there = 0;
     *count = 0;
     if (count_flows(&there) && there == 0)
         return 0; /* none to look at */
-    int r = netlink_open(&route, NETLINK_ROUTE);
+    int r = routes_open(&k.routes, p->arena, links);
     for (int i = 0; r == 0 && found && i < LOOKS_MAX; i++) {
         r = one_look(&k, &found);
         *count += found;
     }
     netlink_batch_free(&k.deletes);
-    netlink_close(&route);
+    routes_close(&k.routes);
     return r;
 }

@@ -196,6 +196,7 @@ int session_plan(struct session *s, const char *path, const struct state_config 
 {
     apply_begin(&s->apply, how);
     s->apply.is_repair = s->is_repair || s->is_status;
+    s->apply.looks_at_routes = !s->is_repair;
     s->apply.ifs.settled = s->settled_links;
     s->prepared = true;
     int code = path ? session_load(s, path, how) : EXIT_CLEAN;

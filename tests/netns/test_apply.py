@@ -218,6 +218,42 @@ def shut_interface():
         r.ioscc('apply', write(r, 'c.cfg', shut.replace(' shutdown\n', '')), ok=(1,))
 
 
+# the list's line, the host's routes, what is said: the interface that the network is routed by, or nothing
+ROUTES = [
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', [], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 via 10.9.0.2'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.0.0.0/8 dev eth2'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 dev eth2'], None),  # of a part of it
+    ('permit ip 10.2.0.0 0.0.255.255 host 10.64.0.7', ['10.64.0.7/32 dev eth2'], 'to 10.64.0.7 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['unreachable 10.64.0.0/16'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 dev eth2', '10.64.0.0/16 dev eth0 metric 9'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.0.0.0 0.255.255.255', [], None),  # the inside networks are a part of it
+    ('permit ip 10.2.0.0 0.0.255.255 any', [], None),
+    ('permit ip 10.2.0.0 0.0.255.255 any', ['default via 10.9.0.2'], 'to 1.0.0.1 by eth2'),
+]
+
+
+def routed_elsewhere():
+    """what the host routes by an interface without a crypto map leaves in the clear: the line is named"""
+    text = many(1).replace('ip access-list extended A0\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.0.255\n', 'ip access-list extended A0\n LINE\n')
+    need('LINE' in text, text)
+    for line, routes, said in ROUTES:
+        with Lab() as l:
+            r = Router(l)
+            r.node.ip('link', 'add', 'eth2', 'type', 'veth', 'peer', 'name', 'x2')
+            r.node.ip('link', 'set', 'eth2', 'up')
+            r.node.ip('addr', 'add', '10.9.0.1/24', 'dev', 'eth2')
+            for route in routes:
+                r.node.ip('route', 'replace', *route.split())
+            path = write(r, 'a.cfg', text.replace('LINE', line))
+            for command, ok in (('plan', (0, 1)), ('apply', (0,)), ('status', (0,))):
+                p = r.ioscc(command, *([path] if command != 'status' else []), ok=ok)
+                found = re.search(r'(?m):(\d+):\d+: warning: this host sends (to \S+ by \S+), which has no crypto map: .* \[IC4026', p.stdout + p.stderr)
+                here = '%s, %s, %s: %s' % (command, line, routes, p.stdout + p.stderr)
+                need((found and found.group(2)) == said, here)
+                need(not found or text.split('\n')[int(found.group(1)) - 1].strip() == 'LINE', here)
+
+
 def no_buffers():
     """the kernel has no room for a message (ENOBUFS), whichever it is: a sentence, and everything is as before"""
     with Lab() as l:
@@ -441,7 +477,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* By which interface this host would send to an address: its kernel is asked, once for each. */
+#ifndef IOSCC_BACKENDS_APPLY_ROUTES_H
+#define IOSCC_BACKENDS_APPLY_ROUTES_H
+
+#include "backends/netlink/netlink.h"
+#include "backends/target/target.h"
+
+struct routes {
+    struct netlink netlink;
+    struct arena *arena;
+    const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
+    struct symtab known;         /* (address, family) → name of an interface; "": this host, or nowhere */
+    int error;                   /* of a question that had no answer: what it was for cannot be told */
+};
+
+/* Answers live as long as the arena, and the links. Returns 0 or a negative errno; close it in both cases. */
+int routes_open(struct routes *r, struct arena *arena, const struct ptrlist *links) MUST_CHECK;
+void routes_close(struct routes *r);
+/* The interface that leads to an address (4 or 16 bytes, FAMILY_V4 or FAMILY_V6), by the rules of routing for what this
+ * host sends itself. NULL: it is this host's own, none leads there, or there was no answer (`error`). */
+const char *routes_link(struct routes *r, uint8_t family, const uint8_t *to);
+/* The prefix length of the route that leads there. False: there is none. */
+bool routes_prefix(struct routes *r, uint8_t family, const uint8_t *to, uint8_t *plen) MUST_CHECK;
+
+#endif
