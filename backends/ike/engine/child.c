@@ -39,7 +39,33 @@ static void child_forget(struct ike_child *c)
     }
 }
 
-void ike_child_move(struct ike_child *c, struct ike_sa *to)
+/* RFC 7296 §2.23: the SAs are made anew where the peer is now; the policies follow with them. */
+#define MOVED_MS 3000 /* it may be somebody's copy that has moved it: then it is back by then */
+
+static void follow_peer(struct ike *ike, struct ike_child *c)
+{
+    const struct ike_sa *sa = c->sa;
+    bool is_address = addr_eq(&c->out.remote.addr, &sa->remote.addr);
+    bool is_there = is_address && (!sa->nat_remote || c->out.remote.port == sa->remote.port);
+    if (!ike_child_stands(c) || (is_there && !c->moved))
+        return;
+    uint64_t rekey_at = ike->now + MOVED_MS;
+    if (is_there) /* back again: as if nothing had been */
+        rekey_at = c->expire_at > ike->now ? ike->now + (c->expire_at - ike->now) / 10 * 9 : 0;
+    c->rekey_at = rekey_at;
+    c->moved = !is_there;
+}
+
+void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next)
+        follow_peer(ike, c);
+    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "the peer's NAT mapping has changed, port %u now: rekeying",
+            sa->remote.port);
+    ike_timer_update(ike, sa);
+}
+
+void ike_child_move(struct ike *ike, struct ike_child *c, struct ike_sa *to)
 {
     unlink_child(c);
     c->sa->n_waiting -= c->waiting != NULL;
@@ -48,6 +74,15 @@ void ike_child_move(struct ike_child *c, struct ike_sa *to)
     c->next = to->children;
     to->children = c;
     to->n_children++;
+    follow_peer(ike, c);
+    ike_timer_update(ike, to);
+}
+
+void ike_child_stands_again(struct ike *ike, struct ike_child *c)
+{
+    c->state = CHILD_UP;
+    follow_peer(ike, c);
+    ike_timer_update(ike, c->sa);
 }
 
 struct ike_child *ike_child_by_spi(struct ike_sa *sa, uint32_t spi, bool inbound)
@@ -319,26 +354,6 @@ bool ike_is_just_replaced(struct ike *ike, const struct ike_child *old)
                 return true;
         }
     return false;
-}
-
-/* RFC 7296 §2.23: the SAs are made anew where the peer is now; the policies follow with them. */
-#define MOVED_MS 3000 /* it may be somebody's copy that has moved it: then it is back by then */
-
-void ike_peer_moved(struct ike *ike, struct ike_sa *sa)
-{
-    for (struct ike_child *c = sa->children; c; c = c->next) {
-        bool is_there = ike_is_at(&c->out.remote, &sa->remote);
-        if (!ike_child_stands(c) || (is_there && !c->moved))
-            continue;
-        uint64_t rekey_at = ike->now + MOVED_MS;
-        if (is_there) /* back again: as if nothing had been */
-            rekey_at = c->expire_at > ike->now ? ike->now + (c->expire_at - ike->now) / 10 * 9 : 0;
-        c->rekey_at = rekey_at;
-        c->moved = !is_there;
-    }
-    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "the peer's NAT mapping has changed, port %u now: rekeying",
-            sa->remote.port);
-    ike_timer_update(ike, sa);
 }
 
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)

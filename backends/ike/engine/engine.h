@@ -164,7 +164,7 @@ struct ike_ends {
     struct ike_end local, remote;
 };
 
-#define IKE_PLACES 4       /* of one peer, whose messages come from so many at most */
+#define IKE_PLACES 8       /* of one peer, whose messages come from so many at most */
 #define IKE_BEGUN_BY_LEN 8 /* of a SHA-256: to make another message of the same takes 2^64 tries */
 
 struct ike_sa {
@@ -183,9 +183,11 @@ struct ike_sa {
     uint64_t moved_at;         /* ... when, ms ... */
     uint32_t moved_by;         /* ... and by which message id, where it was followed at once; IKE_MOVED_BY_NONE */
     struct ike_ends other[IKE_PLACES]; /* where it may be instead: what it does not answer is asked there too; the first
-                                        * that is named stays, later ones give way; port 0: none */
+                                        * that is named stays, any other one gives way; port 0: none */
     uint64_t doubted_at;               /* when it was asked last because of a message that came again, ms */
     bool is_asked_elsewhere;           /* what is asked now is, and not only where it is */
+    uint8_t
+        doubts; /* answers in a row to what was asked at several places: the next question waits longer before it is */
     struct ike_ends asked_from;        /* v2: where the request came from that is answered; port 0: no request yet */
     uint32_t again_second, n_again[2]; /* answers that were repeated in that second: where the peer is, elsewhere */
     uint8_t version, state;            /* enum ike_state */
@@ -387,10 +389,12 @@ bool ike_may_be_another(const struct ike_sa *a, const struct ike_sa *b) MUST_CHE
  * certificate was renewed under another CA, its key is another one) has its packets already: those are asked whether
  * they live. */
 void ike_rivals_ask(struct ike *ike, const struct ike_child *c);
-/* Who has called us has proved who it is, and SAs of its own make room. If it says INITIAL_CONTACT it has restarted:
- * the IKE SAs of the same two identities are forgotten, wherever they were, but not those made since this negotiation
- * began (of two that cross, each end would drop the other's). Where its identity is an address that is not the one it
- * comes from, others behind other NATs may have the same one: then only those from where it is now. Else, of too many,
+/* INITIAL_CONTACT: the peer has restarted, what it had before is gone at its end. The IKE SAs of the same two
+ * identities are forgotten, wherever they were, but not those made since this negotiation began (of two that cross,
+ * each end would drop the other's). Where its identity is an address that is not the one it comes from, others behind
+ * other NATs may have the same one: then only those from where it is now. */
+void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa);
+/* Who has called us has proved who it is, and SAs of its own make room: all if it says INITIAL_CONTACT; of too many,
  * one that carries nothing, else the oldest; with a key of one address, twice as many whatever their names. False: the
  * configuration's limit of IKE SAs is reached, and the peer has none. */
 #define IKE_SAS_PER_PEER 32
@@ -431,7 +435,10 @@ uint32_t ike_spi_new(struct ike *ike);
 /* Do we send by that SPI to that address already? With it the peer would name another SA, which may be another peer's
  * (RFC 4301 §4.4.2.1: destination and SPI name one SA). */
 bool ike_spi_is_taken(const struct ike *ike, const struct ip_addr *to, uint32_t spi) MUST_CHECK;
-void ike_child_move(struct ike_child *c, struct ike_sa *to);
+/* To another IKE SA with the same peer, which may be elsewhere: the child is made anew there then. */
+void ike_child_move(struct ike *ike, struct ike_child *c, struct ike_sa *to);
+/* One that was being replaced or rekeyed is used again; the peer may be elsewhere meanwhile. */
+void ike_child_stands_again(struct ike *ike, struct ike_child *c);
 /* That of one IKE SA which serves such packets, in the kernel. */
 struct ike_child *ike_child_of(struct ike_sa *sa, const struct ike_entry *e, const struct ike_ts *local,
                                const struct ike_ts *remote);
@@ -566,14 +573,18 @@ bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local) MUST_CHE
 void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote);
 /* A message of a peer that stands is authentic and was never heard before. True: it came from elsewhere, and the peer
  * is to be asked where it is. */
-bool ike_is_elsewhere(struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote) MUST_CHECK;
+bool ike_is_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
+                      const struct ike_end *remote) MUST_CHECK;
 /* The same, of one that may be somebody's copy of an older one: true once a second at most. */
 bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local,
                           const struct ike_end *remote) MUST_CHECK;
 /* Where a question is sent as well that is not answered where the peer is: how many. */
 unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static IKE_PLACES + 1]);
-/* The answer to a question of ours has come, from there. True: it had been asked at several places, and the answer may
- * be somebody's copy: the peer is to be asked once more. */
+/* Is a question that was repeated so many times (1: once) sent there too? Where the last answers were in doubt, later.
+ */
+bool ike_asks_elsewhere(const struct ike_sa *sa, unsigned repeated) MUST_CHECK;
+/* The answer to a question of ours has come, from there. True: it had been asked at several places, or the answer comes
+ * from where it was not; it may be somebody's copy: the peer is to be asked once more. */
 bool ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote) MUST_CHECK;
 /* `to` takes the place of `from`: it is where that is, and may be where that may be. True: that is in doubt. */
 bool ike_place_inherit(struct ike *ike, struct ike_sa *to, const struct ike_sa *from) MUST_CHECK;

@@ -426,8 +426,7 @@ bool ike_is_same_peer(const struct ike *ike, const struct ike_sa *a, const struc
     return same_peer(ike, a, b) && !ike_may_be_another(a, b);
 }
 
-/* INITIAL_CONTACT: what it had before is gone at its end. */
-static void peer_restarted(struct ike *ike, const struct ike_sa *sa)
+void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
 {
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
@@ -504,7 +503,7 @@ bool ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial
 {
     bool had_one = ike_of_same_peer(ike, sa, NULL) != NULL;
     if (says_initial_contact)
-        peer_restarted(ike, sa);
+        ike_peer_restarted(ike, sa);
     make_room(ike, sa);
     make_room_of_key(ike, sa);
     /* limits hold when somebody has proved himself: many may have begun at one time. One more of who has one is a

@@ -20,13 +20,20 @@ bool ike_is_at(const struct ike_end *a, const struct ike_end *b)
 bool ike_may_move(const struct ike_sa *sa, const struct ike_end *local)
 {
     bool is_known = !sa->initiator || !ike_is(sa, IKE_BEGINS); /* who answers us has proved nothing yet */
-    return is_known && sa->nat_remote && !sa->nat_local && addr_eq(&sa->local.addr, &local->addr);
+    return is_known && sa->nat_remote && addr_eq(&sa->local.addr, &local->addr);
+}
+
+/* RFC 7296 §2.23: who is behind NAT itself does not move the peer by whatever comes; by answers it may. */
+static bool may_follow(const struct ike_sa *sa, const struct ike_end *local)
+{
+    return !sa->nat_local && ike_may_move(sa, local);
 }
 
 void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
     sa->came_from = (struct ike_ends){sa->local, sa->remote};
     sa->moved_at = ike->now;
+    sa->moved_by = IKE_MOVED_BY_NONE;
     sa->local = *local;
     ike_remote_set(ike, sa, remote);
     sa->floated |= local->port == IKE_PORT_NATT;
@@ -38,27 +45,32 @@ void ike_move(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, c
 
 #define DOUBT_MS 1000 /* at most one question so often, however many copies come */
 
-/* The first stays: that one it may well be, and copies from ever other places push nothing out. */
-static void name_place(struct ike_sa *sa, const struct ike_ends *place)
+/* The first stays: that one it may well be. Which of the others gives way is left to chance: who sends copies from ever
+ * other places, in front of the peer's message and behind it, cannot count on it. */
+static void name_place(struct ike *ike, struct ike_sa *sa, const struct ike_ends *place)
 {
     unsigned at = 0;
+    uint32_t any;
     while (at < IKE_PLACES && sa->other[at].remote.port && !ike_is_at(&sa->other[at].remote, &place->remote))
         at++;
-    sa->other[at < IKE_PLACES ? at : IKE_PLACES - 1] = *place;
+    ike->host.random(ike->host.ctx, &any, sizeof any);
+    if (at == IKE_PLACES)
+        at = 1 + any % (IKE_PLACES - 1);
+    sa->other[at] = *place;
 }
 
-bool ike_is_elsewhere(struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
+bool ike_is_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
     bool is_here = ike_is_at(&sa->remote, remote) || local->port != sa->local.port;
     if (is_here || !ike_may_move(sa, local))
         return false;
-    name_place(sa, &(struct ike_ends){*local, *remote});
+    name_place(ike, sa, &(struct ike_ends){*local, *remote});
     return true;
 }
 
 bool ike_may_be_elsewhere(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote)
 {
-    if (!ike_is_elsewhere(sa, local, remote) || (sa->doubted_at && ike->now < sa->doubted_at + DOUBT_MS))
+    if (!ike_is_elsewhere(ike, sa, local, remote) || (sa->doubted_at && ike->now < sa->doubted_at + DOUBT_MS))
         return false;
     sa->doubted_at = ike->now;
     return true;
@@ -84,20 +96,44 @@ unsigned ike_other_places(const struct ike_sa *sa, struct ike_ends out[static IK
     return n;
 }
 
+#define DOUBTS_MAX 2
+
+bool ike_asks_elsewhere(const struct ike_sa *sa, unsigned repeated)
+{
+    return repeated > sa->doubts;
+}
+
+/* It is where it is. */
+static void settle(struct ike_sa *sa)
+{
+    memset(sa->other, 0, sizeof sa->other);
+    sa->came_from = (struct ike_ends){0};
+    sa->doubts = 0;
+}
+
 bool ike_place_answered(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote)
 {
     struct ike_ends v[IKE_PLACES + 1];
     bool was_everywhere = sa->is_asked_elsewhere;
+    bool is_here = ike_is_at(&sa->remote, remote) || !ike_may_move(sa, &sa->local);
     unsigned n = was_everywhere ? ike_other_places(sa, v) : 0;
     sa->is_asked_elsewhere = false;
-    if (!was_everywhere) /* it is where it is */
-        memset(sa->other, 0, sizeof sa->other);
+    if (!was_everywhere && is_here) {
+        settle(sa);
+        return false;
+    }
+    /* what still lets our question in may send the answer out by another port already */
+    const struct ike_end local = sa->local;
+    if (!was_everywhere)
+        return ike_may_be_elsewhere(ike, sa, &local, remote);
+    if (sa->doubts < DOUBTS_MAX)
+        sa->doubts++; /* the way there and back may take as long as that */
     for (unsigned i = 0; i < n; i++)
         if (ike_is_at(&v[i].remote, remote)) {
             ike_move(ike, sa, &v[i].local, &v[i].remote);
             break;
         }
-    return was_everywhere;
+    return true;
 }
 
 bool ike_place_inherit(struct ike *ike, struct ike_sa *to, const struct ike_sa *from)
@@ -107,6 +143,7 @@ bool ike_place_inherit(struct ike *ike, struct ike_sa *to, const struct ike_sa *
     if (!ike_is_at(&to->remote, &from->remote))
         ike_remote_set(ike, to, &from->remote);
     memcpy(to->other, from->other, sizeof to->other);
+    to->doubts = from->doubts;
     to->came_from = from->came_from;
     return ike_other_places(to, v) != 0;
 }
@@ -123,7 +160,7 @@ void ike_follow_to(struct ike *ike, struct ike_sa *sa, const struct ike_end *loc
 void ike_follow(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, const struct ike_end *remote,
                 uint32_t request)
 {
-    if (!ike_is_at(&sa->remote, remote) && ike_may_move(sa, local))
+    if (!ike_is_at(&sa->remote, remote) && may_follow(sa, local))
         ike_follow_to(ike, sa, local, remote, request);
 }
 
@@ -133,9 +170,9 @@ bool ike_follow_back(struct ike *ike, struct ike_sa *sa, const struct ike_end *l
     bool was_moved = sa->moved_by == request && sa->came_from.remote.port && ike->now < sa->moved_at + IKE_COPY_MS;
     bool is_back = was_moved && ike_is_at(&sa->came_from.remote, remote) &&
                    local->port == sa->local.port; /* nobody goes back from port 4500 */
-    if (!is_back || ike_is_at(&sa->remote, remote) || !ike_may_move(sa, local))
+    if (!is_back || ike_is_at(&sa->remote, remote) || !may_follow(sa, local))
         return false;
-    ike_move(ike, sa, local, remote);
+    ike_move(ike, sa, local, remote); /* once: what comes behind may be copies from either place */
     return true;
 }
 

@@ -235,7 +235,10 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
     free(v->out); /* nothing answers the third message */
     v->out = NULL;
     v->out_len = 0;
+    bool is_first = !ike_of_same_peer(ike, sa, NULL) && ike_is_first_contact(ike, sa);
     v1_established(ike, sa);
+    if (is_first) /* no message of aggressive mode can say so protected */
+        v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_INITIAL_CONTACT, NULL, 0);
 }
 
 bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)

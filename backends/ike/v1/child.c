@@ -153,9 +153,9 @@ void v1_child_keep(struct ike *ike, struct ike_sa *sa, const struct ike_child *g
         o = other_of_two(s, gone);
     if (!o)
         return;
-    o->state = CHILD_UP;
     o->expire_at = 0;
     set_lifetime(ike, o);
+    ike_child_stands_again(ike, o);
     ike_log(ike, EV_MESSAGE, IKE_INFO, o->sa, o, "map %s entry %u line %u: SPI 0x%08x in, which crossed it, stays",
             o->entry->map, o->entry->seq, o->line, o->spi_in);
     ike_timer_update(ike, o->sa);

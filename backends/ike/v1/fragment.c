@@ -4,8 +4,8 @@
  * a payload of type 132 with an identifier, a number from 1 on and a mark on the last, alone behind a header of its
  * own. They are not authentic by themselves; the message they make is checked as any other. So pieces of several
  * messages are kept, each with room of its own, and for one place several pieces: a forger's do not take the place of
- * the peer's. What can be put together of them is tried, so many times at most: first what came last for each place,
- * and what came first (a forger's are all in front, or all behind), then any. They stay while the peer is not
+ * the peer's. What can be put together of them is tried, so many times at most: the first, the middle, the last of each
+ * place, then any. They stay while the peer is not
  * authenticated: what is whole may have been heard as somebody's copy.
  */
 #include <stdlib.h>
@@ -21,7 +21,8 @@
 #define MESSAGES_MAX 4  /* by identifier */
 #define VARIANTS_MAX 3  /* of one place */
 #define TRIES_MAX 32    /* for one piece that has come */
-#define STEPS_MAX 1024  /* ... and pieces that are looked at for it */
+#define TRIES_AT_RANDOM 16
+#define STEPS_MAX 1024 /* ... and pieces that are looked at for it */
 /* Bytes that are put together for one SA in a second, and decrypted. Most messages are small; large ones, of which a
  * forger makes more with less, take nothing away from those. */
 #define SMALL_MAX 4096
@@ -173,6 +174,7 @@ struct puzzle {
     struct v1_fragments *f;
     struct v1_wholes *out;
     unsigned tries, steps, turn; /* turn: which piece of a place is looked at first */
+    bool is_free;                /* the few that are tried whatever others have spent */
 };
 
 static void put_together(struct puzzle *z, unsigned n)
@@ -183,11 +185,13 @@ static void put_together(struct puzzle *z, unsigned n)
     z->tries++;
     bool is_small = len <= SMALL_MAX;
     size_t *spent = is_small ? &z->f->small : &z->f->large;
-    bool may_be = *spent + len <= (is_small ? SMALL_PER_SECOND : LARGE_PER_SECOND);
+    bool is_left = *spent + len <= (is_small ? SMALL_PER_SECOND : LARGE_PER_SECOND);
+    bool may_be = is_left || (is_small && z->is_free);
     uint8_t *b = may_be && len <= WHOLE_MAX ? malloc(len) : NULL;
     if (!b)
         return;
-    *spent += len;
+    if (is_left)
+        *spent += len;
     z->out->v[z->out->n++] = (struct ike_iov){b, len};
     for (unsigned i = 0; i < n; b += z->row[i]->n, i++)
         memcpy(b, z->row[i]->p, z->row[i]->n);
@@ -213,25 +217,49 @@ static void try_places(struct puzzle *z, unsigned at)
     }
 }
 
-/* Of each place what came last, or first. */
-static void try_in_order(struct puzzle *z, bool last_first)
+/* Which piece of a place: of those in the order in which they came the `rank`th, or any. */
+#define RANK_ANY VARIANTS_MAX
+
+static const struct piece *piece_of(struct ike *ike, const struct place *here, unsigned rank)
+{
+    const struct piece *sorted[VARIANTS_MAX];
+    if (rank == RANK_ANY)
+        return &here->v[any_of(ike, here->n)];
+    for (unsigned i = 0; i < here->n; i++) {
+        unsigned at = i;
+        for (; at && sorted[at - 1]->came > here->v[i].came; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = &here->v[i];
+    }
+    return sorted[rank < here->n ? rank : here->n - 1u];
+}
+
+static void try_row(struct ike *ike, struct puzzle *z, unsigned rank)
 {
     for (unsigned at = 0; at < FRAGMENTS_MAX; at++) {
         const struct place *here = &z->m->places[at];
-        const struct piece *best = NULL;
-        for (unsigned i = 0; i < here->n; i++) {
-            const struct piece *p = &here->v[i];
-            if (!best || (p->came > best->came) == last_first)
-                best = p;
-        }
-        z->row[at] = at == z->with_at ? z->with : best;
-        if (!z->row[at] || (z->row[at]->is_last && at < z->with_at))
+        if (!here->n)
+            return;
+        z->row[at] = at == z->with_at ? z->with : piece_of(ike, here, rank);
+        if (z->row[at]->is_last && at < z->with_at)
             return;
         if (z->row[at]->is_last) {
             put_together(z, at + 1);
             return;
         }
     }
+}
+
+/* A forger's pieces are all in front, or all behind, or one on each side: the peer's are then the first, the last, or
+ * the middle ones. Where they are as it comes, any. */
+static void try_rows(struct ike *ike, struct puzzle *z)
+{
+    z->is_free = true;
+    for (unsigned rank = 0; rank < VARIANTS_MAX; rank++)
+        try_row(ike, z, rank);
+    z->is_free = false;
+    for (unsigned i = 0; i < TRIES_AT_RANDOM; i++)
+        try_row(ike, z, RANK_ANY);
 }
 
 void v1_wholes_free(struct v1_wholes *w)
@@ -279,10 +307,9 @@ void v1_fragment(struct ike *ike, struct ike_sa *sa, const uint8_t *p, size_t n,
     }
     (*f)->second = ike->now / 1000;
     struct puzzle z = {.m = m, .with = piece, .with_at = number - 1u, .f = *f, .out = out, .turn = any_of(ike, 65536)};
-    if (m->is_disputed) {
-        try_in_order(&z, true);
-        try_in_order(&z, false);
-    }
+    z.is_free = !m->is_disputed; /* there is one way */
+    if (m->is_disputed)
+        try_rows(ike, &z);
     try_places(&z, 0);
     if (out->n && !m->is_disputed && !ike_is(sa, IKE_BEGINS))
         forget(m);

@@ -22,7 +22,7 @@ void v1_hand_over(struct ike *ike, struct ike_sa *from, struct ike_sa *to)
     for (struct ike_child *c = from->children, *next; c; c = next) {
         next = c->next;
         if (!ike_child_is(c, CHILD_HALF)) /* its quick mode is still with the old one */
-            ike_child_move(c, to);
+            ike_child_move(ike, c, to);
     }
     ike_tasks_follow(from, to);
     to->resume_at = ike->now; /* the next tick works them off */
@@ -273,16 +273,20 @@ static bool deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         uint32_t spi = rd_u32(&r);
         struct ike_sa *at;
         struct ike_child *c = child_of_peer(ike, sa, spi, &at);
+        struct v1_quick *q = c ? v1_quick_implied(at, c) : NULL;
         if (!c) {
             sa->v1->gone[sa->v1->gone_at++ % V1_GONE] = spi;
             continue;
         }
         any = true;
         if (ike_child_stands(c))
-            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c, "map %s entry %u line %u: the peer deletes the IPsec SA",
-                    c->entry->map, c->entry->seq, c->line);
+            ike_log(ike, EV_CHILD_DOWN, IKE_INFO, at, c,
+                    "map %s entry %u line %u: the peer deletes the IPsec SA, SPI 0x%08x in, 0x%08x out", c->entry->map,
+                    c->entry->seq, c->line, c->spi_in, c->spi_out);
         v1_child_keep(ike, at, c);
         ike_child_free(ike, c, true);
+        if (q)
+            v1_quick_done(ike, at, q);
         ike_timer_update(ike, at);
     }
     return any;
@@ -332,7 +336,7 @@ static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_n
 /* What a message shows: nothing, that the peer hears us (it may refuse what it hears), or that it lives. */
 enum shown { SHOWS_NOTHING, SHOWS_HEARING, SHOWS_LIFE };
 
-static void notify_to(struct ike *ike, struct ike_sa *sa, const struct ike_ends *to, uint16_t type, const uint8_t *seq)
+void v1_notify_to(struct ike *ike, struct ike_sa *sa, const struct ike_ends *to, uint16_t type, const uint8_t *seq)
 {
     const struct ike_ends were = ike_ends_swap(sa, *to);
     v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, type, seq, 4);
@@ -351,7 +355,7 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
         if (how != ASKED_LONG_AGO && from)
             v1_heard_from(ike, sa, from, mid);
         if (how != ASKED_LONG_AGO)
-            notify_to(ike, sa, from ? from : &here, N1_R_U_THERE_ACK, n->data);
+            v1_notify_to(ike, sa, from ? from : &here, N1_R_U_THERE_ACK, n->data);
         sa->v1->asked_from = from ? *from : here;
         sa->v1->asked_at = ike->now;
         return how == ASKED_ANEW ? SHOWS_LIFE : SHOWS_NOTHING;
@@ -361,10 +365,15 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
         if (was_asked) {
             const struct ike_ends *from = sa->v1->heard_from;
             sa->v1->dpd_missed = 0;
+            sa->v1->asks_in_doubt = false;
             if (ike_place_answered(ike, sa, from ? &from->remote : &sa->remote))
                 v1_ask(ike, sa);
         }
         return was_asked ? SHOWS_LIFE : SHOWS_NOTHING;
+    }
+    if (n->type == N1_INITIAL_CONTACT && ike_is(sa, IKE_STANDS)) {
+        ike_peer_restarted(ike, sa);
+        return SHOWS_LIFE;
     }
     if (n->type == N1_INVALID_SPI && ike_is(sa, IKE_STANDS)) {
         lost(ike, sa, n);
@@ -452,7 +461,7 @@ static void heard_again(struct ike *ike, struct ike_sa *sa, const struct ike_end
     bool is_elsewhere = !ike_is_at(&sa->v1->asked_from.remote, &from->remote);
     bool is_at_once = ike->now < sa->v1->asked_at + IKE_COPY_MS; /* one of the two may be somebody's copy */
     if (is_elsewhere && is_at_once && ike_may_answer_again(ike, sa, &from->remote))
-        notify_to(ike, sa, from, N1_R_U_THERE_ACK, no.data);
+        v1_notify_to(ike, sa, from, N1_R_U_THERE_ACK, no.data);
 }
 
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole, struct ike_header h)
@@ -502,91 +511,7 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, st
 
 /* ---- time ---- */
 
-static void dead(struct ike *ike, struct ike_sa *sa)
-{
-    const struct ike_entry *e = sa->entry;
-    ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
-    if (e && e->n_peers > 1)
-        ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
-    ike_sa_free(ike, sa);
-}
-
 #define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
-#define DPD_MISSES 5         /* IOS gives up after five */
-
-void v1_liveness(struct ike *ike, struct ike_sa *sa)
-{
-    const struct ike_profile *p = sa->profile;
-    uint64_t period = 1000u * (uint64_t)(p && p->dpd_s ? p->dpd_s : ike->policy->v1_keepalive_s);
-    uint64_t retry = 1000u * (uint64_t)(p && p->dpd_retry_s ? p->dpd_retry_s : ike->policy->v1_keepalive_retry_s);
-    uint64_t quiet = ike->now - sa->last_in;
-    bool periodic = p ? p->dpd_periodic : ike->policy->v1_keepalive_periodic;
-    bool at_once = sa->v1->dpd_at_once;
-    sa->v1->dpd_at_once = false;
-    bool in_doubt = sa->other[0].remote.port; /* it lives, but where? */
-    if (quiet < period && !in_doubt)
-        sa->v1->dpd_missed = 0;
-    bool goes_on = at_once || sa->v1->dpd_missed;
-    if (!goes_on && !period) /* it was asked once, and lives */
-        return;
-    if (!goes_on && !ike_must_ask(ike, sa, quiet, period, periodic)) {
-        sa->dpd_at = ike->now + (quiet < period ? period - quiet : period);
-        return;
-    }
-    if (++sa->v1->dpd_missed > DPD_MISSES) {
-        dead(ike, sa);
-        return;
-    }
-    uint8_t data[4];
-    struct wr w = wr_to(data, 4);
-    if (sa->v1->dpd_missed == 1)
-        sa->v1->dpd_seq++;
-    wr_u32(&w, sa->v1->dpd_seq);
-    v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_R_U_THERE, data, 4);
-    struct ike_ends elsewhere[IKE_PLACES + 1];
-    unsigned places = sa->v1->dpd_missed == 1 ? 0 : ike_other_places(sa, elsewhere);
-    for (unsigned i = 0; i < places; i++)
-        notify_to(ike, sa, &elsewhere[i], N1_R_U_THERE, data);
-    sa->is_asked_elsewhere = places != 0;
-    bool is_doubt = sa->v1->dpd_missed == 1 && sa->other[0].remote.port;
-    uint64_t wait = retry ? retry : 2000;
-    sa->dpd_at = ike->now + (is_doubt ? 1000 : wait);
-}
-
-void v1_heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)
-{
-    if (!sa->v1->peer_dpd) {
-        ike_follow(ike, sa, &from->local, &from->remote, mid);
-        return;
-    }
-    if (!ike_is_elsewhere(sa, &from->local, &from->remote))
-        return;
-    if (!sa->v1->dpd_missed) {
-        v1_ask(ike, sa);
-        return;
-    }
-    sa->v1->dpd_missed = 1; /* it lives: the question is repeated soon, there too, and its tries begin anew */
-    if (sa->dpd_at > ike->now + 1000)
-        sa->dpd_at = ike->now + 1000;
-    ike_timer_update(ike, sa);
-}
-
-void v1_heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)
-{
-    if (!sa->v1->peer_dpd)
-        (void)!ike_follow_back(ike, sa, &from->local, &from->remote, mid); /* else it stays */
-    else if (ike_is(sa, IKE_STANDS) && ike_may_be_elsewhere(ike, sa, &from->local, &from->remote))
-        v1_ask(ike, sa);
-}
-
-void v1_ask(struct ike *ike, struct ike_sa *sa)
-{
-    if (!sa->v1->peer_dpd || sa->v1->dpd_missed)
-        return;
-    sa->v1->dpd_at_once = true;
-    sa->dpd_at = ike->now;
-    ike_timer_update(ike, sa);
-}
 
 /* There is no ISAKMP SA to rekey it by: a new one is begun, with the same selectors. */
 static void orphan_again(struct ike *ike, const struct ike_child *c)

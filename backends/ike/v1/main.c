@@ -168,11 +168,12 @@ void v1_main_4(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 
 static void responder_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad)
 {
-    (void)m;
     if (bad) {
         v1_refuse(ike, sa, bad);
         return;
     }
+    if (v1_initial_contact(m))
+        ike_peer_restarted(ike, sa);
     v1_established(ike, sa);
     v1_next(ike, sa);
 }
@@ -292,6 +293,8 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
     }
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
+    if (!ike_of_same_peer(ike, sa, NULL)) /* it may have called because its old SAs are not answered any more */
+        v1_initial_contact_write(ike, sa, &c);
     if (v1_finish(ike, sa, &w, true))
         v1_established(ike, sa);
 }
@@ -429,6 +432,8 @@ bool v1_main(struct ike *ike, struct ike_sa *sa, const struct ike_end *local, co
     if (!row || is_anothers)
         return false;
     memcpy(iv, v->iv, 16);
+    if (encrypted && !v1_may_be_ours(ike, sa, p, n, iv))
+        return unreadable(ike, sa);
     if (encrypted)
         r = rd_of(ike->plain, v1_decrypt(ike, sa, p, n, iv));
     if (encrypted && !r.n)

@@ -556,6 +556,7 @@ bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     return true;
 }
 
+/* RFC 2408 §3.14: an ISAKMP SA is named by both cookies. */
 void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
 {
     uint8_t spi[16];

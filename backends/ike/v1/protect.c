@@ -59,6 +59,19 @@ size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, si
     return len;
 }
 
+/* RFC 2408 §3.2: next payload, reserved (0), length. */
+bool v1_may_be_ours(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n, const uint8_t iv[static 16])
+{
+    uint8_t first[16];
+    size_t block = v1_block(sa), len = n - IKE_HEADER_LEN;
+    if (len < block || len % block ||
+        !ike_cbc(ike->crypto, sa->suite.encr, sa->suite.encr_bits, sa->v1->key, iv, p + IKE_HEADER_LEN, block, first,
+                 false))
+        return false;
+    size_t payload = (size_t)first[2] << 8 | first[3];
+    return first[1] == 0 && payload >= 4 && payload <= len;
+}
+
 bool v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16])
 {
     uint8_t h[IKE_HASH_MAX] = {0}, m[4];

@@ -52,17 +52,9 @@ bool v1_quick_waits(const struct v1_quick *q)
     return quick_traits[q->state] & WAITS;
 }
 
-/* The earliest of all retransmissions. */
-static void arm(struct ike *ike, struct ike_sa *sa)
+bool v1_quick_is_kept(const struct v1_quick *q)
 {
-    sa->resume_at = 0;
-    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next) {
-        if (!q->again_at && !q->computing)
-            q->again_at = ike->now + 40000; /* kept while the peer may still ask for it again */
-        if (q->again_at && (!sa->resume_at || q->again_at < sa->resume_at))
-            sa->resume_at = q->again_at;
-    }
-    ike_timer_update(ike, sa);
+    return quick_traits[q->state] & KEPT;
 }
 
 /* ---- messages ---- */
@@ -126,7 +118,7 @@ static bool send(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, struct 
     q->out_len = (uint32_t)o->w.n;
     q->tries = 0;
     q->again_at = which == 3 ? 0 : ike->now + ike_jitter(ike, IKE_RETRANSMIT_MS, 2);
-    arm(ike, sa);
+    v1_quick_arm(ike, sa);
     const struct ike_ends here = {sa->local, sa->remote};
     const struct ike_ends were = ike_ends_swap(sa, q->heard_from.remote.port ? q->heard_from : here);
     v1_send(ike, sa, q->out, q->out_len);
@@ -225,10 +217,26 @@ static void first_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     v1_next(ike, sa);
 }
 
+/* The same child is being rekeyed: its peer may have been elsewhere when it was asked. Two of them, whose answers come
+ * in another order than they were begun, would be put in another order by each end. */
+static struct v1_quick *same_rekeying(const struct ike_sa *sa, const struct ike_task *t)
+{
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
+        if (t->kind == TASK_REKEY_CHILD && q->task.kind == t->kind && q->task.spi == t->spi && v1_quick_waits(q))
+            return q;
+    return NULL;
+}
+
 void v1_quick_start(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_task *t = sa->current;
+    struct v1_quick *begun = same_rekeying(sa, t);
     uint32_t mid;
+    if (begun) {
+        begun->again_at = ike->now;
+        begun->tries = 0;
+        return;
+    }
     do
         ike->host.random(ike->host.ctx, &mid, sizeof mid);
     while (!mid);
@@ -307,7 +315,7 @@ void v1_next(struct ike *ike, struct ike_sa *sa)
         sa->current = NULL;
         free(t);
     }
-    arm(ike, sa);
+    v1_quick_arm(ike, sa);
 }
 
 static bool is_deleted_already(const struct ike_sa *sa, const struct v1_quick *q)
@@ -621,14 +629,30 @@ void v1_quick_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
     answered(ike, sa, sa->v1->heard, m);
 }
 
-void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+void v1_quick_done(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 {
-    struct v1_quick *q = sa->v1->heard;
     struct ike_child *c = v1_child_half(sa, q);
-    (void)m;
     if (c)
         v1_child_up(ike, sa, c);
     v1_quick_free(sa, q);
+}
+
+void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
+{
+    (void)m;
+    v1_quick_done(ike, sa, sa->v1->heard);
+}
+
+struct v1_quick *v1_quick_implied(struct ike_sa *sa, const struct ike_child *old)
+{
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next) {
+        const struct ike_child *c = q->initiator ? NULL : v1_child_half(sa, q);
+        bool is_successor = c && c->entry == old->entry && ike_ts_equal(&c->ts_local, &old->ts_local) &&
+                            ike_ts_equal(&c->ts_remote, &old->ts_remote);
+        if (is_successor && !ike_child_is(old, CHILD_HALF))
+            return q;
+    }
+    return NULL;
 }
 
 static const struct ike_transition *row_of(const struct ike_sa *sa, const struct v1_quick *q)
@@ -677,7 +701,9 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, s
         answer_again(ike, sa, q, from);
         return;
     }
-    if (!row) {
+    /* what has ended the exchange: no key is left to tell that it is the same, and who can send it could send that */
+    bool was_heard = !q && h.id == sa->moved_by && ike_follow_back(ike, sa, &from->local, &from->remote, h.id);
+    if (!row || was_heard) {
         ike->stats.dropped++;
         return;
     }
@@ -727,55 +753,5 @@ void v1_quick(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, s
     if (!sa)
         return;
     sa->v1->heard = NULL;
-    arm(ike, sa);
-}
-
-/* Nothing has come by it since a quick mode began that nobody has answered: the other end has no such SA, as the last
- * message of phase 1 was lost, or it has restarted (IOS: death by retransmission P2). What is wanted next begins
- * another one. With IPsec SAs it stays and still answers; it serves again when something comes. False: it has gone. */
-MUST_CHECK static bool silent(struct ike *ike, struct ike_sa *sa)
-{
-    bool has_more = sa->children != NULL;
-    ike_log(ike, has_more ? EV_MESSAGE : EV_IKE_DOWN, IKE_INFO, sa, NULL,
-            has_more ? "the peer does not answer by this ISAKMP SA: what is wanted next begins another"
-                     : "the ISAKMP SA is dropped: the peer does not answer by it");
-    sa->is_silent = true;
-    if (has_more)
-        return true;
-    v1_delete_self(ike, sa); /* only quick modes may be lost: then the peer has it */
-    ike_sa_free(ike, sa);
-    return false;
-}
-
-/* An initiator's is kept for a while after the third message, which may be lost; everything else is sent again. */
-void v1_quick_tick(struct ike *ike, struct ike_sa *sa)
-{
-    for (struct v1_quick *q = sa->v1->quicks, *next; q; q = next) {
-        next = q->next;
-        if (q->computing)
-            continue;
-        if (!q->again_at || q->again_at > ike->now)
-            continue;
-        bool over = quick_traits[q->state] & KEPT;
-        if (over || ++q->tries >= IKE_RETRANSMIT_TRIES) {
-            if (!over)
-                ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "map %s entry %u: quick mode is not answered",
-                        q->entry->map, q->entry->seq);
-            if (!over && q->initiator)
-                ike_next_peer(ike, q->entry, &sa->began_with);
-            struct ike_child *half = v1_child_half(sa, q);
-            uint64_t heard_at = sa->last_in > sa->v1->heard_at ? sa->last_in : sa->v1->heard_at;
-            bool is_silent = !over && q->initiator && heard_at <= q->began_at;
-            if (half)
-                ike_child_free(ike, half, true);
-            v1_quick_free(sa, q);
-            if (is_silent && !silent(ike, sa))
-                return;
-            continue;
-        }
-        ike->stats.retransmits++;
-        q->again_at = ike->now + ike_jitter(ike, (uint64_t)IKE_RETRANSMIT_MS << q->tries, 2);
-        v1_send(ike, sa, q->out, q->out_len);
-    }
-    arm(ike, sa);
+    v1_quick_arm(ike, sa);
 }

@@ -70,9 +70,10 @@ struct ike1 {
     uint64_t heard_at;                 /* ms: the last informational message that shows that the peer hears us */
     bool is_extended;                  /* beyond its lifetime, for a successor; once */
     bool dpd_at_once;                  /* whatever is configured, and whatever has come */
-    uint32_t dpd_seq_in;               /* the highest of the peer's; RFC 3706 §5.4: they rise */
-    struct ike_ends asked_from;        /* the last R-U-THERE that was answered: where it came from ... */
-    uint64_t asked_at;                 /* ... and when, ms */
+    bool asks_in_doubt;         /* what is asked now is where it is, not whether it lives: no answer ends nothing */
+    uint32_t dpd_seq_in;        /* the highest of the peer's; RFC 3706 §5.4: they rise */
+    struct ike_ends asked_from; /* the last R-U-THERE that was answered: where it came from ... */
+    uint64_t asked_at;          /* ... and when, ms */
     bool dpd_seq_in_known;
     /* Message ids are used once (RFC 2409 §5.5): those of quick modes for the SA's life, of informational ones the last
      */
@@ -131,6 +132,10 @@ void ike_fuzz_plain(uint8_t *p, size_t *n, size_t room);
 bool v1_encrypt(struct ike *ike, const struct ike_sa *sa, struct wr *w, uint8_t iv[static 16]) MUST_CHECK;
 /* Decrypts into ike->plain; `iv` becomes the last block. Returns the length, 0 if it is not whole blocks. */
 size_t v1_decrypt(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n, uint8_t iv[static 16]);
+/* Is the first block of an encrypted message the head of a payload? Another key makes one of it once in some hundreds.
+ * Asked before all of it is decrypted: what costs a forger one datagram may be for each of several that have begun. */
+bool v1_may_be_ours(struct ike *ike, const struct ike_sa *sa, const uint8_t *p, size_t n,
+                    const uint8_t iv[static 16]) MUST_CHECK;
 /* First IV of a message id. */
 bool v1_iv(struct ike *ike, const struct ike_sa *sa, uint32_t mid, uint8_t iv[static 16]) MUST_CHECK;
 size_t v1_block(const struct ike_sa *sa);
@@ -292,6 +297,13 @@ struct ike_child *v1_child_half(struct ike_sa *sa, const struct v1_quick *q);
 /* ---- quick.c ---- */
 /* Has it asked, and is not answered yet? */
 bool v1_quick_waits(const struct v1_quick *q) MUST_CHECK;
+/* Is it done, and kept for its last message, which may be lost? */
+bool v1_quick_is_kept(const struct v1_quick *q) MUST_CHECK;
+/* Who answers has heard that its last message was taken: its child is used. The quick mode ends. */
+void v1_quick_done(struct ike *ike, struct ike_sa *sa, struct v1_quick *q);
+/* The peer deletes `old`: it has the successor then, whose quick mode waits for its third message, which was lost.
+ * NULL: there is none. */
+struct v1_quick *v1_quick_implied(struct ike_sa *sa, const struct ike_child *old);
 void v1_next(struct ike *ike, struct ike_sa *sa);
 /* `from`: where it came to and from. */
 void v1_quick(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
@@ -302,15 +314,26 @@ void v1_quick_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 void v1_task_delete_ike(struct ike *ike, struct ike_sa *sa);
 void v1_task_delete_child(struct ike *ike, struct ike_sa *sa);
-void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 
-/* ---- info.c ---- */
+/* ---- quick_time.c ---- */
+/* The earliest of all retransmissions. */
+void v1_quick_arm(struct ike *ike, struct ike_sa *sa);
+void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
+
+/* ---- liveness.c ---- */
+void v1_liveness(struct ike *ike, struct ike_sa *sa);
+/* Whether it lives is asked at once. */
+void v1_ask(struct ike *ike, struct ike_sa *sa);
 /* Where an authentic message came from: a peer that can be asked is asked where it is, another one is followed at once
  * (engine/whereabouts.c); `mid`: of that message. */
 void v1_heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid);
 /* The same message once more. */
 void v1_heard_again_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid);
+
+/* ---- info.c ---- */
+/* To where the peer may be. */
+void v1_notify_to(struct ike *ike, struct ike_sa *sa, const struct ike_ends *to, uint16_t type, const uint8_t *seq);
 void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, struct ike_iov whole,
              struct ike_header h);
 void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
@@ -326,8 +349,6 @@ void v1_proof_over(struct ike *ike, struct ike_sa *sa);
 void v1_orphans_proof_over(struct ike *ike, struct ike_sa *sa);
 void v1_proof_over_early(struct ike *ike, struct ike_sa *sa);
 void v1_keepalive(struct ike *ike, struct ike_sa *sa);
-void v1_liveness(struct ike *ike, struct ike_sa *sa);
-void v1_ask(struct ike *ike, struct ike_sa *sa);
 /* `spi`: of what it is about, of protocols other than ISAKMP. */
 void v1_notify(struct ike *ike, struct ike_sa *sa, uint8_t protocol, uint32_t spi, uint16_t type, const void *data,
                size_t n);

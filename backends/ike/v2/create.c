@@ -110,7 +110,7 @@ static void end_without(struct ike *ike, struct ike_sa *sa)
         return;
     old->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
     if (ike_child_is(old, CHILD_REKEYING))
-        old->state = CHILD_UP;
+        ike_child_stands_again(ike, old);
 }
 
 /* It could not even be asked for. */
@@ -234,7 +234,7 @@ static void retry(struct ike *ike, struct ike_sa *sa)
         return;
     }
     if (c && ike_child_is(c, CHILD_REKEYING))
-        c->state = CHILD_UP;
+        ike_child_stands_again(ike, c);
     ike_exchange_end(sa);
     if (is_wanted)
         ike_task_add(sa, t);
@@ -354,8 +354,9 @@ static void keep_anew(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
 /* Everything that lives on goes over to the successor. */
 void v2_inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
 {
+    bool is_in_doubt = ike_place_inherit(ike, fresh, old);
     while (old->children)
-        ike_child_move(old->children, fresh);
+        ike_child_move(ike, old->children, fresh);
     for (struct ike_task **p = &old->tasks, *t; (t = *p);) {
         if (t->kind == TASK_DELETE_IKE || t->kind == TASK_REKEY_IKE) {
             p = &t->next;
@@ -366,7 +367,7 @@ void v2_inherit(struct ike *ike, struct ike_sa *old, struct ike_sa *fresh)
         free(t);
     }
     keep_anew(ike, old, fresh);
-    if (ike_place_inherit(ike, fresh, old))
+    if (is_in_doubt)
         v2_ask(ike, fresh);
     ike_state_set(ike, old, IKE_REPLACED);
     old->rekey_at = old->dpd_at = old->keepalive_at = 0;

@@ -42,8 +42,8 @@ static void stands_again(struct ike *ike, const struct ike_sa *sa, const struct 
     for (const struct ike_child *c = sa->children; c; c = c->next)
         if (c != gone && c->successor_of == old && !ike_child_leaves(c))
             return;
-    old->state = CHILD_UP;
     old->rekey_at = ike->now + ike_jitter(ike, REKEY_AGAIN_MS, 5);
+    ike_child_stands_again(ike, old);
 }
 
 void v2_info_response(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)

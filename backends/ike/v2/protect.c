@@ -106,7 +106,8 @@ static void resend_to(struct ike *ike, struct ike_sa *sa, const struct ike_ends 
 void v2_resend_elsewhere(struct ike *ike, struct ike_sa *sa, const uint8_t *kept, uint32_t n)
 {
     struct ike_ends v[IKE_PLACES + 1];
-    unsigned places = ike_is(sa, IKE_BEGINS) ? 0 : ike_other_places(sa, v);
+    bool is_asked = !ike_is(sa, IKE_BEGINS) && ike_asks_elsewhere(sa, sa->request_tries);
+    unsigned places = is_asked ? ike_other_places(sa, v) : 0;
     for (unsigned i = 0; i < places; i++)
         resend_to(ike, sa, &v[i], kept, n);
     sa->is_asked_elsewhere |= places != 0;

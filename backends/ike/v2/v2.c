@@ -29,7 +29,7 @@ static void heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_end 
         ike_follow_to(ike, sa, local, remote, request);
     else if (ike_is(sa, IKE_BEGINS))
         ike_follow(ike, sa, local, remote, request);
-    else if (ike_is_elsewhere(sa, local, remote))
+    else if (ike_is_elsewhere(ike, sa, local, remote))
         v2_ask_anew(ike, sa);
 }
 
