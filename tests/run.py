@@ -680,7 +680,7 @@ def one(item):
 
 
 # They wait for clocks (names' TTLs, time-outs of a server that is silent), and need the processor little: beside the others
-WAITING = ('netns: uplinks', 'netns: revocation')
+WAITING = ('netns: uplinks', 'netns: revocation', 'netns: closed: the daemon is stopped')
 
 
 def main():

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "compiler/cli/ask.h"
 #include "compiler/cli/live.h"
 
 enum { OPT_STATE, OPT_WAIT };
@@ -150,7 +151,7 @@ static int clear_ike(const struct command *c, const char *dir, int n, char **w)
         json_decref(q);
         return cli_usage_error(c, "clear what? crypto isakmp [CONN-ID] | ikev2 sa [remote A] | session [remote A]");
     }
-    long long k = cleared(cli_daemon(c, dir, q));
+    long long k = cleared(ask_daemon(c, dir, q));
     if (k < 0)
         return EXIT_SYSTEM;
     printf("%lld IKE SAs cleared.\n", k);
@@ -158,9 +159,9 @@ static int clear_ike(const struct command *c, const char *dir, int n, char **w)
 }
 
 /* What IKE made is the daemon's to end: it tells the peer. True if it has done so. */
-static bool ask_daemon(const struct live *l, const struct xfrm_sa *s, const char *dir)
+static bool daemon_clears(const struct live *l, const struct xfrm_sa *s, const char *dir)
 {
-    return daemon_runs(dir) && cleared(cli_daemon(l->session.command, dir,
+    return daemon_runs(dir) && cleared(ask_daemon(l->session.command, dir,
                                                   json_pack("{s:s, s:s, s:I}", "do", "clear", "what", "children", "spi",
                                                             (json_int_t)s->spi))) > 0;
 }
@@ -176,13 +177,18 @@ static int clear_sas(struct live *l, const struct which *q, const char *dir)
 {
     struct netlink *n = &l->session.apply.xfrm_link;
     struct netlink_batch b = {0};
+    if (daemon_runs(dir) && !ask_is_answered(dir)) {
+        fprintf(stderr, "ioscc %s: the daemon does not answer, it may be stopped: nothing is touched\n",
+                l->session.command->name);
+        return EXIT_SYSTEM;
+    }
     uint32_t gone = 0, back = 0, failed = 0, reqid = q->spi ? reqid_of_entry(l, q) : 0;
     bool ok = true;
     PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
         if (!selected(l, q, s, reqid))
             continue;
         const struct xfrm_sa *again = manual_of(l, s);
-        if (!again && ask_daemon(l, s, dir)) {
+        if (!again && daemon_clears(l, s, dir)) {
             gone++;
             continue;
         }

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "backends/ike/engine/engine.h"
+#include "compiler/cli/ask.h"
 #include "compiler/cli/repair.h"
 #include "compiler/cli/session.h"
 
@@ -130,7 +131,7 @@ static void print_entries(struct buf *b, const struct session *s, const json_t *
 /* The daemon's own numbers are in the same form. */
 static void print_daemon(struct buf *b, const struct command *c, const char *dir)
 {
-    json_t *a = cli_daemon(c, dir, json_pack("{s:s}", "do", "metrics"));
+    json_t *a = ask_daemon(c, dir, json_pack("{s:s}", "do", "metrics"));
     const char *text = json_string_value(json_object_get(a, "metrics"));
     if (text)
         buf_puts(b, text);
@@ -143,16 +144,19 @@ static void print_metrics(struct buf *b, struct session *s)
     struct state_daemon d;
     struct repair_count repairs = repair_counted(&s->state);
     state_daemon_ask(st->dir, &d);
-    json_t *a = d.is_running ? cli_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
+    bool answers = d.is_running && ask_is_answered(st->dir);
+    json_t *a = answers ? ask_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
     bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying;
     gauge(b, "in_sync", "1: the kernel is as the configuration says", !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);
+    gauge(b, "daemon_answers", "1: it answers; 0: it may be stopped, nothing is known of its SAs", answers);
     gauge(b, "confirm_pending", "1: it goes back unless it is confirmed", st->confirm_by != 0);
     gauge(b, "applied_timestamp_seconds", "when the configuration was applied", (unsigned long long)st->applied);
     counter(b, "repairs", "what had changed was put right", repairs.done);
     counter(b, "repairs_failed", "what had changed was not put right whole", repairs.failed);
-    print_entries(b, s, json_object_get(a, "sas"));
-    if (d.is_running)
+    if (answers || !d.is_running) /* else it is not known what is up */
+        print_entries(b, s, json_object_get(a, "sas"));
+    if (answers)
         print_daemon(b, s->command, st->dir);
     buf_puts(b, "# EOF\n");
     json_decref(a);

@@ -10,6 +10,7 @@
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/pass.h"
 #include "backends/ike/handover.h"
+#include "compiler/cli/ask.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/hand_over.h"
@@ -445,45 +446,6 @@ static const struct cli_option control_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static bool send_all(int fd, const char *p, size_t n)
-{
-    while (n) {
-        ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
-        if (k <= 0)
-            return false;
-        p += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
-json_t *cli_daemon(const struct command *c, const char *dir, json_t *request)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    struct buf b = {0};
-    char part[4096], *text = json_dumps(request, JSON_COMPACT);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    json_t *out = NULL;
-    json_error_t e;
-    snprintf(a.sun_path, sizeof a.sun_path, "%s/control.sock", dir);
-    json_decref(request);
-    if (fd < 0 || !text || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
-        fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
-    } else {
-        bool sent = send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1);
-        for (ssize_t n; sent && (n = read(fd, part, sizeof part)) > 0;)
-            buf_add(&b, part, (size_t)n);
-        out = b.p ? json_loadb(b.p, b.len, 0, &e) : NULL;
-        if (!out)
-            fprintf(stderr, "ioscc %s: the daemon's answer is not understood\n", c->name);
-    }
-    if (fd >= 0)
-        close(fd);
-    free(text);
-    buf_free(&b);
-    return out;
-}
-
 static int run_initiate(const struct command *c, int argc, char **argv)
 {
     const char *dir = STATE_DIR_DEFAULT, *value, *words[4] = {0};
@@ -509,7 +471,7 @@ static int run_initiate(const struct command *c, int argc, char **argv)
         json_decref(q);
         return cli_usage_error(c, "initiate what? nothing (all), PEER, or MAP ENTRY");
     }
-    json_t *r = cli_daemon(c, dir, q);
+    json_t *r = ask_daemon(c, dir, q);
     if (!r)
         return EXIT_SYSTEM;
     printf("%lld SAs asked for.\n", (long long)json_integer_value(json_object_get(r, "asked")));

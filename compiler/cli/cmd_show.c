@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "backends/show/show.h"
+#include "compiler/cli/ask.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/live.h"
 #include "compiler/cli/load.h"
@@ -174,7 +175,7 @@ static int print_daemon(const struct command *c, const struct show_command *s, i
     struct show_filter f = {0};
     struct buf b = {0};
     int code = selectors(c, s, n, rest, NULL, &f);
-    json_t *r = code == EXIT_CLEAN ? cli_daemon(c, dir, json_pack("{s:s}", "do", "sas")) : NULL;
+    json_t *r = code == EXIT_CLEAN ? ask_daemon(c, dir, json_pack("{s:s}", "do", "sas")) : NULL;
     if (!r)
         return code == EXIT_CLEAN ? EXIT_SYSTEM : code;
     f.daemon = json_object_get(r, "sas");

@@ -5,6 +5,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "compiler/cli/ask.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
@@ -87,10 +88,13 @@ static bool print_daemon(const struct session *s)
         printf("The IKE daemon runs with %s, process %ld.\n", d.config, d.pid);
     else if (d.was_there && s->state.current.file)
         printf("The IKE daemon has ended: nothing is negotiated, what needs an SA waits ('ioscc run' starts it).\n");
+    bool is_silent = d.is_running && !ask_is_answered(s->state.dir);
+    if (is_silent)
+        printf("The IKE daemon does not answer, it may be stopped: nothing is negotiated.\n");
     bool is_lost = d.is_running && d.applies && !s->state.current.file;
     if (is_lost)
         printf("The state directory has lost what it applies: 'ioscc reload %s' writes it again.\n", d.config);
-    return !is_lost && (d.is_running || !d.was_there || !s->state.current.file);
+    return !is_lost && !is_silent && (d.is_running || !d.was_there || !s->state.current.file);
 }
 
 static int print_status(struct session *s)

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/hand_over.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/pass.h"
+#include "compiler/cli/ask.h"
 
 static json_t *ask(const struct command *c, const char *state_dir, int file)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
     char text[4096];
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), none = -1;
-    json_t *out = NULL;
-    snprintf(a.sun_path, sizeof a.sun_path, "%s/%s", state_dir, DAEMON_RELOAD_SOCKET);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-        fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, a.sun_path);
-    else if (!pass_send(fd, "reload", file) || pass_take(fd, text, sizeof text, &none) <= 0 ||
-             !(out = json_loads(text, 0, NULL)))
-        fprintf(stderr, "ioscc %s: the daemon's answer is not understood\n", c->name);
+    int fd = ask_connect(c, state_dir, DAEMON_RELOAD_SOCKET, SOCK_SEQPACKET), none = -1;
+    if (fd < 0)
+        return NULL;
+    bool has_answer = pass_send(fd, "reload", file) && pass_take(fd, text, sizeof text, &none) > 0;
+    int error = has_answer ? 0 : errno;
+    json_t *out = has_answer ? json_loads(text, 0, NULL) : NULL;
+    if (!out)
+        ask_failed(c, state_dir, error);
     if (none >= 0)
         close(none);
-    if (fd >= 0)
-        close(fd);
+    close(fd);
     return out;
 }
 

@@ -54,8 +54,4 @@ void session_close(struct session *s);
  * message that ends with `advice`. */
 int session_no_daemon(const struct session *s, const char *advice) MUST_CHECK;
 
-/* Asks the running daemon (docs/control.md); takes the request over. NULL after a message. */
-struct json_t;
-struct json_t *cli_daemon(const struct command *c, const char *dir, struct json_t *request);
-
 #endif

@@ -250,6 +250,8 @@ static json_t *answer(struct client *c)
     const char *what = json_string_value(json_object_get(q, "do"));
     if (!what) {
         json_object_set_new(a, "error", json_string("one JSON object with a \"do\" is wanted"));
+    } else if (strcmp(what, "alive") == 0) {
+        json_object_set_new(a, "alive", json_true());
     } else if (strcmp(what, "sas") == 0) {
         json_object_set_new(a, "sas", list(d));
     } else if (strcmp(what, "stats") == 0 || strcmp(what, "metrics") == 0) {
