@@ -80,8 +80,10 @@ void ike_child_move(struct ike *ike, struct ike_child *c, struct ike_sa *to)
 
 void ike_child_stands_again(struct ike *ike, struct ike_child *c)
 {
+    bool is_told = c->moved && c->rekey_at; /* when it is to be tried again: its rekeying was refused */
     c->state = CHILD_UP;
-    follow_peer(ike, c);
+    if (!is_told)
+        follow_peer(ike, c);
     ike_timer_update(ike, c->sa);
 }
 

@@ -132,6 +132,7 @@ struct ike_child {
     bool sends;                          /* its outbound SA is in the kernel: ours to delete */
     bool is_lost;                        /* somebody else has deleted one of its SAs there */
     bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
+    bool is_doubtful;                    /* v1: nothing shows that the peer has it: as well */
     uint64_t sends_since;                /* ms */
     uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
@@ -393,13 +394,13 @@ void ike_rivals_ask(struct ike *ike, const struct ike_child *c);
  * identities are forgotten, wherever they were, but not those made since this negotiation began (of two that cross,
  * each end would drop the other's). Where its identity is an address that is not the one it comes from, others behind
  * other NATs may have the same one: then only those from where it is now. */
-void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa);
+void ike_peer_restarted(struct ike *ike, struct ike_sa *sa);
 /* Who has called us has proved who it is, and SAs of its own make room: all if it says INITIAL_CONTACT; of too many,
  * one that carries nothing, else the oldest; with a key of one address, twice as many whatever their names. False: the
  * configuration's limit of IKE SAs is reached, and the peer has none. */
 #define IKE_SAS_PER_PEER 32
 #define IKE_LIMIT_REACHED "as many IKE SAs stand as the configuration allows (call admission, limit max-sa)"
-bool ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact) MUST_CHECK;
+bool ike_peer_proved(struct ike *ike, struct ike_sa *sa, bool says_initial_contact) MUST_CHECK;
 /* `sa` is about to be replaced by a rekeying of the peer's: of too many that it has replaced and never deleted, the
  * oldest goes. */
 void ike_replaced_make_room(struct ike *ike, const struct ike_sa *sa);

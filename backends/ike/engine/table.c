@@ -426,7 +426,7 @@ bool ike_is_same_peer(const struct ike *ike, const struct ike_sa *a, const struc
     return same_peer(ike, a, b) && !ike_may_be_another(a, b);
 }
 
-void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
+void ike_peer_restarted(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
@@ -437,6 +437,11 @@ void ike_peer_restarted(struct ike *ike, const struct ike_sa *sa)
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "peer restarted (INITIAL_CONTACT), deleting its old SAs");
         ike_sa_free(ike, o);
         next = ike_of_same_peer(ike, sa, NULL); /* others may have gone with it */
+    }
+    for (struct ike_child *c = sa->children, *next; c; c = next) { /* that had gone over to this one */
+        next = c->next;
+        if (c->up_at && c->up_at < sa->begun_at)
+            ike_child_free(ike, c, true);
     }
 }
 
@@ -499,7 +504,7 @@ static void make_room_of_key(struct ike *ike, const struct ike_sa *sa)
     ike_sa_free(ike, first);
 }
 
-bool ike_peer_proved(struct ike *ike, const struct ike_sa *sa, bool says_initial_contact)
+bool ike_peer_proved(struct ike *ike, struct ike_sa *sa, bool says_initial_contact)
 {
     bool had_one = ike_of_same_peer(ike, sa, NULL) != NULL;
     if (says_initial_contact)

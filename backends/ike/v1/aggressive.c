@@ -86,7 +86,8 @@ static void send_last(struct ike *ike, struct ike_sa *sa)
     v1_begin(ike, sa, &w, &c, X1_AGGRESSIVE);
     v1_proof_write(ike, sa, &c, (struct ike_iov){v->id_i, v->id_i_len});
     v1_nat_write(ike, sa, &c);
-    v1_initial_contact_write(ike, sa, &c);
+    if (ike_is_first_contact(ike, sa))
+        v1_initial_contact_write(sa, &c);
     if (!v1_finish(ike, sa, &w, true)) {
         v1_give_up(ike, sa);
         return;
@@ -235,7 +236,7 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
     free(v->out); /* nothing answers the third message */
     v->out = NULL;
     v->out_len = 0;
-    bool is_first = !ike_of_same_peer(ike, sa, NULL) && ike_is_first_contact(ike, sa);
+    bool is_first = !ike_of_same_peer(ike, sa, NULL);
     v1_established(ike, sa);
     if (is_first) /* no message of aggressive mode can say so protected */
         v1_notify(ike, sa, IKE1_PROTO_ISAKMP, 0, N1_INITIAL_CONTACT, NULL, 0);

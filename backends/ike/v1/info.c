@@ -286,7 +286,7 @@ static bool deleted(struct ike *ike, struct ike_sa *sa, const struct ike_delete 
         v1_child_keep(ike, at, c);
         ike_child_free(ike, c, true);
         if (q)
-            v1_quick_done(ike, at, q);
+            v1_quick_urge(ike, at, q);
         ike_timer_update(ike, at);
     }
     return any;
@@ -352,8 +352,10 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
         enum asked how = asked(sa->v1, seq);
         const struct ike_ends here = {sa->local, sa->remote}, *from = sa->v1->heard_from;
         ike->stats.replays += how == ASKED_LONG_AGO;
-        if (how != ASKED_LONG_AGO && from)
+        if (how == ASKED_ANEW && from)
             v1_heard_from(ike, sa, from, mid);
+        if (how == ASKED_AGAIN && from)
+            v1_heard_again_from(ike, sa, from, mid);
         if (how != ASKED_LONG_AGO)
             v1_notify_to(ike, sa, from ? from : &here, N1_R_U_THERE_ACK, n->data);
         sa->v1->asked_from = from ? *from : here;
@@ -372,6 +374,8 @@ static enum shown notified(struct ike *ike, struct ike_sa *sa, const struct ike_
         return was_asked ? SHOWS_LIFE : SHOWS_NOTHING;
     }
     if (n->type == N1_INITIAL_CONTACT && ike_is(sa, IKE_STANDS)) {
+        if (!v1_mid_take(sa, mid)) /* the ring of informational message ids forgets */
+            return SHOWS_NOTHING;
         ike_peer_restarted(ike, sa);
         return SHOWS_LIFE;
     }
@@ -541,7 +545,7 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
             ike_child_free(ike, c, true);
         } else if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
-            bool ours = ike_child_stands(c) && (!c->entry->responder_only || c->moved);
+            bool ours = ike_child_stands(c) && (!c->entry->responder_only || c->moved || c->is_doubtful);
             if (ours && ike_is(sa, IKE_ORPHAN))
                 orphan_again(ike, c);
             else if (ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))

@@ -2,13 +2,44 @@
 /* Does the peer live (RFC 3706), and where is it? */
 #include "backends/ike/v1/v1.h"
 
+#define HANDED_OVER_MS 1000
+
+/* Of the same peer, by the same address of ours. */
+static bool is_its(const struct ike_sa *sa, const struct ike_sa *o)
+{
+    return !ike_may_be_another(sa, o) && addr_eq(&o->local.addr, &sa->local.addr);
+}
+
 /* Another one with the same peer, of which nothing shows as yet that the peer has it. */
 static bool has_unconfirmed(struct ike *ike, const struct ike_sa *sa)
 {
     for (const struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
-        if (o->version == 1 && ike_is(o, IKE_STANDS) && !ike_may_be_another(sa, o))
+        if (o->version == 1 && ike_is(o, IKE_STANDS) && !o->v1->is_confirmed && is_its(sa, o))
             return true;
     return false;
+}
+
+/* Those that waited for this one: nothing will take them in. */
+static void orphans_end(struct ike *ike, const struct ike_sa *sa)
+{
+    for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
+        next = ike_of_same_peer(ike, sa, o);
+        if (!ike_is(o, IKE_ORPHAN) || !o->v1->was_dead || !is_its(sa, o))
+            continue;
+        ike_sa_free(ike, o);
+        next = ike_of_same_peer(ike, sa, NULL); /* others may have gone with it */
+    }
+}
+
+/* Whether the peer has them is not known: it may have restarted, and not said so. */
+static void rekey_all(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct ike_child *c = sa->children; c; c = c->next) {
+        bool is_asked = ike_child_stands(c) && (!c->rekey_at || c->rekey_at > ike->now + HANDED_OVER_MS);
+        if (is_asked)
+            c->rekey_at = ike->now + HANDED_OVER_MS;
+        c->is_doubtful |= ike_child_stands(c);
+    }
 }
 
 /* That it does not answer under this one may be a lost delete of it: where there is another one what stands goes over
@@ -18,17 +49,21 @@ static void dead(struct ike *ike, struct ike_sa *sa)
     const struct ike_entry *e = sa->entry;
     struct ike_sa *other = v1_other(ike, sa);
     ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
+    rekey_all(ike, sa);
     v1_hand_over(ike, sa, other);
     if (!other && has_unconfirmed(ike, sa)) {
+        sa->v1->was_dead = true;
         v1_orphan(ike, sa);
         return;
     }
+    if (!other)
+        orphans_end(ike, sa);
     if (e && e->n_peers > 1)
         ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
     ike_sa_free(ike, sa);
 }
 
-#define DPD_MISSES 5         /* IOS gives up after five */
+#define DPD_MISSES 5 /* IOS gives up after five */
 
 /* Whoever has a copy of what the peer once asked can have it asked where it is. That ends nothing: as if it had not
  * been asked, and what is configured decides. */

@@ -139,7 +139,8 @@ static void third_message(struct ike *ike, struct ike_sa *sa, const struct ike_j
         ike_float(sa);
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
-    v1_initial_contact_write(ike, sa, &c);
+    if (ike_is_first_contact(ike, sa))
+        v1_initial_contact_write(sa, &c);
     ike_state_set(ike, sa, IKE_MAIN_3);
     v1_said_keep(sa->v1, 1);
     if (!v1_finish(ike, sa, &w, true))
@@ -294,7 +295,7 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
     v1_begin(ike, sa, &w, &c, X1_MAIN);
     v1_id_proof_write(ike, sa, &c);
     if (!ike_of_same_peer(ike, sa, NULL)) /* it may have called because its old SAs are not answered any more */
-        v1_initial_contact_write(ike, sa, &c);
+        v1_initial_contact_write(sa, &c);
     if (v1_finish(ike, sa, &w, true))
         v1_established(ike, sa);
 }

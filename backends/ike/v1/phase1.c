@@ -557,12 +557,10 @@ bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
 }
 
 /* RFC 2408 §3.14: an ISAKMP SA is named by both cookies. */
-void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c)
+void v1_initial_contact_write(const struct ike_sa *sa, struct ike_chain *c)
 {
     uint8_t spi[16];
     struct wr s = wr_to(spi, 16);
-    if (!ike_is_first_contact(ike, sa))
-        return;
     wr_u64(&s, sa->spi_i);
     wr_u64(&s, sa->spi_r);
     ike1_notify_write(c, IKE1_PROTO_ISAKMP, spi, 16, N1_INITIAL_CONTACT, NULL, 0);

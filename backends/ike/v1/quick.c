@@ -217,32 +217,34 @@ static void first_key(struct ike *ike, struct ike_sa *sa, struct ike_job *j)
     v1_next(ike, sa);
 }
 
-/* The same child is being rekeyed: its peer may have been elsewhere when it was asked. Two of them, whose answers come
- * in another order than they were begun, would be put in another order by each end. */
-static struct v1_quick *same_rekeying(const struct ike_sa *sa, const struct ike_task *t)
+/* The same is being asked for: the peer may have been elsewhere when it was, or has rekeyed the child meanwhile. Two of
+ * them, whose answers come in another order than they were begun, would be put in another order by each end. */
+static struct v1_quick *same_rekeying(const struct ike_sa *sa, const struct ike_child *c)
 {
-    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
-        if (t->kind == TASK_REKEY_CHILD && q->task.kind == t->kind && q->task.spi == t->spi && v1_quick_waits(q))
+    for (struct v1_quick *q = sa->v1->quicks; q; q = q->next) {
+        bool is_same =
+            q->entry == c->entry && ike_ts_equal(&q->local, &c->ts_local) && ike_ts_equal(&q->remote, &c->ts_remote);
+        if (is_same && q->task.kind == TASK_REKEY_CHILD && v1_quick_waits(q))
             return q;
+    }
     return NULL;
 }
 
 void v1_quick_start(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_task *t = sa->current;
-    struct v1_quick *begun = same_rekeying(sa, t);
-    uint32_t mid;
-    if (begun) {
-        begun->again_at = ike->now;
-        begun->tries = 0;
-        return;
-    }
-    do
-        ike->host.random(ike->host.ctx, &mid, sizeof mid);
-    while (!mid);
     const struct ike_child *c = t->kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, t->spi, true) : NULL;
     if (t->kind == TASK_REKEY_CHILD && (!c || !ike_child_stands(c)))
         return;
+    struct v1_quick *begun = c ? same_rekeying(sa, c) : NULL;
+    if (begun) {
+        v1_quick_urge(ike, sa, begun);
+        return;
+    }
+    uint32_t mid;
+    do
+        ike->host.random(ike->host.ctx, &mid, sizeof mid);
+    while (!mid);
     const struct ike_entry *e = c ? c->entry : t->entry;
     bool is_its = !e->profile || e->profile == sa->profile; /* a profile decides who may have it */
     struct v1_quick *q = is_its ? quick_new(ike, sa, mid, true) : NULL;
@@ -629,18 +631,14 @@ void v1_quick_2(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
     answered(ike, sa, sa->v1->heard, m);
 }
 
-void v1_quick_done(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
+    struct v1_quick *q = sa->v1->heard;
     struct ike_child *c = v1_child_half(sa, q);
+    (void)m;
     if (c)
         v1_child_up(ike, sa, c);
     v1_quick_free(sa, q);
-}
-
-void v1_quick_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
-{
-    (void)m;
-    v1_quick_done(ike, sa, sa->v1->heard);
 }
 
 struct v1_quick *v1_quick_implied(struct ike_sa *sa, const struct ike_child *old)

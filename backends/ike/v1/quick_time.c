@@ -46,6 +46,14 @@ static void again_later(struct ike *ike, struct ike_sa *sa, const struct v1_quic
         c->rekey_at = ike->now + ike_jitter(ike, wait, 5);
 }
 
+void v1_quick_urge(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
+{
+    q->again_at = ike->now;
+    q->tries = 0;
+    v1_quick_arm(ike, sa);
+    ike_timer_update(ike, sa);
+}
+
 /* False: the ISAKMP SA has gone with it. */
 MUST_CHECK static bool unanswered(struct ike *ike, struct ike_sa *sa, struct v1_quick *q)
 {

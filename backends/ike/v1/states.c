@@ -115,7 +115,7 @@ static const struct ike_transition rows[] = {
      .says = "its IPsec SAs end with the certificate that proved the peer"},
     {DUE(keepalive_at), .in = SPEAKING, .next = SPEAKING, .begin = v1_keepalive,
      .says = "keeps the NAT's mapping (RFC 3948 §2.3)"},
-    {DUE(dpd_at), .in = SPEAKING, .next = SPEAKING | IN(DEAD), .begin = v1_liveness,
+    {DUE(dpd_at), .in = SPEAKING, .next = SPEAKING | IN(ORPHANED) | IN(DEAD), .begin = v1_liveness,
      .says = "asks whether the peer lives, if nothing shows it (RFC 3706)"},
 };
 

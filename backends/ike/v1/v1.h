@@ -68,6 +68,7 @@ struct ike1 {
     bool is_confirmed;                 /* something has come under it: the peer has it too */
     const struct ike_ends *heard_from; /* the informational message that is worked off */
     uint64_t heard_at;                 /* ms: the last informational message that shows that the peer hears us */
+    bool was_dead;                     /* an orphan that waits for another one to be confirmed */
     bool is_extended;                  /* beyond its lifetime, for a successor; once */
     bool dpd_at_once;                  /* whatever is configured, and whatever has come */
     bool asks_in_doubt;         /* what is asked now is where it is, not whether it lives: no answer ends nothing */
@@ -240,8 +241,8 @@ void v1_established(struct ike *ike, struct ike_sa *sa);
 void v1_confirmed(struct ike *ike, struct ike_sa *sa);
 const char *v1_check_peer(struct ike *ike, struct ike_sa *sa, const struct ike_payload *idp, struct ike_id *id,
                           const struct ike_message *m);
-/* Says that there is no other SA with the peer, if so. */
-void v1_initial_contact_write(struct ike *ike, const struct ike_sa *sa, struct ike_chain *c);
+/* There is no other SA with the peer: the caller knows. */
+void v1_initial_contact_write(const struct ike_sa *sa, struct ike_chain *c);
 /* An initiator's key, from the job that has made it, and nonce. */
 bool v1_own_half(struct ike *ike, struct ike_sa *sa, struct ike_job *j) MUST_CHECK;
 /* KE and nonce of the peer's. */
@@ -299,9 +300,7 @@ struct ike_child *v1_child_half(struct ike_sa *sa, const struct v1_quick *q);
 bool v1_quick_waits(const struct v1_quick *q) MUST_CHECK;
 /* Is it done, and kept for its last message, which may be lost? */
 bool v1_quick_is_kept(const struct v1_quick *q) MUST_CHECK;
-/* Who answers has heard that its last message was taken: its child is used. The quick mode ends. */
-void v1_quick_done(struct ike *ike, struct ike_sa *sa, struct v1_quick *q);
-/* The peer deletes `old`: it has the successor then, whose quick mode waits for its third message, which was lost.
+/* The peer deletes `old`: perhaps it has the successor, whose quick mode waits for its third message, which was lost.
  * NULL: there is none. */
 struct v1_quick *v1_quick_implied(struct ike_sa *sa, const struct ike_child *old);
 void v1_next(struct ike *ike, struct ike_sa *sa);
@@ -319,6 +318,8 @@ void v1_quick_free(struct ike_sa *sa, struct v1_quick *q);
 /* ---- quick_time.c ---- */
 /* The earliest of all retransmissions. */
 void v1_quick_arm(struct ike *ike, struct ike_sa *sa);
+/* Our last message once more, at once. */
+void v1_quick_urge(struct ike *ike, struct ike_sa *sa, struct v1_quick *q);
 void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 
 /* ---- liveness.c ---- */
