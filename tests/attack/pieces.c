@@ -2,6 +2,7 @@
 /* Fragments of IKEv1, forged beside the genuine ones (finding S7); a message of IKEv2 and one of aggressive mode with a
  * byte of another (S8, S9). */
 #include <string.h>
+#include <time.h>
 
 #include "backends/ike/v1/v1.h"
 #include "backends/ike/v2/v2.h"
@@ -303,6 +304,41 @@ static const char *budget_spent(void)
     return in_pieces(spends_budget, 0);
 }
 
+/* Pieces of a message that somebody makes up for an SA: of `total` bytes, as its own head says. */
+struct forger {
+    struct ike_header outer, inner;
+    struct ike_end from, to;
+    unsigned id, total, serial;
+};
+
+static struct forger forger_of(uint64_t spi_i, uint64_t spi_r)
+{
+    return (struct forger){.outer = {spi_i, spi_r, PL1_FRAGMENT, 0x10, X1_MAIN, 0, 0, 0},
+                           .inner = {spi_i, spi_r, PL1_ID, 0x10, X1_MAIN, IKE1_ENCRYPTED, 0, 0}};
+}
+
+/* `size` bytes of it; the first piece begins with the head of the message; none is known already. */
+static void forged_piece(struct sim *s, struct forger *w, unsigned number, size_t size, bool is_last)
+{
+    static uint8_t b[16384];
+    struct wr out = wr_to(b, sizeof b);
+    ike_header_write(&out, &w->outer);
+    wr_u16(&out, 0);
+    wr_u16(&out, (unsigned)(size + 8));
+    wr_u16(&out, w->id);
+    wr_u8(&out, number);
+    wr_u8(&out, is_last);
+    const size_t begins = out.n;
+    if (number == 1) {
+        ike_header_write(&out, &w->inner);
+        wr_patch16(&out, begins + 26, w->total);
+    }
+    wr_u32(&out, w->serial++);
+    out.n = begins + size;
+    ike_header_finish(&out, 0);
+    ike_input(s->nodes[0].ike, s->now, &w->to, &w->from, out.p, out.n);
+}
+
 /* Places 2 to 6 twice, 7 to 40 once, and then the first. */
 static unsigned piece_number(unsigned i)
 {
@@ -321,39 +357,204 @@ static const char *decrypted_for_nothing(void)
     slow_begin(&o.s);
     if (seconds_to_tunnel(&o.s, 60) > 20)
         return office_over(&o, "there is no tunnel at first");
-    struct ike *hub = o.s.nodes[0].ike;
+    const struct ike *hub = o.s.nodes[0].ike;
     const struct ike_sa *sa = standing_sa(&o.s, 0);
-    const struct ike_end at[] = {{address(BRANCH), IKE_PORT}, {address(HUB), IKE_PORT}};
-    const struct ike_header outer = {sa->spi_i, sa->spi_r, PL1_FRAGMENT, 0x10, X1_MAIN, 0, 0, 0};
-    const struct ike_header inner = {sa->spi_i, sa->spi_r, PL1_HASH, 0x10, X1_QUICK, IKE1_ENCRYPTED, 77, 0};
+    struct forger w = forger_of(sa->spi_i, sa->spi_r);
+    w.inner = (struct ike_header){sa->spi_i, sa->spi_r, PL1_HASH, 0x10, X1_QUICK, IKE1_ENCRYPTED, 77, 0};
+    w.from = (struct ike_end){address(BRANCH), IKE_PORT};
+    w.to = (struct ike_end){address(HUB), IKE_PORT};
+    w.id = 7;
+    w.total = 16000;
     const uint64_t before = hub->stats.auth_failed + hub->stats.malformed;
-    for (unsigned i = 0; i < 245; i++) {
-        static const uint8_t nothing[400];
-        uint8_t b[512];
-        bool is_last = i > 44;
-        unsigned number = is_last ? 41 : piece_number(i);
-        struct wr w = wr_to(b, sizeof b);
-        ike_header_write(&w, &outer);
-        wr_u16(&w, 0);
-        size_t length_at = w.n;
-        wr_u16(&w, 0);
-        wr_u16(&w, 7);
-        wr_u8(&w, number);
-        wr_u8(&w, is_last);
-        if (number == 1) {
-            size_t begins = w.n;
-            ike_header_write(&w, &inner);
-            wr_patch16(&w, begins + 26, 16000);
-        }
-        wr_u32(&w, i);
-        wr_bytes(&w, nothing, is_last ? 4 : 396);
-        wr_patch16(&w, length_at, w.n - IKE_HEADER_LEN);
-        ike_header_finish(&w, 0);
-        ike_input(hub, o.s.now, &at[1], &at[0], w.p, w.n);
-    }
+    for (unsigned i = 0; i < 45; i++)
+        forged_piece(&o.s, &w, piece_number(i), 400, false);
+    for (unsigned i = 0; i < 200; i++)
+        forged_piece(&o.s, &w, 41, 8, true);
     const uint64_t tried = hub->stats.auth_failed + hub->stats.malformed - before;
     const char *bad = tried > 32 ? broken("%u messages of 16 kB are decrypted in a second", (unsigned)tried) : NULL;
     return office_over(&o, tried ? bad : "nothing was tried");
+}
+
+/* ---- what a stranger's pieces cost ---- */
+
+#define NEGOTIATIONS 4u
+#define CANDIDATES 8u
+#define SMALL_TOTAL 4012u
+#define LARGE_TOTAL 16212u
+
+static struct forger stranger;
+
+/* The branch's third message eight times, each time with another nonce: so many negotiations have begun under the
+ * cookies, and nobody goes on with them. */
+static bool begins_many(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    uint8_t b[2048];
+    if (is_from(s, f, 0))
+        return true;
+    bool is_third = main_mode_kind(s, f) == 3 && h[16] != PL1_FRAGMENT;
+    if (!is_third || stranger.outer.spi_r)
+        return !(h[18] == X1_MAIN && h[19] & IKE1_ENCRYPTED);
+    struct rd r = rd_of(h, 16);
+    const uint64_t spi_i = rd_u64(&r);
+    stranger = forger_of(spi_i, rd_u64(&r));
+    stranger.from = f->from;
+    stranger.to = f->to;
+    memcpy(b, f->p, f->n);
+    const size_t nonce_at = payload_body(b, f->n, PL1_NONCE);
+    for (unsigned i = 1; i < CANDIDATES; i++) {
+        b[nonce_at] = f->p[nonce_at] ^ (uint8_t)i;
+        hit(s, 0, &f->from, f, b, f->n);
+    }
+    return true;
+}
+
+static void begin_negotiation(struct office *o)
+{
+    struct sim_node *branch = &o->s.nodes[1];
+    stranger = (struct forger){0};
+    o->s.meddle = begins_many;
+    ike_acquire(branch->ike, o->s.now, CHILD(0), NULL, NULL, NULL);
+    pass(&o->s, 300);
+    o->s.meddle = NULL;
+    int64_t (*wall_s)(void *) = branch->ike->host.wall_s;
+    power_off(&o->s, 1);
+    sim_node_start(&o->s, 1, &o->branch.p, BRANCH);
+    branch->ike->host.wall_s = wall_s;
+}
+
+/* Each of them has as many candidates as it can have. */
+static bool begin_negotiations(struct office *o, struct forger *w)
+{
+    for (unsigned i = 0; i < NEGOTIATIONS; i++) {
+        begin_negotiation(o);
+        w[i] = stranger;
+    }
+    unsigned n = 0;
+    const struct ike *hub = o->s.nodes[0].ike;
+    for (unsigned i = 0; i < NEGOTIATIONS; i++)
+        for (const struct ike_sa *sa = NULL; (sa = ike_with_spi(hub, w[i].outer.spi_r, sa));)
+            n++;
+    return n >= NEGOTIATIONS * CANDIDATES;
+}
+
+static void small_message(struct forger *w)
+{
+    w->id = 0xbeef;
+    w->total = SMALL_TOTAL;
+}
+
+static void large_message(struct forger *w)
+{
+    w->id = 0xbeee;
+    w->total = LARGE_TOTAL;
+}
+
+/* All but the last pieces of a small message and of a large one, each of them three times. */
+static void send_beginnings(struct sim *s, struct forger *w)
+{
+    small_message(w);
+    for (unsigned i = 0; i < 12; i++)
+        forged_piece(s, w, 1 + i / 3, 1000, false);
+    large_message(w);
+    for (unsigned i = 0; i < 6; i++)
+        forged_piece(s, w, 1 + i / 3, 8100, false);
+}
+
+/* Twelve datagrams of 48 bytes. */
+static void send_ends(struct sim *s, struct forger *w)
+{
+    small_message(w);
+    for (unsigned i = 0; i < 9; i++)
+        forged_piece(s, w, 5, 12, true);
+    large_message(w);
+    for (unsigned i = 0; i < 3; i++)
+        forged_piece(s, w, 3, 12, true);
+}
+
+/* What this machine takes now to decrypt a megabyte, which is most of what whole messages cost. */
+static clock_t clock_of_megabyte(struct ike *ike)
+{
+    static uint8_t b[1 << 20];
+    static const uint8_t key[24] = {1}, iv[8];
+    const clock_t began = clock();
+    bool is_done = ike_cbc(ike->crypto, ALGO_ENCR_3DES, 0, key, iv, b, sizeof b, b, false);
+    const clock_t took = clock() - began;
+    return is_done ? took : 0;
+}
+
+#define SECONDS 4u
+#define MEGABYTES_PER_SECOND 10u
+
+/* V8: four negotiations of one stranger's, eight candidates each, and 48 small datagrams a second. What they cost is
+ * told in megabytes of 3DES, so that it is the same on a slow or busy machine. */
+static const char *costly_pieces(void)
+{
+    static struct office o;
+    struct forger w[NEGOTIATIONS];
+    office_open(&o, 1, FAR, FAR);
+    o.hub.p.v1_fragmentation = true;
+    o.hub.v1[0].encr = o.branch.v1[0].encr = (struct ike_choice){ALGO_ENCR_3DES, 0};
+    o.s.delay_ms = 1;
+    slow_begin(&o.s);
+    bool is_ready = begin_negotiations(&o, w);
+    struct ike *hub = o.s.nodes[0].ike;
+    clock_t spent = 0, megabytes = 0;
+    for (unsigned i = 0; i < NEGOTIATIONS && is_ready; i++)
+        send_beginnings(&o.s, &w[i]);
+    for (unsigned second = 0; second < SECONDS && is_ready; second++) {
+        o.s.now = hub->now = (hub->now / 1000 + 1) * 1000;
+        megabytes += clock_of_megabyte(hub);
+        const clock_t began = clock();
+        for (unsigned i = 0; i < NEGOTIATIONS; i++)
+            send_ends(&o.s, &w[i]);
+        spent += clock() - began;
+    }
+    const char *bad = NULL;
+    if (spent > megabytes * MEGABYTES_PER_SECOND)
+        bad = broken("48 datagrams cost as much as to decrypt %u MB", (unsigned)(spent / (megabytes + 1)));
+    return office_over(&o, is_ready ? bad : "there is no negotiation");
+}
+
+/* V9: small messages, three pieces for each place but the last, in front of each first piece: nine last ones spend what
+ * is put together in a second, and a smaller message what is left of it. */
+static bool spends_on_small(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    if (h[16] != PL1_FRAGMENT || h[NUMBER_AT] != 1)
+        return true;
+    for (unsigned i = 0; i < 12; i++)
+        piece_to(s, f, 0xbeef, 1 + i / 3, 1000);
+    for (unsigned i = 0; i < 9; i++)
+        piece_with(s, f, 0xbeef, 5, 12, true);
+    for (unsigned i = 0; i < 9; i++)
+        piece_to(s, f, 0xbee0, 1 + i / 3, 32);
+    piece_with(s, f, 0xbee0, 4, 8, true);
+    return true;
+}
+static const char *spent_on_small(void)
+{
+    return in_pieces(spends_on_small, 0);
+}
+
+/* V10: one in front of each piece and one behind it, none of them the same, of messages of five pieces. */
+static bool forges_around(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    const size_t at = (size_t)(h - f->p) + BYTES_AT + 4;
+    if (h[16] != PL1_FRAGMENT)
+        return true;
+    flip_in_front(s, f, at, (uint8_t)(1 + n_forged % 250));
+    hit(s, is_from(s, f, 0), &f->from, f, f->p, f->n);
+    flip_in_front(s, f, at, (uint8_t)(1 + n_forged % 250));
+    return false;
+}
+static const char *forged_around(void)
+{
+    mtu = 201;
+    const char *bad = in_pieces(forges_around, 0);
+    mtu = 400;
+    return bad;
 }
 
 /* ---- one byte changed ---- */
@@ -475,6 +676,9 @@ const struct attack attacks_pieces[] = {
     {"V5 pieces that are decrypted for nothing", decrypted_for_nothing},
     {"V6 pieces of other messages push out the real one", pushed_out},
     {"V7 large ones spend what is put together in a second", budget_spent},
+    {"V8 what a stranger's pieces cost", costly_pieces},
+    {"V9 small ones spend what is put together in a second", spent_on_small},
+    {"V10 one forged on each side of each of five pieces", forged_around},
     {"S8 an answer of the same keys with one byte changed", same_keys},
     {"T6 a NAT that a forged answer hides", nat_hidden},
     {"S9 aggressive mode, another answer while it computes", aggressive},

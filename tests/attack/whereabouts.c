@@ -5,37 +5,21 @@
 
 #include "backends/ike/v1/v1.h"
 #include "backends/ike/v2/v2.h"
-#include "tests/attack/lab.h"
-#include "tests/attack/main_mode.h"
-#include "tests/attack/slow.h"
+#include "tests/attack/mappings.h"
+#include "tests/attack/nearer.h"
 
 #define SECOND_PLACE 777u /* ports of whoever copies: nobody is there */
 #define THIRD_PLACE 778u
 #define WATCHED_S 200
 
-/* A message of the branch, by its place in an exchange. */
-static bool is_of_branch(const struct sim *s, const struct packet_in_flight *f)
-{
-    return !is_from(s, f, 0) && f->n > IKE_HEADER_LEN;
-}
+/* A message, by its place in an exchange. */
 static bool is_exchange(const struct packet_in_flight *f, unsigned exchange)
 {
     return packet_header(f)[18] == exchange;
 }
-static bool is_answer(const struct packet_in_flight *f)
-{
-    return packet_header(f)[19] & IKE2_RESPONSE;
-}
 static bool is_question(const struct packet_in_flight *f)
 {
-    return is_exchange(f, X1_INFO) || (is_exchange(f, X2_INFORMATIONAL) && !is_answer(f));
-}
-
-static void copied(struct sim *s, const struct packet_in_flight *f, unsigned port)
-{
-    struct ike_end from = f->from;
-    from.port = (uint16_t)port;
-    ike_input(s->nodes[0].ike, s->now, &f->to, &from, f->p, f->n);
+    return is_exchange(f, X1_INFO) || (is_exchange(f, X2_INFORMATIONAL) && !is_response(packet_header(f)));
 }
 
 static unsigned n_copies, n_seen;
@@ -60,7 +44,7 @@ static bool third_place(struct sim *s, struct packet_in_flight *f)
         n_copies = 1;
         return false;
     }
-    if (n_copies == 1 && is_exchange(f, X2_INFORMATIONAL) && is_answer(f)) {
+    if (n_copies == 1 && is_exchange(f, X2_INFORMATIONAL) && is_response(packet_header(f))) {
         copied(s, f, THIRD_PLACE);
         n_copies = 2;
     }
@@ -104,7 +88,7 @@ static bool before_the_third(struct sim *s, struct packet_in_flight *f)
 /* U5: 22 copies in front of a question and of each repetition. */
 static bool uses_up_answers(struct sim *s, struct packet_in_flight *f)
 {
-    if (is_lost(f) || !is_on || !is_of_branch(s, f) || is_answer(f))
+    if (is_lost(f) || !is_on || !is_of_branch(s, f) || is_response(packet_header(f)))
         return !is_lost(f);
     for (unsigned i = 0; i < 22; i++, n_copies++)
         copied(s, f, THIRD_PLACE);
@@ -135,7 +119,7 @@ static bool no_copy(struct sim *s, struct packet_in_flight *f)
 /* U10: its first answers from there once more from where it was, in front. */
 static bool answers_from_old_place(struct sim *s, struct packet_in_flight *f)
 {
-    bool is_one = is_exchange(f, X1_INFO) || (is_exchange(f, X2_INFORMATIONAL) && is_answer(f));
+    bool is_one = is_exchange(f, X1_INFO) || (is_exchange(f, X2_INFORMATIONAL) && is_response(packet_header(f)));
     if (is_on && is_of_branch(s, f) && is_one && n_copies < 2) {
         copied(s, f, old_port);
         n_copies++;

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/attack/mappings.h"
+
+bool is_of_branch(const struct sim *s, const struct packet_in_flight *f)
+{
+    return !is_from(s, f, 0) && f->n > IKE_HEADER_LEN;
+}
+
+void copied(struct sim *s, const struct packet_in_flight *f, unsigned port)
+{
+    struct ike_end from = f->from;
+    from.port = (uint16_t)port;
+    ike_input(s->nodes[0].ike, s->now, &f->to, &from, f->p, f->n);
+}
+
+bool is_to_copier(const struct packet_in_flight *f)
+{
+    return f->to.port >= COPIER_PORT && f->to.port < COPIER_PORT + COPIER_PORTS;
+}
+
+/* ---- what happens ---- */
+
+void mapped_open(struct pair *x, unsigned version)
+{
+    pair_open(x, version, 1);
+    behind_nat(x);
+    x->s.delay_ms = 1;
+    slow_begin(&x->s);
+}
+
+void mapped_dpd(struct pair *x, uint32_t hub_s, uint32_t branch_s)
+{
+    x->hub.p.v1_keepalive_s = x->hub.profiles[0].dpd_s = hub_s;
+    x->branch.p.v1_keepalive_s = x->branch.profiles[0].dpd_s = branch_s;
+}
+
+void begin_mapping(struct sim *s, unsigned port)
+{
+    s->nodes[1].outside_port[0] = (uint16_t)port;
+    s->nodes[1].outside_port[1] = (uint16_t)(port + 1);
+}
+
+void rekey_sa(struct sim *s, unsigned node)
+{
+    struct ike_sa *sa = standing_sa(s, node);
+    sa->rekey_at = s->now;
+    ike_timer_update(s->nodes[node].ike, sa);
+}
+
+void rekey_child(struct sim *s, unsigned node)
+{
+    struct ike_sa *sa = standing_sa(s, node);
+    const struct ike_child *c = sa->children;
+    begin_task(s, node, sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
+}
+
+void ask_peer(struct sim *s, unsigned node)
+{
+    struct ike *ike = s->nodes[node].ike;
+    struct ike_sa *sa = standing_sa(s, node);
+    ike->now = s->now;
+    ike->version[sa->version]->ask(ike, sa);
+}
+
+/* ---- watching ---- */
+
+static bool has_mirror(const struct ike *ike, const struct ike_child *of)
+{
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            for (const struct ike_child *c = sa->children; c; c = c->next)
+                if (c->sends && c->spi_in == of->spi_out && c->spi_out == of->spi_in)
+                    return true;
+    return false;
+}
+
+static bool has_way(const struct sim *s)
+{
+    const struct ike *hub = s->nodes[0].ike, *branch = s->nodes[1].ike;
+    const uint16_t port = s->nodes[1].outside_port[1];
+    for (uint32_t i = 0; i < hub->hash_size; i++)
+        for (const struct ike_sa *sa = hub->by_spi[i]; sa; sa = sa->hash_next)
+            for (const struct ike_child *c = sa->children; c; c = c->next)
+                if (c->sends && c->out.remote.port == port && has_mirror(branch, c))
+                    return true;
+    return false;
+}
+
+static void count_longest(bool is_so, unsigned *now, unsigned *most)
+{
+    *now = is_so ? *now + 1 : 0;
+    if (*now > *most)
+        *most = *now;
+}
+
+void watch(struct sim *s, struct watched *w, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds * 10; i++) {
+        if (i % 50 == 0 && !children_of(s, 1))
+            ike_acquire(s->nodes[1].ike, s->now, CHILD(0), NULL, NULL, NULL);
+        pass(s, 100);
+        const struct ike_sa *hub = standing_sa(s, 0);
+        bool is_elsewhere = hub && hub->remote.port != s->nodes[1].outside_port[1];
+        bool is_useless = !has_way(s);
+        w->hub_without += !children_of(s, 0);
+        w->branch_without += !children_of(s, 1);
+        w->elsewhere += is_elsewhere;
+        w->useless += is_useless;
+        count_longest(is_elsewhere, &w->elsewhere_now, &w->elsewhere_most);
+        count_longest(is_useless, &w->useless_now, &w->useless_most);
+    }
+}
