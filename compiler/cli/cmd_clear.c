@@ -155,7 +155,7 @@ static int clear_ike(const struct command *c, const char *dir, int n, char **w)
     if (k < 0)
         return EXIT_SYSTEM;
     printf("%lld IKE SAs cleared.\n", k);
-    return EXIT_CLEAN;
+    return k ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 
 /* What IKE made is the daemon's to end: it tells the peer. True if it has done so. */

@@ -147,6 +147,7 @@ static void print_metrics(struct buf *b, struct session *s)
     bool answers = d.is_running && ask_is_answered(st->dir);
     json_t *a = answers ? ask_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
     bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying;
+    gauge(b, "applied", "1: a configuration is applied", st->current.file != NULL);
     gauge(b, "in_sync", "1: the kernel is as the configuration says", !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);
     gauge(b, "daemon_answers", "1: it answers; 0: it may be stopped, nothing is known of its SAs", answers);

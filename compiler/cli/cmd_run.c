@@ -346,15 +346,16 @@ static int only_daemon(const struct command *c, struct request *q, const char *f
         q->daemon.lock = r;
         return no_other(c);
     }
-    state_daemon_ask(q->daemon.state_dir, &d);
-    if (r == -EWOULDBLOCK)
-        fprintf(stderr,
-                "ioscc %s: a daemon runs already with %s (process %ld): 'ioscc reload FILE' hands it another "
-                "configuration\n",
-                c->name, d.config, d.pid);
-    else
+    if (r != -EWOULDBLOCK) {
         fprintf(stderr, "ioscc %s: %s: %s%s\n", c->name, q->daemon.state_dir, strerror(-r), cli_as_root(r));
-    return EXIT_SYSTEM;
+        return EXIT_SYSTEM;
+    }
+    state_daemon_ask(q->daemon.state_dir, &d);
+    fprintf(stderr,
+            "ioscc %s: a daemon runs already with %s (process %ld): 'ioscc reload FILE' hands it another "
+            "configuration\n",
+            c->name, d.config, d.pid);
+    return EXIT_FINDINGS;
 }
 
 static int run(const struct command *c, int argc, char **argv)

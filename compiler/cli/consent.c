@@ -119,6 +119,9 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
         return refuse(s, file, "has a last line without an end, and no 'end': it is cut off");
     if (s->apply.xfrm_diff.removed && !ends(&s->compiled.source))
         return refuse(s, file, "does not end with 'end', it may be cut off");
+    if (!ends(&s->compiled.source)) /* nothing that stands would go by it */
+        fprintf(stderr, "ioscc %s: %s does not end with 'end': if it is cut off, a part is not protected\n",
+                s->command->name, file);
     return EXIT_CLEAN;
 }
 

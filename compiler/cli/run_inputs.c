@@ -59,12 +59,15 @@ int run_inputs_save(struct state *s, const struct run_inputs *in)
     return r;
 }
 
+/* What is the manual's default is not said: nobody has given it. */
 static void fill_in(struct state *s, const char *command, const char *option, const json_t *kept, const char **to)
 {
     const char *text = json_string_value(kept);
     if (*to || !text || !*text)
         return;
     *to = arena_strndup(s->arena, text, strlen(text));
+    if (strcmp(text, PKI_DIR_DEFAULT) == 0)
+        return;
     for (const char *line = *to; *line;) {
         size_t n = strcspn(line, "\n");
         if (n && command)

@@ -13,7 +13,7 @@ from lab import wait_for
 
 IOSCC = os.path.abspath(os.environ.get('IOSCC', 'build/asan/ioscc'))
 ESP, AH, UDP = 50, 51, 17
-QUIET_S = 0.3 if lab.QUICK else 1.0  # how long it is looked at after the event
+QUIET_S = 0.3 if lab.QUICK else 5.0  # how long it is looked at after the event
 CONFIG = '''hostname r1
 crypto isakmp policy 10
  encr aes 256
