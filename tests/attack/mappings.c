@@ -20,6 +20,23 @@ bool is_to_copier(const struct packet_in_flight *f)
 
 /* ---- what happens ---- */
 
+bool plain_begin(struct pair *x)
+{
+    pair_start(x);
+    tap_close(&x->tap);
+    slow_begin(&x->s);
+    bool is_up = seconds_to_tunnel(&x->s, 60) <= 20;
+    pass(&x->s, 3000);
+    return is_up;
+}
+
+bool plain_tunnel(struct pair *x)
+{
+    pair_open(x, 1, 1);
+    mapped_dpd(x, 10, 10);
+    return plain_begin(x);
+}
+
 void mapped_open(struct pair *x, unsigned version)
 {
     pair_open(x, version, 1);
@@ -51,6 +68,10 @@ void rekey_child(struct sim *s, unsigned node)
 {
     struct ike_sa *sa = standing_sa(s, node);
     const struct ike_child *c = sa->children;
+    while (c && !ike_child_stands(c)) /* what it has replaced is kept for a while */
+        c = c->next;
+    if (!c)
+        return;
     begin_task(s, node, sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
 }
 

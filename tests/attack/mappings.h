@@ -20,6 +20,9 @@ bool is_to_copier(const struct packet_in_flight *f);
 void mapped_open(struct pair *x, unsigned version);
 /* Dead peer detection of both ends, by whichever version they speak; 0: none. */
 void mapped_dpd(struct pair *x, uint32_t hub_s, uint32_t branch_s);
+/* IKEv1 without NAT: a tunnel between ends that both ask; and the same for a pair that the caller has opened. */
+bool plain_tunnel(struct pair *x) MUST_CHECK;
+bool plain_begin(struct pair *x) MUST_CHECK;
 /* From now on the NAT has NEW_PORT for the branch's port 500 and the next one for 4500. */
 #define NEW_PORT 6000u
 void begin_mapping(struct sim *s, unsigned port);

@@ -10,19 +10,6 @@
 
 /* ---- phase 1 anew ---- */
 
-/* No NAT, and both ends ask. */
-static bool plain_tunnel(struct pair *x)
-{
-    pair_open(x, 1, 1);
-    mapped_dpd(x, 10, 10);
-    pair_start(x);
-    tap_close(&x->tap);
-    slow_begin(&x->s);
-    bool is_up = seconds_to_tunnel(&x->s, 60) <= 20;
-    pass(&x->s, 3000);
-    return is_up;
-}
-
 static unsigned n_lost;
 static struct cookies {
     uint64_t i, r;
@@ -96,6 +83,39 @@ static const char *hub_restarts(void)
     if (w.hub_without > 600)
         bad = broken("the hub has no tunnel for %u s of 1200, the branch for %u s", w.hub_without / 10,
                      w.branch_without / 10);
+    return over(&x.s, bad);
+}
+
+/* ---- a rekeying that nobody answers ---- */
+
+#define UNANSWERED_S 90 /* longer than it is repeated */
+#define AGAIN_S 30
+
+static uint64_t unanswered_until;
+
+static bool loses_quick_mode(struct sim *s, struct packet_in_flight *f)
+{
+    return s->now > unanswered_until || packet_header(f)[18] != X1_QUICK;
+}
+
+/* Y13: the peer has moved, lives, and hears no quick mode for a while: what is sent goes nowhere until it does. */
+static const char *rekeying_unanswered(void)
+{
+    static struct pair x;
+    struct watched w = {0};
+    mapped_open(&x, 1);
+    mapped_dpd(&x, 10, 10);
+    if (seconds_to_tunnel(&x.s, 60) > 20)
+        return over(&x.s, "there is no tunnel at first");
+    pass(&x.s, 3000);
+    begin_mapping(&x.s, NEW_PORT);
+    unanswered_until = x.s.now + UNANSWERED_S * 1000;
+    x.s.meddle = loses_quick_mode;
+    watch(&x.s, &w, 300);
+    x.s.meddle = NULL;
+    const char *bad = NULL;
+    if (w.useless > 10 * (UNANSWERED_S + AGAIN_S))
+        bad = broken("the IPsec SA does not send to where the branch is for %u s of 300", w.useless / 10);
     return over(&x.s, bad);
 }
 
@@ -390,6 +410,7 @@ const struct attack attacks_moved[] = {
     {"Y9 a slow way, the NAT begins anew once, IKEv2", slow_link_v2},
     {"Y10 a slow way, the NAT begins anew once, IKEv1", slow_link_v1},
     {"Y11 mappings change at any moment, IKEv1", changing_v1_by_seeds},
+    {"Y13 a rekeying that nobody answers is begun again", rekeying_unanswered},
     {"Y12 mappings change at any moment and linger, IKEv2", lingering_v2_by_seeds},
     {NULL, NULL},
 };

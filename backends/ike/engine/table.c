@@ -426,13 +426,21 @@ bool ike_is_same_peer(const struct ike *ike, const struct ike_sa *a, const struc
     return same_peer(ike, a, b) && !ike_may_be_another(a, b);
 }
 
+/* Who answers says it of the name that it was told and of itself: those that we have with it by another profile (with
+ * another identity of ours), or at another address that has the same name, are none of it. */
+static bool is_meant(const struct ike_sa *sa, const struct ike_sa *o)
+{
+    bool is_told = sa->version == 1 && sa->initiator;
+    return !is_told || (o->profile == sa->profile && addr_eq(&o->began_with, &sa->began_with));
+}
+
 void ike_peer_restarted(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_sa *o = ike_of_same_peer(ike, sa, NULL), *next; o; o = next) {
         next = ike_of_same_peer(ike, sa, o);
         if (o->held_by || o->up_at >= sa->begun_at || !addr_eq(&o->local.addr, &sa->local.addr))
             continue;
-        if (ike_may_be_another(sa, o))
+        if (ike_may_be_another(sa, o) || !is_meant(sa, o))
             continue;
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, o, NULL, "peer restarted (INITIAL_CONTACT), deleting its old SAs");
         ike_sa_free(ike, o);

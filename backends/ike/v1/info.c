@@ -327,8 +327,13 @@ static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_n
         return;
     for (struct v1_quick *q = sa->v1->quicks; q; q = q->next)
         if (v1_quick_waits(q) && (q->spi_in == spi || q->ah_in == spi)) {
+            struct ike_child *old = q->task.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, q->task.spi, true) : NULL;
             ike_next_peer(ike, q->entry, &sa->began_with);
             v1_quick_free(sa, q);
+            if (old && old->is_doubtful) { /* it has not, and will not have it */
+                v1_delete_child(ike, sa, old);
+                ike_child_free(ike, old, true);
+            }
             return;
         }
 }
@@ -446,6 +451,7 @@ void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
     if (!ike_is(sa, IKE_OUTDATED))
         ike_log(ike, EV_IKE_DOWN, IKE_INFO, sa, NULL, "the peer deletes the ISAKMP SA");
     v1_hand_over(ike, sa, heir);
+    sa->v1->was_dead = !heir && v1_has_unconfirmed(ike, sa); /* it ends with that one */
     v1_orphan(ike, sa); /* IPsec SAs outlive it: `clear crypto isakmp` at the peer sends just that */
 }
 

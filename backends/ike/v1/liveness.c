@@ -2,7 +2,15 @@
 /* Does the peer live (RFC 3706), and where is it? */
 #include "backends/ike/v1/v1.h"
 
-#define HANDED_OVER_MS 1000
+#define HANDED_OVER_MS 4000 /* at most: there may be thousands */
+
+/* Of dead peer detection as it is configured; 0: it is not. */
+static uint64_t period_ms(const struct ike *ike, const struct ike_sa *sa)
+{
+    const struct ike_profile *p = sa->profile;
+    uint32_t seconds = p && p->dpd_s ? p->dpd_s : ike->policy->v1_keepalive_s;
+    return 1000u * (uint64_t)seconds;
+}
 
 /* Of the same peer, by the same address of ours. */
 static bool is_its(const struct ike_sa *sa, const struct ike_sa *o)
@@ -10,11 +18,21 @@ static bool is_its(const struct ike_sa *sa, const struct ike_sa *o)
     return !ike_may_be_another(sa, o) && addr_eq(&o->local.addr, &sa->local.addr);
 }
 
+/* Leads the other one to where this one did, and can it rekey what this one has? Two routers may have one name, and a
+ * peer two profiles. */
+static bool can_take_over(const struct ike_sa *sa, const struct ike_sa *other)
+{
+    bool is_there = addr_eq(&other->began_with, &sa->began_with) || addr_eq(&other->remote.addr, &sa->remote.addr);
+    for (const struct ike_child *c = sa->children; c; c = c->next)
+        is_there &= !c->entry->profile || c->entry->profile == other->profile;
+    return is_there;
+}
+
 /* Another one with the same peer, of which nothing shows as yet that the peer has it. */
-static bool has_unconfirmed(struct ike *ike, const struct ike_sa *sa)
+bool v1_has_unconfirmed(struct ike *ike, const struct ike_sa *sa)
 {
     for (const struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
-        if (o->version == 1 && ike_is(o, IKE_STANDS) && !o->v1->is_confirmed && is_its(sa, o))
+        if (o->version == 1 && ike_is(o, IKE_STANDS) && !o->v1->is_confirmed && is_its(sa, o) && can_take_over(sa, o))
             return true;
     return false;
 }
@@ -32,12 +50,12 @@ static void orphans_end(struct ike *ike, const struct ike_sa *sa)
 }
 
 /* Whether the peer has them is not known: it may have restarted, and not said so. */
-static void rekey_all(struct ike *ike, struct ike_sa *sa)
+void v1_rekey_all(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children; c; c = c->next) {
         bool is_asked = ike_child_stands(c) && (!c->rekey_at || c->rekey_at > ike->now + HANDED_OVER_MS);
         if (is_asked)
-            c->rekey_at = ike->now + HANDED_OVER_MS;
+            c->rekey_at = ike->now + ike_jitter(ike, HANDED_OVER_MS, 9);
         c->is_doubtful |= ike_child_stands(c);
     }
 }
@@ -48,15 +66,17 @@ static void dead(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_entry *e = sa->entry;
     struct ike_sa *other = v1_other(ike, sa);
+    if (other && !can_take_over(sa, other))
+        other = NULL;
     ike_log(ike, EV_IKE_DOWN, IKE_WARNING, sa, NULL, "the peer is dead: it does not answer");
-    rekey_all(ike, sa);
+    v1_rekey_all(ike, sa);
     v1_hand_over(ike, sa, other);
-    if (!other && has_unconfirmed(ike, sa)) {
+    if (!other && v1_has_unconfirmed(ike, sa)) {
         sa->v1->was_dead = true;
         v1_orphan(ike, sa);
         return;
     }
-    if (!other)
+    if (!other && period_ms(ike, sa)) /* else nobody has asked for what does not answer to be ended */
         orphans_end(ike, sa);
     if (e && e->n_peers > 1)
         ike->peer_of_entry[e - ike->policy->entries] = (uint8_t)((sa->peer_at + 1) % e->n_peers);
@@ -79,7 +99,7 @@ static void doubt_over(struct ike *ike, struct ike_sa *sa, uint64_t period)
 void v1_liveness(struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_profile *p = sa->profile;
-    uint64_t period = 1000u * (uint64_t)(p && p->dpd_s ? p->dpd_s : ike->policy->v1_keepalive_s);
+    uint64_t period = period_ms(ike, sa);
     uint64_t retry = 1000u * (uint64_t)(p && p->dpd_retry_s ? p->dpd_retry_s : ike->policy->v1_keepalive_retry_s);
     uint64_t quiet = ike->now - sa->last_in;
     bool periodic = p ? p->dpd_periodic : ike->policy->v1_keepalive_periodic;

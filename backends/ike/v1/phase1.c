@@ -348,6 +348,8 @@ static void take_in_orphans(struct ike *ike, struct ike_sa *sa)
         next = ike_of_same_peer(ike, sa, o);
         if (!ike_is(o, IKE_ORPHAN) || !addr_eq(&o->local.addr, &sa->local.addr) || ike_may_be_another(sa, o))
             continue;
+        if (o->v1->was_dead)
+            v1_rekey_all(ike, o);
         v1_hand_over(ike, o, sa);
         ike_sa_free(ike, o);
         next = ike_of_same_peer(ike, sa, NULL);

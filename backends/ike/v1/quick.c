@@ -238,6 +238,7 @@ void v1_quick_start(struct ike *ike, struct ike_sa *sa)
         return;
     struct v1_quick *begun = c ? same_rekeying(sa, c) : NULL;
     if (begun) {
+        begun->task.spi = t->spi;
         v1_quick_urge(ike, sa, begun);
         return;
     }

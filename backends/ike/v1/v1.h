@@ -68,7 +68,7 @@ struct ike1 {
     bool is_confirmed;                 /* something has come under it: the peer has it too */
     const struct ike_ends *heard_from; /* the informational message that is worked off */
     uint64_t heard_at;                 /* ms: the last informational message that shows that the peer hears us */
-    bool was_dead;                     /* an orphan that waits for another one to be confirmed */
+    bool was_dead;                     /* an orphan that waits for another one to be confirmed, and ends with it */
     bool is_extended;                  /* beyond its lifetime, for a successor; once */
     bool dpd_at_once;                  /* whatever is configured, and whatever has come */
     bool asks_in_doubt;         /* what is asked now is where it is, not whether it lives: no answer ends nothing */
@@ -323,6 +323,11 @@ void v1_quick_urge(struct ike *ike, struct ike_sa *sa, struct v1_quick *q);
 void v1_quick_tick(struct ike *ike, struct ike_sa *sa);
 
 /* ---- liveness.c ---- */
+/* All that stands is rekeyed within seconds. */
+void v1_rekey_all(struct ike *ike, struct ike_sa *sa);
+/* Is there another one with the same peer of which nothing shows as yet that the peer has it, and which could take over
+ * what this one has? */
+bool v1_has_unconfirmed(struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
 void v1_liveness(struct ike *ike, struct ike_sa *sa);
 /* Whether it lives is asked at once. */
 void v1_ask(struct ike *ike, struct ike_sa *sa);
