@@ -211,6 +211,10 @@ static void cert_map_rule(struct builder *b, const struct ios_stmt *s)
         }
         return;
     }
+    if (val_is(ARG(0), "valid-start") || val_is(ARG(0), "expires-on"))
+        diag_add(b->diags, D_RECOGNISED_ONLY, s->span,
+                 "dates in a certificate map are recognised, not judged: sequence number %u takes nobody",
+                 (unsigned)m->seq.v);
     struct cert_map_rule *r = ARENA_NEW(b->a, struct cert_map_rule);
     r->span = s->span;
     r->field = val_name(b, ARG(0));

@@ -187,13 +187,26 @@ static void each_pfs(struct lint_ctx *x, enum diag_id id,
     }
 }
 
+/* A reference to a dynamic map says nothing itself: the entries there do. */
+static bool entry_uses_ike(const struct crypto_map_entry *e, bool v2)
+{
+    const struct crypto_map *dynamic = e->type.v == ENTRY_DYNAMIC ? e->dynamic.target : NULL;
+    if (e->type.v == ENTRY_ISAKMP)
+        return IR_IS_SET(e->sa.ikev2_profile) == v2;
+    for (uint32_t i = 0; dynamic && i < dynamic->entries.n; i++) {
+        const struct crypto_map_entry *d = dynamic->entries.v[i];
+        if (IR_IS_SET(d->sa.ikev2_profile) == v2)
+            return true;
+    }
+    return false;
+}
+
 /* Is there anything on this router that would start IKE of this version? */
 static bool uses_ike(const struct ir_config *c, bool v2, struct span *where)
 {
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            bool ike = e->type.v == ENTRY_ISAKMP || e->type.v == ENTRY_DYNAMIC;
-            if (ike && IR_IS_SET(e->sa.ikev2_profile) == v2 && m->applied.n) {
+            if (entry_uses_ike(e, v2) && m->applied.n) {
                 *where = e->span;
                 return true;
             }

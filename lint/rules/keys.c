@@ -246,16 +246,16 @@ static bool v1_fits(const struct key_table *global, const struct key_table *ring
                     const struct ip_addr *peer)
 {
     const struct isakmp_profile *p = e->sa.isakmp_profile.target;
-    bool own = false;
+    bool has_own = false;
     for (uint32_t i = 0; p && i < p->keyrings.n; i++) {
         const struct ir_ref *r = p->keyrings.v[i];
         const struct keyring *k = r->target;
-        own |= k != NULL;
+        has_own |= k != NULL;
         if (!k || psk_fits(&k->keys, peer) || by_name(&k->keys))
             return true; /* undefined, or `default`: said elsewhere, or the global keys */
     }
-    /* without a profile any keyring can serve: the isakmp profile is found by identity */
-    return table_fits(global, peer) || (!own && table_fits(rings, peer));
+    /* without keyrings of its own any can serve: the isakmp profile is found by identity */
+    return !has_own && (table_fits(global, peer) || table_fits(rings, peer));
 }
 
 static bool v2_fits(const struct ikev2_keyring *k, const struct ip_addr *peer)
@@ -289,6 +289,31 @@ static bool has_keys(const struct ir_config *c)
     return c->isakmp_keys.n || c->keyrings.n || c->isakmp_peers.n;
 }
 
+/* The first keyring of the entry's isakmp profile: the profile's peers have their keys there, and nowhere else. NULL:
+ * the global keys count. */
+static const struct keyring *own_keyring(const struct crypto_map_entry *e)
+{
+    const struct isakmp_profile *p = e->sa.isakmp_profile.target;
+    for (uint32_t i = 0; p && i < p->keyrings.n; i++) {
+        const struct ir_ref *r = p->keyrings.v[i];
+        if (r->target)
+            return r->target;
+    }
+    return NULL;
+}
+
+static void say_where_key_goes(struct lint_ctx *x, struct diag *d, const struct crypto_map_entry *e, const char *peer)
+{
+    const struct keyring *own = own_keyring(e);
+    if (e->sa.ikev2_profile.target)
+        diag_hint(x->diags, d, "add the peer to the keyring");
+    else if (own)
+        diag_hint(x->diags, d, "add in keyring " STR_FMT ": pre-shared-key address %s key KEY", STR_ARG(own->name.s),
+                  peer);
+    else
+        diag_hint(x->diags, d, "add: crypto isakmp key KEY address %s", peer);
+}
+
 static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, bool wanted,
                          const struct key_table *global, const struct key_table *rings)
 {
@@ -305,9 +330,10 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
         char t[ADDR_TEXT_MAX];
         struct diag *d = diag_add(x->diags, id, p->host.m.span,
                                   "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
-        if (k)
-            diag_note(x->diags, d, k->span, "in this keyring");
-        diag_hint(x->diags, d, p2 ? "add the peer to the keyring" : "add: crypto isakmp key KEY address %s", t);
+        const struct keyring *of_profile = own_keyring(e);
+        if (k || of_profile)
+            diag_note(x->diags, d, k ? k->span : of_profile->span, "in this keyring");
+        say_where_key_goes(x, d, e, t);
     }
 }
 
