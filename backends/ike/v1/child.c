@@ -132,8 +132,9 @@ static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
     out->state = CHILD_REPLACED;
     out->rekey_at = 0;
     if (out == c && !old->rekey_at) { /* whose rekeying this was */
-        set_lifetime(ike, old);
         ike_child_stands_again(ike, old);
+        if (!old->rekey_at)
+            set_lifetime(ike, old);
     }
     out->expire_at = ike->now + (soon ? OVERLAP_MS / 10 : OVERLAP_MS);
     ike_timer_update(ike, out->sa);
