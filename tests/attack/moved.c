@@ -387,7 +387,7 @@ static const char *changing_v1(unsigned seed)
 }
 static const char *changing_v1_by_seeds(void)
 {
-    return by_seeds(changing_v1, 60);
+    return by_seeds(changing_v1, 200);
 }
 static const char *lingering_v2(unsigned seed)
 {
