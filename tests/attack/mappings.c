@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/attack/mappings.h"
 
+#include <string.h>
+
+#include "backends/ike/v1/v1.h"
+
 bool is_of_branch(const struct sim *s, const struct packet_in_flight *f)
 {
     return !is_from(s, f, 0) && f->n > IKE_HEADER_LEN;
@@ -129,5 +133,89 @@ void watch(struct sim *s, struct watched *w, unsigned seconds)
         w->useless += is_useless;
         count_longest(is_elsewhere, &w->elsewhere_now, &w->elsewhere_most);
         count_longest(is_useless, &w->useless_now, &w->useless_most);
+    }
+}
+
+/* ---- what ends send by ---- */
+
+struct tunnels tunnels_of(const struct sim *s, unsigned node)
+{
+    const struct ike *ike = s->nodes[node].ike;
+    struct tunnels found = {.n = 0};
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            for (const struct ike_child *c = sa->children; c && found.n < 16; c = c->next)
+                if (c->sends)
+                    found.v[found.n++] = c;
+    return found;
+}
+
+bool has_line(const struct sim *s, unsigned node, uint32_t reqid)
+{
+    return newest_tunnel(s, node, reqid) != NULL;
+}
+
+const struct ike_child *newest_tunnel(const struct sim *s, unsigned node, uint32_t reqid)
+{
+    const struct tunnels own = tunnels_of(s, node);
+    const struct ike_child *newest = NULL;
+    for (unsigned i = 0; i < own.n; i++) {
+        bool is_one = !reqid || own.v[i]->reqid == reqid;
+        if (is_one && (!newest || own.v[i]->up_at > newest->up_at))
+            newest = own.v[i];
+    }
+    return newest;
+}
+
+bool is_taken(const struct sim *s, unsigned node, const struct ike_child *of_peer)
+{
+    const struct ike *ike = s->nodes[node].ike;
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            for (const struct ike_child *c = sa->children; c; c = c->next)
+                if (c->spi_in == of_peer->spi_out)
+                    return true;
+    return false;
+}
+
+void traffic_pass(struct sim *s, unsigned second, unsigned node, uint32_t reqid)
+{
+    if (second % 5 == 0 && !has_line(s, node, reqid))
+        ike_acquire(s->nodes[node].ike, s->now, reqid, NULL, NULL, NULL);
+}
+
+bool line_begins(struct sim *s, unsigned line)
+{
+    ike_acquire(s->nodes[1].ike, s->now, CHILD(line), NULL, NULL, NULL);
+    pass(s, 5000);
+    return has_line(s, 0, CHILD(line)) && has_line(s, 1, CHILD(line));
+}
+
+/* ---- what is lost of IKEv1 ---- */
+
+enum loss_stage stage;
+static uint8_t first_id[4];
+
+bool loses_by_stage(struct sim *s, struct packet_in_flight *f)
+{
+    const uint8_t *h = packet_header(f);
+    const bool is_of_hub = is_from(s, f, 0), is_quick = is_of_hub && h[18] == X1_QUICK;
+    if (stage == FIRST_OPENS && is_quick) {
+        memcpy(first_id, h + 20, sizeof first_id);
+        stage = FIRST_WAITS;
+    }
+    switch (stage) {
+    case FIRST_WAITS:
+        return !is_quick || memcmp(first_id, h + 20, sizeof first_id) != 0;
+    case DELETES_LOST:
+        return !is_of_hub || h[18] != X1_INFO;
+    case QUICK_LOST:
+        return !is_quick;
+    case BRANCH_INFO_LOST:
+        return !is_of_branch(s, f) || h[18] != X1_INFO;
+    case BRANCH_MAIN_ONLY:
+        return !is_of_branch(s, f) || h[18] == X1_MAIN;
+    default:
+        return true;
     }
 }

@@ -41,4 +41,35 @@ struct watched {
 /* Time passes; traffic of the branch asks for a child every five seconds if it has none. */
 void watch(struct sim *s, struct watched *w, unsigned seconds);
 
+/* ---- what ends send by ---- */
+
+#define COUNTED_S 3000
+#define FOUND_DEAD_S 60 /* five questions that are not answered, and a try to call */
+
+/* IPsec SAs by which the node sends. */
+struct tunnels {
+    const struct ike_child *v[16];
+    unsigned n;
+};
+struct tunnels tunnels_of(const struct sim *s, unsigned node);
+bool has_line(const struct sim *s, unsigned node, uint32_t reqid);
+/* The newest by which the node sends, of that line; 0: of any. NULL: there is none. */
+const struct ike_child *newest_tunnel(const struct sim *s, unsigned node, uint32_t reqid);
+/* Has the node the other half of that one of its peer? */
+bool is_taken(const struct sim *s, unsigned node, const struct ike_child *of_peer);
+/* Traffic asks for a tunnel of that line every five seconds if there is none. */
+void traffic_pass(struct sim *s, unsigned second, unsigned node, uint32_t reqid);
+/* The branch asks for that line: have both ends it? */
+bool line_begins(struct sim *s, unsigned line);
+
+/* ---- what is lost of IKEv1 ---- */
+
+/* FIRST_OPENS: the next quick mode of the hub's is lost whenever it is sent; then it is FIRST_WAITS. DELETES_LOST,
+ * QUICK_LOST: all of the hub's Informationals, all of its quick modes. BRANCH_INFO_LOST: the Informationals of the
+ * branch; BRANCH_MAIN_ONLY: all that it sends but main mode. */
+enum loss_stage { PASSES, FIRST_OPENS, FIRST_WAITS, DELETES_LOST, QUICK_LOST, BRANCH_INFO_LOST, BRANCH_MAIN_ONLY };
+extern enum loss_stage stage;
+/* As sim.meddle. */
+bool loses_by_stage(struct sim *s, struct packet_in_flight *f);
+
 #endif

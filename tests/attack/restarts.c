@@ -6,36 +6,7 @@
 #include "backends/ike/v1/v1.h"
 #include "tests/attack/mappings.h"
 
-#define FOUND_DEAD_S 60 /* five questions that are not answered, and a try to call */
-
 /* ---- what both ends have ---- */
-
-/* IPsec SAs by which the node sends. */
-struct tunnels {
-    const struct ike_child *v[16];
-    unsigned n;
-};
-
-static struct tunnels tunnels_of(const struct sim *s, unsigned node)
-{
-    const struct ike *ike = s->nodes[node].ike;
-    struct tunnels found = {.n = 0};
-    for (uint32_t i = 0; i < ike->hash_size; i++)
-        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
-            for (const struct ike_child *c = sa->children; c && found.n < 16; c = c->next)
-                if (c->sends)
-                    found.v[found.n++] = c;
-    return found;
-}
-
-static bool has_line(const struct sim *s, unsigned node, uint32_t reqid)
-{
-    const struct tunnels own = tunnels_of(s, node);
-    for (unsigned i = 0; i < own.n; i++)
-        if (own.v[i]->reqid == reqid)
-            return true;
-    return false;
-}
 
 static bool has_common(const struct sim *s)
 {
@@ -50,28 +21,10 @@ static bool has_common(const struct sim *s)
 /* By the newest the node sends: does the other one take it? */
 static bool is_newest_taken(const struct sim *s, unsigned node)
 {
-    const struct tunnels own = tunnels_of(s, node);
-    const struct ike_child *newest = NULL;
-    for (unsigned i = 0; i < own.n; i++)
-        if (!newest || own.v[i]->up_at > newest->up_at)
-            newest = own.v[i];
-    const struct ike *peer = s->nodes[!node].ike;
-    for (uint32_t i = 0; newest && i < peer->hash_size; i++)
-        for (const struct ike_sa *sa = peer->by_spi[i]; sa; sa = sa->hash_next)
-            for (const struct ike_child *c = sa->children; c; c = c->next)
-                if (c->spi_in == newest->spi_out)
-                    return true;
-    return !newest;
+    const struct ike_child *newest = newest_tunnel(s, node, 0);
+    return !newest || is_taken(s, !node, newest);
 }
 
-/* Traffic asks for a tunnel of that line every five seconds if there is none. */
-static void traffic_pass(struct sim *s, unsigned second, unsigned node, uint32_t reqid)
-{
-    if (second % 5 == 0 && !has_line(s, node, reqid))
-        ike_acquire(s->nodes[node].ike, s->now, reqid, NULL, NULL, NULL);
-}
-
-#define COUNTED_S 3000
 #define LOST_MOST_S 20
 
 /* NULL, or for how long one end's packets go into nothing; only `sender` has traffic. */
@@ -122,13 +75,6 @@ static bool two_ways_tunnel(struct pair *x, int lines)
     bool is_up = plain_begin(x);
     x->s.meddle = by_two_ways;
     return is_up;
-}
-
-static bool line_begins(struct sim *s, unsigned line)
-{
-    ike_acquire(s->nodes[1].ike, s->now, CHILD(line), NULL, NULL, NULL);
-    pass(s, 5000);
-    return has_line(s, 0, CHILD(line)) && has_line(s, 1, CHILD(line));
 }
 
 /* Z1: the ISAKMP SA of the second way stands, and is none that could take in what the first one had. */
@@ -493,22 +439,6 @@ static const char *restarts_for_two(void)
 
 /* ---- the rekeying of a predecessor ---- */
 
-static enum { PASSES, FIRST_OPENS, FIRST_WAITS, DELETES_LOST } stage;
-static uint8_t first_id[4];
-
-static bool holds_first(struct sim *s, struct packet_in_flight *f)
-{
-    const uint8_t *h = packet_header(f);
-    bool is_quick = is_from(s, f, 0) && h[18] == X1_QUICK;
-    if (stage == FIRST_OPENS && is_quick) {
-        memcpy(first_id, h + 20, sizeof first_id);
-        stage = FIRST_WAITS;
-    }
-    if (stage == FIRST_WAITS)
-        return !is_quick || memcmp(first_id, h + 20, sizeof first_id) != 0;
-    return stage != DELETES_LOST || !is_from(s, f, 0) || h[18] != X1_INFO;
-}
-
 /* The hub's rekeying gets no answer; the branch rekeys, and the hub what came of it; then the first one is answered. */
 static const char *predecessor_open(bool is_losing)
 {
@@ -516,7 +446,7 @@ static const char *predecessor_open(bool is_losing)
     if (!tunnel_settled(&x))
         return over(&x.s, "there is no tunnel at first");
     stage = FIRST_OPENS;
-    x.s.meddle = holds_first;
+    x.s.meddle = loses_by_stage;
     rekey_child(&x.s, 0);
     pass(&x.s, 100);
     bool is_open = stage == FIRST_WAITS;

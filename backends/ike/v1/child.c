@@ -113,6 +113,14 @@ static void set_lifetime(struct ike *ike, struct ike_child *c)
     c->expire_at = c->up_at + life;
 }
 
+/* Its time is what it was; where the peer is elsewhere it is rekeyed at once, whatever was tried before. */
+static void use_again(struct ike *ike, struct ike_child *c)
+{
+    c->moved = false;
+    set_lifetime(ike, c);
+    ike_child_stands_again(ike, c);
+}
+
 static bool may_have_crossed(const struct ike_child *a, const struct ike_child *b)
 {
     uint64_t apart = a->up_at > b->up_at ? a->up_at - b->up_at : b->up_at - a->up_at;
@@ -131,11 +139,8 @@ static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
     c->generation = old->generation + 1;
     out->state = CHILD_REPLACED;
     out->rekey_at = 0;
-    if (out == c && !old->rekey_at) { /* whose rekeying this was */
-        ike_child_stands_again(ike, old);
-        if (!old->rekey_at)
-            set_lifetime(ike, old);
-    }
+    if (out == c && !old->rekey_at) /* whose rekeying this was */
+        use_again(ike, old);
     out->expire_at = ike->now + (soon ? OVERLAP_MS / 10 : OVERLAP_MS);
     ike_timer_update(ike, out->sa);
 }
@@ -159,8 +164,7 @@ void v1_child_keep(struct ike *ike, struct ike_sa *sa, const struct ike_child *g
     if (!o)
         return;
     o->expire_at = 0;
-    set_lifetime(ike, o);
-    ike_child_stands_again(ike, o);
+    use_again(ike, o);
     ike_log(ike, EV_MESSAGE, IKE_INFO, o->sa, o, "map %s entry %u line %u: SPI 0x%08x in, which crossed it, stays",
             o->entry->map, o->entry->seq, o->line, o->spi_in);
     ike_timer_update(ike, o->sa);
