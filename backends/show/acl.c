@@ -129,7 +129,7 @@ const struct show_command show_commands[] = {
     {{"crypto", "isakmp", "policy"}, {NULL}, show_isakmp_policies, "show crypto isakmp policy", false, false},
     {{"crypto", "isakmp", "sa"}, {"detail"}, show_isakmp_sa, "show crypto isakmp sa [detail]", false, true},
     {{"crypto", "ikev2", "sa"}, {"detailed"}, show_ikev2_sa, "show crypto ikev2 sa [detailed]", false, true},
-    {{"crypto", "session"}, {"detail"}, show_session, "show crypto session [detail]", false, true},
+    {{"crypto", "session"}, {"detail"}, show_session, "show crypto session [detail]", true, true},
     {{"access-lists"}, {""}, show_access_lists, "show access-lists [NAME]", false, false},
     {{NULL}, {NULL}, NULL, NULL, false, false},
 };

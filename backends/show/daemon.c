@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* show crypto isakmp sa, ikev2 sa, session: what the IKE daemon has, in the router's layout. */
+/* show crypto isakmp sa, ikev2 sa: what the IKE daemon has, in the router's layout. */
 #include <jansson.h>
 
 #include "backends/show/show.h"
@@ -195,45 +195,5 @@ void show_ikev2_sa(struct buf *b, const struct ir_config *c, const struct show_f
                 ikev2_more(b, sa);
         }
         buf_puts(b, head ? "\n" : "");
-    }
-}
-
-/* ---- show crypto session ---- */
-
-void show_session(struct buf *b, const struct ir_config *c, const struct show_filter *f)
-{
-    size_t i, k;
-    json_t *sa, *child;
-    (void)c;
-    buf_puts(b, "Crypto session current status\n");
-    json_array_foreach((json_t *)(uintptr_t)f->daemon, i, sa)
-    {
-        const json_t *kids = json_object_get(sa, "children");
-        bool up = is(sa, "state", "ESTABLISHED");
-        if (on_its_way_out(sa) && json_array_size(kids) == 0)
-            continue;
-        buf_puts(b, "\n");
-        if (*text(sa, "profile"))
-            buf_printf(b, "Profile: %s\n", text(sa, "profile"));
-        buf_printf(b, "Session status: %s\nPeer: %s port %lld \n",
-                   !up                     ? "DOWN-NEGOTIATING"
-                   : json_array_size(kids) ? "UP-ACTIVE"
-                                           : "UP-IDLE",
-                   text(sa, "remote"), number(sa, "remote_port"));
-        if (f->detail && *text(sa, "identity"))
-            buf_printf(b, "      Phase1_id: %s\n", text(sa, "identity"));
-        buf_printf(b, "  Session ID: %lld \n  IKEv%lld SA: local %s/%lld remote %s/%lld %s \n", number(sa, "id"),
-                   number(sa, "version"), text(sa, "local"), number(sa, "local_port"), text(sa, "remote"),
-                   number(sa, "remote_port"), up ? "Active" : "Inactive");
-        json_array_foreach(kids, k, child)
-        {
-            buf_printf(b, "  IPSEC FLOW: permit ip %s %s \n        Active SAs: 2, origin: crypto map\n",
-                       text(child, "local"), text(child, "remote"));
-            if (f->detail)
-                buf_printf(b, "        map %s %lld, spi in 0x%llX out 0x%llX, up %lld s, rekeyed %lld times\n",
-                           text(child, "map"), number(child, "entry"), (unsigned long long)number(child, "spi_in"),
-                           (unsigned long long)number(child, "spi_out"), number(child, "age_s"),
-                           number(child, "rekeyed"));
-        }
     }
 }

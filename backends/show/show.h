@@ -35,7 +35,7 @@ struct show_command {
     const char *selector[5]; /* keywords that may follow, each with a value: "tag", "interface"; "" = a bare value */
     void (*print)(struct buf *out, const struct ir_config *c, const struct show_filter *f);
     const char *summary;
-    bool live_only;   /* needs the host */
+    bool live_only;   /* needs the host; with from_daemon: it looks at what is applied too, if anything is */
     bool from_daemon; /* needs the IKE daemon, and no configuration */
 };
 extern const struct show_command show_commands[]; /* ends with print NULL */

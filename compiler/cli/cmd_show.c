@@ -169,7 +169,17 @@ static int print_live(const struct command *c, const struct show_command *s, int
     return code;
 }
 
-/* What the IKE daemon has. */
+static bool is_applied(const struct command *c, const char *dir)
+{
+    struct session s;
+    if (session_open(&s, c, dir, -1, NAMES_KEPT) != EXIT_CLEAN)
+        return false;
+    bool has_file = s.state.current.file != NULL;
+    session_close(&s);
+    return has_file;
+}
+
+/* What the IKE daemon has, beside what is applied where the command wants that. */
 static int print_daemon(const struct command *c, const struct show_command *s, int n, char **rest, const char *dir)
 {
     struct show_filter f = {0};
@@ -178,11 +188,18 @@ static int print_daemon(const struct command *c, const struct show_command *s, i
     json_t *r = code == EXIT_CLEAN ? ask_daemon(c, dir, json_pack("{s:s}", "do", "sas")) : NULL;
     if (!r)
         return code == EXIT_CLEAN ? EXIT_SYSTEM : code;
+    struct live l;
+    bool is_live = s->live_only && is_applied(c, dir);
+    if (is_live && live_open(&l, c, dir, -1) != EXIT_CLEAN)
+        is_live = false; /* why has been said */
     f.daemon = json_object_get(r, "sas");
+    f.live = is_live ? &l.show : NULL;
     s->print(&b, NULL, &f);
     code = cli_write(stdout, &b) ? EXIT_CLEAN : EXIT_SYSTEM;
     buf_free(&b);
     json_decref(r);
+    if (is_live)
+        session_close(&l.session);
     return code;
 }
 
