@@ -25,6 +25,19 @@ static struct ike_sa *first_of(const struct sim *s, unsigned node, enum ike_trai
     return NULL;
 }
 
+/* For how long what the branch sends by its first line goes into nothing, where both lines have traffic. */
+static unsigned seconds_lost(struct sim *s)
+{
+    unsigned lost_s = 0;
+    for (unsigned i = 0; i < COUNTED_S; i++) {
+        traffic_pass(s, i, 1, CHILD(0));
+        traffic_pass(s, i, 1, CHILD(1));
+        pass(s, 1000);
+        lost_s += !is_arriving(s, 1, 0, CHILD(0));
+    }
+    return lost_s;
+}
+
 /* ---- a branch with two identities ---- */
 
 /* One ISAKMP profile each at both ends: the first has lines 0 to `lines` - 1, the second the one behind them. */
@@ -126,12 +139,7 @@ static const char *one_cleared(void)
     begin_task(&x.s, 0, first_of(&x.s, 0, IKE_STANDS, &x.hub.profiles[0]), (struct ike_task){.kind = TASK_DELETE_IKE});
     pass(&x.s, 100);
     x.s.meddle = NULL;
-    for (unsigned i = 0; i < COUNTED_S; i++) {
-        traffic_pass(&x.s, i, 1, CHILD(0));
-        traffic_pass(&x.s, i, 1, CHILD(1));
-        pass(&x.s, 1000);
-        lost_s += !is_arriving(&x.s, 1, 0, CHILD(0));
-    }
+    lost_s = seconds_lost(&x.s);
     const char *bad = NULL;
     if (lost_s > FOUND_DEAD_S)
         bad = broken("what the branch sends by the first identity goes into nothing for %u s of %u", lost_s, COUNTED_S);
@@ -304,12 +312,7 @@ static const char *one_hub_away(void)
         pass(&x.s, 1000);
     }
     sim_node_start(&x.s, 0, &x.hubs[0].p, HUB);
-    for (unsigned i = 0; i < COUNTED_S; i++) {
-        traffic_pass(&x.s, i, 1, CHILD(0));
-        traffic_pass(&x.s, i, 1, CHILD(1));
-        pass(&x.s, 1000);
-        lost_s += !is_arriving(&x.s, 1, 0, CHILD(0));
-    }
+    lost_s = seconds_lost(&x.s);
     const char *bad = NULL;
     if (lost_s > FOUND_DEAD_S)
         bad = broken("the hub is back, what the branch sends goes into nothing for %u s of %u", lost_s, COUNTED_S);
