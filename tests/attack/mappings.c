@@ -219,3 +219,19 @@ bool loses_by_stage(struct sim *s, struct packet_in_flight *f)
         return true;
     }
 }
+
+void restart_hub(struct pair *x)
+{
+    power_off(&x->s, 0);
+    sim_node_start(&x->s, 0, &x->hub.p, HUB);
+}
+
+const char *hub_left_without(struct sim *s, unsigned at_most_s)
+{
+    struct watched w = {0};
+    watch(s, &w, 1200);
+    if (w.hub_without <= 10 * at_most_s)
+        return NULL;
+    return broken("the hub has no tunnel for %u s of 1200, the branch for %u s", w.hub_without / 10,
+                  w.branch_without / 10);
+}

@@ -38,6 +38,10 @@ struct watched {
     unsigned useless, useless_now, useless_most; /* no child of both ends that sends to where the branch is */
     unsigned elsewhere_now;
 };
+/* The hub loses power and starts again. */
+void restart_hub(struct pair *x);
+/* NULL: in twenty minutes from now on the hub is without a child for so many seconds at most. */
+const char *hub_left_without(struct sim *s, unsigned at_most_s);
 /* Time passes; traffic of the branch asks for a child every five seconds if it has none. */
 void watch(struct sim *s, struct watched *w, unsigned seconds);
 

@@ -32,7 +32,6 @@ static bool loses_delete(struct sim *s, struct packet_in_flight *f)
 static const char *delete_lost(void)
 {
     static struct pair x;
-    struct watched w = {0};
     if (!plain_tunnel(&x))
         return over(&x.s, "there is no tunnel at first");
     const struct ike_sa *old = standing_sa(&x.s, 1);
@@ -40,12 +39,8 @@ static const char *delete_lost(void)
     old_cookies = (struct cookies){old->spi_i, old->spi_r};
     x.s.meddle = loses_delete;
     rekey_sa(&x.s, 1);
-    watch(&x.s, &w, 1200);
+    const char *bad = hub_left_without(&x.s, 30);
     x.s.meddle = NULL;
-    const char *bad = NULL;
-    if (w.hub_without > 300)
-        bad = broken("the hub has no tunnel for %u s of 1200, the branch for %u s", w.hub_without / 10,
-                     w.branch_without / 10);
     return over(&x.s, n_lost == 1 ? bad : "the delete was not lost");
 }
 
@@ -72,18 +67,11 @@ static const char *phase_1_from_there(void)
 static const char *hub_restarts(void)
 {
     static struct pair x;
-    struct watched w = {0};
     if (!plain_tunnel(&x))
         return over(&x.s, "there is no tunnel at first");
-    power_off(&x.s, 0);
-    sim_node_start(&x.s, 0, &x.hub.p, HUB);
+    restart_hub(&x);
     rekey_sa(&x.s, 1);
-    watch(&x.s, &w, 1200);
-    const char *bad = NULL;
-    if (w.hub_without > 600)
-        bad = broken("the hub has no tunnel for %u s of 1200, the branch for %u s", w.hub_without / 10,
-                     w.branch_without / 10);
-    return over(&x.s, bad);
+    return over(&x.s, hub_left_without(&x.s, 60));
 }
 
 /* ---- a rekeying that nobody answers ---- */
