@@ -75,7 +75,7 @@ def mutant(tree, path):
 
 
 def missed(paths):
-    """how many of the mutants say nothing"""
+    """the mutants that say nothing, by name"""
     todo, failed = queue.Queue(), []
     for path in paths:
         todo.put(path)
@@ -103,7 +103,7 @@ def missed(paths):
         w.start()
     for w in workers:
         w.join()
-    return len(failed)
+    return sorted(failed)
 
 
 def main():
@@ -121,9 +121,11 @@ def main():
     print('\n'.join(line for line in p.stdout.splitlines() if not words or line.startswith('BROKEN')))
     if p.returncode < 0:
         print('the attacks end with signal %d: %s' % (-p.returncode, p.stderr[-2000:]))
-    failed = (p.returncode != 0) + missed(paths)
-    print('%d mutants, %d missed' % (len(paths), failed))
-    return failed != 0
+    names = missed(paths)
+    for line in re.findall('^BROKEN .*', p.stdout, re.M) + ['missed mutant ' + n for n in names]:
+        print(line)  # again: a log that is cut in the middle ends with what failed
+    print('%d mutants, %d missed' % (len(paths), len(names)))
+    return p.returncode != 0 or bool(names)
 
 
 if __name__ == '__main__':
