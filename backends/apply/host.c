@@ -66,12 +66,12 @@ static void add_address(struct arena *ar, struct host_link *l, const struct ifad
 /* ---- whose ports they are, and on whose wire ---- */
 
 /* Packets leave by these and not by their ports; those of a VRF leave by themselves. */
-static bool carries(const struct nlattr *port_kind)
+static bool carries(const struct nlattr *kind)
 {
     static const char *const kinds[] = {"bridge", "bond", "team"};
-    size_t n = mnl_attr_get_payload_len(port_kind);
+    size_t n = mnl_attr_get_payload_len(kind);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (n >= strlen(kinds[i]) && strncmp(mnl_attr_get_payload(port_kind), kinds[i], n) == 0)
+        if (n >= strlen(kinds[i]) && strncmp(mnl_attr_get_payload(kind), kinds[i], n) == 0)
             return true;
     return false;
 }
@@ -89,7 +89,7 @@ static bool shares_wire(const struct nlattr *kind)
 
 struct link_relations {
     uint32_t master, link;
-    bool is_port, shares_wire;
+    bool is_port, is_carrier, shares_wire;
 };
 
 static void read_kinds(const struct nlattr *link_info, struct link_relations *r)
@@ -97,6 +97,7 @@ static void read_kinds(const struct nlattr *link_info, struct link_relations *r)
     NETLINK_FOR_NESTED(x, link_info)
     {
         r->is_port |= mnl_attr_get_type(x) == IFLA_INFO_SLAVE_KIND && carries(x);
+        r->is_carrier |= mnl_attr_get_type(x) == IFLA_INFO_KIND && carries(x);
         r->shares_wire |= mnl_attr_get_type(x) == IFLA_INFO_KIND && shares_wire(x);
     }
 }
@@ -118,6 +119,7 @@ static int keep_relations(const struct nlmsghdr *h, void *arg)
         if (l->index != (uint32_t)link->ifi_index)
             continue;
         l->carrier = r.is_port ? r.master : 0;
+        l->is_carrier = r.is_carrier;
         l->below = r.shares_wire ? r.link : 0;
     }
     return 0;

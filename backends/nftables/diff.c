@@ -274,6 +274,16 @@ static void keep_known_links(struct nft_plan *p, const struct nft_chain *c, cons
     nft_say_known_links(p, later);
 }
 
+static void keep_idle(struct nft_plan *p, struct nft_chain *c, const struct nft_held_chain *k)
+{
+    PTRLIST_FOR (struct nft_held_rule, held, &k->rules) {
+        const char *says = held->comment ? strstr(held->comment, NFT_IS_NUMBER) : NULL;
+        uint32_t number;
+        if (says && sscanf(says, NFT_IS_NUMBER "%u" NFT_IS_IDLE, &number) == 1 && !if_map_numbered(p->ifs, number))
+            nft_add_idle(p, c, number, held->comment);
+    }
+}
+
 static bool is_of_missing(const struct nft_rule *r)
 {
     bool is_numbered = r->n > 1 && (r->v[0].kind == RULE_IN_NUMBER || r->v[0].kind == RULE_OUT_NUMBER);
@@ -302,7 +312,9 @@ static void take_over(struct differ *x)
         const struct nft_held_chain *k = symtab_get(&x->held_chains, str_lit(c->name), 0);
         if (!k)
             continue;
-        if (c->follows_links && !c->knows_none)
+        if (c->idle.to)
+            keep_idle(x->p, c, k);
+        else if (c->follows_links && !c->knows_none)
             keep_known_links(x->p, c, k);
         PTRLIST_FOR (struct nft_rule, r, &c->rules) {
             if (is_of_missing(r))

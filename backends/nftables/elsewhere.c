@@ -2,8 +2,9 @@
 /*
  * Walls stand by the names of interfaces. A link with a crypto map may be renamed, become a port of a bridge or bond,
  * or have its address moved to another one; packets then leave, and come, by a name that no wall knows. So they stand a
- * second time by number: of the link itself, of what carries it, of the one that has its address now, and of every link
- * that is younger than what is applied: nobody has said yet what that one is. The watch takes those in as they come.
+ * second time by number: of the link itself, of what carries it, of the one that has its address now, of every link
+ * that is younger than what is applied, and of every bridge that is empty: nobody has said yet what that one is. The
+ * watch takes those in as they come.
  */
 #include "backends/nftables/plan.h"
 
@@ -67,8 +68,8 @@ static void jump_places(struct way *w, const struct target *t, const struct inte
             jump_to(w, jump_numbered(w, places[k]->index));
 }
 
-/* Where a link with a crypto map is not there, any that nobody has known before may be it; where it has lost its address,
- * that may be on any which the configuration does not name. */
+/* Where a link with a crypto map is not there, any that nobody has known before may be it; where it has lost its
+ * address, that may be on any which the configuration does not name. */
 static bool is_one_missing(const struct target *t, bool *has_lost_address)
 {
     bool is_missing = false;
@@ -102,6 +103,33 @@ void nft_say_known_links(struct nft_plan *p, struct nft_rule *later)
     later->comment = nft_name(p, NFT_KNOWN_LINKS, later->v[0].number);
 }
 
+void nft_add_idle(struct nft_plan *p, struct nft_chain *idle, uint32_t number, const char *comment)
+{
+    uint32_t at = 0;
+    while (at < idle->rules.n && ((const struct nft_rule *)idle->rules.v[at])->v[0].number < number)
+        at++;
+    struct nft_rule *r = nft_rule_new(p, idle);
+    ptrlist_remove(&idle->rules, idle->rules.n - 1);
+    ptrlist_insert(p->arena, &idle->rules, at, r);
+    nft_add_number(p, r, idle->idle.kind, number);
+    nft_add_name(p, r, RULE_JUMP, idle->idle.to);
+    r->comment = comment;
+}
+
+/* A bridge without ports is younger than it looks: what it is for is known when it has one. */
+static void jump_idle(const struct way *w, const struct target *t, const struct nft_chain *young)
+{
+    struct nft_chain *idle = nft_chain_new(w->p, nft_name(w->p, "idle_%s", w->from->name));
+    idle->follows_links = true;
+    idle->idle = (struct nft_idle){young->name, w->out ? RULE_OUT_NUMBER : RULE_IN_NUMBER};
+    const uint32_t known = if_map_newest(t->ifs);
+    PTRLIST_FOR (struct host_link, l, &t->ifs->links) {
+        if (l->index <= known && if_map_is_idle(t->ifs, l))
+            nft_add_idle(w->p, idle, l->index, nft_name(w->p, "%s" NFT_IS_NUMBER "%u" NFT_IS_IDLE, l->name, l->index));
+    }
+    nft_add_name(w->p, nft_rule_new(w->p, w->from), RULE_JUMP, idle->name);
+}
+
 static void jump_later(const struct way *w, const struct target *t)
 {
     struct nft_chain *later = nft_chain_new(w->p, nft_name(w->p, "later_%s", w->from->name));
@@ -109,6 +137,7 @@ static void jump_later(const struct way *w, const struct target *t)
     later->follows_links = true;
     pass_named(w, t, young);
     jump_to(w, nft_rule_new(w->p, young));
+    jump_idle(w, t, young);
     struct nft_rule *r = nft_rule_new(w->p, later);
     bool is_missing = is_one_missing(t, &later->knows_none);
     uint32_t known = is_missing || later->knows_none ? LOOPBACK : if_map_newest(t->ifs);

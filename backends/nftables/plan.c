@@ -511,7 +511,7 @@ static void check_elsewhere(struct nft_plan *p, const struct target *t, const st
 
 void nft_plan_build(struct nft_plan *p, struct target *t)
 {
-    *p = (struct nft_plan){.arena = t->arena};
+    *p = (struct nft_plan){.arena = t->arena, .ifs = t->ifs};
     if (t->maps.n == 0)
         return;
     struct base b = {

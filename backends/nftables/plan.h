@@ -107,13 +107,20 @@ struct nft_rule {
     const char *comment; /* what the rule stands for, or NULL */
 };
 
+/* What a rule about an empty bridge is: it jumps by the link's number. `to` NULL: the chain has none. */
+struct nft_idle {
+    const char *to;
+    enum nft_kind kind; /* RULE_IN_NUMBER, RULE_OUT_NUMBER */
+};
+
 enum nft_hook { HOOK_NONE, HOOK_PREROUTING, HOOK_INPUT, HOOK_FORWARD, HOOK_POSTROUTING };
 struct nft_chain {
     const char *name;
     enum nft_hook hook;
     bool nat;
-    bool follows_links; /* all that it says is which links are younger than what is applied */
-    bool knows_none;    /* ... and none is known, whatever was before: a link with a crypto map has lost its address */
+    bool follows_links;   /* all that it says is which links are younger than what is applied, or idle */
+    struct nft_idle idle; /* ... where the latter go, to which rules of links that have gone are added */
+    bool knows_none; /* ... and none is known, whatever was before: a link with a crypto map has lost its address */
     int priority;
     struct ptrlist rules; /* struct nft_rule */
 };
@@ -138,6 +145,7 @@ struct nft_set {
 
 struct nft_plan {
     struct arena *arena;
+    const struct if_map *ifs;    /* what the host had when it was made */
     struct ptrlist sets, chains; /* struct nft_set, struct nft_chain; in order of definition */
 };
 
@@ -211,10 +219,13 @@ void nft_guard_elsewhere(struct nft_plan *p, const struct nft_guard *g, const st
 /* elsewhere.c: what leaves or comes by a link that may be one with a crypto map, though none of its name, goes on from
  * a base chain to `to`. Only where the host is known: if_map_newest() is not 0. */
 void nft_elsewhere(struct nft_plan *p, const struct target *t, struct nft_chain *base, const struct nft_chain *to);
-/* Two facts outlive the plan in comments of its rules, and diff.c takes them over from the kernel's table: which links
- * are known already (numbers of links that have gone do not come again) ... */
+/* Three facts outlive the plan in comments of its rules, and diff.c takes them over from the kernel's table: which
+ * links are known already (numbers of links that have gone do not come again), and which bridges were empty ... */
 #define NFT_KNOWN_LINKS "links up to number %u are known"
 void nft_say_known_links(struct nft_plan *p, struct nft_rule *later);
+#define NFT_IS_IDLE " and has no ports"
+/* Adds the rule of one bridge, in the order of numbers. */
+void nft_add_idle(struct nft_plan *p, struct nft_chain *idle, uint32_t number, const char *comment);
 /* ... and the number that a link had which is not there now: NFT_NUMBER_UNKNOWN in the plan, which no link has. */
 #define NFT_IS_NUMBER " is number "
 #define NFT_NUMBER_UNKNOWN UINT32_MAX

@@ -209,6 +209,21 @@ uint32_t if_map_newest(const struct if_map *m)
     return newest;
 }
 
+bool if_map_is_idle(const struct if_map *m, const struct host_link *l)
+{
+    if (!l->is_carrier)
+        return false;
+    PTRLIST_FOR (struct host_address, h, &l->addresses) {
+        if (!addr_is_link_local(&h->addr))
+            return false;
+    }
+    PTRLIST_FOR (struct host_link, port, &m->links) {
+        if (port->carrier == l->index)
+            return false;
+    }
+    return true;
+}
+
 /* Is it an interface of the router's, by its name or its address? */
 static bool is_named(const struct if_map *m, const struct ir_config *c, const struct host_link *l)
 {

@@ -200,8 +200,7 @@ static struct ip_addr local_of(struct target *t, const struct map_binding *b, co
     const struct host_link *l = link ? if_map_link(t->ifs, link) : NULL;
     if (l) {
         PTRLIST_FOR (struct host_address, h, &l->addresses) {
-            bool link_local = h->addr.b[0] == 0xfe && (h->addr.b[1] & 0xc0) == 0x80;
-            if (h->addr.family == family && !(family == FAMILY_V6 && link_local))
+            if (h->addr.family == family && !addr_is_link_local(&h->addr))
                 return h->addr;
         }
     }

@@ -26,6 +26,7 @@ struct host_link {
     uint32_t index;   /* of the kernel; 0 if it is not there (compiling for another host) */
     unsigned mtu;     /* bytes; 0: not known */
     uint32_t carrier; /* index of the bridge, bond or team that it is a port of: packets leave by that; 0: none */
+    bool is_carrier;  /* it is a bridge, bond or team itself */
     uint32_t below;   /* a macvlan or ipvlan: index of the link whose wire it is on; 0: on none */
     struct ptrlist addresses; /* struct host_address */
 };
@@ -64,6 +65,8 @@ const struct host_link *if_map_numbered(const struct if_map *m, uint32_t index);
 /* The highest number of a link of the host that has settled: later ones get higher numbers. 0: compiling for another
  * host. */
 uint32_t if_map_newest(const struct if_map *m);
+/* A bridge, bond or team without ports and addresses: with its first port anything may leave by it, the next moment. */
+bool if_map_is_idle(const struct if_map *m, const struct host_link *l) MUST_CHECK;
 /* Links by which the packets of a router interface may go as well as by the one of its name: the bridge, bond or team
  * that it has become a port of, the one that has its address, and a macvlan or ipvlan on its own wire that the
  * configuration does not name. At most `room`; how many there are. */

@@ -65,6 +65,11 @@ bool addr_eq(const struct ip_addr *a, const struct ip_addr *b)
     return addr_cmp(a, b) == 0;
 }
 
+bool addr_is_link_local(const struct ip_addr *a)
+{
+    return a->family == FAMILY_V6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 int addr_cmp(const struct ip_addr *a, const struct ip_addr *b)
 {
     if (a->family != b->family)

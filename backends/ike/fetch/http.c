@@ -15,8 +15,9 @@
 #define CURL_CALLS(X)                                                                                                  \
     X(easy_cleanup)                                                                                                    \
     X(easy_getinfo)                                                                                                    \
-    X(easy_init) X(easy_perform) X(easy_setopt) X(easy_strerror) X(free) X(global_cleanup) X(global_init)              \
-        X(slist_append) X(slist_free_all) X(url) X(url_cleanup) X(url_get) X(url_set)
+    X(easy_init)                                                                                                       \
+    X(easy_perform) X(easy_setopt) X(easy_strerror) X(free) X(global_cleanup) X(global_init) X(slist_append)           \
+        X(slist_free_all) X(url) X(url_cleanup) X(url_get) X(url_set)
 #define CURL_MEMBER(name) __typeof__(curl_##name) *name;
 static struct {
     CURL_CALLS(CURL_MEMBER)
@@ -200,7 +201,7 @@ static bool is_own(const struct ip_addr *a)
         return true;
     if (v6)
         return memcmp(a->b, loopback, 16) == 0 || memcmp(a->b, none, 16) == 0 || a->b[0] == 0xff ||
-               (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+               addr_is_link_local(a);
     return a->b[0] == 127 || a->b[0] == 0 || a->b[0] >= 224 || (a->b[0] == 169 && a->b[1] == 254);
 }
 
