@@ -116,7 +116,9 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
 {
     const char *bad = if_map_parse(a->arena, &a->ifs, c, str_lit(how->interface_map));
     if (bad) {
-        snprintf(a->error, sizeof a->error, "interface map: %s", bad);
+        bool has_none = c->interfaces.n == 0;
+        snprintf(a->error, sizeof a->error, "interface map: %s%s: nothing is touched", bad,
+                 has_none ? " (the file has no interface at all: it may be cut off)" : "");
         return -EINVAL;
     }
     PTRLIST_FOR (struct if_map_row, r, &a->ifs.rows) {
@@ -126,7 +128,8 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
             snprintf(a->lacks, sizeof a->lacks, "this host has no interface '%s'", r->host);
             continue;
         }
-        snprintf(a->error, sizeof a->error, "interface map: this host has no interface '%s'", r->host);
+        snprintf(a->error, sizeof a->error, "interface map: this host has no interface '%s': nothing is touched",
+                 r->host);
         return -ENODEV;
     }
     int r = wrong_map(a, c);

@@ -375,6 +375,8 @@ static int write_whole(struct state *s, const char *name, const char *p, size_t 
         r = -errno;
     if (r == 0 && rename(tmp, path) < 0)
         r = -errno;
+    if (r < 0)
+        unlink(tmp);
     return r;
 }
 

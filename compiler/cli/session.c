@@ -225,11 +225,13 @@ static void own_sas(struct session *s, bool with_old)
     }
 }
 
-static int save(struct session *s)
+/* `so`: what is true of the host if it fails. */
+static int save(struct session *s, const char *so)
 {
     int r = state_save(&s->state);
     if (r < 0)
-        fprintf(stderr, "ioscc %s: cannot write the state: %s\n", s->command->name, strerror(-r));
+        fprintf(stderr, "ioscc %s: cannot write the state in %s: %s: %s\n", s->command->name, s->state.dir,
+                strerror(-r), so);
     return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
@@ -248,7 +250,8 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
         const struct source *src = &s->compiled.source;
         int r = state_store(st, (struct str){src->text, src->len}, &how->file);
         if (r < 0) {
-            fprintf(stderr, "ioscc %s: cannot store the configuration: %s\n", s->command->name, strerror(-r));
+            fprintf(stderr, "ioscc %s: cannot store the configuration in %s: %s: nothing is touched\n",
+                    s->command->name, st->dir, strerror(-r));
             return EXIT_SYSTEM;
         }
     }
@@ -262,7 +265,7 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
     if (s->apply.xfrm_diff.threshold && !st->thresholds[0][0])
         memcpy(st->thresholds, s->apply.xfrm_held.hash_threshold, sizeof st->thresholds);
     own_sas(s, true);
-    return save(s);
+    return save(s, "nothing is touched");
 }
 
 static int finish(struct session *s, const struct state_config *how, enum session_previous previous, time_t confirm_by)
@@ -277,7 +280,7 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
         st->has_previous = false;
     if (!how->only_nftables)
         own_sas(s, false);
-    int code = save(s);
+    int code = save(s, "the kernel has what was applied; when there is room, the same again ends it");
     state_sweep(st);
     return code;
 }
@@ -335,7 +338,7 @@ int session_run(struct session *s, struct state_config how, enum session_previou
         fprintf(stderr, "ioscc %s: %s\n%s\n", s->command->name, s->apply.error, end);
         if (!s->apply.is_half_done) { /* else it stays marked as unfinished */
             s->state = before;
-            save(s);
+            (void)save(s, "it says still that an apply has not ended");
             state_sweep(&s->state);
         }
         code = EXIT_SYSTEM;

@@ -174,6 +174,7 @@ EVENTS = [
     ('/etc/passwd', CONFIG, '', '$IOSCC apply --state-dir $STATE /etc/passwd', 'applies no crypto map to an interface: nothing is touched'),
     ('a configuration of another system', CONFIG, '', 'printf "ASA Version 9.8(2)\\nhostname asa\\nnames\\ninterface GigabitEthernet1/1\\n nameif outside\\n security-level 0\\n" > $FILE.2; $IOSCC apply --state-dir $STATE $FILE.2', 'is a configuration of another system: nothing is touched'),
     ('a file cut off before its interfaces', CONFIG, '', 'sed "/^interface/,\\$d" $FILE > $FILE.2; $IOSCC apply --state-dir $STATE $FILE.2', 'applies no crypto map to an interface: nothing is touched'),
+    ('a file cut off before its interfaces, which are named', CONFIG, '', 'exec 2>&1; sed "/^interface/,\\$d" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2; echo status $?', r'the file has no interface at all: it may be cut off.: nothing is touched\nstatus 2'),
     ('a file with much less in it', CONFIG, '', 'grep -v "permit udp" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'has less than half of what stands: nothing is touched'),
     ('the interfaces are named the wrong way round', CONFIG, '', '$IOSCC apply --state-dir $STATE -m Gi0/0=eth1,Gi0/1=eth0 $FILE', 'GigabitEthernet0/0 is eth1 there, but eth0 has its address: nothing is touched'),
     ('two links have the address of one', CONFIG, '', 'exec 2>&1; ip link add eth9 type veth peer name x9; ip link set eth9 up; ip addr add 192.0.2.1/32 dev eth9; $IOSCC apply --state-dir $STATE $FILE; echo status $?', 'eth0 and eth9 both have the address of GigabitEthernet0/0: say which of them it is .*nothing is touched\nstatus 2'),
@@ -189,7 +190,8 @@ EVENTS = [
     ('a list that is misspelt', CONFIG, '', 'sed "s/match address L/match address K/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'its access list does not exist(.|\n)*nothing is touched'),
     ('a transform set that is misspelt', CONFIG, '', 'sed "s/transform-set T$/transform-set U/" $FILE > $FILE.2; $IOSCC apply $OPTIONS $FILE.2', 'nothing is touched'),
     ('a failing half', CONFIG, '', 'nft delete table inet ioscc; nft add table inet ioscc "{ flags owner; }"; $IOSCC apply $OPTIONS $FILE', ''),
-    ('the state directory is full', CONFIG, '', 'mkdir $FILE.d; mount -t tmpfs -o size=4k none $STATE; $IOSCC apply $OPTIONS $FILE; umount $STATE', ''),
+    ('the state directory is full', CONFIG, '', 'exec 2>&1; mount -t tmpfs -o size=4k,mode=700 none $STATE; echo x > $STATE/x; $IOSCC apply $OPTIONS $FILE; ls -A $STATE; umount $STATE', r'cannot store the configuration in \S+/state: No space left on device: nothing is touched\nlock\nx\n$'),
+    ('the state directory is full with the configuration', CONFIG, '', 'exec 2>&1; mount -t tmpfs -o size=4k,mode=700 none $STATE; $IOSCC apply $OPTIONS $FILE; umount $STATE; $IOSCC apply $OPTIONS $FILE' + STATUS, r'cannot write the state in \S+/state: No space left on device: nothing is touched\n[\s\S]*status 0'),
     # daemons
     ('a daemon comes, and is killed', CONFIG, '', RUN + '; kill -9 $(cat $FILE.pid)'),
     ('a daemon comes, and ends', CONFIG, '', RUN + '; kill $(cat $FILE.pid); sleep 0.5; $IOSCC status --state-dir $STATE', 'IKE daemon has ended'),
