@@ -190,6 +190,14 @@ static void skip_pem(struct ios_parser *p, struct str line)
     diag_add(p->diags, D_UNTERMINATED_BLOCK, span_of(p, line), "PEM block without its END line");
 }
 
+/* ---- what became of the line ---- */
+
+static void tell_broken(struct ios_parser *p, enum ios_mode mode, struct span line)
+{
+    p->fate = LINE_BROKEN;
+    p->sink->broken(p->sink->ctx, mode, line);
+}
+
 /* ---- modes ---- */
 
 static void pop_to(struct ios_parser *p, uint32_t depth)
@@ -201,6 +209,7 @@ static void push_mode(struct ios_parser *p, enum ios_mode mode, uint32_t indent)
 {
     if (p->depth == DEPTH_MAX)
         p->depth--;
+    p->has_opened = true;
     p->stack[p->depth++] = (struct mode_level){.mode = mode, .indent = indent};
 }
 
@@ -299,8 +308,10 @@ static bool execute(struct ios_parser *p, const struct resolution *res, enum ios
     p->ios_marks += is_ios_only(st->kind);
     if (st->kind != S_IGNORED)
         note_placeholder(p, res);
-    if (st->kind != S_IGNORED)
+    if (st->kind != S_IGNORED) {
+        p->fate = LINE_READ;
         p->sink->statement(p->sink->ctx, st);
+    }
     if (st->opens >= 0 && !st->negated && !st->to_default)
         push_mode(p, (enum ios_mode)st->opens, indent);
     return true;
@@ -383,7 +394,7 @@ static bool belongs_elsewhere(struct ios_parser *p, struct str word, struct str 
 static void global_not_understood(struct ios_parser *p, uint32_t indent, struct str word, struct str line)
 {
     syntax_unknown_word(p, MODE_GLOBAL, span_of(p, word), word);
-    p->sink->broken(p->sink->ctx, MODE_GLOBAL, span_of(p, line));
+    tell_broken(p, MODE_GLOBAL, span_of(p, line));
     pop_to(p, 1);
     push_mode(p, MODE_IGNORED, indent);
 }
@@ -405,14 +416,14 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
     }
     if (!is_open_world(top->mode)) {
         if (!outside) {
-            p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
+            tell_broken(p, top->mode, span_of(p, line));
             syntax_unknown_word(p, top->mode, at, word);
             return;
         }
         if (!foreign_is_global(line)) {
             bool belongs_here = top->flat || resolver_nearest(p->resolver, (uint32_t)top->mode, word);
             if (belongs_here) {
-                p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
+                tell_broken(p, top->mode, span_of(p, line));
                 syntax_unknown_word(p, top->mode, at, word);
                 return;
             }
@@ -425,7 +436,7 @@ static void unknown_first_word(struct ios_parser *p, uint32_t indent, struct str
     } else if (!outside && top->mode != MODE_GLOBAL) {
         bool is_ours = top->mode == MODE_INTERFACE && misprint_of_interface(line);
         if (is_ours) {
-            p->sink->broken(p->sink->ctx, top->mode, span_of(p, line));
+            tell_broken(p, top->mode, span_of(p, line));
             syntax_unknown_word(p, top->mode, at, word);
         }
         return;
@@ -534,7 +545,7 @@ static bool looks_alike(struct ios_parser *p, uint32_t indent, struct str word, 
     struct diag *d = diag_add(p->diags, D_UNKNOWN_COMMAND, span_of(p, found),
                               "a character that looks like a blank or a hyphen, and is none: no router takes the line");
     diag_hint(p->diags, d, "it comes from a text program; type the blank or hyphen anew");
-    p->sink->broken(p->sink->ctx, is_global ? MODE_GLOBAL : top->mode, span_of(p, line));
+    tell_broken(p, is_global ? MODE_GLOBAL : top->mode, span_of(p, line));
     if (is_global) {
         pop_to(p, 1);
         push_mode(p, MODE_IGNORED, indent);
@@ -542,43 +553,47 @@ static bool looks_alike(struct ios_parser *p, uint32_t indent, struct str word, 
     return true;
 }
 
-static void read_line(struct ios_parser *p, struct str raw)
+/* Text that is no line of configuration, whatever its words are. True if the line began one, which is skipped. */
+static bool skip_text(struct ios_parser *p, struct str word, struct str body)
 {
-    struct str line = rstrip(raw);
-    struct str body = lstrip(line);
-    uint32_t indent = line.len - body.len;
-    if (body.len == 0 || body.p[0] == '!' || body.p[0] == '#') { /* '#': comments of scripts around IOS commands */
-        if (body.len && indent == 0)
-            count_foreign(p, body);
-        return;
-    }
-    struct mode_level *top = &p->stack[p->depth - 1];
-    if (top->mode == MODE_IGNORED && indent > top->indent)
-        return;
-    struct str word = first_word(body);
-    if (leaving(p, word))
-        return;
-    if (looks_alike(p, indent, word, body))
-        return;
-    if (foreign_is_list(body)) {
-        pop_to(p, 1);
-        return;
-    }
     if (word.len >= 3 && str_prefix_of(word, "banner")) {
         skip_banner(p, body);
-        return;
+        return true;
     }
     bool m = (word.p[0] | 32) == 'm';
     if (m && is_menu_title(word, body)) { /* behind the menu's name it reads like `banner D … D` */
         struct str rest = lstrip((struct str){body.p + word.len, body.len - word.len});
         uint32_t name = first_word(rest).len;
         skip_banner(p, lstrip((struct str){rest.p + name, rest.len - name}));
-        return;
+        return true;
     }
     if (m && skip_macro(p, word, body))
-        return;
+        return true;
     if (body.len > 10 && memcmp(body.p, "-----BEGIN", 10) == 0) {
         skip_pem(p, body);
+        return true;
+    }
+    return false;
+}
+
+static void understand_line(struct ios_parser *p, uint32_t indent, struct str body)
+{
+    struct mode_level *top = &p->stack[p->depth - 1];
+    if (top->mode == MODE_IGNORED && indent > top->indent)
+        return;
+    struct str word = first_word(body);
+    if (leaving(p, word)) {
+        p->fate = LINE_TEXT;
+        return;
+    }
+    if (looks_alike(p, indent, word, body))
+        return;
+    if (foreign_is_list(body)) {
+        pop_to(p, 1);
+        return;
+    }
+    if (skip_text(p, word, body)) {
+        p->fate = LINE_TEXT;
         return;
     }
     if (ends_block(p, indent, word, body)) {
@@ -608,7 +623,7 @@ static void read_line(struct ios_parser *p, struct str raw)
     if (body.len > LINE_BYTES_MAX) {
         diag_add(p->diags, D_LINE_TOO_LONG, (struct span){span_of(p, body).off, word.len},
                  "line of %u characters is left out: a router takes 254", body.len);
-        p->sink->broken(p->sink->ctx, top->mode, span_of(p, body));
+        tell_broken(p, top->mode, span_of(p, body));
         return;
     }
     if (!split_words(p, body))
@@ -619,7 +634,7 @@ static void read_line(struct ios_parser *p, struct str raw)
     struct str misprint = misprint_of_ours(body, in_interface);
     if (misprint.len && in_interface) {
         syntax_unknown_word(p, MODE_INTERFACE, span_of(p, misprint), misprint);
-        p->sink->broken(p->sink->ctx, MODE_INTERFACE, span_of(p, body));
+        tell_broken(p, MODE_INTERFACE, span_of(p, body));
         return;
     }
     if (misprint.len && (p->depth == 1 || indent <= top->indent)) {
@@ -648,13 +663,32 @@ static void read_line(struct ios_parser *p, struct str raw)
     if (failed_in == MODE_GLOBAL && is_program_output(&p->words))
         return;
     syntax_report(p, failed_in);
-    p->sink->broken(p->sink->ctx, failed_in, span_of(p, body));
+    tell_broken(p, failed_in, span_of(p, body));
     if (failed_in == MODE_GLOBAL) { /* what follows may belong to the line that was not understood */
         pop_to(p, 1);
         push_mode(p, MODE_IGNORED, indent);
     } else {
         pop_to(p, failed_depth + 1);
     }
+}
+
+static void read_line(struct ios_parser *p, struct str raw)
+{
+    struct str line = rstrip(raw);
+    struct str body = lstrip(line);
+    uint32_t indent = line.len - body.len;
+    if (body.len == 0 || body.p[0] == '!' || body.p[0] == '#') { /* '#': comments of scripts around IOS commands */
+        if (body.len && indent == 0)
+            count_foreign(p, body);
+        return;
+    }
+    p->fate = LINE_LEFT;
+    p->has_opened = false;
+    understand_line(p, indent, body);
+    if (p->fate != LINE_LEFT)
+        return;
+    enum ios_mode mode = p->has_opened ? MODE_GLOBAL : p->stack[p->depth - 1].mode;
+    p->sink->left(p->sink->ctx, mode, span_of(p, body));
 }
 
 static void report_foreign(struct ios_parser *p, uint32_t before[DIAG_COUNT], uint32_t kept)

@@ -23,6 +23,13 @@ struct mode_level {
     const char *word; /* what opened it, for messages */
 };
 
+enum line_fate {
+    LINE_LEFT,   /* nothing of ours, as far as the words go */
+    LINE_READ,   /* a statement was handed on */
+    LINE_BROKEN, /* ours, and not understood: that was said */
+    LINE_TEXT,   /* a banner, or a word that leaves a mode */
+};
+
 struct ios_parser {
     struct resolver *resolver;
     void *lexer;
@@ -46,8 +53,10 @@ struct ios_parser {
     uint32_t pos; /* start of the next line */
     uint32_t foreign[OS_COUNT], ios_marks, foreign_first[OS_COUNT];
     bool told_placeholder;
-    bool flat_file;     /* the whole source is written without indentation */
-    bool after_message; /* the line before began with `% `: indented lines go on with it */
+    bool flat_file;      /* the whole source is written without indentation */
+    enum line_fate fate; /* of the line that is being read */
+    bool has_opened;     /* it began a block */
+    bool after_message;  /* the line before began with `% `: indented lines go on with it */
 };
 
 /* capture.c: what stands around the configuration. Returns the line that is left to be read as configuration; its

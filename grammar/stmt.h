@@ -134,6 +134,10 @@ struct ios_sink {
     /* A line inside a block of this mode was not understood: what the block seems to lack may stand in that line.
      * MODE_GLOBAL: it is in none, and what stands below it is not read. */
     void (*broken)(void *ctx, enum ios_mode mode, struct span line);
+    /* A line that is nothing of ours, as far as the words go: MODE_GLOBAL, or of the mode that it stands in;
+     * MODE_IGNORED: it stands in a block whose first line was such a one. Texts (banners, comments) and words that
+     * leave a mode are not among them. */
+    void (*left)(void *ctx, enum ios_mode mode, struct span line);
     /* The whole source turned out to belong to another operating system: forget what was handed on. */
     void (*abandon)(void *ctx, struct span at);
     void *ctx;

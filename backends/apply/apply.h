@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "backends/apply/state.h"
+#include "backends/account/account.h"
 #include "backends/nftables/kernel.h"
 #include "compiler/base/must.h"
 
@@ -76,6 +77,7 @@ void apply_end(struct apply *a);
 /* What would change, line by line, and a summary line. */
 void apply_print(struct buf *b, const struct apply *a);
 /* The plan as JSON, without keys. */
-void apply_print_json(struct buf *b, const struct apply *a);
+/* `lines`: of account_build(), printed too; NULL: not asked for. */
+void apply_print_json(struct buf *b, const struct apply *a, const struct account *lines);
 
 #endif

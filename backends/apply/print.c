@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backends/apply/apply.h"
+#include "compiler/base/redact.h"
 
 static const char *const dirs[] = {"in", "out", "fwd"};
 
@@ -234,7 +235,22 @@ static json_t *op_json(const struct xfrm_op *o)
     return x;
 }
 
-void apply_print_json(struct buf *b, const struct apply *a)
+static json_t *lines_json(const struct account *lines)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < lines->n; i++) {
+        const struct line_account *l = &lines->v[i];
+        struct buf text = {0};
+        redact_line(l->text, &text, NULL, NULL);
+        json_array_append_new(list, json_pack("{s:i,s:s%,s:s,s:s?,s:s?}", "line", (int)l->number, "text",
+                                              text.p ? text.p : "", (size_t)text.len, "fate",
+                                              account_fate_name(l->fate), "why", l->why, "finding", l->finding));
+        buf_free(&text);
+    }
+    return list;
+}
+
+void apply_print_json(struct buf *b, const struct apply *a, const struct account *lines)
 {
     const struct xfrm_diff *d = &a->xfrm_diff;
     const struct nft_diff *f = &a->nft_diff;
@@ -255,6 +271,8 @@ void apply_print_json(struct buf *b, const struct apply *a)
                           (int)d->sa_changed, "remove", (int)d->sa_removed, "unchanged", (int)d->sa_same, "nftables",
                           "changes", f->any, "rules_added", (int)f->rules_added, "rules_removed", (int)f->rules_removed,
                           "elements_added", (int)f->elements_added, "elements_removed", (int)f->elements_removed);
+    if (o && lines)
+        json_object_set_new(o, "lines", lines_json(lines));
     char *s = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (s)

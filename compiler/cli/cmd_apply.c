@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "backends/account/account.h"
 #include "backends/ike/from_ir.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
@@ -19,6 +20,7 @@ enum {
     OPT_PKI,
     OPT_MASTER,
     OPT_FORMAT,
+    OPT_LINES,
     OPT_CONFIRM,
     OPT_DRY,
     OPT_WAIT
@@ -37,6 +39,7 @@ enum {
 static const struct cli_option plan_options[] = {
     PLAN_OPTIONS,
     [OPT_FORMAT] = {"format", 'f', "text|json", "how to print the plan (text)"},
+    [OPT_LINES] = {"lines", 'l', NULL, "what becomes of every line of the file"},
     {NULL, 0, NULL, NULL},
 };
 static const struct cli_option apply_options[] = {
@@ -55,7 +58,7 @@ struct request {
     struct buf map; /* all interface maps, a pair a line */
     unsigned confirm_s;
     int wait_s;
-    bool json, dry_run, allow_less;
+    bool json, dry_run, allow_less, all_lines;
 };
 
 static bool number(const char *s, unsigned max, unsigned *out)
@@ -107,6 +110,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
         if (!q->json && strcmp(value, "text") != 0)
             return cli_usage_error(c, "--format takes text or json, not '%s'", value);
         break;
+    case OPT_LINES:
+        q->all_lines = true;
+        break;
     case OPT_CONFIRM:
         return confirm_option(c, value, &q->confirm_s);
     case OPT_DRY:
@@ -149,10 +155,40 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     return kept ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-static bool print_plan(const struct session *s, const struct request *q)
+extern const struct command cmd_plan;
+#define LEFT_MAX 60 /* lines that plan names; with --lines all */
+
+/* What becomes of the file's lines; apply only says how many stay behind, plan which. */
+static void print_account(struct buf *b, struct session *s, const struct request *q)
+{
+    struct account a;
+    bool is_plan = s->command == &cmd_plan;
+    account_build(&a, &s->arena, &s->apply.target);
+    if (q->all_lines)
+        account_print_all(b, &a);
+    else if (is_plan)
+        account_print_left(b, &a, LEFT_MAX);
+    uint32_t left = a.count[FATE_LEFT] + a.count[FATE_UNKNOWN];
+    if (is_plan)
+        account_print_sum(b, &a);
+    else if (left)
+        buf_printf(b,
+                   "%u lines of the file stay behind that may mean something for packets ('ioscc plan' names them).\n",
+                   left);
+}
+
+static bool print_plan(struct session *s, const struct request *q)
 {
     struct buf b = {0};
-    (q->json ? apply_print_json(&b, &s->apply) : apply_print(&b, &s->apply));
+    if (q->json) {
+        struct account a = {0};
+        if (q->all_lines)
+            account_build(&a, &s->arena, &s->apply.target);
+        apply_print_json(&b, &s->apply, q->all_lines ? &a : NULL);
+    } else {
+        apply_print(&b, &s->apply);
+        print_account(&b, s, q);
+    }
     bool written = cli_write(stdout, &b) && fflush(stdout) == 0;
     buf_free(&b);
     return written;

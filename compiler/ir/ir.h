@@ -508,6 +508,17 @@ struct broken_line {
     struct span span;
     struct str text;
 };
+/* What became of one line of the text, in its order. Where a line is neither read nor broken, nobody here knows more of
+ * it than its words. */
+enum ir_line_state { IR_LINE_READ, IR_LINE_BROKEN, IR_LINE_LEFT };
+struct ir_line {
+    uint32_t off;   /* of its first word */
+    uint32_t owner; /* place of the object that it belongs to (its span.off), IR_LINE_NO_OWNER: of none */
+    uint16_t kind;  /* read: enum ios_stmt_kind */
+    uint8_t mode;   /* enum ios_mode: where it stands; left: MODE_IGNORED below another line that is left */
+    uint8_t state;  /* enum ir_line_state */
+};
+#define IR_LINE_NO_OWNER UINT32_MAX
 struct ir_vrf {
     struct span span;
     struct ir_str name;
@@ -561,7 +572,9 @@ struct ir_config {
     struct symtab broken;          /* ("", span.off) of blocks that hold a line which was not understood → its span */
     struct symtab broken_at;       /* the same → struct broken_line: the first of them */
     struct ptrlist broken_globals; /* struct broken_line: of no block; what stands below is not read */
-    uint32_t crypto_statements;    /* how much of the text was about IPsec */
+    struct ir_line *lines;         /* lines_n: what became of each line */
+    uint32_t lines_n, lines_cap;
+    uint32_t crypto_statements; /* how much of the text was about IPsec */
 };
 
 /* Name spaces of ir_config.names. */

@@ -55,6 +55,7 @@ static struct acl *acl_of(struct builder *b, const struct ios_stmt *s, const str
         return NULL; /* 200–1299: other protocols of old (protocol type codes, MAC, IPX …) */
     struct acl *a = acl_get(b, val_name(b, number), *kind, s->span, NULL);
     a->numbered = num_of(1, number->span);
+    b->cur_acl = a;
     return a;
 }
 

@@ -10,7 +10,7 @@ static handler *handlers[S_COUNT];
 __attribute__((constructor)) static void handlers_fill(void)
 {
     const struct handler_row *const tables[] = {isakmp_handlers, ikev2_handlers, ipsec_handlers, map_handlers,
-                                                acl_handlers,    iface_handlers, pki_handlers, host_handlers};
+                                                acl_handlers,    iface_handlers, pki_handlers,   host_handlers};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct handler_row *r = tables[t]; r->run; r++)
             handlers[r->kind] = r->run;
@@ -59,6 +59,28 @@ static bool is_acl(enum ios_mode mode)
     return mode == MODE_ACL_EXT || mode == MODE_ACL_STD || mode == MODE_ACL6;
 }
 
+static void note_line(struct builder *b, const struct ir_line *l)
+{
+    struct ir_config *c = b->c;
+    if (c->lines_n == c->lines_cap) {
+        uint32_t cap = c->lines_cap ? c->lines_cap * 2 : 64;
+        struct ir_line *v = arena_alloc(b->a, cap * sizeof *v);
+        if (c->lines_n)
+            memcpy(v, c->lines, c->lines_n * sizeof *v);
+        c->lines = v;
+        c->lines_cap = cap;
+    }
+    c->lines[c->lines_n++] = *l;
+}
+
+static void left(void *ctx, enum ios_mode mode, struct span line)
+{
+    struct builder *b = ctx;
+    const struct span *object = is_acl(mode) ? (void *)b->cur_acl : b->cur[mode];
+    uint32_t owner = object ? object->off : IR_LINE_NO_OWNER;
+    note_line(b, &(struct ir_line){line.off, owner, 0, (uint8_t)mode, IR_LINE_LEFT});
+}
+
 /* Every object of the IR begins with its span. */
 static void broken(void *ctx, enum ios_mode mode, struct span line)
 {
@@ -67,6 +89,8 @@ static void broken(void *ctx, enum ios_mode mode, struct span line)
     struct broken_line *l = ARENA_NEW(b->a, struct broken_line);
     l->span = line;
     l->text = (struct str){b->src->text + line.off, line.len};
+    note_line(b,
+              &(struct ir_line){line.off, object ? object->off : IR_LINE_NO_OWNER, 0, (uint8_t)mode, IR_LINE_BROKEN});
     if (mode == MODE_GLOBAL)
         ptrlist_add(b->a, &b->c->broken_globals, l);
     if (!object)
@@ -129,15 +153,27 @@ static struct span line_of(const struct builder *b, struct span at)
     return (struct span){from, to > from ? to - from : 0};
 }
 
+/* The object that the line began, or that it stands in. */
+static void note_read(struct builder *b, const struct ios_stmt *s)
+{
+    enum ios_mode mode = s->opens >= 0 ? (enum ios_mode)s->opens : s->mode;
+    const struct span *object = is_acl(mode) || s->kind == S_ACE ? (void *)b->cur_acl : b->cur[mode];
+    uint32_t owner = object ? object->off : IR_LINE_NO_OWNER;
+    note_line(b, &(struct ir_line){s->span.off, owner, (uint16_t)s->kind, (uint8_t)s->mode, IR_LINE_READ});
+}
+
 static void statement(void *ctx, const struct ios_stmt *s)
 {
     struct builder *b = ctx;
     if (s->kind == S_HOSTNAME) {
         hostname(b, s);
+        note_read(b, s);
         return;
     }
-    if (!has_target(b, s) || !handlers[s->kind])
+    if (!has_target(b, s) || !handlers[s->kind]) {
+        note_read(b, s);
         return;
+    }
     if (is_crypto(s->kind))
         b->c->crypto_statements++;
     if (s->one_line || s->mode == MODE_CMAP || s->mode == MODE_IPSEC_PROFILE)
@@ -146,6 +182,8 @@ static void statement(void *ctx, const struct ios_stmt *s)
     handlers[s->kind](b, s);
     if (b->diags->errors != before && !undo(s))
         broken(b, s->mode, line_of(b, s->span)); /* by its meaning: the router does not take it either */
+    else
+        note_read(b, s);
 }
 
 size_t sem_memory_limit(size_t source_len)
@@ -182,7 +220,7 @@ int sem_compile(struct compiled *c, struct ios_parser *parser, struct source *sr
     } else if (!source_is_text(&c->source)) {
         diag_add(&c->diags, D_NOT_TEXT, (struct span){0, 0}, "this is not a text file");
     } else {
-        const struct ios_sink sink = {statement, new_unit, broken, abandon, &b};
+        const struct ios_sink sink = {statement, new_unit, broken, left, abandon, &b};
         ios_parse(parser, &c->source, &c->diags, &sink);
     }
     drop_empty_units(c);

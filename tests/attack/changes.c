@@ -27,9 +27,12 @@ static const char *reload_while_rekeying(void)
     sim_run(&x.s, 200);
     if (queue.n != 1)
         return pair_over(&x, "the hub computes nothing");
-    /* other proposals, everything else is the same */
+    /* other proposals, the peer's among them; everything else is the same */
     router_copy(&later, &x.hub);
-    later.proposal[0].encr.v[0].bits = 256;
+    struct ike_choices *encr = &later.proposal[0].encr;
+    encr->v[1] = encr->v[0];
+    encr->v[0].bits = 256;
+    encr->n = 2;
     const uint32_t same[] = {0};
     if (!router_reload(&x.s, 0, &x.hub, &later, same))
         return pair_over(&x, "out of memory");

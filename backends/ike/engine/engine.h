@@ -613,6 +613,10 @@ bool ike_heard_digest(struct ike *ike, const struct ike_end *local, const struct
  * there; NULL for signatures. */
 bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct ike_key_work *w,
                   struct ike_key_result *r) MUST_CHECK;
+/* The row that is about that very identity: it names it, or is for the one address that the identity is. Who claims it
+ * has to have that row's key, wherever it calls from (RFC 7296 §2.15, RFC 4301 §4.4.3). NULL: none is. */
+const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                          const struct ip_addr *addr, const struct ike_id *id);
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                    const struct ip_addr *addr, const struct ike_id *id);
 /* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */

@@ -45,6 +45,15 @@ const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ik
     return ike_psk_find(p->keys, p->n_keys, &o->own, &o->peer, id);
 }
 
+bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
+               const struct ike_id *id, uint32_t key_id)
+{
+    const struct ike_psk *v = profile ? profile->keys : p->keys;
+    unsigned n = profile ? profile->n_keys : p->n_keys;
+    const struct ike_psk *its = ike_psk_of_identity(v, n, &o->own, &o->peer, id);
+    return its && its->id != key_id && !ike_same_secret(p, its->id, key_id);
+}
+
 static void *private_key(const struct ike_policy *p, const struct ike_key_owner *o)
 {
     const struct ike_profile *profile = ike_profile_named(p, o->version, o->profile);

@@ -176,15 +176,39 @@ static bool is_another(const struct ike_psk *k, const struct ip_addr *addr, cons
     return is_of_kind && !is_one_address(&k->who) && !ike_match(m, addr, id);
 }
 
+/* The address that the identity is; FAMILY_NONE: it is none. */
+static struct ip_addr address_of(const struct ike_id *id)
+{
+    struct ip_addr a = {0};
+    bool is_v4 = id->type == IKE_ID_IPV4 && id->n == 4, is_v6 = id->type == IKE_ID_IPV6 && id->n == 16;
+    if (!is_v4 && !is_v6)
+        return a;
+    a.family = is_v4 ? FAMILY_V4 : FAMILY_V6;
+    memcpy(a.b, id->p, id->n);
+    return a;
+}
+
+const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                          const struct ip_addr *addr, const struct ike_id *id)
+{
+    const struct ip_addr claimed = address_of(id);
+    for (unsigned i = 0; i < n; i++) {
+        const struct ike_match *m = identity_of(&v[i]);
+        if (m && is_for(&v[i], own) && ike_match(m, addr, id))
+            return &v[i];
+    }
+    for (unsigned i = 0; i < n && claimed.family != FAMILY_NONE; i++)
+        if (is_one_address(&v[i].who) && is_for(&v[i], own) && addr_eq(&v[i].who.addr, &claimed))
+            return &v[i];
+    return NULL;
+}
+
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                    const struct ip_addr *addr, const struct ike_id *id)
 {
-    const struct ike_psk *best = NULL;
-    for (unsigned i = 0; i < n; i++) { /* an identity says more than an address */
-        const struct ike_match *m = identity_of(&v[i]);
-        if (id && m && is_for(&v[i], own) && ike_match(m, addr, id))
-            return &v[i];
-    }
+    const struct ike_psk *best = id ? ike_psk_of_identity(v, n, own, addr, id) : NULL;
+    if (best) /* an identity says more than an address */
+        return best;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
         bool is_there = m->addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &m->addr, m->plen);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/keys.h"
 
 enum ike_weak_hash ike_weak_hash_of(enum algo_id policy_hash)
 {
@@ -116,11 +117,30 @@ bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from)
     return to->anchor != NULL;
 }
 
+/* Is it still the key that this peer has to have? Another row may be nearer to it now. */
+static bool is_its_key(const struct ike_moves *m, const struct ike_sa *sa, const struct ike_profile *profile_there,
+                       uint32_t key_id)
+{
+    struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
+    struct ike_id called;
+    for (unsigned i = 0; i < m->to->n_aggressive; i++)
+        if (m->to->aggressive[i].key.id == key_id)
+            return true;
+    if (profile_there)
+        o.profile = profile_there->name;
+    if (sa->initiator && ike_called_name(sa, &called))
+        o.id = called;
+    else if (!sa->initiator && sa->peer_id)
+        o.id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};
+    const struct ike_psk *k = ike_psk_choose(m->to, &o);
+    return k && (k->id == key_id || ike_same_secret(m->to, k->id, key_id));
+}
+
 bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct ike_profile *profile_there)
 {
     if (sa->key_id) {
         sa->key_id = m->key ? m->key[sa->key_id] : sa->key_id;
-        return sa->key_id != 0;
+        return sa->key_id != 0 && (!m->key || is_its_key(m, sa, profile_there, sa->key_id));
     }
     if (!sa->anchor) /* nobody has proved anything yet */
         return sa->psk_auth || ike_is(sa, IKE_BEGINS);

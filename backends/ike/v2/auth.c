@@ -188,6 +188,8 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return "its AUTH cannot be checked";
     if (!ike_keys_ask(ike, k, &w, &result))
         return "its pre-shared key is another one than ours";
+    if (ike_poses(ike->policy, sa->profile, &w.owner, id, k->id))
+        return "it has not the key that is configured for the identity which it claims";
     sa->psk_auth = true;
     sa->key_id = k->id;
     return NULL;
@@ -236,6 +238,23 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
 
 /* ---- established ---- */
 
+#define SUITE_LEFT_MS 60000
+
+/* What no proposal makes any more is rekeyed at once, by those that there are now; where that comes to nothing it ends.
+ */
+void v2_suite_leave(struct ike *ike, struct ike_sa *sa, const struct ike_policy *policy)
+{
+    if (!ike_is(sa, IKE_STANDS) || v2_suite_holds(policy, &sa->local.addr, &sa->suite))
+        return;
+    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL,
+            "no IKEv2 proposal allows what it was made with any more: it is rekeyed, or ends in %u s",
+            SUITE_LEFT_MS / 1000);
+    sa->rekey_at = ike->now + 1;
+    if (!sa->expire_at || sa->expire_at > ike->now + SUITE_LEFT_MS)
+        sa->expire_at = ike->now + SUITE_LEFT_MS;
+    ike_timer_update(ike, sa);
+}
+
 void v2_established(struct ike *ike, struct ike_sa *sa)
 {
     char suite[128], id[IKE_ID_TEXT_MAX] = "";
@@ -258,6 +277,7 @@ void v2_established(struct ike *ike, struct ike_sa *sa)
             : sa->nat_local                 ? ", behind NAT"
             : sa->nat_remote                ? ", peer behind NAT"
                                             : "");
+    v2_suite_leave(ike, sa, ike->policy);
     ike_timer_update(ike, sa);
 }
 

@@ -31,6 +31,30 @@ const struct ike_v2_policy *v2_policy_of(const struct ike_policy *policy, const 
     return any;
 }
 
+static bool has_choice(const struct ike_choices *l, enum algo_id alg, uint16_t bits)
+{
+    bool found = false;
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct ike_choice *c = &l->v[i];
+        bool is_as_long = !bits || (c->bits ? c->bits : algo_get((enum algo_id)c->alg)->keys[0]) == bits;
+        found |= c->alg == alg && is_as_long;
+    }
+    return found;
+}
+
+bool v2_suite_holds(const struct ike_policy *policy, const struct ip_addr *local, const struct ike_suite *s)
+{
+    const struct ike_v2_policy *p = v2_policy_of(policy, local);
+    bool holds = false;
+    for (unsigned i = 0; p && i < p->n; i++) {
+        const struct ike_proposal *x = p->proposals[i];
+        bool has_integ = s->integ == ALGO_NONE || has_choice(&x->integ, s->integ, 0);
+        holds |= has_choice(&x->encr, s->encr, s->encr_bits) && has_integ && has_choice(&x->prf, s->prf, 0) &&
+                 has_choice(&x->dh, s->dh, 0);
+    }
+    return holds;
+}
+
 /* Ciphers of one key size only have no key length attribute. */
 static uint16_t bits_attribute(const struct ike_choice *c)
 {

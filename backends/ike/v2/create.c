@@ -662,6 +662,7 @@ void v2_create_drop(struct ike *ike, struct ike_sa *sa)
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
 {
     struct create *x = sa->exchange_free == create_free ? sa->exchange : NULL;
+    v2_suite_leave(ike, sa, m->to);
     if (x && x->fresh) { /* the successor of an IKE SA; children move to it later */
         x->fresh->profile = ike_move_profile(m, x->fresh->profile);
         x->fresh->entry = ike_move_entry(m, x->fresh->entry);

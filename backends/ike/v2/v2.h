@@ -53,6 +53,10 @@ enum v2_opened v2_open(struct ike *ike, struct ike_sa *sa, const uint8_t *p, siz
 void v2_ike_proposals(struct wr *w, const struct ike_v2_policy *p, uint64_t spi, unsigned spi_len);
 const struct ike_v2_policy *v2_policy_for(const struct ike *ike, const struct ip_addr *local);
 const struct ike_v2_policy *v2_policy_of(const struct ike_policy *policy, const struct ip_addr *local);
+/* After a reload, or a rekeying that began before one. */
+void v2_suite_leave(struct ike *ike, struct ike_sa *sa, const struct ike_policy *policy);
+/* Would a proposal that holds for that address of ours take the suite? */
+bool v2_suite_holds(const struct ike_policy *policy, const struct ip_addr *local, const struct ike_suite *s) MUST_CHECK;
 struct v2_choice {
     bool found;
     struct ike_suite suite; /* of an IKE SA */

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/account/account.h"
+
+#include <stdlib.h>
+
+#include "backends/account/reach.h"
+#include "grammar/stmt.h"
+
+/* ---- lines that are not about IPsec ---- */
+
+enum row_place { PLACE_GLOBAL, PLACE_INTERFACE, PLACE_LIST, PLACE_ROUTE_MAP, PLACE_OTHER };
+struct row {
+    enum row_place place;
+    const char *words;
+    enum line_fate fate;
+    const char *why;
+};
+static const struct row rows[] = {
+#define ROW(place, words, fate, why) {PLACE_##place, words, FATE_##fate, why},
+#include "backends/account/account.def"
+#undef ROW
+};
+
+static enum row_place place_of(uint8_t mode)
+{
+    switch (mode) {
+    case MODE_GLOBAL:
+        return PLACE_GLOBAL;
+    case MODE_INTERFACE:
+        return PLACE_INTERFACE;
+    case MODE_ACL_EXT:
+    case MODE_ACL_STD:
+    case MODE_ACL6:
+        return PLACE_LIST;
+    case MODE_ROUTE_MAP:
+        return PLACE_ROUTE_MAP;
+    default:
+        return PLACE_OTHER;
+    }
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct str take_word(struct str *s)
+{
+    while (s->len && is_blank(s->p[0]))
+        *s = (struct str){s->p + 1, s->len - 1};
+    struct str w = {s->p, 0};
+    while (w.len < s->len && !is_blank(s->p[w.len]))
+        w.len++;
+    *s = (struct str){s->p + w.len, s->len - w.len};
+    return w;
+}
+
+static bool is_same(struct str a, struct str b)
+{
+    for (uint32_t i = 0; i < a.len && i < b.len; i++)
+        if (str_lower(a.p[i]) != str_lower(b.p[i]))
+            return false;
+    return a.len == b.len;
+}
+
+#define CUT_MIN 3 /* letters that a word may be cut down to */
+
+/* How many words of the row the line begins with; 0: not all of them. */
+static unsigned fits(struct str line, const char *words)
+{
+    unsigned n = 0;
+    struct str want = {words, (uint32_t)strlen(words)};
+    for (struct str w = take_word(&want); w.len; w = take_word(&want)) {
+        struct str word = take_word(&line);
+        bool is_whole = is_same(word, w);
+        bool is_cut = word.len >= CUT_MIN && word.len < w.len && is_same(word, (struct str){w.p, word.len});
+        if (!is_whole && !is_cut)
+            return 0;
+        n++;
+    }
+    return n;
+}
+
+static const struct row *best_row(enum row_place place, struct str line)
+{
+    const struct row *best = NULL;
+    unsigned most = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned n = rows[i].place == place ? fits(line, rows[i].words) : 0;
+        if (n > most) {
+            most = n;
+            best = &rows[i];
+        }
+    }
+    return best;
+}
+
+static const struct row taken_back = {PLACE_OTHER, "no", FATE_NOTHING, "what it takes away is not there"};
+static const struct row not_known = {PLACE_OTHER, "", FATE_UNKNOWN, "not known here: look what it means for packets"};
+
+static const struct row *row_of(enum row_place place, struct str line)
+{
+    const struct row *r = best_row(place, line);
+    struct str rest = line, word = take_word(&rest);
+    bool is_negated = str_is(word, "no") || str_is(word, "default");
+    if (!r)
+        r = is_negated ? &taken_back : &not_known;
+    return r;
+}
+
+/* ---- lines that were read ---- */
+
+struct kind_row {
+    enum ios_stmt_kind kind;
+    enum line_fate fate;
+    const char *why;
+};
+/* Those that are not carried by themselves; what is missing here is carried, if what it belongs to is. */
+static const struct kind_row kinds[] = {
+    {S_VERSION, FATE_NOTHING, "text"},
+    {S_DESCRIPTION, FATE_NOTHING, "text"},
+    {S_ACE_REMARK, FATE_NOTHING, "text"},
+    {S_OG_DESCRIPTION, FATE_NOTHING, "text"},
+    {S_TP_ENROLLMENT, FATE_NOTHING, "how the certificate is fetched: it is a file here (--pki-dir)"},
+    {S_TP_SUBJECT, FATE_NOTHING, "what the certificate is to say: it is a file here (--pki-dir)"},
+    {S_TP_KEYPAIR, FATE_NOTHING, "which key is certified: it is a file here (--pki-dir)"},
+    {S_TP_HASH, FATE_NOTHING, "how the certificate is asked for"},
+    {S_TP_FQDN, FATE_NOTHING, "what the certificate is to say: it is a file here (--pki-dir)"},
+    {S_TP_PASSWORD, FATE_NOTHING, "how the certificate is asked for"},
+    {S_TP_OTHER, FATE_NOTHING, "how the certificate is asked for"},
+    {S_ISAKMP_DIAGNOSE, FATE_NOTHING, "what is logged"},
+    {S_VRF, FATE_LEFT, "a routing table of its own: a VRF device of the host"},
+    {S_IF_VRF, FATE_LEFT, "a routing table of its own: a VRF device of the host"},
+    {S_IF_STANDBY, FATE_LEFT, "an address that two routers share: keepalived"},
+    {S_IF_NHRP, FATE_LEFT, "tunnels that are made when they are asked for: FRR nhrpd"},
+    {S_IF_ENCAPSULATION, FATE_LEFT, "how frames are written: the link is made on the host (VLAN, PPP)"},
+    {S_IF_EZVPN, FATE_LEFT, "Easy VPN"},
+    {S_TUN_SOURCE, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_DESTINATION, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_MODE, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_PROTECTION, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_PROTECTION_POLICY, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_PROTECTION_OTHER, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_VRF, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_KEY, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_TTL, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_TOS, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_PMTUD, FATE_LEFT, "the tunnel is not made"},
+    {S_TUN_OTHER, FATE_LEFT, "the tunnel is not made"},
+    {S_V2_VTEMPLATE, FATE_LEFT, "an interface for each peer"},
+    {S_RM_OTHER, FATE_LEFT, "what a route map sets or asks"},
+    {S_OTHER, FATE_LEFT, "a crypto command that is not carried"},
+};
+
+static const struct kind_row *kind_of(unsigned kind)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].kind == kind)
+            return &kinds[i];
+    return NULL;
+}
+
+/* ---- the whole ---- */
+
+struct reader {
+    struct arena *ar;
+    const struct target *t;
+    struct reach reach;
+    struct symtab findings;   /* ("", place of a line) → the worst finding in it */
+    struct symtab interfaces; /* ("", its place) → struct interface */
+    struct symtab entries;    /* ("", its place) → struct crypto_map_entry */
+    struct {
+        enum line_fate fate;
+        const char *why;
+    } block; /* of the last global line: what nobody knows below it shares its fate */
+};
+
+static uint32_t line_start(const struct source *s, uint32_t off)
+{
+    while (off > 0 && s->text[off - 1] != '\n')
+        off--;
+    while (off < s->len && (is_blank(s->text[off]) || s->text[off] == '\r'))
+        off++;
+    return off;
+}
+
+static struct str line_at(const struct source *s, uint32_t off)
+{
+    uint32_t end = off;
+    while (end < s->len && s->text[end] != '\n' && s->text[end] != '\r')
+        end++;
+    while (end > off && is_blank(s->text[end - 1]))
+        end--;
+    return (struct str){s->text + off, end - off};
+}
+
+static void note_findings(struct reader *r)
+{
+    PTRLIST_FOR (struct diag, d, &r->t->diags->items) {
+        uint32_t at = line_start(r->t->c->source, d->span.off);
+        const struct diag *before = symtab_get(&r->findings, STR_EMPTY, at);
+        if (!before || before->severity < d->severity)
+            symtab_put(r->ar, &r->findings, STR_EMPTY, at, d);
+    }
+}
+
+static void set_fate(struct line_account *l, enum line_fate fate, const char *why)
+{
+    l->fate = fate;
+    l->why = why;
+}
+
+static void index_places(struct reader *r)
+{
+    const struct ir_config *c = r->t->c;
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        symtab_put(r->ar, &r->interfaces, STR_EMPTY, i->span.off, i);
+    }
+    const struct ptrlist *const sets[] = {&c->crypto_maps, &c->dynamic_maps};
+    for (size_t k = 0; k < 2; k++)
+        PTRLIST_FOR (struct crypto_map, m, sets[k]) {
+            PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+                symtab_put(r->ar, &r->entries, STR_EMPTY, e->span.off, e);
+            }
+        }
+}
+
+static const struct host_link *link_of(const struct reader *r, const struct interface *i)
+{
+    const char *name = if_map_find(r->t->ifs, i);
+    return name ? if_map_link(r->t->ifs, name) : NULL;
+}
+
+static bool has_address(const struct host_link *link, const struct ptrlist *addresses, uint32_t off)
+{
+    PTRLIST_FOR (struct if_address, a, addresses) {
+        PTRLIST_FOR (struct host_address, h, &link->addresses) {
+            if (a->span.off == off && addr_eq(&h->addr, &a->address.a))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What a line sets that the host's link has by itself, or has not. NULL: it is no such line. */
+static const char *lacks_of_link(const struct interface *i, const struct host_link *link, const struct ir_line *line)
+{
+    switch (line->kind) {
+    case S_IF_MTU:
+        return i->mtu.v == link->mtu ? "" : "the host's link has another MTU: ip link set mtu";
+    case S_IF_IP_MTU:
+        return i->ip_mtu.v == link->mtu ? "" : "the host's link has another MTU: ip link set mtu";
+    case S_IF_ADDRESS:
+        return has_address(link, &i->addresses, line->off) ? "" : "the host's link has no such address: ip address add";
+    case S_IF_ADDRESS6:
+        return has_address(link, &i->addresses6, line->off) ? ""
+                                                            : "the host's link has no such address: ip address add";
+    default:
+        return NULL;
+    }
+}
+
+static void judge_interface_line(const struct reader *r, const struct ir_line *line, struct line_account *l)
+{
+    const struct interface *i = symtab_get(&r->interfaces, STR_EMPTY, line->owner);
+    const struct host_link *link = i ? link_of(r, i) : NULL;
+    const char *lacks = link ? lacks_of_link(i, link, line) : NULL;
+    if (i && !link)
+        set_fate(l, FATE_LEFT, "the interface is none of this host's");
+    else if (lacks)
+        set_fate(l, *lacks ? FATE_LEFT : FATE_CARRIED, *lacks ? lacks : "the host's link has it");
+}
+
+static void judge_read(const struct reader *r, const struct ir_line *line, struct line_account *l)
+{
+    bool has_owner = line->owner != IR_LINE_NO_OWNER;
+    bool is_unused = has_owner && !reach_has(&r->reach, line->owner);
+    const struct kind_row *k = kind_of(line->kind);
+    const struct crypto_map_entry *e = has_owner ? symtab_get(&r->entries, STR_EMPTY, line->owner) : NULL;
+    const struct unmet *u = e && !is_unused ? target_blocked(r->t, e) : NULL;
+    set_fate(l, FATE_CARRIED, NULL);
+    if (k)
+        set_fate(l, k->fate, k->why);
+    else if (u)
+        set_fate(l, FATE_REFUSED, need_text(u->need));
+    else if (is_unused && line->kind != S_INTERFACE && line->mode != MODE_INTERFACE)
+        set_fate(l, FATE_UNUSED, "nothing that is applied here refers to it");
+    else if (line->kind == S_INTERFACE || line->mode == MODE_INTERFACE)
+        judge_interface_line(r, line, l);
+}
+
+static void judge_left(struct reader *r, const struct ir_line *line, struct line_account *l)
+{
+    const struct row *row = row_of(place_of(line->mode), l->text);
+    l->is_inside = line->mode == MODE_IGNORED && r->block.why;
+    if (l->is_inside)
+        set_fate(l, r->block.fate, r->block.why);
+    else
+        set_fate(l, row->fate, row->why);
+}
+
+/* A finding of the plan says more than the line's own words. */
+static void judge_finding(const struct reader *r, const struct ir_line *line, struct line_account *l)
+{
+    const struct diag *d = symtab_get(&r->findings, STR_EMPTY, line->off);
+    if (!d)
+        return;
+    l->finding = diag_infos[d->id].id;
+    set_fate(l, d->severity == SEV_ERROR ? FATE_REFUSED : FATE_DIFFERS, d->message);
+}
+
+static void judge(struct reader *r, const struct ir_line *line, struct line_account *l)
+{
+    switch ((enum ir_line_state)line->state) {
+    case IR_LINE_READ:
+        judge_read(r, line, l);
+        break;
+    case IR_LINE_LEFT:
+        judge_left(r, line, l);
+        break;
+    case IR_LINE_BROKEN:
+        set_fate(l, FATE_BROKEN, "not understood (ioscc check says why)");
+        break;
+    }
+    if (line->mode == MODE_GLOBAL) {
+        r->block.fate = l->fate;
+        r->block.why = l->why;
+    }
+    judge_finding(r, line, l);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct line_account *x = a, *y = b;
+    return (x->off > y->off) - (x->off < y->off);
+}
+
+static void number_lines(struct account *a, const struct source *s)
+{
+    uint32_t number = 1, at = 0;
+    for (uint32_t i = 0; i < a->n; i++) {
+        for (; at < a->v[i].off; at++)
+            number += s->text[at] == '\n';
+        a->v[i].number = number;
+    }
+}
+
+void account_build(struct account *a, struct arena *ar, const struct target *t)
+{
+    const struct ir_config *c = t->c;
+    struct reader r = {.ar = ar, .t = t};
+    reach_build(&r.reach, ar, t);
+    index_places(&r);
+    note_findings(&r);
+    *a = (struct account){.v = arena_alloc(ar, (c->lines_n + 1) * sizeof *a->v), .n = c->lines_n};
+    for (uint32_t i = 0; i < c->lines_n; i++) {
+        struct line_account *l = &a->v[i];
+        *l = (struct line_account){.off = c->lines[i].off, .text = line_at(c->source, c->lines[i].off)};
+        judge(&r, &c->lines[i], l);
+        a->count[l->fate]++;
+    }
+    qsort(a->v, a->n, sizeof *a->v, by_place); /* a capture may go back to a router */
+    number_lines(a, c->source);
+}
