@@ -184,6 +184,56 @@ void traffic_pass(struct sim *s, unsigned second, unsigned node, uint32_t reqid)
         ike_acquire(s->nodes[node].ike, s->now, reqid, NULL, NULL, NULL);
 }
 
+/* ---- counters ---- */
+
+#define COUNTERS 512
+static struct counter {
+    const struct sim_node *node;
+    uint32_t spi; /* inbound */
+    uint64_t in, out;
+} counters[COUNTERS];
+static unsigned n_counters;
+
+static struct counter *counter_of(const struct sim_node *node, uint32_t spi)
+{
+    for (unsigned i = 0; i < n_counters; i++)
+        if (counters[i].node == node && counters[i].spi == spi)
+            return &counters[i];
+    struct counter *c = &counters[n_counters++ % COUNTERS];
+    *c = (struct counter){node, spi, 0, 0};
+    return c;
+}
+
+static bool counted(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t *out)
+{
+    const struct counter *k = counter_of(ctx, c->spi_in);
+    *in = k->in;
+    *out = k->out;
+    return true;
+}
+
+void counts_again(struct sim *s, unsigned node)
+{
+    s->nodes[node].ike->host.traffic = counted;
+}
+
+void counts_begin(struct sim *s)
+{
+    n_counters = 0;
+    for (unsigned node = 0; node < 2; node++)
+        counts_again(s, node);
+}
+
+void packet_sent(struct sim *s, unsigned node, uint32_t reqid)
+{
+    const struct ike_child *c = newest_tunnel(s, node, reqid);
+    if (!c)
+        return;
+    counter_of(&s->nodes[node], c->spi_in)->out++;
+    if (s->nodes[!node].ike && is_taken(s, !node, c))
+        counter_of(&s->nodes[!node], c->spi_out)->in++;
+}
+
 bool line_begins(struct sim *s, unsigned line)
 {
     ike_acquire(s->nodes[1].ike, s->now, CHILD(line), NULL, NULL, NULL);

@@ -63,6 +63,11 @@ const struct ike_child *newest_tunnel(const struct sim *s, unsigned node, uint32
 bool is_taken(const struct sim *s, unsigned node, const struct ike_child *of_peer);
 /* Traffic asks for a tunnel of that line every five seconds if there is none. */
 void traffic_pass(struct sim *s, unsigned second, unsigned node, uint32_t reqid);
+/* The kernel's counters: from here on both engines may ask for them (also those of nodes that start later do, by
+ * counts_again()). One packet of the node by its newest SA of that line; it counts at the peer if that has the SA. */
+void counts_begin(struct sim *s);
+void counts_again(struct sim *s, unsigned node);
+void packet_sent(struct sim *s, unsigned node, uint32_t reqid);
 /* The branch asks for that line: have both ends it? */
 bool line_begins(struct sim *s, unsigned line);
 

@@ -283,6 +283,8 @@ bool ike_child_install(struct ike *ike, struct ike_child *c, const struct ike_sa
     if (c->entry->route.on && !c->entry->route.is_static && ike->host.route)
         ike->host.route(ike->host.ctx, c, true);
     ike_idle_start(ike, c);
+    if (c->sa->version == 1)
+        ike_watch_start(ike, c);
     return true;
 }
 

@@ -137,8 +137,12 @@ struct ike_child {
     uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
     uint64_t idle_at, used_at, packets;  /* when to look at its traffic; when it was seen to flow; so many then */
-    uint32_t lifetime_s, lifetime_kb;    /* what holds (v1 negotiates it) */
-    uint32_t generation;                 /* rekeys before it */
+    uint64_t watch_at, watched_in,
+        watched_out;                  /* v1: when to look whether anything comes back; packets at the last look */
+    uint32_t watch_ms;                /* ... from look to look */
+    uint8_t unheard;                  /* looks in a row at which something was sent and nothing came */
+    uint32_t lifetime_s, lifetime_kb; /* what holds (v1 negotiates it) */
+    uint32_t generation;              /* rekeys before it */
     /* while a rekeying is under way, for collisions (RFC 7296 §2.8.1) */
     uint8_t *low_nonce;             /* the lower nonce of the exchange that made it; 32 bytes, NULL later */
     struct ike_child *peers_child;  /* made by the peer's own rekeying of this one */
@@ -738,6 +742,13 @@ bool ike_peer_sends(struct ike *ike, const struct ike_child *c) MUST_CHECK;
 void ike_idle_start(struct ike *ike, struct ike_child *c);
 /* Why its time is over, in words behind "the child SA". */
 const char *ike_child_end(const struct ike_child *c, bool is_idle);
+/* The child begins to send: from time to time it is looked whether anything comes back. */
+void ike_watch_start(struct ike *ike, struct ike_child *c);
+/* Has it sent for one whole look and more, and nothing has come? That may be so for ever (one only speaks, the other
+ * listens), then it is said ever more seldom. */
+bool ike_sends_unheard(struct ike *ike, struct ike_child *c) MUST_CHECK;
+/* `c` takes the place of `old`: what is known of its traffic stays known. */
+void ike_watch_inherit(struct ike_child *c, const struct ike_child *old);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */
 bool ike_idle(struct ike *ike, struct ike_child *c) MUST_CHECK;
 

@@ -165,7 +165,7 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
             continue;
         }
         c->state = CHILD_DELETING; /* whatever waits before its delete: nothing takes its place meanwhile */
-        c->rekey_at = c->expire_at = c->idle_at = 0;
+        c->rekey_at = c->expire_at = c->idle_at = c->watch_at = 0;
         if (!ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
             ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
     }

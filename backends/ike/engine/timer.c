@@ -50,6 +50,8 @@ static uint64_t earliest(const struct ike_sa *sa)
             best = c->send_at;
         if (c->idle_at && c->idle_at < best)
             best = c->idle_at;
+        if (c->watch_at && c->watch_at < best)
+            best = c->watch_at;
     }
     return best;
 }

@@ -84,3 +84,53 @@ bool ike_idle(struct ike *ike, struct ike_child *c)
             ike->peer_of_entry[c->entry - ike->policy->entries] = (uint8_t)k;
     return true;
 }
+
+/* ---- what is sent, and nothing comes back ---- */
+
+#define WATCH_MS 20000u
+#define WATCH_MAX_MS 3600000u
+#define WATCH_GROWS 4
+#define UNHEARD_LOOKS 2 /* the first of them may have begun just before */
+
+void ike_watch_start(struct ike *ike, struct ike_child *c)
+{
+    if (!ike->host.traffic)
+        return;
+    if (!c->watch_ms)
+        c->watch_ms = WATCH_MS;
+    c->watch_at = ike->now + ike_jitter(ike, c->watch_ms, 9);
+}
+
+void ike_watch_inherit(struct ike_child *c, const struct ike_child *old)
+{
+    if (old->watch_ms)
+        c->watch_ms = old->watch_ms;
+}
+
+bool ike_sends_unheard(struct ike *ike, struct ike_child *c)
+{
+    uint64_t in, out;
+    if (!c->watch_at || c->watch_at > ike->now)
+        return false;
+    c->watch_at = ike->now + c->watch_ms; /* always: a deadline that does not pass stops the SA */
+    if (!ike_child_stands(c))
+        return false;
+    if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) {
+        c->watch_at = 0;
+        return false;
+    }
+    bool has_heard = in != c->watched_in, has_sent = out != c->watched_out;
+    c->watched_in = in;
+    c->watched_out = out;
+    if (has_heard)
+        c->watch_ms = WATCH_MS;
+    if (has_heard || !has_sent) {
+        c->unheard = 0;
+        return false;
+    }
+    if (++c->unheard < UNHEARD_LOOKS)
+        return false;
+    c->unheard = 0;
+    c->watch_ms = c->watch_ms > WATCH_MAX_MS / WATCH_GROWS ? WATCH_MAX_MS : c->watch_ms * WATCH_GROWS;
+    return true;
+}

@@ -137,6 +137,7 @@ static void replace(struct ike *ike, struct ike_child *c, struct ike_child *old)
     if (c->initiator != old->initiator && may_have_crossed(c, old))
         soon = lower_spi(out) < lower_spi(stays);
     c->generation = old->generation + 1;
+    ike_watch_inherit(c, old);
     out->state = CHILD_REPLACED;
     out->rekey_at = 0;
     if (out == c && !old->rekey_at) /* whose rekeying this was */

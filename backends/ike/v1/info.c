@@ -198,11 +198,23 @@ void v1_delete_all(struct ike *ike, struct ike_sa *sa)
     info_send(ike, sa, mid, &w, true);
 }
 
+/* Itself, or another ISAKMP SA with its peer. NULL: the peer can be told nothing. */
+static struct ike_sa *who_speaks(struct ike *ike, struct ike_sa *sa)
+{
+    if (ike_is(sa, IKE_SPEAKS))
+        return sa;
+    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
+        if (o->version == 1 && ike_is(o, IKE_SPEAKS) && !ike_may_be_another(sa, o))
+            return o;
+    return NULL;
+}
+
 void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
 {
     static const uint8_t protocols[] = {IKE_PROTO_ESP, IKE_PROTO_AH};
     uint8_t spi[4];
-    if (!ike_is(sa, IKE_SPEAKS))
+    sa = who_speaks(ike, sa);
+    if (!sa)
         return;
     for (size_t k = 0; k < sizeof protocols; k++) {
         struct wr s = wr_to(spi, 4);
@@ -538,18 +550,43 @@ static void orphan_again(struct ike *ike, const struct ike_child *c)
                 c->entry->seq, c->line);
 }
 
+static void child_ends(struct ike *ike, struct ike_sa *sa, struct ike_child *c, const char *why)
+{
+    if (ike_child_stands(c))
+        ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA %s", c->entry->map,
+                c->entry->seq, c->line, why);
+    v1_delete_child(ike, sa, c);
+    ike_child_free(ike, c, true);
+}
+
+/* Whatever is said and lost in IKEv1, each end knows what comes: where nothing does, the peer may have no such SA. Dead
+ * peer detection asks for the peer alone. A rekeying that is answered makes one that both have. False: it has gone. */
+MUST_CHECK static bool unheard(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    if (ike_is(sa, IKE_ORPHAN) && c->is_doubtful) {
+        child_ends(ike, sa, c, "has carried nothing back, and its peer does not answer: traffic makes another");
+        return false;
+    }
+    ike_log(ike, EV_MESSAGE, IKE_INFO, sa, c,
+            "map %s entry %u line %u: nothing comes back by SPI 0x%08x: it is rekeyed", c->entry->map, c->entry->seq,
+            c->line, c->spi_out);
+    c->is_doubtful = true;
+    c->rekey_at = ike->now;
+    return true;
+}
+
 static void children_tick(struct ike *ike, struct ike_sa *sa)
 {
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
         bool idle = ike_idle(ike, c);
         if (idle || (c->expire_at && c->expire_at <= ike->now)) {
-            if (ike_child_stands(c))
-                ike_log(ike, EV_CHILD_DOWN, IKE_INFO, sa, c, "map %s entry %u line %u: the IPsec SA %s", c->entry->map,
-                        c->entry->seq, c->line, ike_child_end(c, idle));
-            v1_delete_child(ike, sa, c);
-            ike_child_free(ike, c, true);
-        } else if (c->rekey_at && c->rekey_at <= ike->now) {
+            child_ends(ike, sa, c, ike_child_end(c, idle));
+            continue;
+        }
+        if (ike_sends_unheard(ike, c) && !unheard(ike, sa, c))
+            continue;
+        if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
             bool ours = ike_child_stands(c) && (!c->entry->responder_only || c->moved || c->is_doubtful);
             if (ours && ike_is(sa, IKE_ORPHAN))

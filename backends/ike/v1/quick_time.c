@@ -33,7 +33,7 @@ MUST_CHECK static bool silent(struct ike *ike, struct ike_sa *sa)
 }
 
 #define REKEY_AGAIN_MS 60000
-#define MOVED_AGAIN_MS 10000 /* what we send goes nowhere until then */
+#define MOVED_AGAIN_MS 10000 /* what we send goes nowhere until then, perhaps */
 
 /* What stands is rekeyed another time. */
 static void again_later(struct ike *ike, struct ike_sa *sa, const struct v1_quick *q)
@@ -41,7 +41,7 @@ static void again_later(struct ike *ike, struct ike_sa *sa, const struct v1_quic
     struct ike_child *c = q->task.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, q->task.spi, true) : NULL;
     if (!c || !ike_child_stands(c))
         return;
-    uint64_t wait = c->moved ? MOVED_AGAIN_MS : REKEY_AGAIN_MS;
+    uint64_t wait = c->moved || c->is_doubtful ? MOVED_AGAIN_MS : REKEY_AGAIN_MS;
     if (!c->rekey_at && ike->now + wait < c->expire_at)
         c->rekey_at = ike->now + ike_jitter(ike, wait, 5);
 }
