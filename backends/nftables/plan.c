@@ -437,6 +437,19 @@ static void mss(struct nft_plan *p, const struct base *b, const struct interface
     }
 }
 
+/* Of every interface, whether it has a crypto map or not. */
+static void interface_filters(struct nft_plan *p, struct target *t, const struct base *b)
+{
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        const char *link = if_map_find(t->ifs, i);
+        if (!link)
+            continue;
+        access_groups(p, t, b, &i->access_groups, link);
+        access_groups(p, t, b, &i->traffic_filters, link);
+        mss(p, b, i, link);
+    }
+}
+
 /* The inbound check of later fragments; NULL: `clear` judges them as well. */
 static struct nft_chain *fragments_chain(struct nft_plan *p, const struct target_map *m, uint32_t number)
 {
@@ -471,8 +484,6 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
     struct nft_set *peers = peers_set(p, m, number);
     for (uint32_t k = 0; k < m->links.n; k++) {
         const char *link = m->links.v[k];
-        const struct interface *i = m->ifs.v[k];
-        access_groups(p, t, b, m->map->ipv6.v ? &i->traffic_filters : &i->access_groups, link);
         ipsec_rules(p, b->prerouting, m, link, pass_tail, NULL);
         if (m->map->ipv6.v)
             nft_pass_discovery(p, b->prerouting, link);
@@ -484,7 +495,6 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
             ipsec_rules(p, b->input, m, link, from_any_tail, NULL);
         ipsec_rules(p, b->input, m, link, strangers_tail, NULL);
         jump(p, b->postrouting, RULE_OUT_IF, link, RULE_GOES_SECURED, out->name);
-        mss(p, b, i, link);
     }
     entry_filters(p, t, b, m);
     nft_guard_map(p, g, m, in, parts, number);
@@ -522,6 +532,7 @@ void nft_plan_build(struct nft_plan *p, struct target *t)
     };
     const struct nft_guard g = nft_guard_begin(p);
     uint32_t number = 0;
+    interface_filters(p, t, &b);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         one_map(p, t, &b, &g, m, number++);
     }

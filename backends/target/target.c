@@ -364,7 +364,7 @@ static void check_understood(struct target *t)
         const struct broken_line *l = symtab_get(&t->c->broken_at, STR_EMPTY, i->span.off);
         if (!i->shutdown.v && l && (has_map || may_bind_map(l)))
             not_understood(t, l, "interface ", i->name.s);
-        if (!has_map || i->shutdown.v)
+        if (!if_map_find(t->ifs, i))
             continue;
         check_filters(t, &i->access_groups);
         check_filters(t, &i->traffic_filters);
@@ -384,16 +384,39 @@ static void check_understood(struct target *t)
     }
 }
 
+/* All packets of the family are dropped on the interface, as behind a list that does not exist. */
+static void close_whole(struct target *t, struct interface *i, const struct ir_ref *name, uint8_t family)
+{
+    const char *link = if_map_find(t->ifs, i);
+    struct crypto_map *m = ARENA_NEW(t->arena, struct crypto_map);
+    struct map_binding *b = ARENA_NEW(t->arena, struct map_binding);
+    struct flat list = {.v = ARENA_NEW(t->arena, struct flat_rule), .n = 1, .cap = 1};
+    if (!link)
+        return;
+    m->span = b->span = name->m.span;
+    m->name = (struct ir_str){name->name, name->m};
+    m->ipv6.v = family == FAMILY_V6;
+    b->interface = (struct ir_ref){i->name.s, i->name.m, i};
+    list.v[0].verdict = VERDICT_DROP;
+    list.v[0].whole = true;
+    list.v[0].box = (struct box){.family = family, .proto = PROTO_ANY, .sport = {0, 65535}, .dport = {0, 65535}};
+    close_on(t, m, b, link, &list);
+}
+
 /* An interface whose map is not there: nobody knows what should be protected on it. */
 static void undefined_maps(struct target *t)
 {
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         const struct ir_ref *const maps[] = {&i->crypto_map, &i->crypto_map6};
-        for (int k = 0; k < 2; k++)
-            if (IR_IS_SET(*maps[k]) && !maps[k]->target && !i->shutdown.v)
-                diag_add(t->diags, D_LX_NEED, maps[k]->m.span,
-                         "crypto map " STR_FMT " of " STR_FMT " is not defined: nothing is protected there",
-                         STR_ARG(maps[k]->name), STR_ARG(i->name.s));
+        for (int k = 0; k < 2; k++) {
+            if (!IR_IS_SET(*maps[k]) || maps[k]->target || i->shutdown.v)
+                continue;
+            diag_add(t->diags, D_LX_NEED, maps[k]->m.span,
+                     "crypto map " STR_FMT " of " STR_FMT " is not defined: what it would protect is not known, all %s "
+                     "packets of the interface are dropped",
+                     STR_ARG(maps[k]->name), STR_ARG(i->name.s), k ? "IPv6" : "IPv4");
+            close_whole(t, i, maps[k], k ? FAMILY_V6 : FAMILY_V4);
+        }
     }
 }
 
@@ -403,12 +426,12 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
     *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
     check_interfaces(t);
     needs_in_force(c, block, t);
-    undefined_maps(t);
     check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         if (is_carried(t, m))
             one_map(t, m);
     }
+    undefined_maps(t);
     if (t->maps.n == 0)
         diag_add(diags, D_LX_NOTHING, c->unit,
                  "no crypto map is applied to an interface that is not shut: there is nothing to carry");

@@ -221,6 +221,7 @@ EVENTS = [
     ('rollback of an apply that changed nothing', CONFIG, '', 'exec 2>&1; $IOSCC apply $OPTIONS $FILE; $IOSCC rollback --state-dir $STATE; echo status $?', r'before it nothing was applied, all protection would go: nothing is touched(.|\n)*status 1'),
     ('the IPsec half of what needs both', CONFIG.replace(' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permit ip 10.1.0.0 0.0.255.255 10.0.0.0 0.255.255.255'), '', 'exec 2>&1; $IOSCC apply --state-dir $STATE.2 --only xfrm -m Gi0/0=eth0,Gi0/1=eth1 $FILE; echo status $?', r'is not protected by its IPsec policies alone(.|\n)*status 1'),
     ('the state directory is removed under the daemon', CONFIG, '', 'exec 2>&1; ' + RUN + '; rm -rf $STATE; for i in $(seq 300); do kill -0 $(cat $FILE.pid) 2> /dev/null || break; sleep 0.1; done; wait $(cat $FILE.pid); echo ended $?; cat $FILE.log; $IOSCC remove --state-dir $STATE; echo status $?; ' + RUN + STATUS, r'ended 3(.|\n)*the state directory has been removed: the daemon ends, what is applied stays(.|\n)*nothing is applied with state directory(.|\n)*status 1\n(.|\n)*status 0'),
+    ('the state directory is removed under the daemon, as it is shipped', CONFIG, '', 'exec 2>&1; IOSCC=$RELEASE; ' + RUN + '; rm -rf $STATE; for i in $(seq 300); do kill -0 $(cat $FILE.pid) 2> /dev/null || break; sleep 0.1; done; wait $(cat $FILE.pid); echo ended $?; cat $FILE.log; $IOSCC remove --state-dir $STATE; echo status $?; ' + RUN + STATUS, r'ended 3(.|\n)*the state directory has been removed: the daemon ends, what is applied stays(.|\n)*nothing is applied with state directory(.|\n)*status 1\n(.|\n)*status 0'),
     ('the daemon is stopped', CONFIG, '', 'exec 2>&1; ' + RUN + '; pkill -STOP -P $(cat $FILE.pid); kill -STOP $(cat $FILE.pid)' + STATUS + '; $IOSCC clear crypto sa --state-dir $STATE; echo status $?; $IOSCC metrics --state-dir $STATE | grep -c "daemon_answers 0\\|entries{"; $IOSCC reload $OPTIONS $FILE; echo status $?; kill -CONT $(cat $FILE.pid); pkill -CONT -P $(cat $FILE.pid)', r'(?s)The IKE daemon does not answer, it may be stopped(.*)status 1\n.*does not answer, it may be stopped: nothing is touched\nstatus 3\n1\n.*has not answered for 30 seconds, .*status 3\n'),
     ('show crypto session names what is down', CONFIG.replace('interface GigabitEthernet0/0', 'ip access-list extended L2\n permit tcp 10.1.0.0 0.0.255.255 10.88.0.0 0.0.0.255 eq 22\ncrypto map M 20 ipsec-isakmp\n set peer 192.0.2.7\n set transform-set T\n match address L2\ninterface GigabitEthernet0/0', 1).replace('address 192.0.2.2\n', 'address 192.0.2.2\ncrypto isakmp key another-long-secret-word address 192.0.2.7\n', 1), '', RUN + '; $IOSCC show crypto session --state-dir $STATE', r'Crypto session current status\n(.|\n)*\nInterface: GigabitEthernet0/0\nSession status: DOWN\nPeer: 192.0.2.7 port 500 \n  IPSEC FLOW: permit 6 10.1.0.0/16 10.88.0.0/24 \n        Active SAs: 0, origin: crypto map\n'),
     ('reload --confirm with no number of seconds', CONFIG, '', RUN + '; $IOSCC reload --confirm 0 $OPTIONS $FILE; $IOSCC reload --confirm 5x $OPTIONS $FILE', r'(?s)--confirm takes 1 to 86400 seconds, not .0.*not .5x'),
@@ -277,7 +278,7 @@ class World:
 
     def shell(self, text, ok=True):
         """lines of a shell; `lan:`, `isp:` and `r:` change the namespace"""
-        env = dict(os.environ, IOSCC=IOSCC, FILE=self.file, STATE=self.dir + '/state', OPTIONS='--state-dir %s/state -m Gi0/0=eth0,Gi0/1=eth1' % self.dir, ISP=self.isp.name, LAN=self.lan.name, NO_COLOR='1')
+        env = dict(os.environ, IOSCC=IOSCC, RELEASE=os.path.abspath(os.environ.get('IOSCC_RELEASE', 'build/release/ioscc')), FILE=self.file, STATE=self.dir + '/state', OPTIONS='--state-dir %s/state -m Gi0/0=eth0,Gi0/1=eth1' % self.dir, ISP=self.isp.name, LAN=self.lan.name, NO_COLOR='1')
         node, part, parts = self.r, '', []
         for word in text.split(' '):
             if word in ('lan:', 'isp:', 'r:'):
@@ -387,7 +388,27 @@ def event(config, before, what, says=''):
             w.end()
 
 
+def map_that_is_not_there():
+    """with --allow-partial nothing passes the interface, what is clear neither: nobody knows what should be protected"""
+    with lab.Lab() as l:
+        w = World(l, CONFIG.replace('\n crypto map M\n', '\n crypto map N\n'))
+        try:
+            wait_for('the control: packets pass without walls', lambda: w.leaks and w.came and w.clear)
+            said = w.shell('$IOSCC apply --allow-partial --allow-less $OPTIONS $FILE')
+            assert 'crypto map N of GigabitEthernet0/0 is not defined: what it would protect is not known, all IPv4 packets of the interface are dropped' in said, said
+            time.sleep(0.2)
+            w.forget()
+            clear = w.clear
+            time.sleep(1)
+            assert not w.leaks and not w.came and w.clear == clear, (w.leaks[:1], w.came[:1], w.clear - clear)
+            w.shell('nft delete table inet ioscc; ip xfrm policy flush', ok=False)
+            wait_for('it leaks without the walls', lambda: w.leaks)
+        finally:
+            w.end()
+
+
 def tests():
+    yield 'netns: closed: a map that is not there, and what is missing is allowed', map_that_is_not_there
     for name, *row in EVENTS[::8] if lab.QUICK else EVENTS:
         yield 'netns: closed: ' + name, lambda row=row: event(*row)
 

@@ -30,9 +30,10 @@ static const int common[] = {SCMP_SYS(read),         SCMP_SYS(write),           
                              SCMP_SYS(rt_sigaction), SCMP_SYS(clock_gettime),   SCMP_SYS(clock_nanosleep),
                              SCMP_SYS(nanosleep),    SCMP_SYS(getpid),          SCMP_SYS(gettid),
                              SCMP_SYS(time),         SCMP_SYS(restart_syscall), SCMP_SYS(gettimeofday)};
-static const int privileged[] = {SCMP_SYS(unlink),     SCMP_SYS(unlinkat), SCMP_SYS(getsockname), SCMP_SYS(setsockopt),
-                                 SCMP_SYS(getsockopt), SCMP_SYS(poll),     SCMP_SYS(ppoll),       SCMP_SYS(accept4),
-                                 SCMP_SYS(pread64),    SCMP_SYS(umask),    SCMP_SYS(memfd_create)};
+static const int privileged[] = {SCMP_SYS(unlink),     SCMP_SYS(unlinkat), SCMP_SYS(getsockname),  SCMP_SYS(setsockopt),
+                                 SCMP_SYS(getsockopt), SCMP_SYS(poll),     SCMP_SYS(ppoll),        SCMP_SYS(accept4),
+                                 SCMP_SYS(pread64),    SCMP_SYS(umask),    SCMP_SYS(memfd_create), SCMP_SYS(fstat),
+                                 SCMP_SYS(newfstatat)};
 static const int keys[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64), SCMP_SYS(memfd_create),
                            SCMP_SYS(getrandom)};
 static const int network[] = {SCMP_SYS(poll),

@@ -83,7 +83,10 @@ static struct ike_sa *oldest(const struct ike_half_list *l, bool known)
 
 static void evict(struct ike *ike, struct ike_sa *sa)
 {
-    ike_log(ike, EV_MESSAGE, IKE_DEBUG, sa, NULL, "a half-open IKE SA makes room for another");
+    uint32_t unsaid;
+    if (ike_may_say(ike, &ike->says_evicted, 1, &unsaid))
+        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+                "half-open IKE SAs make room for others, %u in the last minute: somebody begins very many", unsaid + 1);
     ike->stats.evicted++;
     ike_sa_free(ike, sa);
 }

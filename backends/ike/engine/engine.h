@@ -260,7 +260,13 @@ struct ike_sa {
 
 struct ike_stats {
     uint64_t datagrams_in, datagrams_out, dropped, malformed, auth_failed, cookies_sent, retransmits, replays,
-        established, negotiations, refused, dh, evicted;
+        established, negotiations, refused, dh, evicted, unproved;
+};
+
+/* What strangers can have said as often as they like is said so many times a minute, and how often it was not. */
+struct ike_quota {
+    uint64_t from; /* ms: the minute began */
+    uint32_t said, unsaid;
 };
 
 /* A version's handlers; given to the dispatcher by ike.c so that the services name no version. */
@@ -351,6 +357,7 @@ struct ike {
     struct ike_entry_peer *entry_peers; /* sorted by address, then entry; those for anybody come first */
     uint32_t n_entry_peers, n_for_anybody;
     struct ike_stats stats;
+    struct ike_quota says_evicted, says_unproved;
     bool ending, hears_late; /* hears_late: it hears what has waited (ike_hear_now()) */
     uint8_t out[IKE_DATAGRAM_MAX], plain[IKE_DATAGRAM_MAX], inner[IKE_DATAGRAM_MAX];
 };
@@ -710,6 +717,8 @@ void ike_job_start(struct ike *ike, struct ike_sa *sa, enum algo_id group, struc
 
 /* ---- log.c ---- */
 
+/* May it be said? *unsaid: how often it has not been since it was said last. */
+bool ike_may_say(const struct ike *ike, struct ike_quota *q, unsigned a_minute, uint32_t *unsaid) MUST_CHECK;
 void ike_log(struct ike *ike, enum ike_event e, enum ike_level l, const struct ike_sa *sa, const struct ike_child *c,
              const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /* "aes-cbc-256 sha256 prf sha256 group 14" */

@@ -18,6 +18,22 @@ void ike_log(struct ike *ike, enum ike_event e, enum ike_level l, const struct i
         ike->host.event(ike->host.ctx, e, l, sa, c, text);
 }
 
+bool ike_may_say(const struct ike *ike, struct ike_quota *q, unsigned a_minute, uint32_t *unsaid)
+{
+    if (!q->said || ike->now >= q->from + 60000) {
+        q->from = ike->now;
+        q->said = 0;
+    }
+    if (q->said == a_minute) {
+        q->unsaid++;
+        return false;
+    }
+    *unsaid = q->unsaid;
+    q->unsaid = 0;
+    q->said++;
+    return true;
+}
+
 const char *ike_choice_text(const struct ike_choice *c, char out[static 32])
 {
     const struct algo *a = algo_get((enum algo_id)c->alg);

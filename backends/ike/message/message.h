@@ -136,6 +136,7 @@ bool ike_id_equal(const struct ike_id *a, const struct ike_id *b) MUST_CHECK;
 /* "198.51.100.1", "r1.example.com", a distinguished name by OpenSSL in RFC 2253 form. Cut to fit; returns `out`. */
 #define IKE_ID_TEXT_MAX 160
 const char *ike_id_text(const struct ike_id *id, char out[static IKE_ID_TEXT_MAX]);
+const char *ike_id_kind(uint8_t type); /* "FQDN": two identities of other types may have one text */
 
 /* ---- IKEv1: RFC 2407 §4.4 to §4.6, RFC 2408 §3, RFC 2409 appendix A ---- */
 

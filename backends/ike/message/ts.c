@@ -85,12 +85,33 @@ const char *ike_id_text(const struct ike_id *id, char out[static IKE_ID_TEXT_MAX
         snprintf(out, IKE_ID_TEXT_MAX, "%s", addr_text(&a, t));
     } else if (id->type == IKE_ID_DN) {
         name_text(id, out, IKE_ID_TEXT_MAX);
+        if (!*out)
+            snprintf(out, IKE_ID_TEXT_MAX, "(a name that cannot be read)");
     } else {
         for (; n < id->n && n + 1 < IKE_ID_TEXT_MAX; n++) /* whatever a stranger sends must not reach a log as it is */
             out[n] = id->p[n] > ' ' && id->p[n] < 127 ? (char)id->p[n] : '?';
         out[n] = '\0';
     }
     return out;
+}
+
+const char *ike_id_kind(uint8_t type)
+{
+    switch (type) {
+    case IKE_ID_IPV4:
+    case IKE_ID_IPV6:
+        return "address";
+    case IKE_ID_FQDN:
+        return "FQDN";
+    case IKE_ID_USER_FQDN:
+        return "user FQDN";
+    case IKE_ID_DN:
+        return "DN";
+    case IKE_ID_KEY_ID:
+        return "key id";
+    default:
+        return "unknown type";
+    }
 }
 
 const char *ike_exchange_name(uint8_t x)

@@ -245,10 +245,10 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
 bool v1_aggressive_3(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
     const struct ike_payload idp = {PL1_ID, false, sa->v1->id_i, (uint16_t)sa->v1->id_i_len};
-    struct ike_id id;
+    struct ike_id id = {0};
     const char *bad = v1_check_peer(ike, sa, &idp, &id, m);
     if (bad)
-        return v1_not_proved(ike, sa, bad);
+        return v1_identity_refused(ike, sa, &id, bad);
     ike_proved(ike, sa, m, &id, initiator_proved);
     return true;
 }

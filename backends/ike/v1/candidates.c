@@ -188,8 +188,9 @@ MUST_CHECK static struct ike_sa *another_of(struct ike *ike, struct ike_sa *sa, 
 MUST_CHECK static struct ike_sa *beside(struct ike *ike, struct ike_sa *sa, enum ike_state s)
 {
     if (sa->v1->complaints++ < 3)
-        ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
-                "two different messages of main mode: one of them is forged, both are followed");
+        ike_log(
+            ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
+            "two different messages of main mode: one may be forged, or the peer has begun anew; both are followed");
     return another_of(ike, sa, s);
 }
 

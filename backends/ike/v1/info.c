@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Informational exchanges (RFC 2409 §5.7), dead peer detection (RFC 3706), and what happens when time passes. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backends/ike/v1/v1.h"
@@ -649,8 +650,31 @@ void v1_overdue(struct ike *ike, struct ike_sa *sa)
     v1_give_up(ike, sa);
 }
 
+#define UNPROVED_A_MINUTE 5
+
+/* Our second message has a hash by the key: who asks for it and goes has wrong words, or wants to guess ours. */
+static void say_unproved(struct ike *ike, const struct ike_sa *sa)
+{
+    const struct ike_payload body = {PL1_ID, false, sa->v1->id_i, (uint16_t)sa->v1->id_i_len};
+    struct ike_id id;
+    char text[IKE_ID_TEXT_MAX], more[40] = "";
+    uint32_t unsaid;
+    ike->stats.unproved++;
+    if (!ike_id_read(&body, &id) || !ike_may_say(ike, &ike->says_unproved, UNPROVED_A_MINUTE, &unsaid))
+        return;
+    if (unsaid)
+        snprintf(more, sizeof more, " (and %u others)", unsaid);
+    ike_log(
+        ike, EV_REFUSED, IKE_WARNING, sa, NULL,
+        "%s %s has begun aggressive mode and not proved itself: its key may be another one, or it collects what keys "
+        "can be guessed by%s",
+        ike_id_kind(id.type), ike_id_text(&id, text), more);
+}
+
 void v1_half_open_over(struct ike *ike, struct ike_sa *sa)
 {
+    if (sa->v1->id_i && !sa->initiator)
+        say_unproved(ike, sa);
     ike_sa_free(ike, sa);
 }
 

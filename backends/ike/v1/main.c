@@ -181,10 +181,10 @@ static void responder_proved(struct ike *ike, struct ike_sa *sa, const struct ik
 
 bool v1_main_6(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    struct ike_id id;
+    struct ike_id id = {0};
     const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
     if (bad)
-        return v1_not_proved(ike, sa, bad);
+        return v1_identity_refused(ike, sa, &id, bad);
     sa->retransmit_at = 0;
     ike_timer_update(ike, sa);
     ike_proved(ike, sa, m, &id, responder_proved);
@@ -302,12 +302,12 @@ static void initiator_proved(struct ike *ike, struct ike_sa *sa, const struct ik
 
 bool v1_main_5(struct ike *ike, struct ike_sa *sa, const struct ike_message *m)
 {
-    struct ike_id id;
+    struct ike_id id = {0};
     if (v1_stands_already(ike, sa))
         return false;
     const char *bad = v1_check_peer(ike, sa, ike_find(m, PL1_ID, 0), &id, m);
     if (bad)
-        return v1_not_proved(ike, sa, bad);
+        return v1_identity_refused(ike, sa, &id, bad);
     ike_proved(ike, sa, m, &id, initiator_proved);
     return true;
 }

@@ -331,14 +331,25 @@ void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why)
     v1_give_up(ike, sa);
 }
 
+#define COMPLAINTS_MAX 2 /* of one negotiation: each message is sent again several times */
+
 /* Said a few times only. Nothing ends by it: the real message may still come, else the SA's time runs out. Where
  * several claim to be the peer, all but one of them do not prove it. */
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why)
 {
     ike->stats.auth_failed++;
-    if (!v1_has_rival(ike, sa) && sa->v1->complaints++ < 3)
+    if (!v1_has_rival(ike, sa) && sa->v1->complaints++ < COMPLAINTS_MAX)
         ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL, "%s", why);
     return false;
+}
+
+bool v1_identity_refused(struct ike *ike, struct ike_sa *sa, const struct ike_id *id, const char *why)
+{
+    char text[IKE_ID_TEXT_MAX], said[IKE_ID_TEXT_MAX + IKE_WHY_MAX + 64];
+    if (!id->p)
+        return v1_not_proved(ike, sa, why);
+    snprintf(said, sizeof said, "%s %s is refused: %s", ike_id_kind(id->type), ike_id_text(id, text), why);
+    return v1_not_proved(ike, sa, said);
 }
 
 /* IPsec SAs of the same peer whose ISAKMP SA has ended before this one came. */

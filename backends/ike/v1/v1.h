@@ -236,6 +236,8 @@ bool v1_key_owner(const struct ike *ike, const struct ike_sa *sa, const struct i
 void v1_refuse(struct ike *ike, struct ike_sa *sa, const char *why);
 /* Said a few times only, returns false. Nothing ends by it: the real message may still come. */
 bool v1_not_proved(struct ike *ike, struct ike_sa *sa, const char *why) MUST_CHECK;
+/* The same where it is known who it says to be; id->p NULL: it says nothing that can be read. */
+bool v1_identity_refused(struct ike *ike, struct ike_sa *sa, const struct ike_id *id, const char *why) MUST_CHECK;
 void v1_established(struct ike *ike, struct ike_sa *sa);
 /* Something authentic has come under the ISAKMP SA: the peer has it too. IPsec SAs without one go over to it. */
 void v1_confirmed(struct ike *ike, struct ike_sa *sa);
