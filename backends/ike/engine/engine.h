@@ -201,6 +201,8 @@ struct ike_sa {
     bool fragments;                /* both ends have announced them (RFC 7383 §2.3) */
     bool psk_auth;                 /* how the peer proved itself */
     uint32_t key_id;               /* ... and by which key, 0: by a certificate */
+    bool leaves_suite;             /* v2: no proposal of a reload allows what it was made with: it ends soon */
+    bool was_called;               /* ... when we had called it: who rekeys the IKE SA changes nothing about that */
     uint8_t *anchor;               /* SHA-256 of the trust anchor of that certificate, NULL: by a key */
     const struct ike_entry *entry; /* what it was made for; NULL on a responder until known */
     const struct ike_profile *profile;
@@ -624,8 +626,9 @@ bool ike_heard_digest(struct ike *ike, const struct ike_end *local, const struct
  * there; NULL for signatures. */
 bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct ike_key_work *w,
                   struct ike_key_result *r) MUST_CHECK;
-/* The row that is about that very identity: it names it, or is for the one address that the identity is. Who claims it
- * has to have that row's key, wherever it calls from (RFC 7296 §2.15, RFC 4301 §4.4.3). NULL: none is. */
+/* The row that is about that very identity: it names it, or is for the address that the identity is, or the nearest one
+ * for its network (a private address may be another's behind a NAT, only a row for itself counts). Who claims it has to
+ * have that row's key, wherever it calls from (RFC 7296 §2.15, RFC 4301 §4.4.3). NULL: none is. */
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                           const struct ip_addr *addr, const struct ike_id *id);
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,

@@ -188,19 +188,41 @@ static struct ip_addr address_of(const struct ike_id *id)
     return a;
 }
 
+/* RFC 1918, RFC 4193 and link-local: who claims one may be behind a NAT, where others have the same. */
+static bool is_private(const struct ip_addr *a)
+{
+    if (a->family == FAMILY_V6)
+        return (a->b[0] & 0xfe) == 0xfc || addr_is_link_local(a);
+    return a->b[0] == 10 || (a->b[0] == 172 && (a->b[1] & 0xf0) == 16) || (a->b[0] == 192 && a->b[1] == 168) ||
+           (a->b[0] == 169 && a->b[1] == 254);
+}
+
+/* The nearest row for the claimed address; a row for everybody is for nobody's. */
+static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                            const struct ip_addr *claimed)
+{
+    const struct ike_psk *best = NULL;
+    for (unsigned i = 0; i < n; i++) {
+        const struct ike_match *m = &v[i].who;
+        bool says_who = is_one_address(m) || (m->plen && !is_private(claimed));
+        bool is_its = m->addr.family == claimed->family && ike_addr_in(claimed, &m->addr, m->plen);
+        if (says_who && is_its && is_for(&v[i], own) && (!best || m->plen > best->who.plen))
+            best = &v[i];
+    }
+    return best;
+}
+
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                           const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ip_addr claimed = address_of(id);
-    for (unsigned i = 0; i < n; i++) {
-        const struct ike_match *m = identity_of(&v[i]);
-        if (m && is_for(&v[i], own) && ike_match(m, addr, id))
-            return &v[i];
-    }
-    for (unsigned i = 0; i < n && claimed.family != FAMILY_NONE; i++)
-        if (is_one_address(&v[i].who) && is_for(&v[i], own) && addr_eq(&v[i].who.addr, &claimed))
-            return &v[i];
-    return NULL;
+    for (unsigned by_domain = 0; by_domain < 2; by_domain++) /* a name says more than its domain */
+        for (unsigned i = 0; i < n; i++) {
+            const struct ike_match *m = identity_of(&v[i]);
+            if (m && m->domain == (by_domain != 0) && is_for(&v[i], own) && ike_match(m, addr, id))
+                return &v[i];
+        }
+    return claimed.family == FAMILY_NONE ? NULL : row_of_address(v, n, own, &claimed);
 }
 
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
@@ -225,7 +247,7 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
 
 bool ike_called_name(const struct ike_sa *sa, struct ike_id *out)
 {
-    const struct ike_entry *e = sa->initiator ? sa->entry : NULL;
+    const struct ike_entry *e = sa->entry;
     const char *host = e && sa->peer_at < e->n_peers ? e->peers[sa->peer_at].host : NULL;
     if (!host || !*host)
         return false;

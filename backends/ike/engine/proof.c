@@ -107,6 +107,7 @@ bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from)
 {
     to->psk_auth = from->psk_auth;
     to->key_id = from->key_id;
+    to->was_called = from->was_called;
     to->proof_ends_at = from->proof_ends_at;
     to->reauth_at = from->reauth_at;
     if (!from->anchor)
@@ -128,9 +129,9 @@ static bool is_its_key(const struct ike_moves *m, const struct ike_sa *sa, const
             return true;
     if (profile_there)
         o.profile = profile_there->name;
-    if (sa->initiator && ike_called_name(sa, &called))
+    if (sa->was_called && ike_called_name(sa, &called))
         o.id = called;
-    else if (!sa->initiator && sa->peer_id)
+    else if (!sa->was_called && sa->peer_id)
         o.id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};
     const struct ike_psk *k = ike_psk_choose(m->to, &o);
     return k && (k->id == key_id || ike_same_secret(m->to, k->id, key_id));

@@ -531,6 +531,7 @@ static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct 
         return "it has not the key that is configured for the identity which it claims";
     sa->psk_auth = true;
     sa->key_id = sa->v1->key_id;
+    sa->was_called = sa->initiator;
     return NULL;
 }
 

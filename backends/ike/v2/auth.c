@@ -192,6 +192,7 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return "it has not the key that is configured for the identity which it claims";
     sa->psk_auth = true;
     sa->key_id = k->id;
+    sa->was_called = sa->initiator;
     return NULL;
 }
 
@@ -238,14 +239,27 @@ static bool profile_fits(const struct ike_profile *p, const struct ike_sa *sa, c
 
 /* ---- established ---- */
 
+static uint64_t life_ms(const struct ike_sa *sa)
+{
+    const struct ike_profile *p = sa->profile;
+    return 1000u * (uint64_t)(p && p->lifetime_s ? p->lifetime_s : 86400);
+}
+
 #define SUITE_LEFT_MS 60000
 
 /* What no proposal makes any more is rekeyed at once, by those that there are now; where that comes to nothing it ends.
  */
 void v2_suite_leave(struct ike *ike, struct ike_sa *sa, const struct ike_policy *policy)
 {
-    if (!ike_is(sa, IKE_STANDS) || v2_suite_holds(policy, &sa->local.addr, &sa->suite))
+    if (!ike_is(sa, IKE_STANDS))
         return;
+    if (v2_suite_holds(policy, &sa->local.addr, &sa->suite)) {
+        if (sa->leaves_suite)
+            sa->expire_at = sa->up_at + life_ms(sa);
+        sa->leaves_suite = false;
+        return;
+    }
+    sa->leaves_suite = true;
     ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL,
             "no IKEv2 proposal allows what it was made with any more: it is rekeyed, or ends in %u s",
             SUITE_LEFT_MS / 1000);
@@ -259,7 +273,7 @@ void v2_established(struct ike *ike, struct ike_sa *sa)
 {
     char suite[128], id[IKE_ID_TEXT_MAX] = "";
     const struct ike_profile *p = sa->profile;
-    uint64_t life = 1000u * (uint64_t)(p && p->lifetime_s ? p->lifetime_s : 86400);
+    uint64_t life = life_ms(sa);
     ike_state_set(ike, sa, IKE_ESTABLISHED);
     sa->half_open_until = 0;
     sa->up_at = sa->last_in = ike->now;
