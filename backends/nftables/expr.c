@@ -440,6 +440,13 @@ static void icmp(struct emitter *x, const struct nft_expr *e)
     cmp(x, NFT_CMP_EQ, &v, 1);
 }
 
+/* RFC 8200 §3: the eighth byte. */
+static void hop_limit(struct emitter *x, uint8_t v)
+{
+    payload(x, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, NFT_REG_1);
+    cmp(x, NFT_CMP_EQ, &v, 1);
+}
+
 static void log_to(struct emitter *x, const char *prefix)
 {
     struct nftnl_expr *e = begin(x, "log");
@@ -540,6 +547,9 @@ static void emit(struct emitter *x, const struct nft_expr *e)
     case RULE_ICMP_TYPE:
     case RULE_ICMP_CODE:
         icmp(x, e);
+        break;
+    case RULE_HOP_LIMIT:
+        hop_limit(x, (uint8_t)e->number);
         break;
     case RULE_TCP_FLAGS:
         tcp_flags(x, (uint8_t)e->number2, (uint8_t)e->number, NFT_CMP_EQ);

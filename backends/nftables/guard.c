@@ -75,8 +75,15 @@ static void pass_ipsec(struct nft_plan *p, struct nft_chain *c, uint8_t family)
     pass_local(p, r, "IKE and IPsec of this host");
 }
 
-/* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away. */
+/* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away. Neither has come
+ * through a router: the hop limit says so. */
 static const uint8_t discovery[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+
+static uint32_t hop_limit_of(uint8_t type)
+{
+    bool is_neighbour = type >= 133 && type <= 137;
+    return is_neighbour ? 255 : 1;
+}
 
 void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *link)
 {
@@ -87,6 +94,7 @@ void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *lin
         nft_add(p, r, RULE_FAMILY)->family = FAMILY_V6;
         nft_add_number(p, r, RULE_PROTO, IPPROTO_ICMPV6);
         nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);
+        nft_add_number(p, r, RULE_HOP_LIMIT, hop_limit_of(discovery[i]));
         nft_add(p, r, RULE_RETURN);
         r->comment = "neighbour discovery";
     }
@@ -143,6 +151,14 @@ void nft_closed_lists(struct nft_plan *p, struct nft_chain *c, const struct targ
         nft_add(p, r, RULE_DROP);
         r->comment = "an access list without lines";
     }
+}
+
+const struct nft_chain *nft_came_chain(struct nft_plan *p, const struct target_map *m, const struct nft_chain *inbound,
+                                       uint32_t number)
+{
+    struct nft_chain *c = nft_chain_new(p, nft_name(p, "came%u", number));
+    copy_turned(p, c, inbound, LOOK_FLOW, RULE_DROP, m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4);
+    return c;
 }
 
 static void jump_to(struct nft_plan *p, struct nft_rule *r, const struct nft_chain *to)

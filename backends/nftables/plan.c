@@ -473,6 +473,27 @@ static void check_fragments(struct nft_plan *p, struct nft_chain *c, const char 
     nft_add_name(p, r, RULE_JUMP, parts->name);
 }
 
+/* IKE and IPsec are let go before the inbound check, for they end at this host. What a translation leads on to another
+ * does not: flows that are translated are judged first, and those that are about to be once it is known. */
+static void judge_translated(struct nft_plan *p, const struct base *b, const struct target_map *m, const char *link,
+                             const char *arrived, const char *came)
+{
+    uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
+    struct nft_rule *r = nft_rule_new(p, b->prerouting);
+    nft_add_name(p, r, RULE_IN_IF, link);
+    nft_add(p, r, RULE_CAME_CLEAR);
+    nft_add(p, r, RULE_FAMILY)->family = family;
+    nft_add(p, r, RULE_TRANSLATED);
+    nft_add_name(p, r, RULE_JUMP, arrived);
+    r = nft_rule_new(p, b->forward);
+    nft_add_name(p, r, RULE_IN_IF, link);
+    nft_add(p, r, RULE_CAME_CLEAR);
+    nft_add(p, r, RULE_FAMILY)->family = family;
+    nft_add(p, r, RULE_DEST_TRANSLATED);
+    nft_add_number(p, r, RULE_FLOW_DIR, 0);
+    nft_add_name(p, r, RULE_JUMP, came);
+}
+
 static void one_map(struct nft_plan *p, struct target *t, const struct base *b, const struct nft_guard *g,
                     const struct target_map *m, uint32_t number)
 {
@@ -482,8 +503,10 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
     layered_chain(p, &m->flat, out, nft_name(p, "out%u", number), false);
     const struct nft_chain *parts = fragments_chain(p, m, number);
     struct nft_set *peers = peers_set(p, m, number);
+    const struct nft_chain *came = nft_came_chain(p, m, in, number);
     for (uint32_t k = 0; k < m->links.n; k++) {
         const char *link = m->links.v[k];
+        judge_translated(p, b, m, link, in->name, came->name);
         ipsec_rules(p, b->prerouting, m, link, pass_tail, NULL);
         if (m->map->ipv6.v)
             nft_pass_discovery(p, b->prerouting, link);

@@ -63,6 +63,7 @@ enum nft_kind {
     RULE_DPORT,
     RULE_ICMP_TYPE, /* number, family */
     RULE_ICMP_CODE,
+    RULE_HOP_LIMIT,    /* number: of IPv6 */
     RULE_TCP_FLAGS,    /* number: value, number2: mask */
     RULE_TCP_ANY_FLAG, /* number: at least one of these */
     RULE_FRAGMENT,     /* not the first one; family */
@@ -211,6 +212,10 @@ void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *lin
 /* Of a list that does not exist or has no lines: nothing goes out, and nothing comes in but IPsec and neighbour
  * discovery, which base chains let pass before (guide, `match address`: "the device drops all packets"). */
 void nft_closed_lists(struct nft_plan *p, struct nft_chain *c, const struct target_map *m);
+/* What arrived for IKE or IPsec of this host, and somebody's translation sends on to another: the inbound check once
+ * more, by the addresses that it had. */
+const struct nft_chain *nft_came_chain(struct nft_plan *p, const struct target_map *m, const struct nft_chain *inbound,
+                                       uint32_t number);
 /* `fragments`: the inbound check of later fragments, NULL: it is the same. */
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
                    const struct nft_chain *inbound, const struct nft_chain *fragments, uint32_t number);

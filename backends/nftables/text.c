@@ -229,6 +229,9 @@ static void expr(struct buf *b, const struct nft_expr *e)
     case RULE_ICMP_CODE:
         buf_printf(b, "@th,8,8 %u", e->number);
         break;
+    case RULE_HOP_LIMIT:
+        buf_printf(b, "@nh,56,8 %u", e->number);
+        break;
     case RULE_TCP_FLAGS:
         buf_puts(b, "tcp flags & (");
         flags(b, e->number2);

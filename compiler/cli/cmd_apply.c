@@ -45,6 +45,7 @@ static const struct cli_option plan_options[] = {
 static const struct cli_option apply_options[] = {
     PLAN_OPTIONS,
     [OPT_FORMAT] = {"format", 'f', "text|json", "how to print the plan (text)"},
+    [OPT_LINES] = {"lines", 'l', NULL, "what becomes of every line of the file"},
     [OPT_CONFIRM] = {"confirm", 0, "SECONDS", "go back by itself unless 'ioscc confirm' comes in time"},
     [OPT_DRY] = {"dry-run", 'n', NULL, "load everything into a throw-away network namespace only"},
     [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},

@@ -106,7 +106,7 @@ static int make(const struct command *c, const struct backend *to, struct compil
         return cli_usage_error(c, "there is no router named '%s'", device);
     if (to->one_router)
         to->print(b, &compiled->units, o); /* its findings are reported with those about the text */
-    *errors = cli_complain(compiled);
+    *errors = cli_complain(compiled, true);
     if (!to->one_router)
         to->print(b, &compiled->units, o);
     return o->error ? cli_usage_error(c, "--interface-map: %s", o->error) : EXIT_CLEAN;

@@ -139,7 +139,7 @@ static int print(const struct command *c, const struct show_command *s, int n, c
     if (code == EXIT_CLEAN)
         code = selectors(c, s, n, rest, u, &f);
     if (code == EXIT_CLEAN) {
-        uint32_t errors = cli_complain(&compiled);
+        uint32_t errors = cli_complain(&compiled, false);
         struct buf b = {0};
         s->print(&b, u, &f);
         code = !cli_write(stdout, &b) ? EXIT_SYSTEM : errors ? EXIT_FINDINGS : EXIT_CLEAN;

@@ -32,14 +32,14 @@ int cli_load(const struct command *c, const char *path, struct compiled *out)
 
 #define PLAN_FAMILY "IC4"
 
-uint32_t cli_complain(struct compiled *c)
+uint32_t cli_complain(struct compiled *c, bool says_notes)
 {
     uint32_t n = 0, kept = 0;
     diag_sort(&c->diags);
     for (uint32_t i = 0; i < c->diags.items.n; i++) {
         struct diag *d = c->diags.items.v[i];
         n += d->severity == SEV_ERROR;
-        bool is_of_plan = strncmp(diag_infos[d->id].id, PLAN_FAMILY, strlen(PLAN_FAMILY)) == 0;
+        bool is_of_plan = says_notes && strncmp(diag_infos[d->id].id, PLAN_FAMILY, strlen(PLAN_FAMILY)) == 0;
         if (d->severity >= SEV_WARNING || is_of_plan) /* what will differ on the host is said */
             c->diags.items.v[kept++] = d;
     }

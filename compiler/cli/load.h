@@ -11,8 +11,8 @@
 int cli_load(const struct command *c, const char *path, struct compiled *out) MUST_CHECK;
 
 /* Prints errors about lines that were not understood to standard error: what follows does not contain them. Returns how
- * many. Rules are not run. */
-uint32_t cli_complain(struct compiled *c);
+ * many. Rules are not run. `says_notes`: also what will differ on the host. */
+uint32_t cli_complain(struct compiled *c, bool says_notes);
 
 /* The router of that name, the first if `device` is NULL; NULL if there is none. */
 const struct ir_config *cli_router(const struct compiled *c, const char *device);

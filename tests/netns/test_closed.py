@@ -46,6 +46,8 @@ crypto map M 10''').replace(' crypto map M\n', ' ip nat outside\n crypto map M\n
 TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n', '').replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip host 192.0.2.1 10.2.0.0 0.0.255.255', 1)
 # what is translated to 192.0.2.51 is protected, and nothing is as yet
 POOL = TRANSLATED.replace('permit ip host 192.0.2.1 10.2', 'permit ip host 192.0.2.51 10.2').replace('ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip nat pool P 192.0.2.51 192.0.2.51 prefix-length 24\nip nat inside source list NAT pool P overload')
+# ... and a port of IKE of the outside address is an inside host's
+FORWARDED = TRANSLATED.replace('ip nat inside source list', 'ip nat inside source static udp 10.1.0.9 4500 192.0.2.1 4500\nip nat inside source list')
 MASQUERADE = 'nft add table ip docker; nft add chain ip docker post "{ type nat hook postrouting priority 100; }"; nft add rule ip docker post oifname eth0 masquerade'
 ELSEWHERE = 'nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 10.2.0.9 dnat to 10.99.0.9; sleep 0.3'
 NOTRACK = 'nft add table ip raw1; nft add chain ip raw1 pre "{ type filter hook prerouting priority -300; }"; nft add rule ip raw1 pre notrack'
@@ -407,8 +409,39 @@ def map_that_is_not_there():
             w.end()
 
 
+def arrives(w, port, to):
+    """does what the other side sends to the outside address come to the inside host in the clear?"""
+    with w.lan.inside():
+        inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    inside.bind(('', to))
+    inside.settimeout(0.5)
+    for _ in range(5):
+        w.outside.sendto(b'forged', ('192.0.2.1', port))
+    try:
+        return inside.recv(99) == b'forged'
+    except socket.timeout:
+        return False
+    finally:
+        inside.close()
+
+
+def translated_port_of_ike():
+    """what comes for IKE is let go before the inbound check, for it ends here: where NAT leads it on to another it is judged"""
+    with lab.Lab() as l:
+        w = World(l, FORWARDED)
+        try:
+            w.shell('$IOSCC apply $OPTIONS $FILE; nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 192.0.2.1 udp dport 500 dnat to 10.1.0.9:501')
+            assert not arrives(w, 4500, 4500), 'our static translation of port 4500 lets in what should have been protected'
+            assert not arrives(w, 500, 501), "somebody else's translation of port 500 lets in what should have been protected"
+            w.shell('nft flush chain inet ioscc came0; nft flush chain inet ioscc clear0')
+            assert arrives(w, 4500, 4500) and arrives(w, 500, 501), 'it does not arrive without the walls'
+        finally:
+            w.end()
+
+
 def tests():
     yield 'netns: closed: a map that is not there, and what is missing is allowed', map_that_is_not_there
+    yield 'netns: closed: ports of IKE that are translated', translated_port_of_ike
     for name, *row in EVENTS[::8] if lab.QUICK else EVENTS:
         yield 'netns: closed: ' + name, lambda row=row: event(*row)
 
