@@ -320,11 +320,33 @@ static uint64_t spi_of_begun(const struct ike *ike, uint64_t id)
     return 0;
 }
 
+/* Its children go at once: another IKE SA with the peer may say so, its own cannot. */
+static void orphan_child_ends(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
+{
+    if (ike->version[sa->version]->tell_end)
+        ike->version[sa->version]->tell_end(ike, sa, c);
+    ike_child_free(ike, c, true);
+}
+
+static void orphans_clear(struct ike *ike, const struct ip_addr *peer, uint8_t version, uint64_t id)
+{
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next) {
+            bool is_it = ike_is(sa, IKE_ORPHAN) && (!version || sa->version == version) && (!id || sa->id == id) &&
+                         (!peer || addr_eq(&sa->remote.addr, peer));
+            for (struct ike_child *c = is_it ? sa->children : NULL, *next; c; c = next) {
+                next = c->next;
+                orphan_child_ends(ike, sa, c);
+            }
+        }
+}
+
 unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, uint8_t version, uint64_t id)
 {
     unsigned n = 0;
     at(ike, now);
     const uint64_t spi = id ? spi_of_begun(ike, id) : 0;
+    orphans_clear(ike, peer, version, id); /* first: what may speak for them is about to end too */
     for (uint32_t i = 0; i < ike->hash_size; i++)
         for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
             next = sa->hash_next;
@@ -353,13 +375,18 @@ unsigned ike_clear_children(struct ike *ike, uint64_t now, const struct ip_addr 
         for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
             next = sa->hash_next;
             bool any = false;
-            for (struct ike_child *c = sa->children; c; c = c->next) {
+            for (struct ike_child *c = sa->children, *later; c; c = later) {
+                later = c->next;
                 if ((peer && !addr_eq(&sa->remote.addr, peer)) || (entry && c->entry != entry) ||
                     (spi && c->spi_in != spi && c->spi_out != spi) || ike_has_task(sa, TASK_DELETE_CHILD, c->spi_in))
                     continue;
+                n++;
+                if (ike_is(sa, IKE_ORPHAN)) {
+                    orphan_child_ends(ike, sa, c);
+                    continue;
+                }
                 ike_task_add(sa, (struct ike_task){.kind = TASK_DELETE_CHILD, .spi = c->spi_in});
                 any = true;
-                n++;
             }
             if (any)
                 ike->version[sa->version]->next(ike, sa);

@@ -13,18 +13,6 @@ static bool is_arriving(const struct sim *s, unsigned node, unsigned peer, uint3
     return newest && is_taken(s, peer, newest);
 }
 
-/* Of that profile; NULL: of any. */
-static struct ike_sa *first_of(const struct sim *s, unsigned node, enum ike_trait trait,
-                               const struct ike_profile *profile)
-{
-    const struct ike *ike = s->nodes[node].ike;
-    for (uint32_t i = 0; i < ike->hash_size; i++)
-        for (struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
-            if (ike_is(sa, trait) && (!profile || sa->profile == profile))
-                return sa;
-    return NULL;
-}
-
 /* For how long what the branch sends by its first line goes into nothing, where both lines have traffic. */
 static unsigned seconds_lost(struct sim *s)
 {

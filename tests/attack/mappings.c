@@ -150,6 +150,16 @@ struct tunnels tunnels_of(const struct sim *s, unsigned node)
     return found;
 }
 
+struct ike_sa *first_of(const struct sim *s, unsigned node, enum ike_trait trait, const struct ike_profile *profile)
+{
+    const struct ike *ike = s->nodes[node].ike;
+    for (uint32_t i = 0; i < ike->hash_size; i++)
+        for (struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            if (ike_is(sa, trait) && (!profile || sa->profile == profile))
+                return sa;
+    return NULL;
+}
+
 bool has_line(const struct sim *s, unsigned node, uint32_t reqid)
 {
     return newest_tunnel(s, node, reqid) != NULL;
@@ -196,7 +206,7 @@ static unsigned n_counters;
 
 static struct counter *counter_of(const struct sim_node *node, uint32_t spi)
 {
-    for (unsigned i = 0; i < n_counters; i++)
+    for (unsigned i = 0; i < n_counters && i < COUNTERS; i++)
         if (counters[i].node == node && counters[i].spi == spi)
             return &counters[i];
     struct counter *c = &counters[n_counters++ % COUNTERS];
@@ -224,13 +234,22 @@ void counts_begin(struct sim *s)
         counts_again(s, node);
 }
 
+bool gets_there(const struct sim *s, unsigned node, uint32_t reqid)
+{
+    const struct sim_node *peer = &s->nodes[!node];
+    const struct ike_child *c = newest_tunnel(s, node, reqid);
+    if (!c || !peer->ike || !is_taken(s, !node, c))
+        return false;
+    return !peer->nat || c->out.remote.port == peer->outside_port[1];
+}
+
 void packet_sent(struct sim *s, unsigned node, uint32_t reqid)
 {
     const struct ike_child *c = newest_tunnel(s, node, reqid);
     if (!c)
         return;
     counter_of(&s->nodes[node], c->spi_in)->out++;
-    if (s->nodes[!node].ike && is_taken(s, !node, c))
+    if (gets_there(s, node, reqid))
         counter_of(&s->nodes[!node], c->spi_out)->in++;
 }
 

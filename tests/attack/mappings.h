@@ -56,6 +56,8 @@ struct tunnels {
     unsigned n;
 };
 struct tunnels tunnels_of(const struct sim *s, unsigned node);
+/* Of that profile; NULL: of any. */
+struct ike_sa *first_of(const struct sim *s, unsigned node, enum ike_trait trait, const struct ike_profile *profile);
 bool has_line(const struct sim *s, unsigned node, uint32_t reqid);
 /* The newest by which the node sends, of that line; 0: of any. NULL: there is none. */
 const struct ike_child *newest_tunnel(const struct sim *s, unsigned node, uint32_t reqid);
@@ -64,10 +66,12 @@ bool is_taken(const struct sim *s, unsigned node, const struct ike_child *of_pee
 /* Traffic asks for a tunnel of that line every five seconds if there is none. */
 void traffic_pass(struct sim *s, unsigned second, unsigned node, uint32_t reqid);
 /* The kernel's counters: from here on both engines may ask for them (also those of nodes that start later do, by
- * counts_again()). One packet of the node by its newest SA of that line; it counts at the peer if that has the SA. */
+ * counts_again()). One packet of the node by its newest SA of that line; it counts at the peer if it gets there. */
 void counts_begin(struct sim *s);
 void counts_again(struct sim *s, unsigned node);
 void packet_sent(struct sim *s, unsigned node, uint32_t reqid);
+/* It sends to where the peer is, which has the SA. */
+bool gets_there(const struct sim *s, unsigned node, uint32_t reqid);
 /* The branch asks for that line: have both ends it? */
 bool line_begins(struct sim *s, unsigned line);
 

@@ -288,6 +288,9 @@ struct ike_version {
     /* Asks the peer at once whether it lives, whatever dead peer detection is configured; if it does not, the SA goes.
      */
     void (*ask)(struct ike *ike, struct ike_sa *sa);
+    /* Tells the peer that a child ends whose own IKE SA cannot say so any more, by another one with it if there is one.
+     * It ends nothing. NULL: children never outlive their IKE SA. */
+    void (*tell_end)(struct ike *ike, struct ike_sa *sa, struct ike_child *c);
     /* A job of an SA with that SPI is done and what waited for it has gone on: what has come meanwhile is heard now.
      * NULL: nothing waits. */
     void (*computed)(struct ike *ike, uint64_t own_spi);

@@ -160,6 +160,8 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
             continue;
         }
         ended++;
+        if (ike_is(sa, IKE_ORPHAN) && ike->version[sa->version]->tell_end)
+            ike->version[sa->version]->tell_end(ike, sa, c);
         if (ike_is(sa, IKE_ORPHAN) || !hold_old(ike, its_policy, c)) {
             ike_child_free(ike, c, true);
             continue;

@@ -122,8 +122,10 @@ bool ike_sends_unheard(struct ike *ike, struct ike_child *c)
     bool has_heard = in != c->watched_in, has_sent = out != c->watched_out;
     c->watched_in = in;
     c->watched_out = out;
-    if (has_heard)
+    if (has_heard) {
         c->watch_ms = WATCH_MS;
+        c->is_doubtful = false;
+    }
     if (has_heard || !has_sent) {
         c->unheard = 0;
         return false;
@@ -131,6 +133,8 @@ bool ike_sends_unheard(struct ike *ike, struct ike_child *c)
     if (++c->unheard < UNHEARD_LOOKS)
         return false;
     c->unheard = 0;
+    if (ike_is(c->sa, IKE_ORPHAN)) /* nobody has rekeyed it: it is no nearer to being one that only speaks */
+        return true;
     c->watch_ms = c->watch_ms > WATCH_MAX_MS / WATCH_GROWS ? WATCH_MAX_MS : c->watch_ms * WATCH_GROWS;
     return true;
 }

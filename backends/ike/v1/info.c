@@ -573,6 +573,8 @@ MUST_CHECK static bool unheard(struct ike *ike, struct ike_sa *sa, struct ike_ch
             c->line, c->spi_out);
     c->is_doubtful = true;
     c->rekey_at = ike->now;
+    if (ike_is(sa, IKE_STANDS)) /* it may be dead itself: that is found meanwhile */
+        v1_ask(ike, sa);
     return true;
 }
 

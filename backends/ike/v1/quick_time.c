@@ -25,8 +25,10 @@ MUST_CHECK static bool silent(struct ike *ike, struct ike_sa *sa)
             has_more ? "the peer does not answer by this ISAKMP SA: what is wanted next begins another"
                      : "the ISAKMP SA is dropped: the peer does not answer by it");
     sa->is_silent = true;
-    if (has_more)
+    if (has_more) {
+        v1_ask(ike, sa);
         return true;
+    }
     v1_delete_self(ike, sa); /* only quick modes may be lost: then the peer has it */
     ike_sa_free(ike, sa);
     return false;

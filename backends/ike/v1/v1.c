@@ -247,5 +247,6 @@ const struct ike_version ike_v1 = {.input = input,
                                    .tick = v1_tick,
                                    .gone = gone,
                                    .move = move,
+                                   .tell_end = v1_delete_child,
                                    .ask = v1_ask,
                                    .computed = v1_waiting_heard};
