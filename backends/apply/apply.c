@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backends/apply/flows.h"
+#include "backends/apply/idle_host.h"
 #include "backends/apply/obstacles.h"
 #include "backends/apply/unprotected.h"
 
@@ -156,6 +157,9 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     r = a->looks_at_routes ? unprotected_find(&a->target) : 0;
     if (r < 0)
         return fail(a, r, "cannot read where this host's routes lead", NULL);
+    r = a->looks_at_routes ? idle_host_find(&a->target) : 0;
+    if (r < 0)
+        return fail(a, r, "cannot read whether this host forwards", NULL);
     if (!how->only_nftables)
         xfrm_plan_build(&a->xfrm, &a->target);
     if (!how->only_xfrm)

@@ -6,8 +6,8 @@
 #include "backends/netlink/netlink.h"
 #include "backends/target/target.h"
 
-/* 0, and `why` holds the sentence about the first, or nothing. A negative errno: it cannot be told, which is not the same
- * as none. */
+/* 0, and `why` holds the sentence about the first, or nothing. A negative errno: it cannot be told, which is not the
+ * same as none. */
 int obstacles_find(const struct target *t, char why[static 256]) MUST_CHECK;
 
 #endif

@@ -68,6 +68,7 @@ struct request {
     bool no_apply, allow_less;
     unsigned confirm_s;
     bool by_signal;      /* SIGHUP: nobody is there who could be told what it would take back */
+    bool goes_back;      /* to what was before, and to how it was asked for then */
     bool leaves_pending; /* nobody has asked for another configuration: what waits to be confirmed still does */
     enum session_previous previous;
     int policy_file; /* where the daemon wants the policy */
@@ -233,7 +234,7 @@ static int give(struct session *s, const struct ike_policy *p, const struct requ
     const char *why = "cannot write into the state directory";
     int r = state_lock(&s->state, 10, &why);
     if (r == 0)
-        r = run_inputs_save(&s->state, &q->inputs);
+        r = q->goes_back ? run_inputs_back(&s->state) : run_inputs_save(&s->state, &q->inputs);
     if (r == 0)
         r = places_save(s);
     if (r == 0 && work == as_reload)
@@ -401,6 +402,7 @@ int reload_previous(struct session *s)
                         .how = *before,
                         .inputs = {before->pki_dir, before->master_key_file, before->interface_map, before->device},
                         .allow_less = true,
+                        .goes_back = true,
                         .previous = PREVIOUS_FORGOTTEN,
                         .policy_file = -1};
     int code = in_session(s, &q, state_path(&s->state, before->file), true, as_reload);

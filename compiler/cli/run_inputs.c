@@ -12,6 +12,7 @@
 #include "backends/ike/from_ir.h"
 
 #define FILE_NAME "run.json"
+#define BEFORE_NAME "run-before.json" /* of the configuration that one goes back to */
 #define FORMAT 2
 #define KIND "inputs of a daemon"
 
@@ -45,6 +46,27 @@ int run_inputs_check(const struct command *c, const struct run_inputs *in)
     return kept ? EXIT_CLEAN : EXIT_USAGE;
 }
 
+/* One copy; that there was nothing is copied too. */
+static int keep_before(struct state *s)
+{
+    json_error_t e;
+    json_t *o = json_load_file(state_path(s, FILE_NAME), 0, &e);
+    char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    int r = p ? state_put(s, BEFORE_NAME, (struct str){p, (uint32_t)strlen(p)}) : 0;
+    if (!p)
+        unlink(state_path(s, BEFORE_NAME));
+    free(p);
+    return r;
+}
+
+int run_inputs_back(struct state *s)
+{
+    const char *before = state_path(s, BEFORE_NAME), *now = state_path(s, FILE_NAME);
+    int r = rename(before, now) < 0 ? -errno : 0;
+    return r == -ENOENT ? 0 : r; /* they are what they were */
+}
+
 int run_inputs_save(struct state *s, const struct run_inputs *in)
 {
     json_t *o = json_pack("{s:i,s:s,s:s?,s:s?,s:s,s:s?}", "format", FORMAT, "kind", KIND, "pki_dir", in->pki_dir,
@@ -54,7 +76,9 @@ int run_inputs_save(struct state *s, const struct run_inputs *in)
     json_decref(o);
     if (!p)
         return -ENOMEM;
-    int r = state_put(s, FILE_NAME, (struct str){p, (uint32_t)strlen(p)});
+    int r = keep_before(s);
+    if (r == 0)
+        r = state_put(s, FILE_NAME, (struct str){p, (uint32_t)strlen(p)});
     free(p);
     return r;
 }

@@ -24,6 +24,8 @@ int run_inputs_check(const struct command *c, const struct run_inputs *in) MUST_
 bool run_inputs_absolute(struct arena *a, struct run_inputs *in) MUST_CHECK;
 /* Keeps them. A negative errno if that fails. */
 int run_inputs_save(struct state *s, const struct run_inputs *in) MUST_CHECK;
+/* The configuration goes back to the one before: so do they, as far as they are known. */
+int run_inputs_back(struct state *s) MUST_CHECK;
 /* Fills in what is NULL in `in` from what was kept, and says so on stderr as options of `command`
  * (NULL: nobody reads that). Strings are in the state's arena.
  * Nothing is kept: nothing happens. False: what is kept cannot be read. */

@@ -19,31 +19,30 @@ struct office {
 };
 
 static void peer_start(struct office *x, unsigned i, unsigned version, const char *at, const char *key,
-                       const uint8_t *claims)
+                       const char *claims)
 {
     struct router *r = &x->peer[i];
     router_init(r, version);
     struct ike_profile *own = router_profile(r, version, "OWN", NULL, NULL);
     profile_match_address(r, own, HUB, 32);
     profile_key(r, own, router_key(r, HUB, 32, NULL, key));
-    if (claims) {
-        own->id_type = IKE_ID_IPV4;
-        own->id = (struct ike_bytes){claims, 4};
-    }
+    own->id_type = IKE_ID_FQDN;
+    own->id = (struct ike_bytes){(const uint8_t *)claims, (uint32_t)strlen(claims)};
     entry_line(r, router_entry(r, version, at, HUB, own), CHILD(0), 2, -1, 1, -1);
     sim_node_start(&x->s, 1 + i, &r->p, at);
 }
 
-/* The honest one has its tunnel; the other one claims its name under its own key. */
+/* The honest one has its tunnel; the other one claims its name under its own key. No row of the keys is about the name:
+ * the key is found by address. */
 static void office_open(struct office *x, unsigned version, bool dynamic)
 {
-    static const uint8_t name[4] = {198, 51, 100, 7};
+    static const char name[] = "branch.example.com";
     sim_init(&x->s, 1, 3);
     router_init(&x->hub, version);
     struct ike_psk *first = router_key(&x->hub, HONEST, 32, NULL, "key of the honest one");
     struct ike_psk *second = router_key(&x->hub, LIAR, 32, NULL, "key of the liar");
     struct ike_profile *p = router_profile(&x->hub, version, "P", NULL, NULL);
-    profile_match_address(&x->hub, p, "198.51.100.0", 24);
+    profile_match(&x->hub, p, name, false);
     profile_key(&x->hub, p, first);
     profile_key(&x->hub, p, second);
     if (dynamic) {
@@ -53,7 +52,7 @@ static void office_open(struct office *x, unsigned version, bool dynamic)
         entry_line(&x->hub, router_entry(&x->hub, version, HUB, LIAR, p), CHILD(1), 1, -1, 2, -1);
     }
     sim_node_start(&x->s, 0, &x->hub.p, HUB);
-    peer_start(x, 0, version, HONEST, "key of the honest one", NULL);
+    peer_start(x, 0, version, HONEST, "key of the honest one", name);
     peer_start(x, 1, version, LIAR, "key of the liar", name);
     ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&x->s, 5000);

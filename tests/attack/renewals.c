@@ -323,22 +323,20 @@ static const char *limit_200(void)
 
 /* ---- J9: a liar waits for an outage ---- */
 static void liar_start(struct sim *s, struct router *r, unsigned i, unsigned version, const char *at, const char *key,
-                       const uint8_t *claims)
+                       const char *claims)
 {
     router_init(r, version);
     struct ike_profile *own = router_profile(r, version, "OWN", NULL, NULL);
     profile_match_address(r, own, HUB, 32);
     profile_key(r, own, router_key(r, HUB, 32, NULL, key));
-    if (claims) {
-        own->id_type = IKE_ID_IPV4;
-        own->id = (struct ike_bytes){claims, 4};
-    }
+    own->id_type = IKE_ID_FQDN;
+    own->id = (struct ike_bytes){(const uint8_t *)claims, (uint32_t)strlen(claims)};
     entry_line(r, router_entry(r, version, at, HUB, own), CHILD(0), 2, -1, 1, -1);
     sim_node_start(s, 1 + i, &r->p, at);
 }
 static const char *outage(bool with_liar)
 {
-    static const uint8_t name[4] = {198, 51, 100, 7};
+    static const char name[] = "branch.example.com"; /* that no row of the keys is about */
     static struct sim s;
     static struct router hub, peer[2];
     sim_init(&s, 1, 3);
@@ -346,12 +344,12 @@ static const char *outage(bool with_liar)
     struct ike_psk *first = router_key(&hub, "198.51.100.7", 32, NULL, "key of the honest one");
     struct ike_psk *second = router_key(&hub, "198.51.100.9", 32, NULL, "key of the liar");
     struct ike_profile *p = router_profile(&hub, 2, "P", NULL, NULL);
-    profile_match_address(&hub, p, "198.51.100.0", 24);
+    profile_match(&hub, p, name, false);
     profile_key(&hub, p, first);
     profile_key(&hub, p, second);
     router_entry(&hub, 2, HUB, NULL, p);
     sim_node_start(&s, 0, &hub.p, HUB);
-    liar_start(&s, &peer[0], 0, 2, "198.51.100.7", "key of the honest one", NULL);
+    liar_start(&s, &peer[0], 0, 2, "198.51.100.7", "key of the honest one", name);
     liar_start(&s, &peer[1], 1, 2, "198.51.100.9", "key of the liar", name);
     ike_acquire(s.nodes[1].ike, s.now, CHILD(0), NULL, NULL, NULL);
     sim_run(&s, 5000);
@@ -392,7 +390,7 @@ static void hear12(void *ctx, enum ike_event e, enum ike_level l, const struct i
 }
 static const char *answer_overwritten(void)
 {
-    static const uint8_t name[4] = {198, 51, 100, 7};
+    static const char name[] = "branch.example.com";
     static struct sim s;
     static struct router hub, peer[2];
     sim_init(&s, 1, 3);
@@ -400,7 +398,7 @@ static const char *answer_overwritten(void)
     struct ike_psk *first = router_key(&hub, "198.51.100.7", 32, NULL, "old key");
     struct ike_psk *second = router_key(&hub, "198.51.100.9", 32, NULL, "new key");
     struct ike_profile *p = router_profile(&hub, 2, "P", NULL, NULL);
-    profile_match_address(&hub, p, "198.51.100.0", 24);
+    profile_match(&hub, p, name, false);
     profile_key(&hub, p, first);
     profile_key(&hub, p, second);
     router_entry(&hub, 2, HUB, NULL, p);

@@ -233,6 +233,21 @@ ROUTES = [
 ]
 
 
+def idle_host():
+    """a host that forwards nothing is said by plan, apply and status, and so is what early boot has left"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        for setting, family in (('net/ipv4/ip_forward', 'IPv4'),):
+            need('IC4027' not in r.ioscc('plan', PAIR, ok=(1,)).stderr, 'said of a host that forwards')
+            r.node.sysctl(setting, 0)
+            p = r.ioscc('plan', PAIR, ok=(1,))
+            need('this host forwards no %s packets' % family in p.stderr and '[IC4027' in p.stderr, p.stderr)
+            r.node.sysctl(setting, 1)
+        r.node.run('nft', '-f', 'packaging/systemd/early.nft')
+        r.ioscc('apply', PAIR)
+        need('table inet ioscc_early of early boot still drops' in r.ioscc('status', ok=(0, 1)).stderr, 'nothing is said of the table of early boot')
+
+
 def routed_elsewhere():
     """what the host routes by an interface without a crypto map leaves in the clear: the line is named"""
     text = many(1).replace('ip access-list extended A0\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.0.255\n', 'ip access-list extended A0\n LINE\n')
@@ -477,7 +492,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, idle_host, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

@@ -228,6 +228,7 @@ EVENTS = [
     ('show crypto session names what is down', CONFIG.replace('interface GigabitEthernet0/0', 'ip access-list extended L2\n permit tcp 10.1.0.0 0.0.255.255 10.88.0.0 0.0.0.255 eq 22\ncrypto map M 20 ipsec-isakmp\n set peer 192.0.2.7\n set transform-set T\n match address L2\ninterface GigabitEthernet0/0', 1).replace('address 192.0.2.2\n', 'address 192.0.2.2\ncrypto isakmp key another-long-secret-word address 192.0.2.7\n', 1), '', RUN + '; $IOSCC show crypto session --state-dir $STATE', r'Crypto session current status\n(.|\n)*\nInterface: GigabitEthernet0/0\nSession status: DOWN\nPeer: 192.0.2.7 port 500 \n  IPSEC FLOW: permit 6 10.1.0.0/16 10.88.0.0/24 \n        Active SAs: 0, origin: crypto map\n'),
     ('reload --confirm with no number of seconds', CONFIG, '', RUN + '; $IOSCC reload --confirm 0 $OPTIONS $FILE; $IOSCC reload --confirm 5x $OPTIONS $FILE', r'(?s)--confirm takes 1 to 86400 seconds, not .0.*not .5x'),
     ('rollback beside a daemon', NAT, '', RUN + '; ' + PFS + '; $IOSCC reload $OPTIONS $FILE.2; $IOSCC rollback --state-dir $STATE; $IOSCC status --state-dir $STATE; $IOSCC show crypto map --state-dir $STATE', r'(?s)IKE SAs with 0 child SAs stay.*Back to \S+r\.cfg\..*The IKE daemon runs with \S+r\.cfg, process.*PFS \(Y/N\): N'),
+    ('rollback beside a daemon, then a file with an interface less', CONFIG.replace('\nend\n', '\ninterface Loopback0\n ip address 10.9.9.1 255.255.255.255\nend\n'), 'ip link set lo up; ip addr add 10.9.9.1/32 dev lo', 'exec 2>&1; ' + RUN + '; ' + PFS + '; $IOSCC reload --state-dir $STATE $FILE.2; $IOSCC rollback --state-dir $STATE; sed "/^interface Loopback0/,+1d" $FILE > $FILE.3; $IOSCC reload --state-dir $STATE $FILE.3; echo reloaded $?', r'Back to (?![\s\S]*Loopback0=lo)[\s\S]*reloaded 0'),
     ('rollback beside a daemon, to nothing', CONFIG, '', RUN + '; $IOSCC rollback --state-dir $STATE', 'before it nothing was applied'),
     ('reload, the link is made anew', NAT, '', RUN + '; ' + ANEW + '; $IOSCC reload --state-dir $STATE $FILE'),
     ('another namespace with the same state directory', CONFIG, '', 'isp: $IOSCC apply --state-dir $STATE -m Gi0/0=wan,Gi0/1=lo $FILE; r: true', 'it is the state of another network namespace'),
@@ -430,7 +431,7 @@ def translated_port_of_ike():
     with lab.Lab() as l:
         w = World(l, FORWARDED)
         try:
-            w.shell('$IOSCC apply $OPTIONS $FILE; nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 192.0.2.1 udp dport 500 dnat to 10.1.0.9:501')
+            w.shell('$IOSCC apply $OPTIONS $FILE; nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; nft add rule ip d pre ip daddr 192.0.2.1 udp dport 500 dnat to 10.1.0.9:501; ip xfrm policy flush')  # the filter is the one wall
             assert not arrives(w, 4500, 4500), 'our static translation of port 4500 lets in what should have been protected'
             assert not arrives(w, 500, 501), "somebody else's translation of port 500 lets in what should have been protected"
             w.shell('nft flush chain inet ioscc came0; nft flush chain inet ioscc clear0')
@@ -439,9 +440,30 @@ def translated_port_of_ike():
             w.end()
 
 
+def filter_of_the_inside():
+    """`ip access-group` and `ip tcp adjust-mss` of an interface that has no crypto map hold too"""
+    config = CONFIG.replace('interface GigabitEthernet0/1\n', 'interface GigabitEthernet0/1\n ip access-group IN in\n ip tcp adjust-mss 1360\n').replace('\nend\n', '\nip access-list extended IN\n deny udp any host 9.9.9.9 eq 9\n permit ip any any\nend\n')
+    with lab.Lab() as l:
+        w = World(l, config)
+        try:
+            w.flows()
+            w.shell('$IOSCC apply $OPTIONS $FILE')
+            time.sleep(0.2)
+            clear = w.clear
+            time.sleep(1)
+            assert w.clear == clear, '%d packets pass that the list of the inside denies' % (w.clear - clear)
+            assert 'maxseg size set 1360' in w.shell('nft list chain inet ioscc forward')
+            assert re.search(r'10 deny udp any host 9.9.9.9 eq (9|discard) \(\d+ matches\)', w.shell('$IOSCC show access-lists IN --state-dir $STATE')), w.shell('$IOSCC show access-lists IN --state-dir $STATE')
+            w.shell('nft flush chain inet ioscc prerouting')
+            w.flows()
+        finally:
+            w.end()
+
+
 def tests():
     yield 'netns: closed: a map that is not there, and what is missing is allowed', map_that_is_not_there
     yield 'netns: closed: ports of IKE that are translated', translated_port_of_ike
+    yield 'netns: closed: the filter of an interface without a map', filter_of_the_inside
     for name, *row in EVENTS[::8] if lab.QUICK else EVENTS:
         yield 'netns: closed: ' + name, lambda row=row: event(*row)
 
