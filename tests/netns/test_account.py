@@ -6,11 +6,13 @@ import lab
 from lab import Lab
 
 IOSCC = os.environ.get('IOSCC', 'build/asan/ioscc')
+RELEASE = os.environ.get('IOSCC_RELEASE', 'build/release/ioscc')  # where there are many files
 BRANCH = 'testdata/linux/branch.cfg'
 
 
 def router(l):
     r = l.node('r')
+    r.sysctl('net/ipv4/ip_forward', 1)
     for i, address in ((0, '198.51.100.7/24'), (1, '10.7.0.2/24'), (2, '10.99.0.1/24')):
         r.ip('link', 'add', 'eth%d' % i, 'type', 'veth', 'peer', 'name', 'p%d' % i)
         r.ip('link', 'set', 'eth%d' % i, 'up')
@@ -18,8 +20,8 @@ def router(l):
     return r
 
 
-def lines_of(r, l, path, *more):
-    p = r.run(IOSCC, 'plan', '--lines', '--format', 'json', '--allow-less', '--state-dir', l.directory() + '/s', *more, path, ok=False)
+def lines_of(r, l, path, *more, program=IOSCC):
+    p = r.run(program, 'plan', '--lines', '--format', 'json', '--allow-less', '--state-dir', l.directory() + '/s', *more, path, ok=False)
     return p, (json.loads(p.stdout)['lines'] if p.stdout.startswith('{') else None)
 
 
@@ -47,7 +49,7 @@ def all_of_testdata():
             text = open(path, errors='replace').read()
             if re.search(r'^banner|^macro name|^menu|-----BEGIN|^```|^\S+[#>]|^\s*certificate |key-string|^hostname [\s\S]*^hostname ', text, re.M):
                 continue  # text that is none of the configuration's lines; several routers
-            _, lines = lines_of(r, l, path)
+            _, lines = lines_of(r, l, path, program=RELEASE)
             if lines is None:
                 continue
             want = [i for i, line in enumerate(text.splitlines(), 1) if not TEXT.match(line)]
