@@ -97,10 +97,67 @@ static bool print_daemon(const struct session *s)
     return !is_lost && !is_silent && (d.is_running || !d.was_there || !s->state.current.file);
 }
 
+/* Crypto map entries on this host that need IKE. */
+static unsigned negotiated(const struct session *s)
+{
+    const struct crypto_map_entry *last = NULL;
+    unsigned n = 0;
+    PTRLIST_FOR (struct target_map, m, &s->apply.target.maps) {
+        PTRLIST_FOR (struct target_line, l, &m->lines) {
+            bool is_next = l->entry != last && l->entry->type.v != ENTRY_MANUAL;
+            n += is_next;
+            last = l->entry;
+        }
+    }
+    return n;
+}
+
+/* No daemon has been there: whoever applies by hand may not know of it. */
+static void say_needs_daemon(const struct session *s)
+{
+    struct state_daemon d;
+    state_daemon_ask(s->state.dir, &d);
+    unsigned n = s->state.current.file && !d.is_running && !d.was_there ? negotiated(s) : 0;
+    if (n)
+        printf("No IKE daemon runs: %u crypto map %s it, what they protect waits ('ioscc run').\n", n,
+               n == 1 ? "entry needs" : "entries need");
+}
+
+/* Everybody edits the file in place; what stands, or has been gone back to, is what it was at that time. */
+static void say_file_differs(struct session *s)
+{
+    const char *name = s->state.current.name;
+    struct source then, now;
+    if (!s->state.current.file || !name || *name != '/' || source_read(&then, current_path(s)) < 0)
+        return;
+    if (source_read(&now, name) == 0) {
+        bool is_same = now.len == then.len && memcmp(now.text, then.text, now.len) == 0;
+        if (!is_same)
+            printf("%s has been changed since: what stands is what it was; 'ioscc plan' shows what it would change.\n",
+                   name);
+        source_free(&now);
+    }
+    source_free(&then);
+}
+
+/* Ours stands, and this state directory knows nothing of it: to list it as what is in the way would be to ask for its
+ * removal. */
+static int print_stranger(const struct session *s)
+{
+    printf(
+        "Nothing is applied with state directory %s, and what ioscc has made stands on this host.\n"
+        "Name the state directory that it is of (--state-dir); if that is lost, 'ioscc apply FILE' writes it again.\n",
+        s->state.dir);
+    (void)!print_daemon(s);
+    return EXIT_FINDINGS;
+}
+
 static int print_status(struct session *s)
 {
     struct state *st = &s->state;
     struct buf b = {0};
+    if (!st->current.file && (s->apply.xfrm_diff.removed || s->apply.nft_diff.table_removed))
+        return print_stranger(s);
     if (st->current.file) {
         printf("%s", st->current.name ? st->current.name : "a configuration");
         when(", applied ", st->applied);
@@ -109,10 +166,11 @@ static int print_status(struct session *s)
         printf("Nothing is applied.\n");
     }
     if (st->applying)
-        printf("The last change was interrupted: what follows is missing or left over.\n");
+        printf("The last change was interrupted: the same again, or 'ioscc rollback', ends it.\n");
     if (st->went_back) {
         when("Went back by itself ", st->went_back);
-        printf(", as %s was not confirmed: a reload that names that file applies it again.\n",
+        printf(", as %s was not confirmed: 'ioscc reload' (without a daemon 'ioscc apply') of that file applies it "
+               "again.\n",
                st->went_back_from ? st->went_back_from : "the change");
     }
     if (st->confirm_by) {
@@ -122,6 +180,8 @@ static int print_status(struct session *s)
         printf("\n");
     }
     bool late = st->confirm_by && st->confirm_by < time(NULL), complete = print_daemon(s);
+    say_needs_daemon(s);
+    say_file_differs(s);
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
     if (*s->apply.lacks)
         printf("Not in order on this host: %s.\n", s->apply.lacks);

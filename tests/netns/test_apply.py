@@ -233,6 +233,23 @@ ROUTES = [
 ]
 
 
+def sentences_of_status():
+    """nobody negotiates, the file has been edited, the state is lost: status says so"""
+    with Lab() as l:
+        r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
+        path = write(r, 'r.cfg', open(PAIR).read())
+        r.ioscc('apply', path)
+        said = r.ioscc('status').stdout
+        need(re.search(r"No IKE daemon runs: \d+ crypto map entr(y needs|ies need) it, what they protect waits", said), said)
+        need('has been changed since' not in said, said)
+        with open(path, 'a') as f:
+            f.write('! later\n')
+        need(path + ' has been changed since' in r.ioscc('status').stdout, 'that the file is another one is not said')
+        os.rename(os.path.join(r.dir, 'state'), os.path.join(r.dir, 'elsewhere'))
+        said = r.ioscc('status', ok=(1,)).stdout
+        need('and what ioscc has made stands on this host' in said and '  - ' not in said, said)
+
+
 def idle_host():
     """a host that forwards nothing is said by plan, apply and status, and so is what early boot has left"""
     with Lab() as l:
@@ -492,7 +509,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, idle_host, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
