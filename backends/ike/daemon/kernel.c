@@ -541,8 +541,9 @@ bool kernel_traffic(void *ctx, const struct ike_child *c, uint64_t *in, uint64_t
     unsigned n = all_of(v, c, NULL, c->sends ? IKE_SA_IN | IKE_SA_OUT : IKE_SA_IN);
     for (unsigned i = 0; i < n; i++) {
         uint64_t packets;
-        if (privileged_packets(&d->privileged, &v[i].dst, v[i].proto, v[i].spi, &packets) == 0)
-            *(v[i].outbound ? out : in) += packets;
+        if (privileged_packets(&d->privileged, &v[i].dst, v[i].proto, v[i].spi, &packets) < 0)
+            return false;
+        *(v[i].outbound ? out : in) += packets;
     }
     return true;
 }

@@ -133,6 +133,7 @@ struct ike_child {
     bool is_lost;                        /* somebody else has deleted one of its SAs there */
     bool moved;                          /* the peer is elsewhere: it is rekeyed even by who only answers */
     bool is_doubtful;                    /* v1: nothing shows that the peer has it: as well */
+    bool is_unheard;                     /* v1: nothing comes back by it, which may be so for ever: as well */
     uint64_t sends_since;                /* ms */
     uint64_t began_at;                   /* v1, ms: the first message of its exchange */
     uint64_t up_at, rekey_at, expire_at; /* ms; 0: never */
@@ -203,6 +204,7 @@ struct ike_sa {
     uint32_t key_id;               /* ... and by which key, 0: by a certificate */
     bool leaves_suite;             /* v2: no proposal of a reload allows what it was made with: it ends soon */
     bool was_called;               /* ... when we had called it: who rekeys the IKE SA changes nothing about that */
+    char *called;                  /* ... by that host name, whatever becomes of the entry; NULL: by none */
     uint8_t *anchor;               /* SHA-256 of the trust anchor of that certificate, NULL: by a key */
     const struct ike_entry *entry; /* what it was made for; NULL on a responder until known */
     const struct ike_profile *profile;
@@ -362,8 +364,8 @@ struct ike {
     struct ike_entry_peer *entry_peers; /* sorted by address, then entry; those for anybody come first */
     uint32_t n_entry_peers, n_for_anybody;
     struct ike_stats stats;
-    struct ike_quota says_evicted, says_unproved;
-    bool ending, hears_late; /* hears_late: it hears what has waited (ike_hear_now()) */
+    struct ike_quota says_evicted, says_unproved[2]; /* of strangers, of known peers */
+    bool ending, hears_late;                         /* hears_late: it hears what has waited (ike_hear_now()) */
     uint8_t out[IKE_DATAGRAM_MAX], plain[IKE_DATAGRAM_MAX], inner[IKE_DATAGRAM_MAX];
 };
 
@@ -679,6 +681,8 @@ void ike_unproved_free(struct ike_sa *sa);
 void ike_revocation_done(struct ike *ike, uint64_t now, uint64_t sa_spi, uint64_t sa_id, enum ike_verdict v,
                          const char *why);
 /* An IKE SA's successor is proved as it was. */
+/* By a pre-shared key, now. False: out of memory. */
+bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id) MUST_CHECK;
 bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from) MUST_CHECK;
 /* Is what proved the peer still so in another policy: the same key, or the same trust anchor and trustpoint of ours? */
 bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct ike_profile *profile_there) MUST_CHECK;
@@ -762,6 +766,9 @@ void ike_watch_start(struct ike *ike, struct ike_child *c);
 /* Has it sent for one whole look and more, and nothing has come? That may be so for ever (one only speaks, the other
  * listens), then it is said ever more seldom. */
 bool ike_sends_unheard(struct ike *ike, struct ike_child *c) MUST_CHECK;
+/* The peer does not want another one in its place: that says nothing of this one, which is looked at seldom from now
+ * on. */
+void ike_watch_rests(struct ike *ike, struct ike_child *c);
 /* `c` takes the place of `old`: what is known of its traffic stays known. */
 void ike_watch_inherit(struct ike_child *c, const struct ike_child *old);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */

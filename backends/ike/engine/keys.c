@@ -46,11 +46,15 @@ const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ik
 }
 
 bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
-               const struct ike_id *id, uint32_t key_id)
+               const struct ike_id *id, uint32_t key_id, bool called_by_name)
 {
     const struct ike_psk *v = profile ? profile->keys : p->keys;
     unsigned n = profile ? profile->n_keys : p->n_keys;
     const struct ike_psk *its = ike_psk_of_identity(v, n, &o->own, &o->peer, id);
+    const struct ike_match there = {.addr = o->peer, .plen = o->peer.family == FAMILY_V6 ? 128 : 32};
+    bool is_of_network = its && its->who.addr.family != FAMILY_NONE && its->who.plen < there.plen;
+    if (called_by_name && is_of_network && ike_match(&there, NULL, id)) /* the name led there: that says more */
+        return false;
     return its && its->id != key_id && !ike_same_secret(p, its->id, key_id);
 }
 

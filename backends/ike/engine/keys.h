@@ -48,9 +48,10 @@ struct ike_key_result {
 /* The key for a peer; NULL: there is none. */
 const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ike_key_owner *o);
 /* The identity is that of another row than the one that has proved the peer, with another key: it poses as somebody
- * else. `key_id`: of the key that has; `profile`: whose keyring holds, NULL (IKEv1): the keys without one. */
+ * else. `key_id`: of the key that has; `profile`: whose keyring holds, NULL (IKEv1): the keys without one;
+ * `called_by_name`: we have called it by the host name that its key is for. */
 bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
-               const struct ike_id *id, uint32_t key_id) MUST_CHECK;
+               const struct ike_id *id, uint32_t key_id, bool called_by_name) MUST_CHECK;
 const struct ike_profile *ike_profile_named(const struct ike_policy *p, uint8_t version, const char *name);
 
 /* Does it with the policy's own keys. False: there is no such key, or what is asked is none of the five. Refuses what

@@ -94,18 +94,26 @@ static bool in_domain(const struct ike_bytes *domain, uint8_t type, const uint8_
     return domain->p[0] != '@' || p[before - 1] == '@';
 }
 
+/* The address that the identity is; FAMILY_NONE: it is none. */
+static struct ip_addr address_of(const struct ike_id *id)
+{
+    struct ip_addr a = {0};
+    bool is_v4 = id->type == IKE_ID_IPV4 && id->n == 4, is_v6 = id->type == IKE_ID_IPV6 && id->n == 16;
+    if (!is_v4 && !is_v6)
+        return a;
+    a.family = is_v4 ? FAMILY_V4 : FAMILY_V6;
+    memcpy(a.b, id->p, id->n);
+    return a;
+}
+
 bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id)
 {
     if (m->any)
         return true;
     if (m->addr.family != FAMILY_NONE) {
-        struct ip_addr a = {0};
-        if (id && (id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6)) {
-            a.family = id->n == 4 ? FAMILY_V4 : FAMILY_V6;
-            if (id->n == 4 || id->n == 16)
-                memcpy(a.b, id->p, id->n);
-            return ike_addr_in(&a, &m->addr, m->plen);
-        }
+        const struct ip_addr claimed = id ? address_of(id) : (struct ip_addr){0};
+        if (id && (id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6))
+            return claimed.family != FAMILY_NONE && ike_addr_in(&claimed, &m->addr, m->plen);
         return !id && addr && ike_addr_in(addr, &m->addr, m->plen);
     }
     if (!id || (m->id_type && m->id_type != id->type))
@@ -176,19 +184,8 @@ static bool is_another(const struct ike_psk *k, const struct ip_addr *addr, cons
     return is_of_kind && !is_one_address(&k->who) && !ike_match(m, addr, id);
 }
 
-/* The address that the identity is; FAMILY_NONE: it is none. */
-static struct ip_addr address_of(const struct ike_id *id)
-{
-    struct ip_addr a = {0};
-    bool is_v4 = id->type == IKE_ID_IPV4 && id->n == 4, is_v6 = id->type == IKE_ID_IPV6 && id->n == 16;
-    if (!is_v4 && !is_v6)
-        return a;
-    a.family = is_v4 ? FAMILY_V4 : FAMILY_V6;
-    memcpy(a.b, id->p, id->n);
-    return a;
-}
-
-/* RFC 1918, RFC 4193 and link-local: who claims one may be behind a NAT, where others have the same. */
+/* RFC 1918, RFC 4193 and link-local: who claims one, and comes from another, may be behind a NAT, where others have the
+ * same. */
 static bool is_private(const struct ip_addr *a)
 {
     if (a->family == FAMILY_V6)
@@ -199,12 +196,13 @@ static bool is_private(const struct ip_addr *a)
 
 /* The nearest row for the claimed address; a row for everybody is for nobody's. */
 static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
-                                            const struct ip_addr *claimed)
+                                            const struct ip_addr *from, const struct ip_addr *claimed)
 {
+    bool may_be_natted = is_private(claimed) && !(from && is_private(from));
     const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
-        bool says_who = is_one_address(m) || (m->plen && !is_private(claimed));
+        bool says_who = is_one_address(m) || (m->plen && !may_be_natted);
         bool is_its = m->addr.family == claimed->family && ike_addr_in(claimed, &m->addr, m->plen);
         if (says_who && is_its && is_for(&v[i], own) && (!best || m->plen > best->who.plen))
             best = &v[i];
@@ -212,17 +210,27 @@ static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n,
     return best;
 }
 
+#define IDENTITY_RANKS 4
+
+/* A name says more than its domain; of two rows of one name that is the peer's which is for where it calls from too. */
+static unsigned identity_rank(const struct ike_psk *k, const struct ike_match *m, const struct ip_addr *addr)
+{
+    bool is_there = k->who.addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
+    return (m->domain ? 2u : 0u) + (is_there ? 0u : 1u);
+}
+
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                           const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ip_addr claimed = address_of(id);
-    for (unsigned by_domain = 0; by_domain < 2; by_domain++) /* a name says more than its domain */
+    for (unsigned rank = 0; rank < IDENTITY_RANKS; rank++)
         for (unsigned i = 0; i < n; i++) {
             const struct ike_match *m = identity_of(&v[i]);
-            if (m && m->domain == (by_domain != 0) && is_for(&v[i], own) && ike_match(m, addr, id))
+            bool is_its = m && is_for(&v[i], own) && ike_match(m, addr, id);
+            if (is_its && identity_rank(&v[i], m, addr) == rank)
                 return &v[i];
         }
-    return claimed.family == FAMILY_NONE ? NULL : row_of_address(v, n, own, &claimed);
+    return claimed.family == FAMILY_NONE ? NULL : row_of_address(v, n, own, addr, &claimed);
 }
 
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,

@@ -103,11 +103,27 @@ bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c
     return true;
 }
 
+bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id)
+{
+    struct ike_id called;
+    bool has_name = sa->initiator && ike_called_name(sa, &called);
+    free(sa->called);
+    sa->called = has_name ? strndup((const char *)called.p, called.n) : NULL;
+    sa->psk_auth = true;
+    sa->key_id = key_id;
+    sa->was_called = sa->initiator;
+    return !has_name || sa->called;
+}
+
 bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from)
 {
     to->psk_auth = from->psk_auth;
     to->key_id = from->key_id;
     to->was_called = from->was_called;
+    free(to->called);
+    to->called = from->called ? strdup(from->called) : NULL;
+    if (from->called && !to->called)
+        return false;
     to->proof_ends_at = from->proof_ends_at;
     to->reauth_at = from->reauth_at;
     if (!from->anchor)
@@ -123,14 +139,13 @@ static bool is_its_key(const struct ike_moves *m, const struct ike_sa *sa, const
                        uint32_t key_id)
 {
     struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
-    struct ike_id called;
     for (unsigned i = 0; i < m->to->n_aggressive; i++)
         if (m->to->aggressive[i].key.id == key_id)
             return true;
     if (profile_there)
         o.profile = profile_there->name;
-    if (sa->was_called && ike_called_name(sa, &called))
-        o.id = called;
+    if (sa->called)
+        o.id = (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(sa->called), (const uint8_t *)sa->called};
     else if (!sa->was_called && sa->peer_id)
         o.id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};
     const struct ike_psk *k = ike_psk_choose(m->to, &o);

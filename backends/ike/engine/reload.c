@@ -198,7 +198,10 @@ static void end(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, s
     r->sas_ended++;
     for (const struct ike_child *c = sa->children; c; c = c->next)
         r->children_ended++;
-    if (!ike_is(sa, IKE_STANDS)) { /* orphans have nobody to tell */
+    for (struct ike_child *c = sa->children; c && ike_is(sa, IKE_ORPHAN); c = c->next)
+        if (ike->version[sa->version]->tell_end)
+            ike->version[sa->version]->tell_end(ike, sa, c);
+    if (!ike_is(sa, IKE_STANDS)) { /* orphans cannot tell it themselves */
         ike_sa_free(ike, sa);
         return;
     }
@@ -232,9 +235,9 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
             v[n][0] = sa->own_spi;
             v[n][1] = sa->id;
         }
-    for (uint32_t i = 0; i < n; i++) {
-        struct ike_sa *sa = ike_still(ike, v[i][0], v[i][1]);
-        if (!sa)
+    for (uint32_t i = 0; i < 2 * n; i++) { /* orphans first: what may speak for them may end too */
+        struct ike_sa *sa = ike_still(ike, v[i % n][0], v[i % n][1]);
+        if (!sa || ike_is(sa, IKE_ORPHAN) != (i < n))
             continue;
         if (ike_is(sa, IKE_ENDS)) { /* its delete is on the way: what it carried need not wait for the answer */
             while (sa->children)

@@ -274,6 +274,7 @@ void ike_sa_free(struct ike *ike, struct ike_sa *sa)
     free(sa->low_nonce);
     free(sa->response);
     free(sa->anchor);
+    free(sa->called);
     free(sa->subject);
     free(sa->peer_id);
     ike->n_sa--;

@@ -107,6 +107,13 @@ void ike_watch_inherit(struct ike_child *c, const struct ike_child *old)
         c->watch_ms = old->watch_ms;
 }
 
+void ike_watch_rests(struct ike *ike, struct ike_child *c)
+{
+    c->is_unheard = false;
+    c->watch_ms = WATCH_MAX_MS;
+    c->watch_at = ike->now + c->watch_ms;
+}
+
 bool ike_sends_unheard(struct ike *ike, struct ike_child *c)
 {
     uint64_t in, out;
@@ -115,16 +122,14 @@ bool ike_sends_unheard(struct ike *ike, struct ike_child *c)
     c->watch_at = ike->now + c->watch_ms; /* always: a deadline that does not pass stops the SA */
     if (!ike_child_stands(c))
         return false;
-    if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) {
-        c->watch_at = 0;
+    if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) /* not known now */
         return false;
-    }
     bool has_heard = in != c->watched_in, has_sent = out != c->watched_out;
     c->watched_in = in;
     c->watched_out = out;
     if (has_heard) {
         c->watch_ms = WATCH_MS;
-        c->is_doubtful = false;
+        c->is_unheard = c->is_doubtful = false;
     }
     if (has_heard || !has_sent) {
         c->unheard = 0;

@@ -116,7 +116,8 @@ static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike
     *out = (struct ike_psk){.id = id, .line = maker_line(m, k->span), .local = maker_key(m, &k->key)};
     out->remote = out->local;
     if (k->kind.v == KEY_HOSTNAME) {
-        out->who.id_type = IKE_ID_FQDN;
+        bool is_user = memchr(k->peer.name.p, '@', k->peer.name.len) != NULL;
+        out->who.id_type = is_user ? IKE_ID_USER_FQDN : IKE_ID_FQDN;
         out->who.value = maker_bytes(m, k->peer.name);
     } else {
         out->who.addr = k->peer.addr;

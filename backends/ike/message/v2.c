@@ -170,7 +170,8 @@ bool ike_id_read(const struct ike_payload *pl, struct ike_id *out)
     rd_bytes(&r, 3);
     out->p = r.p;
     out->n = (uint16_t)r.n;
-    return !r.bad;
+    bool is_address = (out->type != IKE_ID_IPV4 || r.n == 4) && (out->type != IKE_ID_IPV6 || r.n == 16);
+    return !r.bad && is_address; /* RFC 7296 §3.5, RFC 2407 §4.6.2: of that length and no other */
 }
 
 void ike2_id_write(struct ike_chain *c, uint8_t payload, const struct ike_id *id)

@@ -113,6 +113,19 @@ static void set_lifetime(struct ike *ike, struct ike_child *c)
     c->expire_at = c->up_at + life;
 }
 
+#define SOON_MS 60000
+
+void v1_child_goes_on(struct ike *ike, struct ike_child *c)
+{
+    uint64_t expire_at = c->expire_at;
+    ike_watch_rests(ike, c);
+    set_lifetime(ike, c);
+    c->expire_at = expire_at;
+    if (c->rekey_at < ike->now + SOON_MS) /* that was to be refused as well */
+        c->rekey_at = 0;
+    ike_timer_update(ike, c->sa);
+}
+
 /* Its time is what it was; where the peer is elsewhere it is rekeyed at once, whatever was tried before. */
 static void use_again(struct ike *ike, struct ike_child *c)
 {

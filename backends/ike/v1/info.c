@@ -204,10 +204,11 @@ static struct ike_sa *who_speaks(struct ike *ike, struct ike_sa *sa)
 {
     if (ike_is(sa, IKE_SPEAKS))
         return sa;
-    for (struct ike_sa *o = NULL; (o = ike_of_same_peer(ike, sa, o));)
+    struct ike_sa *other = v1_other(ike, sa); /* that has shown that the peer has it */
+    for (struct ike_sa *o = NULL; !other && (o = ike_of_same_peer(ike, sa, o));)
         if (o->version == 1 && ike_is(o, IKE_SPEAKS) && !ike_may_be_another(sa, o))
-            return o;
-    return NULL;
+            other = o;
+    return other;
 }
 
 void v1_delete_child(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
@@ -343,7 +344,9 @@ static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_n
             struct ike_child *old = q->task.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, q->task.spi, true) : NULL;
             ike_next_peer(ike, q->entry, &sa->began_with);
             v1_quick_free(sa, q);
-            if (old && old->is_doubtful) { /* it has not, and will not have it */
+            if (old && old->is_unheard) {
+                v1_child_goes_on(ike, old);
+            } else if (old && old->is_doubtful) { /* it has not, and will not have it */
                 v1_delete_child(ike, sa, old);
                 ike_child_free(ike, old, true);
             }
@@ -564,17 +567,21 @@ static void child_ends(struct ike *ike, struct ike_sa *sa, struct ike_child *c, 
  * peer detection asks for the peer alone. A rekeying that is answered makes one that both have. False: it has gone. */
 MUST_CHECK static bool unheard(struct ike *ike, struct ike_sa *sa, struct ike_child *c)
 {
-    if (ike_is(sa, IKE_ORPHAN) && c->is_doubtful) {
+    bool is_orphan = ike_is(sa, IKE_ORPHAN);
+    if (is_orphan &&
+        !v1_may_call(c->entry)) /* only its peer can make another: it stays, and one-way traffic is legal */
+        return true;
+    if (is_orphan && c->is_unheard) {
         child_ends(ike, sa, c, "has carried nothing back, and its peer does not answer: traffic makes another");
         return false;
     }
     ike_log(ike, EV_MESSAGE, IKE_INFO, sa, c,
             "map %s entry %u line %u: nothing comes back by SPI 0x%08x: it is rekeyed", c->entry->map, c->entry->seq,
             c->line, c->spi_out);
-    c->is_doubtful = true;
+    c->is_unheard = true;
     c->rekey_at = ike->now;
     if (ike_is(sa, IKE_STANDS)) /* it may be dead itself: that is found meanwhile */
-        v1_ask(ike, sa);
+        v1_wonder(ike, sa);
     return true;
 }
 
@@ -591,7 +598,8 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
             continue;
         if (c->rekey_at && c->rekey_at <= ike->now) {
             c->rekey_at = 0;
-            bool ours = ike_child_stands(c) && (!c->entry->responder_only || c->moved || c->is_doubtful);
+            bool ours =
+                ike_child_stands(c) && (!c->entry->responder_only || c->moved || c->is_doubtful || c->is_unheard);
             if (ours && ike_is(sa, IKE_ORPHAN))
                 orphan_again(ike, c);
             else if (ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
@@ -655,14 +663,14 @@ void v1_overdue(struct ike *ike, struct ike_sa *sa)
 #define UNPROVED_A_MINUTE 5
 
 /* Our second message has a hash by the key: who asks for it and goes has wrong words, or wants to guess ours. */
-static void say_unproved(struct ike *ike, const struct ike_sa *sa)
+void v1_say_unproved(struct ike *ike, const struct ike_sa *sa)
 {
     const struct ike_payload body = {PL1_ID, false, sa->v1->id_i, (uint16_t)sa->v1->id_i_len};
     struct ike_id id;
     char text[IKE_ID_TEXT_MAX], more[40] = "";
     uint32_t unsaid;
     ike->stats.unproved++;
-    if (!ike_id_read(&body, &id) || !ike_may_say(ike, &ike->says_unproved, UNPROVED_A_MINUTE, &unsaid))
+    if (!ike_id_read(&body, &id) || !ike_may_say(ike, &ike->says_unproved[sa->known], UNPROVED_A_MINUTE, &unsaid))
         return;
     if (unsaid)
         snprintf(more, sizeof more, " (and %u others)", unsaid);
@@ -675,8 +683,6 @@ static void say_unproved(struct ike *ike, const struct ike_sa *sa)
 
 void v1_half_open_over(struct ike *ike, struct ike_sa *sa)
 {
-    if (sa->v1->id_i && !sa->initiator)
-        say_unproved(ike, sa);
     ike_sa_free(ike, sa);
 }
 

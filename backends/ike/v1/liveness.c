@@ -148,6 +148,31 @@ static void ask_in_doubt(struct ike *ike, struct ike_sa *sa)
     sa->v1->asks_in_doubt |= is_new;
 }
 
+bool v1_may_call(const struct ike_entry *e)
+{
+    for (unsigned i = 0; i < e->n_peers; i++)
+        if (e->peers[i].addr.family != FAMILY_NONE)
+            return true;
+    return false;
+}
+
+/* Where its end would be for good until the peer calls, only configured dead peer detection ends it. */
+static bool can_be_made_again(const struct ike_sa *sa)
+{
+    bool can = true;
+    for (const struct ike_child *c = sa->children; c; c = c->next)
+        can &= v1_may_call(c->entry);
+    return can;
+}
+
+void v1_wonder(struct ike *ike, struct ike_sa *sa)
+{
+    if (period_ms(ike, sa) || can_be_made_again(sa))
+        v1_ask(ike, sa);
+    else
+        ask_in_doubt(ike, sa);
+}
+
 void v1_heard_from(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, uint32_t mid)
 {
     if (!sa->v1->peer_dpd) {

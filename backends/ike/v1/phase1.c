@@ -527,12 +527,11 @@ static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct 
     if (sa->profile && !aggressive_password && !key_of_profile(sa->profile, sa->v1->key_id))
         return "its key is of another keyring than those of the profile that its identity selects";
     const struct ike_key_owner owner = {.version = 1, .peer = sa->began_with, .own = sa->local.addr};
-    if (!aggressive_password && ike_poses(ike->policy, sa->profile, &owner, id, sa->v1->key_id))
+    struct ike_id called;
+    if (!aggressive_password &&
+        ike_poses(ike->policy, sa->profile, &owner, id, sa->v1->key_id, sa->initiator && ike_called_name(sa, &called)))
         return "it has not the key that is configured for the identity which it claims";
-    sa->psk_auth = true;
-    sa->key_id = sa->v1->key_id;
-    sa->was_called = sa->initiator;
-    return NULL;
+    return ike_proof_by_key(sa, sa->v1->key_id) ? NULL : "out of memory";
 }
 
 /* Identity and proof of the peer. NULL if they are good. */

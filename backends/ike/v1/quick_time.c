@@ -26,7 +26,7 @@ MUST_CHECK static bool silent(struct ike *ike, struct ike_sa *sa)
                      : "the ISAKMP SA is dropped: the peer does not answer by it");
     sa->is_silent = true;
     if (has_more) {
-        v1_ask(ike, sa);
+        v1_wonder(ike, sa);
         return true;
     }
     v1_delete_self(ike, sa); /* only quick modes may be lost: then the peer has it */
@@ -43,7 +43,7 @@ static void again_later(struct ike *ike, struct ike_sa *sa, const struct v1_quic
     struct ike_child *c = q->task.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, q->task.spi, true) : NULL;
     if (!c || !ike_child_stands(c))
         return;
-    uint64_t wait = c->moved || c->is_doubtful ? MOVED_AGAIN_MS : REKEY_AGAIN_MS;
+    uint64_t wait = c->moved || c->is_doubtful || c->is_unheard ? MOVED_AGAIN_MS : REKEY_AGAIN_MS;
     if (!c->rekey_at && ike->now + wait < c->expire_at)
         c->rekey_at = ike->now + ike_jitter(ike, wait, 5);
 }

@@ -208,6 +208,9 @@ static void gone(struct ike *ike, struct ike_sa *sa)
 {
     if (!sa->v1)
         return;
+    bool was_asked = !sa->initiator && sa->v1->id_i && sa->state == IKE_AGGRESSIVE_1;
+    if (was_asked && !ike->ending)
+        v1_say_unproved(ike, sa);
     while (sa->v1->quicks)
         v1_quick_free(sa, sa->v1->quicks);
     v1_candidate_gone(ike, sa);

@@ -332,6 +332,12 @@ void v1_rekey_all(struct ike *ike, struct ike_sa *sa);
 bool v1_has_unconfirmed(struct ike *ike, const struct ike_sa *sa) MUST_CHECK;
 void v1_liveness(struct ike *ike, struct ike_sa *sa);
 /* Whether it lives is asked at once. */
+/* Asks whether it lives, of our own accord: it ends of that only where we can call its peer, or dead peer detection is
+ * configured (RFC 3706 §5; SAs are simplex, RFC 4301 §4.1). */
+void v1_wonder(struct ike *ike, struct ike_sa *sa);
+bool v1_may_call(const struct ike_entry *e) MUST_CHECK;
+/* The peer refuses another one in its place: it lives on to its lifetime. */
+void v1_child_goes_on(struct ike *ike, struct ike_child *c);
 void v1_ask(struct ike *ike, struct ike_sa *sa);
 /* Where an authentic message came from: a peer that can be asked is asked where it is, another one is followed at once
  * (engine/whereabouts.c); `mid`: of that message. */
@@ -348,6 +354,7 @@ void v1_informed(struct ike *ike, struct ike_sa *sa, const struct ike_message *m
 void v1_unproved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m);
 /* What the rows of time do (states.c). */
 void v1_retransmit(struct ike *ike, struct ike_sa *sa);
+void v1_say_unproved(struct ike *ike, const struct ike_sa *sa);
 void v1_half_open_over(struct ike *ike, struct ike_sa *sa);
 void v1_overdue(struct ike *ike, struct ike_sa *sa);
 void v1_phase1_again(struct ike *ike, struct ike_sa *sa);

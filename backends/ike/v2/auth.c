@@ -188,12 +188,10 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return "its AUTH cannot be checked";
     if (!ike_keys_ask(ike, k, &w, &result))
         return "its pre-shared key is another one than ours";
-    if (ike_poses(ike->policy, sa->profile, &w.owner, id, k->id))
+    struct ike_id called;
+    if (ike_poses(ike->policy, sa->profile, &w.owner, id, k->id, sa->initiator && ike_called_name(sa, &called)))
         return "it has not the key that is configured for the identity which it claims";
-    sa->psk_auth = true;
-    sa->key_id = k->id;
-    sa->was_called = sa->initiator;
-    return NULL;
+    return ike_proof_by_key(sa, k->id) ? NULL : "out of memory";
 }
 
 /* The proof is over the bytes that the peer has sent (§2.15). Answers to IKE_SA_INIT with the same SPI, value and nonce
@@ -246,6 +244,7 @@ static uint64_t life_ms(const struct ike_sa *sa)
 }
 
 #define SUITE_LEFT_MS 60000
+#define SUITE_REKEY_MS 8000 /* at most: there may be thousands */
 
 /* What no proposal makes any more is rekeyed at once, by those that there are now; where that comes to nothing it ends.
  */
@@ -263,7 +262,7 @@ void v2_suite_leave(struct ike *ike, struct ike_sa *sa, const struct ike_policy 
     ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL,
             "no IKEv2 proposal allows what it was made with any more: it is rekeyed, or ends in %u s",
             SUITE_LEFT_MS / 1000);
-    sa->rekey_at = ike->now + 1;
+    sa->rekey_at = ike->now + ike_jitter(ike, SUITE_REKEY_MS, 9);
     if (!sa->expire_at || sa->expire_at > ike->now + SUITE_LEFT_MS)
         sa->expire_at = ike->now + SUITE_LEFT_MS;
     ike_timer_update(ike, sa);

@@ -596,9 +596,15 @@ void v2_proof_over_early(struct ike *ike, struct ike_sa *sa)
     v2_fail(ike, sa, "the peer's certificate has expired while it was looked at");
 }
 
+#define UNSETTLED_MS 1000
+
 void v2_rekey(struct ike *ike, struct ike_sa *sa)
 {
-    (void)ike;
+    if (sa->replaces) { /* it is not settled yet which of two stays (RFC 7296 §2.8.2) */
+        sa->rekey_at = ike->now + UNSETTLED_MS;
+        ike_timer_update(ike, sa);
+        return;
+    }
     if (!ike_has_task(sa, TASK_REKEY_IKE, 0))
         ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_IKE});
 }
