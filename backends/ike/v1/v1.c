@@ -208,7 +208,7 @@ static void gone(struct ike *ike, struct ike_sa *sa)
 {
     if (!sa->v1)
         return;
-    bool was_asked = !sa->initiator && sa->v1->id_i && sa->state == IKE_AGGRESSIVE_1;
+    bool was_asked = !sa->initiator && sa->v1->id_i; /* phase 1 has let it go where it is over */
     if (was_asked && !ike->ending)
         v1_say_unproved(ike, sa);
     while (sa->v1->quicks)
