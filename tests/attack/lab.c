@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "backends/ike/handover.h"
+
 void router_init(struct router *r, unsigned version)
 {
     memset(r, 0, sizeof *r);
@@ -89,9 +91,9 @@ struct ip_addr address(const char *text)
     return a;
 }
 
-static struct ike_bytes text_bytes(const char *s)
+struct ike_bytes bytes_of(const char *text)
 {
-    return (struct ike_bytes){(const uint8_t *)s, (uint32_t)strlen(s)};
+    return (struct ike_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
 }
 
 struct ike_psk *router_key(struct router *r, const char *addr, unsigned plen, const char *name, const char *secret)
@@ -99,13 +101,13 @@ struct ike_psk *router_key(struct router *r, const char *addr, unsigned plen, co
     struct ike_psk *k = &r->keys[r->p.n_keys++];
     r->p.n_key_ids = ++r->n_keys_made;
     *k = (struct ike_psk){
-        .id = r->n_keys_made, .line = 100 + r->n_keys_made, .local = text_bytes(secret), .remote = text_bytes(secret)};
+        .id = r->n_keys_made, .line = 100 + r->n_keys_made, .local = bytes_of(secret), .remote = bytes_of(secret)};
     if (addr) {
         k->who.addr = address(addr);
         k->who.plen = (uint8_t)plen;
     } else {
         k->who.id_type = IKE_ID_FQDN;
-        k->who.value = text_bytes(name);
+        k->who.value = bytes_of(name);
     }
     return k;
 }
@@ -124,7 +126,7 @@ struct ike_profile *router_profile(struct router *r, unsigned version, const cha
     p->keys = r->profile_keys[p - r->profiles];
     if (id) {
         p->id_type = IKE_ID_FQDN;
-        p->id = text_bytes(id);
+        p->id = bytes_of(id);
     }
     if (match)
         profile_match(r, p, match, false);
@@ -134,7 +136,7 @@ struct ike_profile *router_profile(struct router *r, unsigned version, const cha
 void profile_match(struct router *r, struct ike_profile *p, const char *fqdn, bool domain)
 {
     r->matches[p - r->profiles][p->n_remote++] =
-        (struct ike_match){.id_type = IKE_ID_FQDN, .domain = domain, .value = text_bytes(fqdn)};
+        (struct ike_match){.id_type = IKE_ID_FQDN, .domain = domain, .value = bytes_of(fqdn)};
 }
 
 void profile_match_address(struct router *r, struct ike_profile *p, const char *addr, unsigned plen)
@@ -145,6 +147,12 @@ void profile_match_address(struct router *r, struct ike_profile *p, const char *
 void profile_key(struct router *r, struct ike_profile *p, const struct ike_psk *k)
 {
     r->profile_keys[p - r->profiles][p->n_keys++] = *k;
+}
+
+void add_keyring(struct router *r, struct ike_profile *p)
+{
+    for (unsigned i = 0; i < r->p.n_keys; i++)
+        profile_key(r, p, &r->keys[i]);
 }
 
 struct ike_entry *router_entry(struct router *r, unsigned version, const char *local, const char *peer,
@@ -215,6 +223,16 @@ struct ike_sa *first_sa(struct sim *s, unsigned node)
             if (!best || sa->id < best->id)
                 best = sa;
     return best;
+}
+
+bool has_suite(struct sim *s, unsigned node, unsigned bits)
+{
+    struct ike *k = s->nodes[node].ike;
+    bool found = false;
+    for (uint32_t i = 0; i < k->hash_size; i++)
+        for (const struct ike_sa *sa = k->by_spi[i]; sa; sa = sa->hash_next)
+            found |= sa->state == IKE_ESTABLISHED && sa->suite.encr_bits == bits;
+    return found;
 }
 
 struct ike_child *first_child(struct sim *s, unsigned node)
@@ -333,6 +351,19 @@ const char *pair_over(struct pair *x, const char *bad)
 {
     tap_close(&x->tap);
     return over(&x->s, bad);
+}
+
+const char *pair_reloads(struct pair *x, unsigned node, const struct router *from, const struct router *to)
+{
+    struct arena a;
+    struct ike_moves m;
+    struct ike_reload r;
+    if (!arena_init(&a, SIZE_MAX))
+        return "out of memory";
+    ike_policy_compare(&a, &from->p, &to->p, &m);
+    bool done = ike_reload(x->s.nodes[node].ike, x->s.now, &m, &r);
+    arena_free(&a);
+    return done ? NULL : "out of memory";
 }
 
 /* ---- jobs ---- */

@@ -21,7 +21,7 @@ extern const struct attack attacks_identity[], attacks_answers[], attacks_floods
     attacks_forged[], attacks_crossing[], attacks_nearer[], attacks_namesakes[], attacks_at_once[], attacks_evil[],
     attacks_rivals[], attacks_afterwards[], attacks_another[], attacks_pinned[], attacks_copies[], attacks_pieces[],
     attacks_turned[], attacks_whereabouts[], attacks_replayed[], attacks_moved[], attacks_restarts[], attacks_doubts[],
-    attacks_posing[], attacks_unheard[];
+    attacks_posing[], attacks_unheard[], attacks_doubted[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6
@@ -43,6 +43,7 @@ struct router {
     unsigned n_keys_made;
 };
 
+struct ike_bytes bytes_of(const char *text);
 /* `version`: of what it speaks; it gets one proposal of AES-128, SHA-256, group 19. */
 void router_init(struct router *r, unsigned version);
 /* A key of `addr`/`plen`, or of a name (`addr` NULL); in no profile yet. */
@@ -53,6 +54,8 @@ struct ike_profile *router_profile(struct router *r, unsigned version, const cha
 void profile_match(struct router *r, struct ike_profile *p, const char *fqdn, bool domain);
 void profile_match_address(struct router *r, struct ike_profile *p, const char *addr, unsigned plen);
 void profile_key(struct router *r, struct ike_profile *p, const struct ike_psk *k);
+/* All keys that the router has. */
+void add_keyring(struct router *r, struct ike_profile *p);
 /* `peer` NULL: of a dynamic map. */
 struct ike_entry *router_entry(struct router *r, unsigned version, const char *local, const char *peer,
                                const struct ike_profile *p);
@@ -72,6 +75,8 @@ unsigned sas_of(struct sim *s, unsigned node, enum ike_state st);
 struct ike_sa *first_sa(struct sim *s, unsigned node);
 /* What the node is to do by that SA, at once if nothing else is open. */
 void begin_task(struct sim *s, unsigned node, struct ike_sa *sa, struct ike_task t);
+/* Has it an IKE SA that encrypts with keys of so many bits? */
+bool has_suite(struct sim *s, unsigned node, unsigned bits);
 struct ike_child *first_child(struct sim *s, unsigned node);
 /* Keeps the sentence where the caller can return it. */
 const char *broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -115,6 +120,8 @@ struct pair {
 /* `lines`: of the access list, each with a network of its own; they may be changed before pair_start(). */
 void pair_open(struct pair *x, unsigned version, int lines);
 void pair_start(struct pair *x);
+/* The node reads another configuration as the daemon does: what is the same is found by what it says. NULL: done. */
+const char *pair_reloads(struct pair *x, unsigned node, const struct router *from, const struct router *to);
 const char *pair_over(struct pair *x, const char *bad);
 
 /* As host.job: what is to be computed waits here until the attack does it, or for ever. */

@@ -260,6 +260,22 @@ bool line_begins(struct sim *s, unsigned line)
     return has_line(s, 0, CHILD(line)) && has_line(s, 1, CHILD(line));
 }
 
+const char *stays_alone(struct pair *x, bool is_sending, unsigned most_s, bool is_so)
+{
+    unsigned alone_s = 0;
+    for (unsigned i = 0; i < COUNTED_S; i++) {
+        if (is_sending)
+            packet_sent(&x->s, 1, CHILD(0));
+        pass(&x->s, 1000);
+        alone_s += has_line(&x->s, 1, CHILD(0)) && !gets_there(&x->s, 1, CHILD(0));
+    }
+    x->s.meddle = NULL;
+    const char *bad = NULL;
+    if (alone_s > most_s)
+        bad = broken("the branch has an IPsec SA that the hub has not for %u s of %u", alone_s, COUNTED_S);
+    return over(&x->s, is_so ? bad : "what is attacked has not begun");
+}
+
 /* ---- what is lost of IKEv1 ---- */
 
 enum loss_stage stage;

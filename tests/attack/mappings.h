@@ -72,6 +72,9 @@ void counts_again(struct sim *s, unsigned node);
 void packet_sent(struct sim *s, unsigned node, uint32_t reqid);
 /* It sends to where the peer is, which has the SA. */
 bool gets_there(const struct sim *s, unsigned node, uint32_t reqid);
+/* The end of an attack: for how long the branch has what the hub has not; is_sending: and sends by it. `is_so`: what
+ * was to go before has. */
+const char *stays_alone(struct pair *x, bool is_sending, unsigned most_s, bool is_so);
 /* The branch asks for that line: have both ends it? */
 bool line_begins(struct sim *s, unsigned line);
 

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Peers with a key that holds, which is not the one of the identity they claim; and what a reload of keys and of
  * proposals does to those that stand. */
-#include <string.h>
-
-#include "backends/ike/handover.h"
 #include "tests/attack/lab.h"
 
 #define OTHER "198.51.100.9"
 #define STRANGER "198.51.100.50"
 #define NAME "b.example.com"
-
-static struct ike_bytes bytes_of(const char *text)
-{
-    return (struct ike_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
-}
 
 /* ---- another one's identity ---- */
 
@@ -39,12 +31,6 @@ static void add_keys(struct router *hub)
     router_key(hub, OTHER, 32, NULL, "key of the second");
     router_key(hub, NULL, 0, NAME, "key of the second");
     router_key(hub, "0.0.0.0", 0, NULL, "key for anybody");
-}
-
-static void add_keyring(struct router *hub, struct ike_profile *p)
-{
-    for (unsigned i = 0; i < hub->p.n_keys; i++)
-        profile_key(hub, p, &hub->keys[i]);
 }
 
 /* One keyring; the identity alone says which profile it is, and so which network. */
@@ -213,23 +199,9 @@ static const char *comes_up(struct pair *x)
     return children_of(&x->s, 0) == 1 && children_of(&x->s, 1) == 1 ? NULL : "the tunnel does not come up";
 }
 
-/* As the daemon does it: what is the same is found by what it says. */
-static const char *reloads(struct pair *x, unsigned node, const struct router *from, const struct router *to)
-{
-    struct arena a;
-    struct ike_moves m;
-    struct ike_reload r;
-    if (!arena_init(&a, SIZE_MAX))
-        return "out of memory";
-    ike_policy_compare(&a, &from->p, &to->p, &m);
-    bool done = ike_reload(x->s.nodes[node].ike, x->s.now, &m, &r);
-    arena_free(&a);
-    return done ? NULL : "out of memory";
-}
-
 static const char *hub_reloads(struct pair *x, const struct router *to)
 {
-    return reloads(x, 0, &x->hub, to);
+    return pair_reloads(x, 0, &x->hub, to);
 }
 
 /* Another branch gets a key, a third one another key: daily work that is nothing to those that stand. */
@@ -311,16 +283,6 @@ static const char *longer_keys(struct pair *x, bool can)
     return bad ? bad : hub_reloads(x, &later);
 }
 
-static bool has_suite(struct sim *s, unsigned node, unsigned bits)
-{
-    struct ike *k = s->nodes[node].ike;
-    bool found = false;
-    for (uint32_t i = 0; i < k->hash_size; i++)
-        for (const struct ike_sa *sa = k->by_spi[i]; sa; sa = sa->hash_next)
-            found |= sa->state == IKE_ESTABLISHED && sa->suite.encr_bits == bits;
-    return found;
-}
-
 static const char *rekeyed_with_the_new(void)
 {
     struct pair x;
@@ -390,7 +352,7 @@ static const char *rekeyed_and_reloaded(struct pair *x, unsigned node, const str
     }
     router_copy(&again, r);
     if (!bad)
-        bad = reloads(x, node, r, &again);
+        bad = pair_reloads(x, node, r, &again);
     sim_run(&x->s, 5000);
     if (!bad && (!sas_of(&x->s, node, IKE_ESTABLISHED) || children_of(&x->s, node) != 1))
         bad = "a reload that changes nothing ends what the hub has rekeyed";

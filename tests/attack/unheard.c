@@ -269,23 +269,6 @@ static const char *orphan_cleared(void)
     return goes_into_nothing(&x, true, is_so);
 }
 
-/* The end of an attack: for how long the branch has what the hub has not. */
-static const char *stays_alone(struct pair *x, bool is_sending, unsigned most_s, bool is_so)
-{
-    unsigned alone_s = 0;
-    for (unsigned i = 0; i < COUNTED_S; i++) {
-        if (is_sending)
-            packet_sent(&x->s, 1, CHILD(0));
-        pass(&x->s, 1000);
-        alone_s += has_line(&x->s, 1, CHILD(0)) && !gets_there(&x->s, 1, CHILD(0));
-    }
-    x->s.meddle = NULL;
-    const char *bad = NULL;
-    if (alone_s > most_s)
-        bad = broken("the branch has an IPsec SA that the hub has not for %u s of %u", alone_s, COUNTED_S);
-    return over(&x->s, is_so ? bad : "what is attacked has not begun");
-}
-
 /* Somebody deletes it in the hub's kernel, and nothing is sent that could tell: there is an ISAKMP SA by which it can
  * be said. */
 static const char *orphan_ends_unseen(void)

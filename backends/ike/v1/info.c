@@ -344,11 +344,11 @@ static void quick_refused(struct ike *ike, struct ike_sa *sa, const struct ike_n
             struct ike_child *old = q->task.kind == TASK_REKEY_CHILD ? ike_child_by_spi(sa, q->task.spi, true) : NULL;
             ike_next_peer(ike, q->entry, &sa->began_with);
             v1_quick_free(sa, q);
-            if (old && old->is_unheard) {
-                v1_child_goes_on(ike, old);
-            } else if (old && old->is_doubtful) { /* it has not, and will not have it */
+            if (old && old->is_doubtful) { /* it has not, and will not have it */
                 v1_delete_child(ike, sa, old);
                 ike_child_free(ike, old, true);
+            } else if (old && old->is_unheard) {
+                v1_child_goes_on(ike, old);
             }
             return;
         }

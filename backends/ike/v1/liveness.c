@@ -150,6 +150,8 @@ static void ask_in_doubt(struct ike *ike, struct ike_sa *sa)
 
 bool v1_may_call(const struct ike_entry *e)
 {
+    if (e->dynamic || e->responder_only) /* as ike_acquire() has it */
+        return false;
     for (unsigned i = 0; i < e->n_peers; i++)
         if (e->peers[i].addr.family != FAMILY_NONE)
             return true;
