@@ -35,6 +35,7 @@ class Watched:
         self.lab.link(self.node, 'eth1', inside, 'eth0')
         self.node.ip('addr', 'add', '192.0.2.1/24', 'dev', 'eth0')
         self.node.ip('addr', 'add', '10.1.0.1/16', 'dev', 'eth1')
+        self.node.sysctl('net/ipv4/ip_forward', 1)
         self.dir = self.lab.directory()
         open(self.dir + '/r.cfg', 'w').write(closed.CONFIG)
         with self.node.inside():
