@@ -268,7 +268,9 @@ static void judge_interface_line(const struct reader *r, const struct ir_line *l
     if (i && !link)
         set_fate(l, FATE_LEFT, "the interface is none of this host's");
     else if (lacks)
-        set_fate(l, *lacks ? FATE_LEFT : FATE_CARRIED, *lacks ? lacks : "the host's link has it");
+        set_fate(l, FATE_LEFT, lacks);
+    if (lacks && !*lacks)
+        set_fate(l, FATE_CARRIED, "the host's link has it");
 }
 
 static void judge_read(const struct reader *r, const struct ir_line *line, struct line_account *l)

@@ -156,7 +156,6 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     return kept ? EXIT_CLEAN : EXIT_USAGE;
 }
 
-extern const struct command cmd_plan;
 #define LEFT_MAX 60 /* lines that plan names; with --lines all */
 
 /* What becomes of the file's lines; apply only says how many stay behind, plan which. */
@@ -258,6 +257,7 @@ static int run_plan(const struct command *c, int argc, char **argv)
         buf_free(&q.map);
         return code < 0 ? EXIT_CLEAN : code;
     }
+    s.says_notes = true;
     code = session_plan(&s, file, &q.how);
     if (code == EXIT_CLEAN) {
         bool written = s.fatal || print_plan(&s, &q);
@@ -290,6 +290,7 @@ static int carry_out(struct session *s, const struct request *q)
 
 static int do_apply(struct session *s, const struct request *q, const char *file)
 {
+    s->says_notes = true;
     int code = session_plan(s, file, &q->how);
     if (code != EXIT_CLEAN)
         return code;

@@ -163,6 +163,7 @@ static int complete(struct session *s, struct request *q, bool anew)
 
 static int plan(struct session *s, const struct request *q, const char *file)
 {
+    s->says_notes = true;
     int code = session_plan(s, file, &q->how);
     if (code == EXIT_CLEAN && !s->fatal)
         code = consent_ask(s, file, q->allow_less);

@@ -34,16 +34,6 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
     return EXIT_SYSTEM;
 }
 
-/* Those that show what stands were told when it came to stand. */
-static bool carries_a_file(const struct command *c)
-{
-    static const char *const names[] = {"plan", "apply", "run", "reload"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        found |= strcmp(c->name, names[i]) == 0;
-    return found;
-}
-
 /* Counts what stops an apply, after target and plans have added theirs. */
 static void count(struct session *s)
 {
@@ -52,7 +42,7 @@ static void count(struct session *s)
         s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST || d->id == D_LX_GDOI ||
                     d->id == D_LX_DYNAMIC;
     }
-    s->errors = s->is_repair ? 0 : cli_complain(&s->compiled, carries_a_file(s->command));
+    s->errors = s->is_repair ? 0 : cli_complain(&s->compiled, s->says_notes);
 }
 
 /* ---- peers known by name ---- */

@@ -21,6 +21,7 @@ struct session {
     struct apply apply;
     uint32_t errors;        /* findings that stop an apply */
     bool is_busy;           /* session_open(): another command holds the state's lock */
+    bool says_notes;        /* a file is to be carried out: what will differ on the host is said; not of what stands */
     bool is_repair;         /* nobody is there to read findings that were told */
     bool is_status;         /* set after session_open(): what is missing on the host is told with the rest */
     uint32_t settled_links; /* set after session_open(): if_map.settled */

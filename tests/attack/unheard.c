@@ -464,8 +464,11 @@ static void restart(struct pair *x, unsigned node)
     const struct sim_node was = s->nodes[node];
     slow_end();
     power_off(s, node);
-    const char *at = was.nat ? "10.99.0.1" : BRANCH;
-    sim_node_start(s, node, node ? &x->branch.p : &x->hub.p, node ? at : HUB);
+    const char *branch_at = was.nat ? "10.99.0.1" : BRANCH;
+    if (node)
+        sim_node_start(s, 1, &x->branch.p, branch_at);
+    else
+        sim_node_start(s, 0, &x->hub.p, HUB);
     struct sim_node *is = &s->nodes[node];
     is->nat = was.nat;
     is->outside = was.outside;

@@ -86,7 +86,8 @@ static void evict(struct ike *ike, struct ike_sa *sa)
     uint32_t unsaid;
     if (ike_may_say(ike, &ike->says_evicted, 1, &unsaid))
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL,
-                "half-open IKE SAs make room for others, %u in the last minute: somebody begins very many", unsaid + 1);
+                "half-open IKE SA limit reached, %u dropped for newer ones: possible flood of negotiations",
+                unsaid + 1);
     ike->stats.evicted++;
     ike_sa_free(ike, sa);
 }

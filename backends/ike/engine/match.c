@@ -216,7 +216,8 @@ static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n,
 static unsigned identity_rank(const struct ike_psk *k, const struct ike_match *m, const struct ip_addr *addr)
 {
     bool is_there = k->who.addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
-    return (m->domain ? 2u : 0u) + (is_there ? 0u : 1u);
+    unsigned rank = m->domain ? 2 : 0;
+    return rank + !is_there;
 }
 
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
