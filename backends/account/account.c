@@ -4,40 +4,27 @@
 #include <stdlib.h>
 
 #include "backends/account/reach.h"
-#include "grammar/stmt.h"
 
 /* ---- lines that are not about IPsec ---- */
 
-enum row_place { PLACE_GLOBAL, PLACE_INTERFACE, PLACE_LIST, PLACE_ROUTE_MAP, PLACE_OTHER };
+/* `where` of account.def. */
+enum {
+    ROW_GLOBAL = IR_IN_GLOBAL,
+    ROW_INTERFACE = IR_IN_INTERFACE,
+    ROW_LIST = IR_IN_LIST,
+    ROW_ROUTE_MAP = IR_IN_ROUTE_MAP
+};
 struct row {
-    enum row_place place;
+    uint8_t place; /* enum ir_line_place */
     const char *words;
     enum line_fate fate;
     const char *why;
 };
 static const struct row rows[] = {
-#define ROW(place, words, fate, why) {PLACE_##place, words, FATE_##fate, why},
+#define ROW(place, words, fate, why) {ROW_##place, words, FATE_##fate, why},
 #include "backends/account/account.def"
 #undef ROW
 };
-
-static enum row_place place_of(uint8_t mode)
-{
-    switch (mode) {
-    case MODE_GLOBAL:
-        return PLACE_GLOBAL;
-    case MODE_INTERFACE:
-        return PLACE_INTERFACE;
-    case MODE_ACL_EXT:
-    case MODE_ACL_STD:
-    case MODE_ACL6:
-        return PLACE_LIST;
-    case MODE_ROUTE_MAP:
-        return PLACE_ROUTE_MAP;
-    default:
-        return PLACE_OTHER;
-    }
-}
 
 static bool is_blank(char c)
 {
@@ -81,7 +68,7 @@ static unsigned fits(struct str line, const char *words)
     return n;
 }
 
-static const struct row *best_row(enum row_place place, struct str line)
+static const struct row *best_row(uint8_t place, struct str line)
 {
     const struct row *best = NULL;
     unsigned most = 0;
@@ -95,10 +82,10 @@ static const struct row *best_row(enum row_place place, struct str line)
     return best;
 }
 
-static const struct row taken_back = {PLACE_OTHER, "no", FATE_NOTHING, "what it takes away is not there"};
-static const struct row not_known = {PLACE_OTHER, "", FATE_UNKNOWN, "not known here: look what it means for packets"};
+static const struct row taken_back = {IR_IN_BLOCK, "no", FATE_NOTHING, "what it takes away is not there"};
+static const struct row not_known = {IR_IN_BLOCK, "", FATE_UNKNOWN, "not known here: look what it means for packets"};
 
-static const struct row *row_of(enum row_place place, struct str line)
+static const struct row *row_of(uint8_t place, struct str line)
 {
     const struct row *r = best_row(place, line);
     struct str rest = line, word = take_word(&rest);
@@ -111,53 +98,28 @@ static const struct row *row_of(enum row_place place, struct str line)
 /* ---- lines that were read ---- */
 
 struct kind_row {
-    enum ios_stmt_kind kind;
     enum line_fate fate;
-    const char *why;
+    const char *why; /* NULL: it is carried, if what it belongs to is */
 };
-/* Those that are not carried by themselves; what is missing here is carried, if what it belongs to is. */
 static const struct kind_row kinds[] = {
-    {S_VERSION, FATE_NOTHING, "text"},
-    {S_DESCRIPTION, FATE_NOTHING, "text"},
-    {S_ACE_REMARK, FATE_NOTHING, "text"},
-    {S_OG_DESCRIPTION, FATE_NOTHING, "text"},
-    {S_TP_ENROLLMENT, FATE_NOTHING, "how the certificate is fetched: it is a file here (--pki-dir)"},
-    {S_TP_SUBJECT, FATE_NOTHING, "what the certificate is to say: it is a file here (--pki-dir)"},
-    {S_TP_KEYPAIR, FATE_NOTHING, "which key is certified: it is a file here (--pki-dir)"},
-    {S_TP_HASH, FATE_NOTHING, "how the certificate is asked for"},
-    {S_TP_FQDN, FATE_NOTHING, "what the certificate is to say: it is a file here (--pki-dir)"},
-    {S_TP_PASSWORD, FATE_NOTHING, "how the certificate is asked for"},
-    {S_TP_OTHER, FATE_NOTHING, "how the certificate is asked for"},
-    {S_ISAKMP_DIAGNOSE, FATE_NOTHING, "what is logged"},
-    {S_VRF, FATE_LEFT, "a routing table of its own: a VRF device of the host"},
-    {S_IF_VRF, FATE_LEFT, "a routing table of its own: a VRF device of the host"},
-    {S_IF_STANDBY, FATE_LEFT, "an address that two routers share: keepalived"},
-    {S_IF_NHRP, FATE_LEFT, "tunnels that are made when they are asked for: FRR nhrpd"},
-    {S_IF_ENCAPSULATION, FATE_LEFT, "how frames are written: the link is made on the host (VLAN, PPP)"},
-    {S_IF_EZVPN, FATE_LEFT, "Easy VPN"},
-    {S_TUN_SOURCE, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_DESTINATION, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_MODE, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_PROTECTION, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_PROTECTION_POLICY, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_PROTECTION_OTHER, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_VRF, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_KEY, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_TTL, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_TOS, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_PMTUD, FATE_LEFT, "the tunnel is not made"},
-    {S_TUN_OTHER, FATE_LEFT, "the tunnel is not made"},
-    {S_V2_VTEMPLATE, FATE_LEFT, "an interface for each peer"},
-    {S_RM_OTHER, FATE_LEFT, "what a route map sets or asks"},
-    {S_OTHER, FATE_LEFT, "a crypto command that is not carried"},
+    [IR_LINE_TEXT] = {FATE_NOTHING, "text"},
+    [IR_LINE_LOG] = {FATE_NOTHING, "what is logged"},
+    [IR_LINE_ENROLMENT] = {FATE_NOTHING, "enrolment: certificate and key are files here (--pki-dir)"},
+    [IR_LINE_VRF] = {FATE_LEFT, "a routing table of its own: a VRF device of the host"},
+    [IR_LINE_STANDBY] = {FATE_LEFT, "a virtual address of two routers (HSRP): keepalived"},
+    [IR_LINE_NHRP] = {FATE_LEFT, "NHRP: FRR nhrpd"},
+    [IR_LINE_ENCAPSULATION] = {FATE_LEFT, "encapsulation: the link is made on the host (VLAN, PPP)"},
+    [IR_LINE_EZVPN] = {FATE_LEFT, "Easy VPN"},
+    [IR_LINE_TUNNEL] = {FATE_LEFT, "the tunnel is not made"},
+    [IR_LINE_VTEMPLATE] = {FATE_LEFT, "a virtual access interface for each peer"},
+    [IR_LINE_ROUTE_MAP] = {FATE_LEFT, "what a route map sets or asks"},
+    [IR_LINE_OTHER] = {FATE_LEFT, "a crypto command that is not carried"},
 };
 
-static const struct kind_row *kind_of(unsigned kind)
+static const struct kind_row *kind_of(uint8_t kind)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (kinds[i].kind == kind)
-            return &kinds[i];
-    return NULL;
+    bool has_row = kind < sizeof kinds / sizeof *kinds && kinds[kind].why;
+    return has_row ? &kinds[kind] : NULL;
 }
 
 /* ---- the whole ---- */
@@ -246,13 +208,13 @@ static bool has_address(const struct host_link *link, const struct ptrlist *addr
 static const char *lacks_of_link(const struct interface *i, const struct host_link *link, const struct ir_line *line)
 {
     switch (line->kind) {
-    case S_IF_MTU:
+    case IR_LINE_MTU:
         return i->mtu.v == link->mtu ? "" : "the host's link has another MTU: ip link set mtu";
-    case S_IF_IP_MTU:
+    case IR_LINE_IP_MTU:
         return i->ip_mtu.v == link->mtu ? "" : "the host's link has another MTU: ip link set mtu";
-    case S_IF_ADDRESS:
+    case IR_LINE_ADDRESS:
         return has_address(link, &i->addresses, line->off) ? "" : "the host's link has no such address: ip address add";
-    case S_IF_ADDRESS6:
+    case IR_LINE_ADDRESS6:
         return has_address(link, &i->addresses6, line->off) ? ""
                                                             : "the host's link has no such address: ip address add";
     default:
@@ -277,6 +239,7 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
 {
     bool has_owner = line->owner != IR_LINE_NO_OWNER;
     bool is_unused = has_owner && !reach_has(&r->reach, line->owner);
+    bool is_of_interface = line->kind == IR_LINE_INTERFACE || line->place == IR_IN_INTERFACE;
     const struct kind_row *k = kind_of(line->kind);
     const struct crypto_map_entry *e = has_owner ? symtab_get(&r->entries, STR_EMPTY, line->owner) : NULL;
     const struct unmet *u = e && !is_unused ? target_blocked(r->t, e) : NULL;
@@ -285,16 +248,16 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
         set_fate(l, k->fate, k->why);
     else if (u)
         set_fate(l, FATE_REFUSED, need_text(u->need));
-    else if (is_unused && line->kind != S_INTERFACE && line->mode != MODE_INTERFACE)
+    else if (is_unused && !is_of_interface)
         set_fate(l, FATE_UNUSED, "nothing that is applied here refers to it");
-    else if (line->kind == S_INTERFACE || line->mode == MODE_INTERFACE)
+    else if (is_of_interface)
         judge_interface_line(r, line, l);
 }
 
 static void judge_left(struct reader *r, const struct ir_line *line, struct line_account *l)
 {
-    const struct row *row = row_of(place_of(line->mode), l->text);
-    l->is_inside = line->mode == MODE_IGNORED && r->block.why;
+    const struct row *row = row_of(line->place, l->text);
+    l->is_inside = line->place == IR_BELOW_LEFT && r->block.why;
     if (l->is_inside)
         set_fate(l, r->block.fate, r->block.why);
     else
@@ -324,7 +287,7 @@ static void judge(struct reader *r, const struct ir_line *line, struct line_acco
         set_fate(l, FATE_BROKEN, "not understood (ioscc check says why)");
         break;
     }
-    if (line->mode == MODE_GLOBAL) {
+    if (line->place == IR_IN_GLOBAL) {
         r->block.fate = l->fate;
         r->block.why = l->why;
     }

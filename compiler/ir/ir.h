@@ -511,11 +511,41 @@ struct broken_line {
 /* What became of one line of the text, in its order. Where a line is neither read nor broken, nobody here knows more of
  * it than its words. */
 enum ir_line_state { IR_LINE_READ, IR_LINE_BROKEN, IR_LINE_LEFT };
+/* Where it stands. BELOW_LEFT: in a block whose first line is left itself. */
+enum ir_line_place {
+    IR_IN_GLOBAL,
+    IR_IN_INTERFACE,
+    IR_IN_LIST,
+    IR_IN_ROUTE_MAP,
+    IR_IN_BLOCK, /* of another kind */
+    IR_BELOW_LEFT
+};
+/* What a line that was read is about, where that is not told by the object that it belongs to. */
+enum ir_line_kind {
+    IR_LINE_OF_OBJECT,
+    IR_LINE_TEXT, /* a description, a remark, the version */
+    IR_LINE_LOG,
+    IR_LINE_INTERFACE, /* opens one */
+    IR_LINE_ADDRESS,
+    IR_LINE_ADDRESS6,
+    IR_LINE_MTU,
+    IR_LINE_IP_MTU,
+    IR_LINE_VRF,
+    IR_LINE_STANDBY,
+    IR_LINE_NHRP,
+    IR_LINE_ENCAPSULATION,
+    IR_LINE_EZVPN,
+    IR_LINE_TUNNEL,
+    IR_LINE_VTEMPLATE,
+    IR_LINE_ENROLMENT, /* how a certificate is asked for, and what it is to say */
+    IR_LINE_ROUTE_MAP, /* what one sets or asks beside access lists */
+    IR_LINE_OTHER,     /* a crypto command that is kept as text */
+};
 struct ir_line {
     uint32_t off;   /* of its first word */
     uint32_t owner; /* place of the object that it belongs to (its span.off), IR_LINE_NO_OWNER: of none */
-    uint16_t kind;  /* read: enum ios_stmt_kind */
-    uint8_t mode;   /* enum ios_mode: where it stands; left: MODE_IGNORED below another line that is left */
+    uint8_t kind;   /* read: enum ir_line_kind */
+    uint8_t place;  /* enum ir_line_place */
     uint8_t state;  /* enum ir_line_state */
 };
 #define IR_LINE_NO_OWNER UINT32_MAX
@@ -558,7 +588,7 @@ struct ikev2_globals {
 struct ir_config {
     struct arena *arena;
     struct source *source;
-    struct span unit; /* where this configuration starts in a capture */
+    struct span unit;                             /* where this configuration starts in a capture */
     struct ir_str hostname, domain_name, version; /* domain_name: ip domain name */
     struct isakmp_globals isakmp;
     struct ipsec_globals ipsec;

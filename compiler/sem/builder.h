@@ -33,6 +33,14 @@ struct handler_row {
 extern const struct handler_row isakmp_handlers[], ikev2_handlers[], ipsec_handlers[], map_handlers[], acl_handlers[],
     iface_handlers[], pki_handlers[], host_handlers[];
 
+/* ---- lines.c ---- */
+
+/* What lines of that mode apply to: it begins with its span. NULL: nothing is open. */
+struct span *builder_object(struct builder *b, enum ios_mode mode);
+void lines_read(struct builder *b, const struct ios_stmt *s);
+void lines_left(struct builder *b, enum ios_mode mode, struct span line);
+void lines_broken(struct builder *b, enum ios_mode mode, struct span line, const struct span *object);
+
 /* ---- values of a statement ---- */
 
 static inline bool has(const struct ios_val *v)
@@ -108,6 +116,6 @@ void defaults_apply(struct builder *b);     /* defaults.c */
 void references_resolve(struct builder *b); /* references.c */
 /* Peers of crypto maps that are known by a name of the host table get its first address; hosts.c. */
 void hosts_find_peers(struct builder *b);
-void trustpoints_check(struct builder *b);  /* pki.c: words that the router would not take */
+void trustpoints_check(struct builder *b); /* pki.c: words that the router would not take */
 
 #endif

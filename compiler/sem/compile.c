@@ -54,43 +54,20 @@ static void new_unit(void *ctx, struct str host, struct span at, bool fresh)
     unit_begin(b, host, at);
 }
 
-static bool is_acl(enum ios_mode mode)
-{
-    return mode == MODE_ACL_EXT || mode == MODE_ACL_STD || mode == MODE_ACL6;
-}
-
-static void note_line(struct builder *b, const struct ir_line *l)
-{
-    struct ir_config *c = b->c;
-    if (c->lines_n == c->lines_cap) {
-        uint32_t cap = c->lines_cap ? c->lines_cap * 2 : 64;
-        struct ir_line *v = arena_alloc(b->a, cap * sizeof *v);
-        if (c->lines_n)
-            memcpy(v, c->lines, c->lines_n * sizeof *v);
-        c->lines = v;
-        c->lines_cap = cap;
-    }
-    c->lines[c->lines_n++] = *l;
-}
-
 static void left(void *ctx, enum ios_mode mode, struct span line)
 {
-    struct builder *b = ctx;
-    const struct span *object = is_acl(mode) ? (void *)b->cur_acl : b->cur[mode];
-    uint32_t owner = object ? object->off : IR_LINE_NO_OWNER;
-    note_line(b, &(struct ir_line){line.off, owner, 0, (uint8_t)mode, IR_LINE_LEFT});
+    lines_left(ctx, mode, line);
 }
 
 /* Every object of the IR begins with its span. */
 static void broken(void *ctx, enum ios_mode mode, struct span line)
 {
     struct builder *b = ctx;
-    struct span *object = is_acl(mode) ? (void *)b->cur_acl : b->cur[mode];
+    struct span *object = builder_object(b, mode);
     struct broken_line *l = ARENA_NEW(b->a, struct broken_line);
     l->span = line;
     l->text = (struct str){b->src->text + line.off, line.len};
-    note_line(b,
-              &(struct ir_line){line.off, object ? object->off : IR_LINE_NO_OWNER, 0, (uint8_t)mode, IR_LINE_BROKEN});
+    lines_broken(b, mode, line, object);
     if (mode == MODE_GLOBAL)
         ptrlist_add(b->a, &b->c->broken_globals, l);
     if (!object)
@@ -124,13 +101,11 @@ static void hostname(struct builder *b, const struct ios_stmt *s)
 }
 
 /* Sub-mode lines whose opening line was refused or removed have nothing to apply to. */
-static bool has_target(const struct builder *b, const struct ios_stmt *s)
+static bool has_target(struct builder *b, const struct ios_stmt *s)
 {
     if (s->mode == MODE_GLOBAL || s->mode == MODE_OTHER || s->mode == MODE_PUBKEY_CHAIN)
         return true;
-    if (is_acl(s->mode))
-        return b->cur_acl != NULL;
-    return b->cur[s->mode] != NULL;
+    return builder_object(b, s->mode) != NULL;
 }
 
 static bool is_crypto(enum ios_stmt_kind k)
@@ -153,25 +128,16 @@ static struct span line_of(const struct builder *b, struct span at)
     return (struct span){from, to > from ? to - from : 0};
 }
 
-/* The object that the line began, or that it stands in. */
-static void note_read(struct builder *b, const struct ios_stmt *s)
-{
-    enum ios_mode mode = s->opens >= 0 ? (enum ios_mode)s->opens : s->mode;
-    const struct span *object = is_acl(mode) || s->kind == S_ACE ? (void *)b->cur_acl : b->cur[mode];
-    uint32_t owner = object ? object->off : IR_LINE_NO_OWNER;
-    note_line(b, &(struct ir_line){s->span.off, owner, (uint16_t)s->kind, (uint8_t)s->mode, IR_LINE_READ});
-}
-
 static void statement(void *ctx, const struct ios_stmt *s)
 {
     struct builder *b = ctx;
     if (s->kind == S_HOSTNAME) {
         hostname(b, s);
-        note_read(b, s);
+        lines_read(b, s);
         return;
     }
     if (!has_target(b, s) || !handlers[s->kind]) {
-        note_read(b, s);
+        lines_read(b, s);
         return;
     }
     if (is_crypto(s->kind))
@@ -183,7 +149,7 @@ static void statement(void *ctx, const struct ios_stmt *s)
     if (b->diags->errors != before && !undo(s))
         broken(b, s->mode, line_of(b, s->span)); /* by its meaning: the router does not take it either */
     else
-        note_read(b, s);
+        lines_read(b, s);
 }
 
 size_t sem_memory_limit(size_t source_len)
