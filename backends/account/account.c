@@ -82,8 +82,9 @@ static const struct row *best_row(uint8_t place, struct str line)
     return best;
 }
 
-static const struct row taken_back = {IR_IN_BLOCK, "no", FATE_NOTHING, "what it takes away is not there"};
-static const struct row not_known = {IR_IN_BLOCK, "", FATE_UNKNOWN, "not known here: look what it means for packets"};
+static const struct row taken_back = {IR_IN_BLOCK, "no", FATE_NOTHING, "removes nothing that is carried"};
+static const struct row not_known = {IR_IN_BLOCK, "", FATE_UNKNOWN,
+                                     "not known to ioscc: check what it means for packets"};
 
 static const struct row *row_of(uint8_t place, struct str line)
 {

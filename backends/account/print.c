@@ -3,9 +3,9 @@
 #include "compiler/base/redact.h"
 
 static const char *const names[FATE_COUNT] = {
-    [FATE_CARRIED] = "carried",       [FATE_DIFFERS] = "differs",    [FATE_REFUSED] = "refused",
-    [FATE_BROKEN] = "not understood", [FATE_UNUSED] = "unused",      [FATE_LEFT] = "left behind",
-    [FATE_HOST] = "of the host",      [FATE_NOTHING] = "no meaning", [FATE_UNKNOWN] = "not known",
+    [FATE_CARRIED] = "carried",       [FATE_DIFFERS] = "differs",   [FATE_REFUSED] = "refused",
+    [FATE_BROKEN] = "not understood", [FATE_UNUSED] = "unused",     [FATE_LEFT] = "left behind",
+    [FATE_HOST] = "host service",     [FATE_NOTHING] = "no effect", [FATE_UNKNOWN] = "unknown",
 };
 
 const char *account_fate_name(enum line_fate fate)

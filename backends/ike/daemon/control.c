@@ -149,7 +149,7 @@ static const struct {
     COUNTER(established, "IKE SAs established"),
     COUNTER(refused, "negotiations that failed"),
     COUNTER(evicted, "half-open IKE SAs that made room for others"),
-    COUNTER(unproved, "aggressive modes that were begun and not proved"),
+    COUNTER(unproved, "aggressive mode negotiations that did not authenticate"),
     COUNTER(dh, "Diffie-Hellman operations begun"),
 #undef COUNTER
 };

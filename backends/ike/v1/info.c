@@ -572,12 +572,12 @@ MUST_CHECK static bool unheard(struct ike *ike, struct ike_sa *sa, struct ike_ch
         !v1_may_call(c->entry)) /* only its peer can make another: it stays, and one-way traffic is legal */
         return true;
     if (is_orphan && c->is_unheard) {
-        child_ends(ike, sa, c, "has carried nothing back, and its peer does not answer: traffic makes another");
+        child_ends(ike, sa, c, "receives nothing and its peer does not answer: traffic makes another");
         return false;
     }
     ike_log(ike, EV_MESSAGE, IKE_INFO, sa, c,
-            "map %s entry %u line %u: nothing comes back by SPI 0x%08x: it is rekeyed", c->entry->map, c->entry->seq,
-            c->line, c->spi_out);
+            "map %s entry %u line %u: sends by SPI 0x%08x and receives nothing: it is rekeyed", c->entry->map,
+            c->entry->seq, c->line, c->spi_out);
     c->is_unheard = true;
     c->rekey_at = ike->now;
     if (ike_is(sa, IKE_STANDS)) /* it may be dead itself: that is found meanwhile */
@@ -676,8 +676,8 @@ void v1_say_unproved(struct ike *ike, const struct ike_sa *sa)
         snprintf(more, sizeof more, " (and %u others)", unsaid);
     ike_log(
         ike, EV_REFUSED, IKE_WARNING, sa, NULL,
-        "%s %s has begun aggressive mode and not proved itself: its key may be another one, or it collects what keys "
-        "can be guessed by%s",
+        "%s %s started aggressive mode and did not authenticate: wrong pre-shared key, or somebody collects hashes for "
+        "an offline guess%s",
         ike_id_kind(id.type), ike_id_text(&id, text), more);
 }
 

@@ -530,7 +530,7 @@ static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct 
     struct ike_id called;
     if (!aggressive_password &&
         ike_poses(ike->policy, sa->profile, &owner, id, sa->v1->key_id, sa->initiator && ike_called_name(sa, &called)))
-        return "it has not the key that is configured for the identity which it claims";
+        return "its key is not the one configured for the identity that it claims";
     return ike_proof_by_key(sa, sa->v1->key_id) ? NULL : "out of memory";
 }
 

@@ -190,7 +190,7 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return "its pre-shared key is another one than ours";
     struct ike_id called;
     if (ike_poses(ike->policy, sa->profile, &w.owner, id, k->id, sa->initiator && ike_called_name(sa, &called)))
-        return "it has not the key that is configured for the identity which it claims";
+        return "its key is not the one configured for the identity that it claims";
     return ike_proof_by_key(sa, k->id) ? NULL : "out of memory";
 }
 
@@ -260,7 +260,7 @@ void v2_suite_leave(struct ike *ike, struct ike_sa *sa, const struct ike_policy 
     }
     sa->leaves_suite = true;
     ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL,
-            "no IKEv2 proposal allows what it was made with any more: it is rekeyed, or ends in %u s",
+            "its algorithms are in no IKEv2 proposal any more: it is rekeyed, or deleted in %u s",
             SUITE_LEFT_MS / 1000);
     sa->rekey_at = ike->now + ike_jitter(ike, SUITE_REKEY_MS, 9);
     if (!sa->expire_at || sa->expire_at > ike->now + SUITE_LEFT_MS)
