@@ -355,6 +355,72 @@ static const char *reflector(void)
     return pair_over(&x, out == 1 ? NULL : broken("one datagram is answered by %u", (unsigned)out));
 }
 
+/* ---- what the log says of it ---- */
+
+static unsigned said_unproved, said_limit;
+static void hear_said(void *ctx, enum ike_event e, enum ike_level l, const struct ike_sa *sa, const struct ike_child *c,
+                      const char *text)
+{
+    (void)ctx, (void)e, (void)sa, (void)c;
+    said_unproved += l <= IKE_WARNING && strstr(text, "started aggressive mode and did not authenticate");
+    said_limit += l <= IKE_WARNING && strstr(text, "half-open IKE SA limit reached");
+}
+
+/* Our second message has a hash by the key: who asks for it again and again and goes is heard of, and not without end.
+ */
+static const char *hashes_collected(void)
+{
+    struct pair x;
+    uint8_t b[1024];
+    pair_open(&x, 1, 3);
+    pair_start(&x);
+    struct ike *hub = x.s.nodes[0].ike;
+    struct ike_dh *dh = ike_dh_new(ALGO_DH_256_ECP);
+    x.point_known = dh && ike_dh_public(dh, x.point);
+    ike_dh_free(dh);
+    x.s.nodes[1].deaf = true;
+    said_unproved = 0;
+    hub->host.event = hear_said;
+    struct ike_end e = {address(BRANCH), IKE_PORT};
+    for (unsigned i = 0; i < 60; i++) {
+        size_t n = main_1(0x777 + i, b, sizeof b, X1_AGGRESSIVE, &x);
+        inject(&x.s, &e, &x.s.nodes[0].end, b, n);
+        sim_run(&x.s, 1000);
+    }
+    sim_run(&x.s, 120000);
+    uint64_t counted = hub->stats.unproved;
+    const char *bad = NULL;
+    if (counted != 60)
+        bad = broken("60 are begun and not finished, %u are counted", (unsigned)counted);
+    else if (!said_unproved || said_unproved > 20)
+        bad = broken("60 are begun in a minute and not finished, %u lines say so", said_unproved);
+    return pair_over(&x, bad);
+}
+
+static const char *flood_is_said(void)
+{
+    struct pair x;
+    uint8_t b[1024];
+    pair_open(&x, 1, 3);
+    pair_start(&x);
+    said_limit = 0;
+    x.s.nodes[0].ike->host.event = hear_said;
+    for (unsigned i = 0; i < 5000; i++) {
+        struct ike_end e = stranger(i);
+        size_t n = main_1(0x1000 + i, b, sizeof b, X1_MAIN, &x);
+        inject(&x.s, &e, &x.s.nodes[0].end, b, n);
+        if (i % 100 == 0)
+            sim_run(&x.s, 1000);
+    }
+    sim_run(&x.s, 5000);
+    const char *bad = NULL;
+    if (!x.s.nodes[0].ike->stats.evicted)
+        bad = "no flood: nothing has made room";
+    else if (!said_limit || said_limit > 2)
+        bad = broken("in one minute of a flood %u lines say so", said_limit);
+    return pair_over(&x, bad);
+}
+
 const struct attack attacks_floods[] = {
     {"B2 spoofed main mode against IKEv2", spoofed_v1_flood},
     {"B2 spoofed main mode against IKEv1", spoofed_v1_flood_v1},
@@ -366,5 +432,7 @@ const struct attack attacks_floods[] = {
     {"B4 main mode without our cookie", cookie_zero},
     {"B5 fragments without bound", fragments_without_bound},
     {"B6 aggressive mode as a reflector", reflector},
+    {"B6b hashes of aggressive mode are collected", hashes_collected},
+    {"B2b a flood is said, once a minute", flood_is_said},
     {NULL, NULL},
 };
