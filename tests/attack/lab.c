@@ -155,6 +155,18 @@ void add_keyring(struct router *r, struct ike_profile *p)
         profile_key(r, p, &r->keys[i]);
 }
 
+void profiles_of_two(struct router *hub, unsigned version, const char *other, const char *name)
+{
+    struct ike_profile *first = router_profile(hub, version, "FIRST", NULL, NULL),
+                       *second = router_profile(hub, version, "SECOND", NULL, name);
+    profile_match_address(hub, first, BRANCH, 32);
+    profile_match_address(hub, second, other, 32);
+    add_keyring(hub, first);
+    add_keyring(hub, second);
+    entry_line(hub, router_entry(hub, version, HUB, NULL, first), CHILD(0), 1, -1, 2, -1);
+    entry_line(hub, router_entry(hub, version, HUB, NULL, second), CHILD(1), 1, -1, 3, -1);
+}
+
 struct ike_entry *router_entry(struct router *r, unsigned version, const char *local, const char *peer,
                                const struct ike_profile *p)
 {

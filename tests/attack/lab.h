@@ -56,6 +56,9 @@ void profile_match_address(struct router *r, struct ike_profile *p, const char *
 void profile_key(struct router *r, struct ike_profile *p, const struct ike_psk *k);
 /* All keys that the router has. */
 void add_keyring(struct router *r, struct ike_profile *p);
+/* Two profiles with all keys of the hub, told apart by the address that the peer claims alone, BRANCH or `other`; the
+ * second goes by `name` too, NULL: it does not. Each has an entry for anybody, CHILD(0) and CHILD(1). */
+void profiles_of_two(struct router *hub, unsigned version, const char *other, const char *name);
 /* `peer` NULL: of a dynamic map. */
 struct ike_entry *router_entry(struct router *r, unsigned version, const char *local, const char *peer,
                                const struct ike_profile *p);

@@ -40,14 +40,7 @@ static void hub_open(struct office *x, unsigned version)
     sim_init(&x->s, 1, 2);
     router_init(hub, version);
     add_keys(hub);
-    struct ike_profile *first = router_profile(hub, version, "FIRST", NULL, NULL),
-                       *second = router_profile(hub, version, "SECOND", NULL, NAME);
-    profile_match_address(hub, first, BRANCH, 32);
-    profile_match_address(hub, second, OTHER, 32);
-    add_keyring(hub, first);
-    add_keyring(hub, second);
-    entry_line(hub, router_entry(hub, version, HUB, NULL, first), CHILD(0), 1, -1, 2, -1);
-    entry_line(hub, router_entry(hub, version, HUB, NULL, second), CHILD(1), 1, -1, 3, -1);
+    profiles_of_two(hub, version, OTHER, NAME);
     sim_node_start(&x->s, 0, &hub->p, HUB);
 }
 
