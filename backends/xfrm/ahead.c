@@ -31,18 +31,25 @@ static bool selectors_meet(const struct xfrm_sel *a, const struct xfrm_sel *b)
            ports_meet(a->dport, a->dport_mask, b->dport, b->dport_mask);
 }
 
-/* `ours` in the order of their priorities. */
+/* `ours` in the order of their priorities. Those of the second type are asked before all others, whatever theirs is. */
 static bool comes_before(const struct xfrm_pol *theirs, const struct ptrlist *ours)
 {
     const struct xfrm_pol *last = ours->n ? ours->v[ours->n - 1] : NULL;
-    if (!last || theirs->priority > last->priority)
+    if (!last || (theirs->priority > last->priority && !theirs->is_sub))
         return false;
     PTRLIST_FOR (const struct xfrm_pol, w, ours) {
-        bool is_first = theirs->priority <= w->priority; /* of two alike the older one is */
+        bool is_first = theirs->is_sub || theirs->priority <= w->priority; /* of two alike the older one is */
         if (is_first && selectors_meet(&theirs->sel, &w->sel))
             return true;
     }
     return false;
+}
+
+/* Of the second type what neither drops nor asks for an SA changes nothing: the first type is asked as well. */
+static bool is_harmless(const struct xfrm_pol *theirs)
+{
+    bool says_nothing = theirs->is_sub && theirs->action == XFRM_DO_ALLOW && !theirs->ntmpl;
+    return says_nothing || theirs->is_bound; /* what is bound is for the packets of a tunnel interface */
 }
 
 void xfrm_find_ahead(struct xfrm_diff *d, const struct xfrm_plan *p, const struct xfrm_kernel *k)
@@ -50,8 +57,7 @@ void xfrm_find_ahead(struct xfrm_diff *d, const struct xfrm_plan *p, const struc
     PTRLIST_FOR (struct xfrm_pol, theirs, &k->policies) {
         uint32_t whose = theirs->index & XFRM_INDEX_MASK;
         bool is_theirs = whose != XFRM_INDEX_OURS && whose != XFRM_INDEX_PEERS;
-        /* what is bound is for the packets of a tunnel interface */
-        if (is_theirs && !theirs->is_bound && comes_before(theirs, &p->policies[theirs->dir]))
+        if (is_theirs && !is_harmless(theirs) && comes_before(theirs, &p->policies[theirs->dir]))
             ptrlist_add(p->arena, &d->ahead, theirs);
     }
 }

@@ -48,7 +48,7 @@ static bool tmpl_equal(const struct xfrm_tmpl *a, const struct xfrm_tmpl *b)
 
 static bool content_equal(const struct xfrm_pol *a, const struct xfrm_pol *b)
 {
-    if (a->action != b->action || a->ntmpl != b->ntmpl)
+    if (a->action != b->action || a->ntmpl != b->ntmpl || a->is_altered != b->is_altered)
         return false;
     for (int i = 0; i < a->ntmpl && i < 2; i++)
         if (!tmpl_equal(&a->tmpl[i], &b->tmpl[i]))

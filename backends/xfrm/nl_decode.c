@@ -78,6 +78,8 @@ static void get_mark(const struct nlattr *a, struct xfrm_pol *out)
 
 static bool is_sub(const struct nlattr *a)
 {
+    if (mnl_attr_get_type(a) != XFRMA_POLICY_TYPE)
+        return false;
     struct xfrm_userpolicy_type t;
     if (mnl_attr_get_payload_len(a) < sizeof t)
         return false;
@@ -85,14 +87,28 @@ static bool is_sub(const struct nlattr *a)
     return t.type == XFRM_POLICY_TYPE_SUB;
 }
 
-/* With a mark or an interface it is another policy than any of ours. Packets without a mark come to it where its mark
- * is zero. */
+/* With a mark, an interface or of the second type it is another policy than any of ours. Packets without a mark come to
+ * it where its mark is zero. */
 static void note_other(const struct nlattr *a, struct xfrm_pol *out)
 {
     struct xfrm_mark m = {0, 0};
     if (mnl_attr_get_type(a) == XFRMA_MARK && mnl_attr_get_payload_len(a) >= sizeof m)
         memcpy(&m, mnl_attr_get_payload(a), sizeof m);
-    out->is_bound |= mnl_attr_get_type(a) != XFRMA_MARK || m.v;
+    out->is_sub |= is_sub(a);
+    out->is_bound |= mnl_attr_get_type(a) == XFRMA_IF_ID || m.v;
+}
+
+/* One that ends by itself is no wall for long; `localok` and `icmp` say more than we ever do. */
+static bool is_altered(const struct xfrm_userpolicy_info *i)
+{
+    const struct xfrm_lifetime_cfg *l = &i->lft;
+    const uint64_t seconds = l->soft_add_expires_seconds | l->hard_add_expires_seconds | l->soft_use_expires_seconds |
+                             l->hard_use_expires_seconds;
+    const uint64_t amounts[] = {l->soft_byte_limit, l->hard_byte_limit, l->soft_packet_limit, l->hard_packet_limit};
+    bool is_limited = seconds != 0;
+    for (size_t k = 0; k < sizeof amounts / sizeof *amounts; k++)
+        is_limited |= amounts[k] != XFRM_INF;
+    return is_limited || i->flags;
 }
 
 bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
@@ -103,6 +119,7 @@ bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
     memcpy(&info, mnl_nlmsg_get_payload(h), sizeof info); /* messages are aligned to four bytes only */
     *out = (struct xfrm_pol){.dir = i->dir, .priority = i->priority, .index = i->index};
     out->action = i->action == XFRM_POLICY_BLOCK ? XFRM_DO_BLOCK : XFRM_DO_ALLOW;
+    out->is_altered = is_altered(i);
     get_selector(&i->sel, &out->sel);
     bool is_another = false;
     NETLINK_FOR_ATTRS (a, h, sizeof *i) {
@@ -111,7 +128,7 @@ bool xfrm_get_policy(const struct nlmsghdr *h, struct xfrm_pol *out)
             get_templates(a, out);
         else if (type == XFRMA_MARK && (i->index & XFRM_INDEX_MASK) == XFRM_INDEX_PEERS)
             get_mark(a, out);
-        else if (type == XFRMA_MARK || type == XFRMA_IF_ID || (type == XFRMA_POLICY_TYPE && is_sub(a)))
+        else if (type == XFRMA_MARK || type == XFRMA_IF_ID || is_sub(a))
             note_other(a, out), is_another = true;
     }
     if (is_another)

@@ -250,29 +250,49 @@ static void bound(struct planner *x, const struct rule *u, struct xfrm_pol pol, 
     }
 }
 
-/* Fragments have no ports for the kernel's lookup: it takes 0 for them. Where ports decide, and nobody puts fragments
- * together before (conntrack does, while the packet filter stands), they go nowhere: they might be protected ones. */
-static void fragments(struct planner *x, const struct rule *u)
+static bool is_by_ports(const struct rule *u)
 {
-    struct ptrlist sels = {0};
-    struct box b = u->r->box;
-    bool has_ports = b.sport.lo || b.dport.lo || b.sport.hi != 65535 || b.dport.hi != 65535;
-    if (u->r->verdict == VERDICT_CLEAR || !has_ports || b.proto == IPPROTO_ICMP || b.proto == IPPROTO_ICMPV6)
-        return;
+    const struct box *b = &u->r->box;
+    bool has_ports = b->sport.lo || b->dport.lo || b->sport.hi != 65535 || b->dport.hi != 65535;
+    bool is_icmp = b->proto == IPPROTO_ICMP || b->proto == IPPROTO_ICMPV6;
+    return u->r->verdict != VERDICT_CLEAR && has_ports && !is_icmp;
+}
+
+/* Fragments have no ports for the kernel's lookup: it takes 0 for them. Where ports decide, and nobody puts fragments
+ * together before (conntrack does, while the packet filter stands), they go nowhere: they might be protected ones.
+ * `like`: the rule's box, or its mirror. False: the rule is not by ports, or has too many selectors, which is said of
+ * the line itself. */
+static bool fragments(struct planner *x, const struct rule *u, const struct box *like, struct ptrlist *sels)
+{
+    struct box b = *like;
     b.sport = b.dport = (struct port_range){0, 0};
-    if (!xfrm_select(x->p->arena, &b, TARGET_LINE_MAX, &sels))
-        return; /* said of the line itself, which has more */
-    struct xfrm_pol pol = policy_of(u, XFRM_DIR_OUT);
-    pol.action = XFRM_DO_BLOCK;
-    pol.ntmpl = 0;
-    memset(pol.tmpl, 0, sizeof pol.tmpl);
-    bound(x, u, pol, &sels);
+    return is_by_ports(u) && xfrm_select(x->p->arena, &b, TARGET_LINE_MAX, sels);
+}
+
+static struct xfrm_pol block_of(const struct rule *u, enum xfrm_dir dir)
+{
+    return (struct xfrm_pol){
+        .dir = (uint8_t)dir, .map = u->m->map, .entry = u->r->entry, .line = u->r->line, .action = XFRM_DO_BLOCK};
 }
 
 static void outbound(struct planner *x, const struct rule *u, const struct ptrlist *sels)
 {
+    struct ptrlist pieces = {0};
     bound(x, u, policy_of(u, XFRM_DIR_OUT), sels);
-    fragments(x, u);
+    if (fragments(x, u, &u->r->box, &pieces))
+        bound(x, u, block_of(u, XFRM_DIR_OUT), &pieces);
+}
+
+/* What is for the host itself has been put together when it is judged: the forwarded ones alone. */
+static void inbound_fragments(struct planner *x, const struct rule *u, const struct box *mirror)
+{
+    struct ptrlist sels = {0};
+    if (!fragments(x, u, mirror, &sels))
+        return;
+    const struct xfrm_pol pol = block_of(u, XFRM_DIR_FWD);
+    PTRLIST_FOR (struct xfrm_sel, s, &sels) {
+        add(x, &pol, s);
+    }
 }
 
 static void inbound(struct planner *x, const struct rule *u, const struct box *b, bool optional)
@@ -359,6 +379,8 @@ static void one_rule(struct planner *x, struct rule *u)
         inbound(x, u, &both, true);
     if (!ambiguous || !box_equal(&both, &mirror))
         inbound(x, u, &mirror, false);
+    if (!ambiguous)
+        inbound_fragments(x, u, &mirror);
 }
 
 /* A line may make several rules; its SAs are made once. */

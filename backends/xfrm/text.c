@@ -68,7 +68,7 @@ void xfrm_policy_line(struct buf *out, const struct xfrm_pol *p)
     buf_str(out, (struct str){b.p, (uint32_t)b.len});
     if (p->dir == XFRM_DIR_OUT && p->link)
         buf_printf(out, " dev %s", p->link);
-    buf_printf(out, " dir %s priority %u%s", dir_words[p->dir], p->priority,
+    buf_printf(out, " dir %s%s priority %u%s", dir_words[p->dir], p->is_sub ? " ptype sub" : "", p->priority,
                p->action == XFRM_DO_BLOCK ? " action block" : "");
     templates(out, p);
     buf_putc(out, '\n');

@@ -104,6 +104,8 @@ EVENTS = [
     ('somebody else has sent it elsewhere from the beginning, with NAT', NAT, ELSEWHERE, 'true'),
     ('a policy of somebody else comes before ours', CONFIG, '', FOREIGN + '; $IOSCC status --state-dir $STATE; echo status $?', r'(?s)In the way of what is applied:\nwarning: a policy of another program has a higher priority than ours:\n  ! out .*status 1'),
     ('a policy of somebody else for other packets', CONFIG, '', FOREIGN.replace('0.0.0.0/0', '10.3.0.0/16') + '; ' + FOREIGN + ' mark 9; ip xfrm policy add src 10.1.0.0/16 dst 10.2.0.0/16 dir out ptype sub priority 1; $IOSCC status --state-dir $STATE; echo status $?', r'\A(?!.*higher priority)[\s\S]*status 0'),
+    ('a policy of the second type that drops', CONFIG, '', 'ip xfrm policy add src 10.1.0.0/16 dst 10.2.0.0/16 dir out ptype sub action block priority 999999' + STATUS, r'(?s)has a higher priority than ours:\n  ! out .*status 1'),
+    ('a policy of ours gets a lifetime', CONFIG, '', 'ip xfrm policy update $(ip xfrm policy list dir fwd src 10.2.0.0/16 | head -4) limit time-hard 900' + STATUS, r'(?s)1 to change.*status 1'),
     ('a policy of somebody else for packets without a mark', CONFIG, '', FOREIGN + ' mark 0 mask 0xff; $IOSCC status --state-dir $STATE; echo status $?', r'(?s)has a higher priority than ours.*status 1'),
     ('a policy of somebody else comes before ours, with NAT', NAT, '', FOREIGN),
     ('connections are not tracked', CONFIG, '', NOTRACK),
@@ -274,7 +276,9 @@ class World:
         self.sender.bind(('', 1234))
         with self.isp.inside():
             self.outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.pieces = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.outside.bind(('10.2.0.9', 10))
+        self.pieces.bind(('10.70.0.9', 1500))
         self.threads = [threading.Thread(target=f, daemon=True) for f in (self.send, self.look, self.look_inside)]
         for t in self.threads:
             t.start()
@@ -306,10 +310,11 @@ class World:
                     self.sender.sendto(data, to)
                 except OSError:
                     pass  # its link is being made anew
-            try:
-                self.outside.sendto(b'should have been protected', ('10.1.0.9', 1235))
-            except OSError:
-                pass
+            for sender, data in ((self.outside, b'should have been protected'), (self.pieces, large)):
+                try:
+                    sender.sendto(data, ('10.1.0.9', 1235))
+                except OSError:
+                    pass
             self.stop.wait(0.01)
 
     def frame(self, wire):
@@ -343,8 +348,8 @@ class World:
             if not select.select([self.inside], [], [], 0.1)[0]:
                 continue
             p, where = self.frame(self.inside)
-            if where[2] != 4 and len(p) >= 34 and p[12:14] == b'\x08\x00' and socket.inet_ntoa(p[26:30]) == '10.2.0.9':
-                self.came.append('%s to %s' % (socket.inet_ntoa(p[26:30]), socket.inet_ntoa(p[30:34])))
+            if where[2] != 4 and len(p) >= 34 and p[12:14] == b'\x08\x00' and socket.inet_ntoa(p[26:30]) in ('10.2.0.9', '10.70.0.9'):
+                self.came.append('%s to %s, fragment bits %02x%02x' % (socket.inet_ntoa(p[26:30]), socket.inet_ntoa(p[30:34]), p[20], p[21]))
 
     def flows(self):
         before = self.clear
@@ -356,7 +361,7 @@ class World:
         self.stop.set()
         for t in self.threads:
             t.join()
-        for s in (self.sender, self.wire, self.inside, self.outside):
+        for s in (self.sender, self.wire, self.inside, self.outside, self.pieces):
             s.close()
 
 
