@@ -241,13 +241,39 @@ static json_t *bases_json(const struct state *s)
     return list;
 }
 
+FILE *state_read_file(struct state *s, const char *file)
+{
+    struct stat st;
+    int fd = open(state_path(s, file), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        errno = EINVAL;
+        return NULL;
+    }
+    FILE *f = fdopen(fd, "r");
+    if (!f)
+        close(fd);
+    return f;
+}
+
+json_t *state_read_json(struct state *s, const char *file)
+{
+    json_error_t error;
+    FILE *f = state_read_file(s, file);
+    json_t *o = f ? json_loadf(f, 0, &error) : NULL;
+    if (f)
+        fclose(f);
+    return o;
+}
+
 static int read_state(struct state *s, const char **why)
 {
     json_error_t error;
-    const char *path = state_path(s, "state.json");
-    if (access(path, F_OK) < 0 && errno == ENOENT)
+    FILE *f = state_read_file(s, "state.json");
+    if (!f && errno == ENOENT)
         return 0;
-    FILE *f = fopen(path, "re");
     if (!f) {
         *why = "the state file cannot be read";
         return -errno;

@@ -8,6 +8,8 @@
 #ifndef IOSCC_BACKENDS_APPLY_STATE_H
 #define IOSCC_BACKENDS_APPLY_STATE_H
 
+#include <jansson.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "backends/xfrm/diff.h"
@@ -89,6 +91,11 @@ void state_reserve_end(struct state *s);
 int state_put(struct state *s, const char *file, struct str text) MUST_CHECK;
 /* Path of a stored configuration, in the arena. */
 const char *state_path(struct state *s, const char *file);
+/* Opens a file beside the state for reading: a plain one only, as whoever looks must not wait at a pipe. NULL and errno
+ * (ELOOP: a link, EINVAL: no plain file); the caller closes it. */
+FILE *state_read_file(struct state *s, const char *file) MUST_CHECK;
+/* ... whole, as JSON; NULL: it cannot be read, or is none. */
+json_t *state_read_json(struct state *s, const char *file) MUST_CHECK;
 /* Removes stored configurations that the state does not name. */
 void state_sweep(struct state *s);
 /* Lets others in; what was read stays. */

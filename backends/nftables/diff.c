@@ -314,7 +314,7 @@ static void take_over(struct differ *x)
             continue;
         if (c->idle.to)
             keep_idle(x->p, c, k);
-        else if (c->follows_links && !c->knows_none)
+        else if (c->keeps_known)
             keep_known_links(x->p, c, k);
         PTRLIST_FOR (struct nft_rule, r, &c->rules) {
             if (is_of_missing(r))

@@ -68,31 +68,47 @@ static void jump_places(struct way *w, const struct target *t, const struct inte
             jump_to(w, jump_numbered(w, places[k]->index));
 }
 
-/* Where a link with a crypto map is not there, any that nobody has known before may be it; where it has lost its
- * address, that may be on any which the configuration does not name. */
-static bool is_one_missing(const struct target *t, bool *has_lost_address)
+/* Where a link with a crypto map is not there, any that nobody has known before may be it. */
+static bool is_one_missing(const struct target *t)
 {
-    bool is_missing = false;
-    *has_lost_address = false;
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        PTRLIST_FOR (char, link, &m->links) {
+            if (!if_map_link(t->ifs, link))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Where a link with a crypto map has lost its address, that may be on any which the configuration does not name; where
+ * one has the address of another, no name says any more which link is meant. */
+static bool is_one_elsewhere(const struct target *t)
+{
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         for (uint32_t k = 0; k < m->links.n; k++) {
             const struct host_link *l = if_map_link(t->ifs, m->links.v[k]);
-            is_missing |= !l;
-            *has_lost_address |= l && if_map_has_lost_address(m->ifs.v[k], l);
+            if (l && if_map_has_lost_address(m->ifs.v[k], l))
+                return true;
         }
     }
-    return is_missing;
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        if (if_map_elsewhere(t->ifs, i))
+            return true;
+    }
+    return false;
 }
 
-/* What the configuration names, and has its address, is what it says it is, however young. */
+/* What the configuration names, and has its address, is what it says it is, however young; one of its name that is made
+ * after that may be another. */
 static void pass_named(const struct way *w, const struct target *t, struct nft_chain *c)
 {
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         const char *link = if_map_find(t->ifs, i);
         const struct host_link *l = link ? if_map_link(t->ifs, link) : NULL;
-        if (!link || (l && !if_map_is_itself(i, l)))
+        if (!l || !if_map_is_itself(i, l))
             continue;
         struct nft_rule *r = nft_rule_new(w->p, c);
+        nft_add_number(w->p, r, w->out ? RULE_OUT_NUMBER : RULE_IN_NUMBER, l->index);
         nft_add_name(w->p, r, w->out ? RULE_OUT_IF : RULE_IN_IF, link);
         nft_add(w->p, r, RULE_RETURN);
     }
@@ -134,13 +150,14 @@ static void jump_later(const struct way *w, const struct target *t)
 {
     struct nft_chain *later = nft_chain_new(w->p, nft_name(w->p, "later_%s", w->from->name));
     struct nft_chain *young = nft_chain_new(w->p, nft_name(w->p, "young_%s", w->from->name));
-    later->follows_links = true;
+    later->follows_links = young->follows_links = true;
     pass_named(w, t, young);
     jump_to(w, nft_rule_new(w->p, young));
     jump_idle(w, t, young);
     struct nft_rule *r = nft_rule_new(w->p, later);
-    bool is_missing = is_one_missing(t, &later->knows_none);
-    uint32_t known = is_missing || later->knows_none ? LOOPBACK : if_map_newest(t->ifs);
+    bool is_elsewhere = is_one_elsewhere(t);
+    uint32_t known = is_elsewhere || is_one_missing(t) ? LOOPBACK : if_map_newest(t->ifs);
+    later->keeps_known = !is_elsewhere; /* else none is known, whatever was before */
     nft_add_number(w->p, r, w->out ? RULE_OUT_LATER : RULE_IN_LATER, known);
     nft_add_name(w->p, r, RULE_JUMP, young->name);
     nft_say_known_links(w->p, r);

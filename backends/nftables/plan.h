@@ -121,7 +121,7 @@ struct nft_chain {
     bool nat;
     bool follows_links;   /* all that it says is which links are younger than what is applied, or idle */
     struct nft_idle idle; /* ... where the latter go, to which rules of links that have gone are added */
-    bool knows_none; /* ... and none is known, whatever was before: a link with a crypto map has lost its address */
+    bool keeps_known;     /* its one rule says up to which number links are known: the number in the kernel stays */
     int priority;
     struct ptrlist rules; /* struct nft_rule */
 };

@@ -74,8 +74,7 @@ static void table_moved(const json_t *was, const json_t *is, struct buf *what)
 
 bool places_moved(struct session *s, struct buf *what)
 {
-    json_error_t e;
-    json_t *was = json_load_file(state_path(&s->state, FILE_NAME), 0, &e), *is = places_now(s);
+    json_t *was = state_read_json(&s->state, FILE_NAME), *is = places_now(s);
     if (is && json_integer_value(json_object_get(was, "format")) == FORMAT) {
         table_moved(json_object_get(was, "local"), json_object_get(is, "local"), what);
         table_moved(json_object_get(was, "peers"), json_object_get(is, "peers"), what);

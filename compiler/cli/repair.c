@@ -64,8 +64,7 @@ static void keep_count(struct session *s, const struct watch_shared *w)
 
 struct repair_count repair_counted(struct state *s)
 {
-    json_error_t e;
-    json_t *o = json_load_file(state_path(s, COUNT_FILE), 0, &e);
+    json_t *o = state_read_json(s, COUNT_FILE);
     const struct repair_count n = {(unsigned long long)json_integer_value(json_object_get(o, "repaired")),
                                    (unsigned long long)json_integer_value(json_object_get(o, "failed"))};
     json_decref(o);

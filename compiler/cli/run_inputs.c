@@ -49,8 +49,7 @@ int run_inputs_check(const struct command *c, const struct run_inputs *in)
 /* One copy; that there was nothing is copied too. */
 static int keep_before(struct state *s)
 {
-    json_error_t e;
-    json_t *o = json_load_file(state_path(s, FILE_NAME), 0, &e);
+    json_t *o = state_read_json(s, FILE_NAME);
     char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     int r = p ? state_put(s, BEFORE_NAME, (struct str){p, (uint32_t)strlen(p)}) : 0;
@@ -104,7 +103,7 @@ bool run_inputs_default(struct state *s, const char *command, struct run_inputs 
 {
     json_error_t e;
     const char *path = state_path(s, FILE_NAME);
-    FILE *f = fopen(path, "re");
+    FILE *f = state_read_file(s, FILE_NAME);
     if (!f && errno == ENOENT)
         return true;
     json_t *o = f ? json_loadf(f, 0, &e) : NULL;

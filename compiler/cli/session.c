@@ -170,21 +170,36 @@ static void find_peers(struct session *s)
     keep_answers(s, &names);
 }
 
+static int stored_has_changed(const struct session *s, const char *path)
+{
+    fprintf(stderr,
+            "ioscc %s: %s has been changed, it is not what was applied: nothing is touched ('ioscc apply FILE', or "
+            "'ioscc reload FILE' where a daemon runs, stores it again)\n",
+            s->command->name, path);
+    return EXIT_SYSTEM;
+}
+
+/* Is it a file that nobody has put something else in the place of, a pipe say? */
+static bool is_plain(struct session *s, const char *file)
+{
+    FILE *f = state_read_file(&s->state, file);
+    if (f)
+        fclose(f);
+    return f || errno == ENOENT; /* what is not there is said by who reads it */
+}
+
 int session_load(struct session *s, const char *path, const struct state_config *how)
 {
+    bool is_stored = how->file && strcmp(path, state_path(&s->state, how->file)) == 0;
+    if (is_stored && !is_plain(s, how->file))
+        return stored_has_changed(s, path);
     int code = cli_load(s->command, path, &s->compiled);
     if (code != EXIT_CLEAN)
         return code;
     s->loaded = true;
     const struct str text = {s->compiled.source.text, s->compiled.source.len};
-    bool is_stored = how->file && strcmp(path, state_path(&s->state, how->file)) == 0;
-    if (is_stored && !state_is_as_stored(how->file, text)) {
-        fprintf(stderr,
-                "ioscc %s: %s has been changed, it is not what was applied: nothing is touched ('ioscc apply FILE', or "
-                "'ioscc reload FILE' where a daemon runs, stores it again)\n",
-                s->command->name, path);
-        return EXIT_SYSTEM;
-    }
+    if (is_stored && !state_is_as_stored(how->file, text))
+        return stored_has_changed(s, path);
     s->router = cli_router(&s->compiled, how->device);
     if (!s->router)
         return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
