@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One description of each structure serves to write it, to read it, to compare it, and to say which fields it has. */
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "backends/ike/handover.h"
 
 #include <openssl/err.h>

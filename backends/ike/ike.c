@@ -356,7 +356,7 @@ unsigned ike_clear(struct ike *ike, uint64_t now, const struct ip_addr *peer, ui
                 continue;
             n++;
             if (ike_is(sa, IKE_BEGINS) || ike_is(sa, IKE_ORPHAN)) { /* there is nobody to tell */
-                ike_sa_free(ike, sa);
+                ike_sa_dismiss(ike, sa);
                 continue;
             }
             if (!ike_has_task(sa, TASK_DELETE_IKE, 0))
@@ -399,8 +399,11 @@ bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct
     struct ike_reqid *reqids = ike->reqids;
     uint8_t *peers = ike->peer_of_entry;
     uint32_t n = ike->n_reqids;
+    struct ike_sa_list all;
     at(ike, now);
     *out = (struct ike_reload){0};
+    if (!ike_sas_list(ike, &all)) /* before anything is another */
+        return false;
     ike->policy = m->to;
     if (!index_lines(ike)) {
         free(ike->reqids);
@@ -409,6 +412,7 @@ bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct
         ike->reqids = reqids;
         ike->peer_of_entry = peers;
         ike->n_reqids = n;
+        free(all.v);
         return false;
     }
     for (unsigned i = 0; i < m->from->n_entries; i++)
@@ -417,7 +421,8 @@ bool ike_reload(struct ike *ike, uint64_t now, const struct ike_moves *m, struct
     free(reqids);
     free(peers);
     fetch_ciphers(ike);
-    ike_sas_move(ike, m, out);
+    ike_sas_move(ike, m, &all, out);
+    free(all.v);
     for (uint32_t i = 0; i < ike->hash_size; i++)
         for (struct ike_sa *sa = ike->by_spi[i], *next; sa; sa = next) {
             next = sa->hash_next;

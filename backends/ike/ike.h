@@ -12,7 +12,7 @@
 #ifndef IOSCC_IKE_IKE_H
 #define IOSCC_IKE_IKE_H
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "compiler/base/must.h"
 
 /* `policy` must live as long as the engine. NULL: out of memory. */

@@ -333,18 +333,19 @@ static const char *stream_of_orphans(void)
 
 #define REFUSALS_MOST 3
 
-/* The branch alone has PFS, and has called: the hub takes that, and rekeys without; then the branch refuses. */
+/* The branch has called, and wants PFS from then on, as its operator has said; the hub rekeys without, and is refused.
+ */
 static const char *rekeying_refused(bool dynamic)
 {
     static struct pair x;
     pair_open(&x, 1, 1);
     mapped_dpd(&x, 10, 10);
-    x.branch.entries[0].pfs = ALGO_DH_256_ECP;
     if (dynamic) {
         x.hub.entries[0].dynamic = true;
         x.hub.entries[0].n_peers = 0;
     }
     bool is_up = stream_begins(&x);
+    x.branch.entries[0].pfs = ALGO_DH_256_ECP;
     unsigned lost_s = stream_lost(&x, COUNTED_S);
     const char *bad = NULL;
     if (!is_up)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "backends/ike/daemon/permit.h"
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "backends/ike/handover.h"
 #include "backends/xfrm/kernel.h"
 #include "tests/attack/lab.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "backends/ike/from_ir.h"
 #include "backends/xfrm/plan.h"
 #include "compiler/sem/sem.h"

@@ -7,7 +7,7 @@
  * budget makes room by its oldest stranger, so that nobody can hold all places; known peers (configured ones, and those
  * that have an SA) give way to nobody but their like.
  */
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 
 static void list_remove(struct ike_half_list *l, struct ike_sa *sa)
 {

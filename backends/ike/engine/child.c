@@ -386,3 +386,9 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
         ike_timer_update(ike, sa);
     }
 }
+
+uint16_t ike_pfs_group(const struct ike_entry *e, const struct ike_child *rekeyed)
+{
+    bool is_peers = rekeyed && !e->pfs;
+    return is_peers ? rekeyed->dh : e->pfs;
+}

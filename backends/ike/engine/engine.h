@@ -247,6 +247,7 @@ struct ike_sa {
     /* IKE rekeying: the old one, our new one, the one the peer made at the same time */
     struct ike_sa *replaces, *replaced_by, *peers_sa;
     uint64_t reauthenticates[2]; /* own SPI and id of the IKE SA whose peer it authenticates anew */
+    bool is_dismissed;           /* it ends because we want it so */
     bool is_silent;              /* v1: the peer does not answer by it; nothing is begun by it until something comes */
     bool lacks_children;         /* ... and of its children the peer has refused some */
     struct ike_sa **held_by;     /* still only part of its predecessor's exchange, which points to it from here */
@@ -375,6 +376,8 @@ struct ike_sa *ike_sa_new(struct ike *ike, uint8_t version, bool initiator, cons
                           const struct ike_end *remote);
 /* Unlinks and frees; children that are still there are deleted from the kernel. */
 void ike_sa_free(struct ike *ike, struct ike_sa *sa);
+/* ... because we want it so: nothing is said about what the peer has not done. */
+void ike_sa_dismiss(struct ike *ike, struct ike_sa *sa);
 /* v1: another negotiation with the same peer, under the same SPI of ours, for the same entry: several claim to be the
  * peer (v1/candidates.c). When one has proved it, the others are freed. NULL: out of memory. */
 struct ike_sa *ike_sa_beside(struct ike *ike, const struct ike_sa *sa);
@@ -428,8 +431,7 @@ bool ike_is_first_contact(const struct ike *ike, const struct ike_sa *sa) MUST_C
 void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *remote);
 void ike_state_set(struct ike *ike, struct ike_sa *sa, enum ike_state s);
 /* Established SA that began with that peer, and can carry a new child. */
-struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
-                          const struct ike_profile *profile);
+struct ike_sa *ike_usable(struct ike *ike, const struct ike_entry *e, const struct ip_addr *remote);
 
 struct ike_child *ike_child_new(struct ike_sa *sa);
 void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel);
@@ -564,22 +566,6 @@ void ike_later_drop(struct ike_sa *sa);
 /* An initiator's, with one peer: both requests sent as often as can be. Nothing that is not authentic prolongs it. */
 #define IKE_NEGOTIATION_MS 130000
 
-/* ---- match.c ---- */
-
-bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const struct ike_id *id) MUST_CHECK;
-/* Is the profile for who comes to that address of ours (`match address local`, `local-address`)? */
-bool ike_profile_holds_at(const struct ike_profile *p, const struct ip_addr *local) MUST_CHECK;
-/* Do two keys of the policy, by number, hold one secret? Lines may repeat it: who knows it proves the same by each. 0
- * is no key. */
-bool ike_same_secret(const struct ike_policy *p, uint32_t a, uint32_t b) MUST_CHECK;
-/* Is the key for one address? */
-bool ike_key_is_of_one(const struct ike_policy *p, uint32_t id) MUST_CHECK;
-/* Does a certificate map of the profile take this certificate? The caller sees to it that it proves the peer. */
-bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST_CHECK;
-/* The key for a peer: by identity where it is known, by address; of those for that address of ours (`own`). The longest
- * prefix wins. Who calls passes the name
- * that the configuration has for the peer, never the identity that the peer claims: else whoever has any key of the
- * keyring could answer in its place. */
 /* ---- whereabouts.c ---- */
 
 #define IKE_MOVED_BY_NONE UINT32_MAX
@@ -624,68 +610,6 @@ struct ike_ends ike_ends_swap(struct ike_sa *sa, struct ike_ends with) MUST_CHEC
  * elsewhere may be somebody's copy, and an answer goes to one place. */
 bool ike_heard_digest(struct ike *ike, const struct ike_end *local, const struct ike_end *remote, struct ike_iov whole,
                       uint8_t out[static 32]) MUST_CHECK;
-
-/* ---- keys.c ---- */
-
-/* By the policy's own keys or by host.keys. `expected`: the key that was found here, which must be the one that is used
- * there; NULL for signatures. */
-bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct ike_key_work *w,
-                  struct ike_key_result *r) MUST_CHECK;
-/* The row that is about that very identity: it names it, or is for the address that the identity is, or the nearest one
- * for its network (a private address may be another's behind a NAT, only a row for itself counts). Who claims it has to
- * have that row's key, wherever it calls from (RFC 7296 §2.15, RFC 4301 §4.4.3). NULL: none is. */
-const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
-                                          const struct ip_addr *addr, const struct ike_id *id);
-const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
-                                   const struct ip_addr *addr, const struct ike_id *id);
-/* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */
-bool ike_called_name(const struct ike_sa *sa, struct ike_id *out) MUST_CHECK;
-/* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
-const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
-                                      const struct ike_entry *from);
-/* Makes the index that ike_entry_for() looks into; again when a peer's address has changed. */
-bool ike_entries_index(struct ike *ike) MUST_CHECK;
-/* Does it have a certificate of our own and its key? */
-bool ike_credential_signs(const struct ike_credential *c) MUST_CHECK;
-/* What we sign with under a profile (NULL: none): the first of its trustpoints that can, or, where it names none, of
- * all trustpoints. NULL: none of them can. */
-const struct ike_credential *ike_credential_of(const struct ike_policy *policy, const struct ike_profile *p);
-/* What peers are verified with: how many. Where the profile names none: every trustpoint that has a CA. */
-unsigned ike_trusts_of(const struct ike_policy *policy, const struct ike_profile *p,
-                       const struct ike_credential *out[static IKE_TRUSTS_MAX]);
-const struct ike_credential *ike_credential_for(const struct ike *ike, const struct ike_profile *p);
-/* May a key of that kind prove somebody? */
-bool ike_key_allowed(unsigned auth_bits, enum ike_key_kind k) MUST_CHECK;
-void ike_line_ts(const struct ike_line *l, struct ike_ts *src, struct ike_ts *dst);
-bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned plen) MUST_CHECK;
-
-/* ---- proof.c: what proves a peer by certificate ---- */
-
-/* A weak hash that the policy in force names counts in signatures too: such routers have nothing else. */
-enum ike_weak_hash ike_weak_hash_of(enum algo_id policy_hash);
-/* The peer's chain (its own first) against the trustpoint of the SA's profile, its name, its kind of key (`allowed`:
- * enum ike_auth_bits). NULL if it is good; *out is the caller's in any case. Its signature is not looked at. */
-const char *ike_certificate_check(struct ike *ike, struct ike_sa *sa, const struct ike_iov *certs, unsigned n,
-                                  const struct ike_id *id, unsigned allowed, struct ike_cert **out) MUST_CHECK;
-/* The SA remembers its trust anchor and when the chain ends; and the chain, if it is to be looked at whether it is
- * revoked. False: out of memory. */
-bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c) MUST_CHECK;
-/* The peer has proved itself. When its certificates are known not to be revoked, now or later, its identity is set and
- * `next` goes on with the message, of which a copy is kept; the SA is busy meanwhile. `bad` NULL, or why it is refused
- * all the same. */
-typedef void ike_proved_fn(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const char *bad);
-void ike_proved(struct ike *ike, struct ike_sa *sa, const struct ike_message *m, const struct ike_id *id,
-                ike_proved_fn *next);
-void ike_unproved_free(struct ike_sa *sa);
-/* What host.revocation did not know at once. `why`: in words. */
-void ike_revocation_done(struct ike *ike, uint64_t now, uint64_t sa_spi, uint64_t sa_id, enum ike_verdict v,
-                         const char *why);
-/* An IKE SA's successor is proved as it was. */
-/* By a pre-shared key, now. False: out of memory. */
-bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id) MUST_CHECK;
-bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from) MUST_CHECK;
-/* Is what proved the peer still so in another policy: the same key, or the same trust anchor and trustpoint of ours? */
-bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct ike_profile *profile_there) MUST_CHECK;
 
 /* ---- natt.c ---- */
 
@@ -747,8 +671,16 @@ const struct ike_transform_set *ike_move_set(const struct ike_entry *from, const
                                              const struct ike_transform_set *s);
 bool ike_move_child(const struct ike_moves *m, struct ike_child *c) MUST_CHECK;
 bool ike_move_task(const struct ike_moves *m, struct ike_task *t) MUST_CHECK;
+/* All SAs that there are, by what ike_still() knows them; free `v`. False: out of memory. */
+struct ike_sa_list {
+    struct ike_sa_name {
+        uint64_t own_spi, id;
+    } * v;
+    uint32_t n;
+};
+bool ike_sas_list(const struct ike *ike, struct ike_sa_list *out) MUST_CHECK;
 /* All SAs from one policy to the other; what cannot live on is ended, the peers are told. */
-void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload *r);
+void ike_sas_move(struct ike *ike, const struct ike_moves *m, const struct ike_sa_list *all, struct ike_reload *r);
 
 /* ---- traffic.c ---- */
 
@@ -771,6 +703,9 @@ bool ike_sends_unheard(struct ike *ike, struct ike_child *c) MUST_CHECK;
 void ike_watch_rests(struct ike *ike, struct ike_child *c);
 /* `c` takes the place of `old`: what is known of its traffic stays known. */
 void ike_watch_inherit(struct ike_child *c, const struct ike_child *old);
+/* The PFS group (enum algo_id; ALGO_NONE: none) that is asked for. Where the entry has none, that of the child to be
+ * rekeyed (NULL: none is): what its peer wanted when it made it, it will want again. */
+uint16_t ike_pfs_group(const struct ike_entry *e, const struct ike_child *rekeyed);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */
 bool ike_idle(struct ike *ike, struct ike_child *c) MUST_CHECK;
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 
 static const char key_pad[] = "Key Pad for IKEv2"; /* RFC 7296 §2.15 */
 #define KEY_PAD_LEN (sizeof key_pad - 1)
@@ -45,17 +45,40 @@ const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ik
     return ike_psk_find(p->keys, p->n_keys, &o->own, &o->peer, id);
 }
 
+static bool is_key(const struct ike_policy *p, const struct ike_psk *k, uint32_t key_id)
+{
+    return k->id == key_id || ike_same_secret(p, k->id, key_id);
+}
+
+/* No row is the identity's: may one for where it calls from prove it? */
+static bool may_prove(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
+                      const struct ike_id *id, uint32_t key_id)
+{
+    const struct ike_psk *v = profile ? profile->keys : p->keys;
+    unsigned n = profile ? profile->n_keys : p->n_keys;
+    for (unsigned i = 0; i < n; i++) {
+        bool is_here = v[i].who.any || ike_psk_is_there(&v[i], &o->peer);
+        bool is_free = !ike_psk_is_anothers(&v[i], &o->peer, id) && !ike_psk_is_of_another_profile(p, profile, &v[i]);
+        if (is_here && is_free && is_key(p, &v[i], key_id))
+            return true;
+    }
+    return false;
+}
+
 bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
-               const struct ike_id *id, uint32_t key_id, bool called_by_name)
+               const struct ike_id *id, struct ike_used_key key)
 {
     const struct ike_psk *v = profile ? profile->keys : p->keys;
     unsigned n = profile ? profile->n_keys : p->n_keys;
     const struct ike_psk *its = ike_psk_of_identity(v, n, &o->own, &o->peer, id);
     const struct ike_match there = {.addr = o->peer, .plen = o->peer.family == FAMILY_V6 ? 128 : 32};
     bool is_of_network = its && its->who.addr.family != FAMILY_NONE && its->who.plen < there.plen;
-    if (called_by_name && is_of_network && ike_match(&there, NULL, id)) /* the name led there: that says more */
+    bool is_by_name = key.call == IKE_CALLED_BY_NAME;
+    if (is_by_name && is_of_network && ike_match(&there, NULL, id)) /* the name led there: that says more */
         return false;
-    return its && its->id != key_id && !ike_same_secret(p, its->id, key_id);
+    if (its)
+        return !is_key(p, its, key.id);
+    return key.call == IKE_HAS_CALLED && !may_prove(p, profile, o, id, key.id);
 }
 
 static void *private_key(const struct ike_policy *p, const struct ike_key_owner *o)

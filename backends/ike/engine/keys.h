@@ -47,11 +47,17 @@ struct ike_key_result {
 
 /* The key for a peer; NULL: there is none. */
 const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ike_key_owner *o);
-/* The identity is that of another row than the one that has proved the peer, with another key: it poses as somebody
- * else. `key_id`: of the key that has; `profile`: whose keyring holds, NULL (IKEv1): the keys without one;
- * `called_by_name`: we have called it by the host name that its key is for. */
+/* The key that has proved a peer, and why it was that one. */
+enum ike_call { IKE_HAS_CALLED, IKE_CALLED_BY_ADDRESS, IKE_CALLED_BY_NAME };
+struct ike_used_key {
+    uint32_t id; /* of the row */
+    enum ike_call call;
+};
+/* The identity is that of another row than the one that has proved the peer, with another key; or it is no row's, and
+ * that row, by which a caller was found, names somebody else or is another profile's: it poses as somebody else.
+ * `profile`: whose keyring holds, NULL (IKEv1): the keys without one. */
 bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
-               const struct ike_id *id, uint32_t key_id, bool called_by_name) MUST_CHECK;
+               const struct ike_id *id, struct ike_used_key key) MUST_CHECK;
 const struct ike_profile *ike_profile_named(const struct ike_policy *p, uint8_t version, const char *name);
 
 /* Does it with the policy's own keys. False: there is no such key, or what is asked is none of the five. Refuses what

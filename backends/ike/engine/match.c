@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who is who: identities, keys, entries. */
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +55,18 @@ bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned pl
     return true;
 }
 
-static bool same_text(const struct ike_bytes *want, const uint8_t *p, size_t n)
+uint8_t ike_letter(uint8_t id_type, uint8_t c)
+{
+    bool is_name = id_type == IKE_ID_FQDN || id_type == IKE_ID_USER_FQDN;
+    return is_name ? (uint8_t)str_lower((char)c) : c;
+}
+
+static bool same_text(const struct ike_bytes *want, uint8_t type, const uint8_t *p, size_t n)
 {
     if (n != want->n)
         return false;
     for (uint32_t i = 0; i < want->n; i++)
-        if (str_lower((char)want->p[i]) != str_lower((char)p[i]))
+        if (ike_letter(type, want->p[i]) != ike_letter(type, p[i]))
             return false;
     return true;
 }
@@ -83,7 +89,7 @@ static bool in_domain(const struct ike_bytes *domain, uint8_t type, const uint8_
         if (n == d.n && dot)
             return false; /* `.example.com` has only what stands before the dot */
     }
-    if (d.n == 0 || n < d.n || !same_text(&d, p + (n - d.n), d.n))
+    if (d.n == 0 || n < d.n || !same_text(&d, type, p + (n - d.n), d.n))
         return false;
     size_t before = n - d.n;
     if (before == 0)
@@ -120,7 +126,9 @@ bool ike_match(const struct ike_match *m, const struct ip_addr *addr, const stru
         return false;
     if (id->type == IKE_ID_IPV4 || id->type == IKE_ID_IPV6) /* `identity address`: no text is one */
         return m->id_type && m->value.n == id->n && memcmp(m->value.p, id->p, id->n) == 0;
-    return m->domain ? in_domain(&m->value, id->type, id->p, id->n) : same_text(&m->value, id->p, id->n);
+    if (m->domain)
+        return in_domain(&m->value, id->type, id->p, id->n);
+    return same_text(&m->value, id->type, id->p, id->n);
 }
 
 /* What must be there has to be there as attributes; what must not, not even as text. */
@@ -176,62 +184,160 @@ static bool is_one_address(const struct ike_match *m)
     return m->addr.family != FAMILY_NONE && m->plen == (m->addr.family == FAMILY_V6 ? 128 : 32);
 }
 
-/* The row is for many, says who the peer is, and it says that it is somebody else. */
-static bool is_another(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
+bool ike_psk_is_anothers(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ike_match *m = identity_of(k);
     bool is_of_kind = m && id && (!m->id_type || m->id_type == id->type);
-    return is_of_kind && !is_one_address(&k->who) && !ike_match(m, addr, id);
+    return is_of_kind && !ike_match(m, addr, id);
 }
 
-/* RFC 1918, RFC 4193 and link-local: who claims one, and comes from another, may be behind a NAT, where others have the
- * same. */
+bool ike_psk_is_there(const struct ike_psk *k, const struct ip_addr *addr)
+{
+    return k->who.addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
+}
+
+/* An address of its own, or the name; false: it has none that is one peer's. */
+static bool is_named_by(const struct ike_match *m, const struct ike_psk *k)
+{
+    const struct ike_match *name = identity_of(k);
+    struct ike_id id = {.type = IKE_ID_FQDN};
+    if (m->id_type)
+        id.type = m->id_type;
+    if (name && name->id_type)
+        id.type = name->id_type;
+    if (name && !name->domain) {
+        id.n = (uint16_t)name->value.n;
+        id.p = name->value.p;
+        if (ike_match(m, NULL, &id))
+            return true;
+    }
+    if (!is_one_address(&k->who))
+        return false;
+    bool is_v6 = k->who.addr.family == FAMILY_V6;
+    id = (struct ike_id){is_v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, is_v6 ? 16 : 4, k->who.addr.b};
+    return ike_match(m, NULL, &id);
+}
+
+static bool is_for_one(const struct ike_match *m)
+{
+    bool is_address = m->addr.family != FAMILY_NONE;
+    bool is_network = is_address && !is_one_address(m);
+    return !m->any && !m->domain && !is_network;
+}
+
+/* ... `exactly`: what is for many does not count. */
+static bool profile_names(const struct ike_profile *p, const struct ike_psk *k, bool exactly)
+{
+    for (unsigned i = 0; i < p->n_remote; i++)
+        if ((!exactly || is_for_one(&p->remote[i])) && is_named_by(&p->remote[i], k))
+            return true;
+    return false;
+}
+
+bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its, const struct ike_psk *k)
+{
+    if (!its || profile_names(its, k, false))
+        return false;
+    for (unsigned i = 0; i < p->n_profiles; i++) {
+        const struct ike_profile *q = &p->profiles[i];
+        bool has_it = q != its && q->version == its->version && in_list(q->keys, q->n_keys, k->id);
+        if (has_it && profile_names(q, k, true))
+            return true;
+    }
+    return false;
+}
+
+/* Who claims one of these, and comes from another, may be behind a NAT, where others have the same. */
+static const struct private_network {
+    uint8_t value[2], care[2];
+} private_networks[] = {
+    {{10, 0}, {0xff, 0}},       /* RFC 1918 */
+    {{172, 16}, {0xff, 0xf0}},  /* ... */
+    {{192, 168}, {0xff, 0xff}}, /* ... */
+    {{100, 64}, {0xff, 0xc0}},  /* RFC 6598: behind a carrier's NAT */
+    {{169, 254}, {0xff, 0xff}}, /* RFC 3927 */
+};
+
 static bool is_private(const struct ip_addr *a)
 {
     if (a->family == FAMILY_V6)
-        return (a->b[0] & 0xfe) == 0xfc || addr_is_link_local(a);
-    return a->b[0] == 10 || (a->b[0] == 172 && (a->b[1] & 0xf0) == 16) || (a->b[0] == 192 && a->b[1] == 168) ||
-           (a->b[0] == 169 && a->b[1] == 254);
+        return (a->b[0] & 0xfe) == 0xfc || addr_is_link_local(a); /* RFC 4193 */
+    for (size_t i = 0; i < sizeof private_networks / sizeof *private_networks; i++) {
+        const struct private_network *n = &private_networks[i];
+        if ((a->b[0] & n->care[0]) == n->value[0] && (a->b[1] & n->care[1]) == n->value[1])
+            return true;
+    }
+    return false;
 }
 
 /* The nearest row for the claimed address; a row for everybody is for nobody's. */
 static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
-                                            const struct ip_addr *from, const struct ip_addr *claimed)
+                                            const struct ip_addr *from, const struct ike_id *id)
 {
+    const struct ip_addr address = address_of(id), *claimed = &address;
+    if (claimed->family == FAMILY_NONE)
+        return NULL;
     bool may_be_natted = is_private(claimed) && !(from && is_private(from));
     const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
         bool says_who = is_one_address(m) || (m->plen && !may_be_natted);
-        bool is_its = m->addr.family == claimed->family && ike_addr_in(claimed, &m->addr, m->plen);
+        bool is_in = m->addr.family == claimed->family && ike_addr_in(claimed, &m->addr, m->plen);
+        bool is_its = is_in && !ike_psk_is_anothers(&v[i], from, id);
         if (says_who && is_its && is_for(&v[i], own) && (!best || m->plen > best->who.plen))
             best = &v[i];
     }
     return best;
 }
 
-#define IDENTITY_RANKS 4
+/* How near a row that names an identity is to it. A name says more than its domain, a domain more than the one that it
+ * is in; then the row says more that is for where the peer calls from, and one for no place more than one for another.
+ */
+struct nearness {
+    uint32_t name; /* labels' bytes that agree */
+    unsigned place;
+};
+enum { PLACE_IS_ANOTHER, PLACE_IS_ANY, PLACE_IS_HERE /* and the prefix's length */ };
 
-/* A name says more than its domain; of two rows of one name that is the peer's which is for where it calls from too. */
-static unsigned identity_rank(const struct ike_psk *k, const struct ike_match *m, const struct ip_addr *addr)
+static struct nearness nearness_of(const struct ike_psk *k, const struct ike_match *m, const struct ip_addr *addr)
 {
-    bool is_there = k->who.addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
-    unsigned rank = m->domain ? 2 : 0;
-    return rank + !is_there;
+    struct nearness is = {.name = m->domain ? m->value.n : UINT32_MAX, .place = PLACE_IS_ANY};
+    if (k->who.addr.family == FAMILY_NONE)
+        return is;
+    bool is_here = addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
+    is.place = is_here ? PLACE_IS_HERE + k->who.plen : PLACE_IS_ANOTHER;
+    return is;
+}
+
+static bool is_nearer(struct nearness a, struct nearness b)
+{
+    return a.name > b.name || (a.name == b.name && a.place > b.place);
+}
+
+/* Of rows that are as near as each other the first is. */
+static const struct ike_psk *row_of_name(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                         const struct ip_addr *addr, const struct ike_id *id)
+{
+    const struct ike_psk *best = NULL;
+    struct nearness nearest = {0};
+    for (unsigned i = 0; i < n; i++) {
+        const struct ike_match *m = identity_of(&v[i]);
+        if (!m || !is_for(&v[i], own) || !ike_match(m, addr, id))
+            continue;
+        struct nearness is = nearness_of(&v[i], m, addr);
+        if (best && !is_nearer(is, nearest))
+            continue;
+        best = &v[i];
+        nearest = is;
+    }
+    return best;
 }
 
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                           const struct ip_addr *addr, const struct ike_id *id)
 {
-    const struct ip_addr claimed = address_of(id);
-    for (unsigned rank = 0; rank < IDENTITY_RANKS; rank++)
-        for (unsigned i = 0; i < n; i++) {
-            const struct ike_match *m = identity_of(&v[i]);
-            bool is_its = m && is_for(&v[i], own) && ike_match(m, addr, id);
-            if (is_its && identity_rank(&v[i], m, addr) == rank)
-                return &v[i];
-        }
-    return claimed.family == FAMILY_NONE ? NULL : row_of_address(v, n, own, addr, &claimed);
+    const struct ike_psk *its = row_of_name(v, n, own, addr, id);
+    return its ? its : row_of_address(v, n, own, addr, id);
 }
 
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
@@ -242,10 +348,13 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
         return best;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
-        bool is_there = m->addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &m->addr, m->plen);
-        if (!is_there || !is_for(&v[i], own) || is_another(&v[i], addr, id))
+        bool is_anothers = ike_psk_is_anothers(&v[i], addr, id);
+        bool may_be = ike_psk_is_there(&v[i], addr) && (!is_anothers || is_one_address(m));
+        if (!may_be || !is_for(&v[i], own))
             continue;
-        if (!best || m->plen > best->who.plen)
+        bool is_nearer = !best || m->plen > best->who.plen;
+        bool is_freer = best && m->plen == best->who.plen && !is_anothers && ike_psk_is_anothers(best, addr, id);
+        if (is_nearer || is_freer)
             best = &v[i];
     }
     for (unsigned i = 0; i < n && !best; i++)
@@ -254,13 +363,20 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
     return best;
 }
 
+static struct ike_id id_of_name(const char *host)
+{
+    return (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
+}
+
 bool ike_called_name(const struct ike_sa *sa, struct ike_id *out)
 {
     const struct ike_entry *e = sa->entry;
-    const char *host = e && sa->peer_at < e->n_peers ? e->peers[sa->peer_at].host : NULL;
+    const char *host = sa->called;
+    if (!host && e && sa->peer_at < e->n_peers)
+        host = e->peers[sa->peer_at].host;
     if (!host || !*host)
         return false;
-    *out = (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
+    *out = id_of_name(host);
     return true;
 }
 

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/ike/engine/engine.h"
-#include "backends/ike/engine/keys.h"
+#include "backends/ike/engine/proof.h"
 
 enum ike_weak_hash ike_weak_hash_of(enum algo_id policy_hash)
 {
@@ -103,16 +102,74 @@ bool ike_proof_keep(struct ike *ike, struct ike_sa *sa, const struct ike_cert *c
     return true;
 }
 
+struct ike_used_key ike_key_used(const struct ike_sa *sa, uint32_t key_id)
+{
+    struct ike_id called;
+    struct ike_used_key key = {.id = key_id, .call = IKE_HAS_CALLED};
+    if (sa->initiator)
+        key.call = ike_called_name(sa, &called) ? IKE_CALLED_BY_NAME : IKE_CALLED_BY_ADDRESS;
+    return key;
+}
+
 bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id)
 {
     struct ike_id called;
     bool has_name = sa->initiator && ike_called_name(sa, &called);
-    free(sa->called);
-    sa->called = has_name ? strndup((const char *)called.p, called.n) : NULL;
+    if (has_name && !sa->called)
+        sa->called = strndup((const char *)called.p, called.n);
     sa->psk_auth = true;
     sa->key_id = key_id;
     sa->was_called = sa->initiator;
     return !has_name || sa->called;
+}
+
+/* The key that who is called by that name, or by the address alone (NULL), has to have. */
+static const struct ike_psk *key_of_called(const struct ike *ike, const struct ike_sa *sa,
+                                           const struct ike_profile *profile, const struct ike_id *name)
+{
+    struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
+    if (profile)
+        o.profile = profile->name;
+    if (name)
+        o.id = *name;
+    return ike_psk_choose(ike->policy, &o);
+}
+
+/* Of what is not proved yet: the one that will be asked for. */
+static uint32_t key_in_use(const struct ike *ike, const struct ike_sa *sa)
+{
+    struct ike_id name;
+    if (sa->key_id || !ike_is(sa, IKE_BEGINS))
+        return sa->key_id;
+    const struct ike_psk *k = key_of_called(ike, sa, sa->profile, ike_called_name(sa, &name) ? &name : NULL);
+    return k ? k->id : 0;
+}
+
+bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
+{
+    bool is_by_certificate = ike_is(sa, IKE_STANDS) && !sa->psk_auth;
+    bool has_name = false;
+    for (unsigned i = 0; i < e->n_peers && !is_by_certificate; i++) {
+        const char *host = e->peers[i].host;
+        if (!addr_eq(&e->peers[i].addr, &sa->began_with))
+            continue;
+        if (!host || !*host) /* where it is says who it is */
+            return true;
+        const struct ike_id name = {IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
+        const struct ike_psk *its = key_of_called(ike, sa, e->profile, &name);
+        const uint32_t used = key_in_use(ike, sa);
+        has_name = true;
+        if (its ? ike_same_secret(ike->policy, its->id, used) : !used)
+            return true;
+    }
+    return !has_name;
+}
+
+void ike_say_other_key(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
+{
+    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL,
+            "map %s entry %u (line %u) is for a peer by name, whose pre-shared key is another one than this peer's",
+            e->map, e->seq, e->line);
 }
 
 bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from)

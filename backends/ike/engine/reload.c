@@ -2,7 +2,7 @@
 /* Another policy takes the place of the one that holds: what is the same in both lives on with its SAs. */
 #include <stdlib.h>
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 
 /* Place in an array. What is about to be deleted may still be of a policy before: it is in none of them. */
 static size_t place(const void *p, const void *first, size_t size, size_t n)
@@ -202,7 +202,7 @@ static void end(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, s
         if (ike->version[sa->version]->tell_end)
             ike->version[sa->version]->tell_end(ike, sa, c);
     if (!ike_is(sa, IKE_STANDS)) { /* orphans cannot tell it themselves */
-        ike_sa_free(ike, sa);
+        ike_sa_dismiss(ike, sa);
         return;
     }
     end_what_is_open(ike, m, sa);
@@ -226,17 +226,20 @@ static void end(struct ike *ike, const struct ike_moves *m, struct ike_sa *sa, s
     ike_timer_update(ike, sa);
 }
 
-void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload *r)
+bool ike_sas_list(const struct ike *ike, struct ike_sa_list *out)
 {
-    uint64_t(*v)[2] = calloc(ike->n_sa + 1u, sizeof *v);
-    uint32_t n = 0;
-    for (uint32_t i = 0; v && i < ike->hash_size; i++)
-        for (const struct ike_sa *sa = ike->by_spi[i]; sa && n <= ike->n_sa; sa = sa->hash_next, n++) {
-            v[n][0] = sa->own_spi;
-            v[n][1] = sa->id;
-        }
+    *out = (struct ike_sa_list){.v = calloc(ike->n_sa + 1u, sizeof *out->v)};
+    for (uint32_t i = 0; out->v && i < ike->hash_size; i++)
+        for (const struct ike_sa *sa = ike->by_spi[i]; sa; sa = sa->hash_next)
+            out->v[out->n++] = (struct ike_sa_name){sa->own_spi, sa->id};
+    return out->v;
+}
+
+void ike_sas_move(struct ike *ike, const struct ike_moves *m, const struct ike_sa_list *all, struct ike_reload *r)
+{
+    const uint32_t n = all->n;
     for (uint32_t i = 0; i < 2 * n; i++) { /* orphans first: what may speak for them may end too */
-        struct ike_sa *sa = ike_still(ike, v[i % n][0], v[i % n][1]);
+        struct ike_sa *sa = ike_still(ike, all->v[i % n].own_spi, all->v[i % n].id);
         if (!sa || ike_is(sa, IKE_ORPHAN) != (i < n))
             continue;
         if (ike_is(sa, IKE_ENDS)) { /* its delete is on the way: what it carried need not wait for the answer */
@@ -256,5 +259,4 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, struct ike_reload 
         move_tasks(m, sa);
         children(ike, m, sa, r);
     }
-    free(v);
 }

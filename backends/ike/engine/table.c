@@ -2,7 +2,7 @@
 /* IKE SAs and their children: making, finding, freeing. */
 #include <stdlib.h>
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 
 static uint32_t slot_of_spi(const struct ike *ike, uint64_t spi)
 {
@@ -24,13 +24,6 @@ static uint32_t slot_of_peer(const struct ike *ike, uint64_t spi, const struct i
     return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
 }
 
-/* Names are the same in whatever letters (RFC 4343), as where they are matched; addresses and DNs are bytes. */
-static uint8_t letter(uint8_t id_type, uint8_t c)
-{
-    bool is_name = id_type == IKE_ID_FQDN || id_type == IKE_ID_USER_FQDN || id_type == IKE_ID_KEY_ID;
-    return is_name ? (uint8_t)str_lower((char)c) : c;
-}
-
 static uint32_t slot_of_identity(const struct ike *ike, uint8_t version, const uint8_t *id, size_t n)
 {
     uint64_t h = 14695981039346656037u;
@@ -38,7 +31,7 @@ static uint32_t slot_of_identity(const struct ike *ike, uint8_t version, const u
         h = (h ^ ike->hash_seed[i]) * 1099511628211u;
     h = (h ^ version) * 1099511628211u;
     for (size_t i = 0; i < n; i++)
-        h = (h ^ (i ? letter(id[0], id[i]) : id[0])) * 1099511628211u;
+        h = (h ^ (i ? ike_letter(id[0], id[i]) : id[0])) * 1099511628211u;
     return (uint32_t)(h ^ h >> 32) & (ike->hash_size - 1);
 }
 
@@ -240,6 +233,12 @@ void ike_exchange_end(struct ike_sa *sa)
     ike_request_end(sa);
 }
 
+void ike_sa_dismiss(struct ike *ike, struct ike_sa *sa)
+{
+    sa->is_dismissed = true;
+    ike_sa_free(ike, sa);
+}
+
 void ike_sa_free(struct ike *ike, struct ike_sa *sa)
 {
     ike_state_set(ike, sa, IKE_DEAD);
@@ -374,7 +373,7 @@ static bool same_name(const struct ike_sa *a, const struct ike_sa *b)
     bool same = a->version == b->version && a->peer_id && b->peer_id && a->peer_id_len == b->peer_id_len &&
                 a->peer_id[0] == b->peer_id[0];
     for (size_t i = 1; same && i < a->peer_id_len; i++)
-        same = letter(a->peer_id[0], a->peer_id[i]) == letter(b->peer_id[0], b->peer_id[i]);
+        same = ike_letter(a->peer_id[0], a->peer_id[i]) == ike_letter(b->peer_id[0], b->peer_id[i]);
     return same;
 }
 
@@ -540,15 +539,25 @@ void ike_remote_set(struct ike *ike, struct ike_sa *sa, const struct ike_end *re
     link_in(ike, sa);
 }
 
-struct ike_sa *ike_usable(struct ike *ike, uint8_t version, const struct ip_addr *local, const struct ip_addr *remote,
-                          const struct ike_profile *profile)
+static bool is_of_entry(const struct ike_sa *sa, const struct ike_entry *e)
 {
-    for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));)
-        if (sa->version == version && !sa->held_by && !sa->reauthenticates[0] && !sa->is_silent &&
-            !ike_has_task(sa, TASK_DELETE_IKE, 0) && addr_eq(&sa->began_with, remote) &&
-            ((ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS)) &&
-            (local->family == FAMILY_NONE || addr_eq(&sa->local.addr, local)) && (!profile || sa->profile == profile))
+    bool is_from_here = e->local.family == FAMILY_NONE || addr_eq(&sa->local.addr, &e->local);
+    return sa->version == e->version && is_from_here && (!e->profile || sa->profile == e->profile);
+}
+
+static bool takes_tasks(const struct ike_sa *sa)
+{
+    bool is_up = (ike_is(sa, IKE_BEGINS) && sa->initiator) || ike_is(sa, IKE_STANDS);
+    return is_up && !sa->held_by && !sa->reauthenticates[0] && !sa->is_silent && !ike_has_task(sa, TASK_DELETE_IKE, 0);
+}
+
+struct ike_sa *ike_usable(struct ike *ike, const struct ike_entry *e, const struct ip_addr *remote)
+{
+    for (struct ike_sa *sa = NULL; (sa = ike_with_addr(ike, remote, sa));) {
+        bool leads_there = addr_eq(&sa->began_with, remote);
+        if (leads_there && is_of_entry(sa, e) && takes_tasks(sa) && ike_proof_serves(ike, sa, e))
             return sa;
+    }
     return NULL;
 }
 
@@ -632,13 +641,28 @@ void ike_next_peer(struct ike *ike, const struct ike_entry *e, const struct ip_a
         *peer = (uint8_t)next;
 }
 
+bool ike_call_again(struct ike_sa *fresh, const struct ike_sa *before)
+{
+    const struct ike_entry *e = fresh->entry;
+    free(fresh->called);
+    fresh->called = before->called ? strdup(before->called) : NULL;
+    fresh->peer_at = before->peer_at;
+    for (unsigned i = 0; e && i < e->n_peers; i++) {
+        const char *host = e->peers[i].host;
+        bool is_named_so = !before->called || (host && strcmp(host, before->called) == 0);
+        if (addr_eq(&e->peers[i].addr, &before->began_with) && is_named_so)
+            fresh->peer_at = i;
+    }
+    return !before->called || fresh->called;
+}
+
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t)
 {
     unsigned at;
     if (!start_peer(ike, e, &at))
         return false;
     const struct ip_addr *peer = &e->peers[at].addr;
-    struct ike_sa *sa = ike_usable(ike, e->version, &e->local, peer, e->profile);
+    struct ike_sa *sa = ike_usable(ike, e, peer);
     if (sa) {
         ike_task_add(sa, t);
         ike->version[sa->version]->next(ike, sa);

@@ -69,10 +69,8 @@ bool ike_idle(struct ike *ike, struct ike_child *c)
     c->idle_at = ike->now + step(c); /* always: a deadline that does not pass stops the SA */
     if (!ike_child_stands(c))
         return false;
-    if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) {
-        c->idle_at = 0;
+    if (!ike->host.traffic(ike->host.ctx, c, &in, &out)) /* not known now */
         return false;
-    }
     if (in + out != c->packets) {
         c->packets = in + out;
         c->used_at = ike->now;

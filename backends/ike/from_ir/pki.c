@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "backends/ike/crypto/cert.h"
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "backends/ike/from_ir.h"
 #include "compiler/sem/revocation.h"
 

@@ -2,7 +2,7 @@
 /* Who peers are and how they prove it: identities, keys, profiles of both versions. */
 #include <stdlib.h>
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "backends/ike/from_ir/maker.h"
 
 struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s)

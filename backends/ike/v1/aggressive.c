@@ -192,6 +192,7 @@ static void aggressive_secret(struct ike *ike, struct ike_sa *sa, struct ike_job
     v1_nat_write(ike, sa, &c);
     v1_vendor_ids(ike, &c);
     ike_state_set(ike, sa, IKE_AGGRESSIVE_1);
+    v->gave_hash = psk;
     if (!v1_finish(ike, sa, &w, false))
         v1_give_up(ike, sa);
 }

@@ -539,8 +539,9 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, st
 
 #define LAST_MINUTE_MS 70000 /* as long as a negotiation may take */
 
-/* There is no ISAKMP SA to rekey it by: a new one is begun, with the same selectors. */
-static void orphan_again(struct ike *ike, const struct ike_child *c)
+/* There is no ISAKMP SA to rekey it by, or the peer does not answer by it: a new one is begun, with the same selectors.
+ */
+static void call_again(struct ike *ike, const struct ike_child *c)
 {
     struct ike_task t = {.kind = TASK_CHILD, .entry = c->entry, .narrow = true};
     t.flow_src = c->ts_local;
@@ -600,8 +601,9 @@ static void children_tick(struct ike *ike, struct ike_sa *sa)
             c->rekey_at = 0;
             bool ours =
                 ike_child_stands(c) && (!c->entry->responder_only || c->moved || c->is_doubtful || c->is_unheard);
-            if (ours && ike_is(sa, IKE_ORPHAN))
-                orphan_again(ike, c);
+            bool is_alone = ike_is(sa, IKE_ORPHAN) || (sa->is_silent && v1_may_call(c->entry));
+            if (ours && is_alone)
+                call_again(ike, c);
             else if (ours && !ike_has_task(sa, TASK_REKEY_CHILD, c->spi_in))
                 ike_task_add(sa, (struct ike_task){.kind = TASK_REKEY_CHILD, .spi = c->spi_in, .entry = c->entry});
         }
@@ -624,7 +626,10 @@ void v1_phase1_again(struct ike *ike, struct ike_sa *sa)
         return;
     fresh->entry = sa->entry;
     fresh->profile = sa->profile;
-    fresh->peer_at = sa->peer_at;
+    if (!ike_call_again(fresh, sa)) {
+        ike_sa_free(ike, fresh);
+        return;
+    }
     fresh->replaces = sa;
     sa->replaced_by = fresh;
     ike_timer_update(ike, fresh);

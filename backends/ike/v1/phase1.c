@@ -527,9 +527,8 @@ static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct 
     if (sa->profile && !aggressive_password && !key_of_profile(sa->profile, sa->v1->key_id))
         return "its key is of another keyring than those of the profile that its identity selects";
     const struct ike_key_owner owner = {.version = 1, .peer = sa->began_with, .own = sa->local.addr};
-    struct ike_id called;
-    if (!aggressive_password &&
-        ike_poses(ike->policy, sa->profile, &owner, id, sa->v1->key_id, sa->initiator && ike_called_name(sa, &called)))
+    const struct ike_used_key key = ike_key_used(sa, sa->v1->key_id);
+    if (!aggressive_password && ike_poses(ike->policy, sa->profile, &owner, id, key))
         return "its key is not the one configured for the identity that it claims";
     return ike_proof_by_key(sa, sa->v1->key_id) ? NULL : "out of memory";
 }

@@ -269,7 +269,7 @@ void v1_quick_start(struct ike *ike, struct ike_sa *sa)
     q->transport = is_host(&q->local, &sa->local.addr) && is_host(&q->remote, &sa->remote.addr);
     q->life_s = q->entry->lifetime_s;
     q->life_kb = q->entry->lifetime_kb;
-    q->group = q->entry->pfs;
+    q->group = ike_pfs_group(q->entry, c);
     q->ni_len = NONCE1_LEN;
     ike->host.random(ike->host.ctx, q->ni, q->ni_len);
     new_spis(ike, q);
@@ -469,6 +469,15 @@ static enum fit entry_fits(const struct ike_entry *e, const struct v1_quick *q, 
     return takes_any ? FITS_ANY : best;
 }
 
+/* Its name may lead to where another peer is. */
+static bool is_its(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
+{
+    if (ike_proof_serves(ike, sa, e))
+        return true;
+    ike_say_other_key(ike, sa, e);
+    return false;
+}
+
 /* The entry and its line, the exact one first; *of_another: one that would fit, of another profile. */
 static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const struct ike_entry **of_another)
 {
@@ -482,7 +491,7 @@ static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
             *of_another = e;
             continue;
         }
-        if (now <= best)
+        if (now <= best || !is_its(ike, sa, e))
             continue;
         best = now;
         q->entry = e;

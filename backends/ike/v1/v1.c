@@ -208,8 +208,8 @@ static void gone(struct ike *ike, struct ike_sa *sa)
 {
     if (!sa->v1)
         return;
-    bool was_asked = !sa->initiator && sa->v1->id_i; /* phase 1 has let it go where it is over */
-    if (was_asked && !ike->ending)
+    bool was_given = sa->v1->gave_hash && sa->v1->id_i; /* phase 1 has let it go where it is over */
+    if (was_given && !ike->ending && !sa->is_dismissed)
         v1_say_unproved(ike, sa);
     while (sa->v1->quicks)
         v1_quick_free(sa, sa->v1->quicks);

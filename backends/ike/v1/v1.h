@@ -3,7 +3,7 @@
 #ifndef IOSCC_IKE_V1_H
 #define IOSCC_IKE_V1_H
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "compiler/base/must.h"
 
 extern const struct ike_version ike_v1;
@@ -87,6 +87,7 @@ struct ike1 {
     uint32_t gone[V1_GONE]; /* SPIs that the peer has deleted and we do not have: of an answer that is late perhaps */
     unsigned gone_at;
     uint32_t complaints; /* about what is not authentic: a few only */
+    bool gave_hash;      /* aggressive mode: who has called was sent a hash by the key, and has shown nothing yet */
     /* phase 1 only; freed when it is over */
     uint8_t *sa_i; /* body of the initiator's SA payload */
     size_t sa_i_len;

@@ -188,8 +188,7 @@ static const char *check_auth(struct ike *ike, struct ike_sa *sa, const struct v
         return "its AUTH cannot be checked";
     if (!ike_keys_ask(ike, k, &w, &result))
         return "its pre-shared key is another one than ours";
-    struct ike_id called;
-    if (ike_poses(ike->policy, sa->profile, &w.owner, id, k->id, sa->initiator && ike_called_name(sa, &called)))
+    if (ike_poses(ike->policy, sa->profile, &w.owner, id, ike_key_used(sa, k->id)))
         return "its key is not the one configured for the identity that it claims";
     return ike_proof_by_key(sa, k->id) ? NULL : "out of memory";
 }
@@ -324,7 +323,7 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa)
         if (!x->child_spi)
             x->child_spi = ike_spi_new(ike);
         sa->current->spi = x->child_spi;
-        v2_child_offer(ike, sa, &o, sa->current, sa->current->spi, false);
+        v2_child_offer(ike, sa, &o, sa->current, sa->current->spi, ALGO_NONE);
     }
     ike_state_set(ike, sa, IKE_AUTH_SENT);
     if (!v2_request(ike, sa, X2_AUTH, &o))

@@ -27,7 +27,7 @@ static void selectors(const struct ike_task *t, struct ike_ts *src, struct ike_t
 }
 
 void v2_child_offer(struct ike *ike, struct ike_sa *sa, struct v2_out *o, const struct ike_task *t, uint32_t spi,
-                    bool pfs)
+                    uint16_t group)
 {
     struct ike_ts src, dst;
     (void)ike;
@@ -35,7 +35,7 @@ void v2_child_offer(struct ike *ike, struct ike_sa *sa, struct v2_out *o, const 
     if (t->entry->n_sets && t->entry->sets[0]->transport && v2_may_transport(sa, &src, &dst))
         ike2_notify_write(&o->c, 0, NULL, 0, N2_USE_TRANSPORT_MODE, NULL, 0);
     size_t at = ike_pl_begin(&o->c, PL2_SA);
-    v2_child_proposals(&o->w, t->entry, spi, pfs);
+    v2_child_proposals(&o->w, t->entry, spi, group);
     ike_pl_end(&o->c, at);
     ike2_ts_write(&o->c, PL2_TSI, &src, 1);
     ike2_ts_write(&o->c, PL2_TSR, &dst, 1);
@@ -188,6 +188,10 @@ static bool find_entry(struct ike *ike, const struct ike_sa *sa, const struct of
         unsigned now = best_line(e, o, &try);
         if (now && e->profile != sa->profile) {
             *of_another = e;
+            continue;
+        }
+        if (now > best && !ike_proof_serves(ike, sa, e)) { /* its name may lead to where another peer is */
+            ike_say_other_key(ike, sa, e);
             continue;
         }
         if (now > best) {

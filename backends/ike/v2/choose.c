@@ -319,7 +319,7 @@ static void child_proposal(struct ike2_proposal *p, const struct ike_transform_s
     add(p, TT_ESN, s->esn, 0);
 }
 
-void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, bool pfs)
+void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, uint16_t group)
 {
     unsigned last = 0, number = 0;
     for (unsigned i = 0; i < e->n_sets; i++)
@@ -331,7 +331,7 @@ void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, b
         struct ike2_proposal p = {.number = (uint8_t)++number, .spi_len = 4};
         struct wr s = wr_to(p.spi, 4);
         wr_u32(&s, spi);
-        child_proposal(&p, e->sets[i], pfs ? e->pfs : ALGO_NONE);
+        child_proposal(&p, e->sets[i], group);
         ike2_proposal_write(w, &p, i == last);
     }
 }

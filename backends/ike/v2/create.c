@@ -148,7 +148,7 @@ static void send_request(struct ike *ike, struct ike_sa *sa, const uint8_t *publ
             ike2_notify_write(&o.c, c->set->ah.alg ? IKE_PROTO_AH : IKE_PROTO_ESP, spi, 4, N2_REKEY_SA, NULL, 0);
             c->state = CHILD_REKEYING;
         }
-        v2_child_offer(ike, sa, &o, t, x->fresh_spi, x->group != ALGO_NONE);
+        v2_child_offer(ike, sa, &o, t, x->fresh_spi, x->group);
     }
     ike_pl_bytes(&o.c, PL2_NONCE, x->nonce, sizeof x->nonce);
     if (x->group != ALGO_NONE)
@@ -216,7 +216,7 @@ void v2_create_start(struct ike *ike, struct ike_sa *sa)
         t->flow_dst = c->ts_remote;
         ike_child_copy(&x->as, c);
     }
-    begin(ike, sa, (enum algo_id)t->entry->pfs);
+    begin(ike, sa, (enum algo_id)ike_pfs_group(t->entry, c));
 }
 
 static void retry(struct ike *ike, struct ike_sa *sa)

@@ -465,16 +465,19 @@ void v2_reauthenticate(struct ike *ike, struct ike_sa *sa)
     if (!sa->nat_local && !sa->nat_remote)
         local.port = remote.port = IKE_PORT;
     struct ike_sa *fresh = sa->entry ? ike_sa_new(ike, 2, true, &local, &remote) : NULL;
-    if (!fresh) {
+    if (fresh) {
+        fresh->entry = sa->entry;
+        fresh->profile = sa->entry->profile;
+    }
+    if (!fresh || !ike_call_again(fresh, sa)) {
+        if (fresh)
+            ike_sa_free(ike, fresh);
         ike_log(ike, EV_MESSAGE, IKE_WARNING, sa, NULL, "the peer cannot be authenticated anew: %s",
                 sa->entry ? "out of memory" : "no crypto map entry is left for it");
         return;
     }
     sa->reauthenticated_by[0] = fresh->own_spi;
     sa->reauthenticated_by[1] = fresh->id;
-    fresh->entry = sa->entry;
-    fresh->profile = sa->entry->profile;
-    fresh->peer_at = sa->peer_at;
     ike_began_with(ike, fresh, &sa->began_with); /* its key is still that of where it was */
     fresh->reauthenticates[0] = sa->own_spi;
     fresh->reauthenticates[1] = sa->id;

@@ -3,7 +3,7 @@
 #ifndef IOSCC_IKE_V2_H
 #define IOSCC_IKE_V2_H
 
-#include "backends/ike/engine/engine.h"
+#include "backends/ike/engine/proof.h"
 #include "compiler/base/must.h"
 
 extern const struct ike_version ike_v2;
@@ -70,8 +70,8 @@ struct v2_choice {
 /* The responder's choice of an IKE SA: our proposals in their order, the first that the peer offers too. */
 void v2_choose_ike(const struct ike_v2_policy *p, const struct ike_payload *sa, unsigned spi_len,
                    struct v2_choice *out);
-/* Proposals for a child; `pfs`: with DH transforms. */
-void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, bool pfs);
+/* Proposals for a child, with that group (enum algo_id; ALGO_NONE: without). */
+void v2_child_proposals(struct wr *w, const struct ike_entry *e, uint32_t spi, uint16_t group);
 void v2_choose_child(const struct ike_entry *e, const struct ike_payload *sa, bool pfs, struct v2_choice *out);
 enum algo_id v2_group(uint16_t number);
 /* A public value of that group and of its length, NULL: there is none. */
@@ -207,7 +207,7 @@ struct v2_pending {
 };
 /* Writes SA, [KE,] TSi and TSr of a request; the notify for transport mode comes first. */
 void v2_child_offer(struct ike *ike, struct ike_sa *sa, struct v2_out *o, const struct ike_task *t, uint32_t spi,
-                    bool pfs);
+                    uint16_t group);
 void v2_child_ts_write(struct v2_out *o, const struct v2_child_try *t);
 /* A responder finds the entry and line that the selectors fit. Returns 0 or the error notify to send; `why` in words.
  */
