@@ -513,17 +513,41 @@ static bool by_certificate(const struct ir_config *c)
     return false;
 }
 
+/* `local-address ADDRESS VRF`: nothing here is in one, so that where all are it holds for nobody. NULL: not all are. */
+static const struct local_address *local_of_vrf(const struct ptrlist *locals)
+{
+    PTRLIST_FOR (struct local_address, l, locals) {
+        if (!is_other_vrf(&l->vrf))
+            return NULL;
+    }
+    return locals->n ? locals->v[0] : NULL;
+}
+
+static void ask_keyring_vrf(struct asker *x, const struct keyring *k)
+{
+    const struct local_address *l = local_of_vrf(&k->local);
+    if (is_other_vrf(&k->vrf))
+        unmet(x, NEED_VRF, k->vrf.m.span, k->name.s);
+    else if (l)
+        unmet(x, NEED_VRF, l->span, k->name.s);
+}
+
 static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
 {
+    const struct local_address *elsewhere = local_of_vrf(&p->local);
     ask_understood(x, p->span, p->name.s);
     ask_match(x, &p->identities, &p->cert_maps, p->span, p->name.s);
     PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
         const struct keyring *k = r->target;
-        if (k)
-            ask_understood(x, k->span, k->name.s);
-        else if (!str_is(r->name, "default"))
+        if (!k && !str_is(r->name, "default"))
             unmet(x, NEED_KEYRING, r->m.span, r->name);
+        if (!k)
+            continue;
+        ask_understood(x, k->span, k->name.s);
+        ask_keyring_vrf(x, k);
     }
+    if (elsewhere)
+        unmet(x, NEED_VRF, elsewhere->span, p->name.s);
     ask_authorization(x, &p->other, p->name.s);
     if (is_other_vrf(&p->vrf))
         unmet(x, NEED_VRF, p->vrf.m.span, p->name.s);

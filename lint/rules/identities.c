@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which key proves which identity: where a configuration leaves it open, one peer may call itself another. */
+/*
+ * Which key proves which identity: where a configuration leaves it open, one peer may call itself another; where no row
+ * is for an identity, nobody can have it. As the daemon decides it (backends/ike/engine/proof.h).
+ */
 #include "lint/lint.h"
 
-/* `fqdn`, `email`, `key-id`, `host`, `user-fqdn`: one name, not a domain, an address or anybody. */
-static bool is_one_name(const struct identity_match *m)
-{
-    bool is_address = str_is(m->kind.s, "address") || str_is(m->kind.s, "ipv6");
-    bool is_many = str_is(m->kind.s, "any") || str_is(m->kind.s, "group") || str_is(m->kind.s, "host-domain") ||
-                   str_is(m->kind.s, "user-domain") || m->domain.v;
-    return !is_address && !is_many && m->value.s.len;
-}
+/* One row of a keyring, in whichever version's words. */
+struct key_row {
+    struct str name; /* of the peer; empty: the row says an address alone */
+    bool is_domain;
+    const struct ir_addr *mask;
+    struct ip_addr address; /* FAMILY_NONE: none */
+    unsigned plen;          /* of an IPv6 address; 128 where nothing is said */
+};
 
-static const struct identity_match *name_of(const struct ptrlist *identities)
-{
-    PTRLIST_FOR (struct identity_match, m, identities) {
-        if (is_one_name(m))
-            return m;
-    }
-    return NULL;
-}
+/* A profile that takes its keys from it. */
+struct key_user {
+    const struct ptrlist *identities; /* struct identity_match */
+    const struct identity_match *one; /* the one name or address that it is for; NULL: it is for many */
+    bool is_dynamic;                  /* whoever calls may be its peer */
+};
+
+struct key_table {
+    struct lint_ctx *x;
+    struct span at;
+    struct key_row *rows;
+    struct key_user *users;
+    uint32_t n_rows, n_users;
+};
+
+/* ---- identities ---- */
 
 static bool is_same_word(struct str a, struct str b)
 {
@@ -26,6 +37,187 @@ static bool is_same_word(struct str a, struct str b)
         if (str_lower(a.p[i]) != str_lower(b.p[i]))
             return false;
     return a.len == b.len;
+}
+
+static bool ends_with(struct str name, struct str domain)
+{
+    if (name.len <= domain.len || !domain.len)
+        return is_same_word(name, domain);
+    struct str end = {name.p + (name.len - domain.len), domain.len};
+    char before = name.p[name.len - domain.len - 1];
+    bool is_whole_label = before == '.' || before == '@' || *domain.p == '.' || *domain.p == '@';
+    return is_whole_label && is_same_word(end, domain);
+}
+
+static bool is_all_ones(const struct ir_addr *mask)
+{
+    for (int i = 0; i < 4; i++)
+        if (mask->a.b[i] != 0xff)
+            return false;
+    return true;
+}
+
+static bool is_one_address(const struct identity_match *m)
+{
+    bool is_v4 = m->address.a.family == FAMILY_V4, is_v6 = m->address.a.family == FAMILY_V6;
+    bool has_mask = IR_IS_SET(m->mask);
+    if (is_v6)
+        return m->address.plen == 128 || m->address.plen == 255;
+    return is_v4 && (!has_mask || is_all_ones(&m->mask));
+}
+
+/* `fqdn`, `email`, `key-id`, `host`, `user-fqdn`: one name, not a domain or anybody. */
+static bool is_one_name(const struct identity_match *m)
+{
+    bool is_many = str_is(m->kind.s, "any") || str_is(m->kind.s, "group") || str_is(m->kind.s, "host-domain") ||
+                   str_is(m->kind.s, "user-domain") || m->domain.v;
+    return !is_many && m->value.s.len;
+}
+
+static bool is_address(const struct identity_match *m)
+{
+    return str_is(m->kind.s, "address") || str_is(m->kind.s, "ipv6");
+}
+
+/* NULL: it is for many, or for several. */
+static const struct identity_match *only_one(const struct ptrlist *identities)
+{
+    const struct identity_match *m = identities->n == 1 ? identities->v[0] : NULL;
+    if (!m)
+        return NULL;
+    bool is_one = is_address(m) ? is_one_address(m) : is_one_name(m);
+    return is_one ? m : NULL;
+}
+
+/* ---- rows ---- */
+
+static bool is_in(const struct ip_addr *a, const struct key_row *r)
+{
+    unsigned n = r->address.family == FAMILY_V6 ? r->plen : 32;
+    if (a->family != r->address.family || a->family == FAMILY_NONE)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t bit = (uint8_t)(0x80 >> i % 8);
+        bool counts = !r->mask || r->mask->a.family != FAMILY_V4 || (r->mask->a.b[i / 8] & bit);
+        if (counts && ((a->b[i / 8] ^ r->address.b[i / 8]) & bit))
+            return false;
+    }
+    return true;
+}
+
+static bool is_of_one(const struct key_row *r)
+{
+    bool is_v6 = r->address.family == FAMILY_V6;
+    bool has_mask = r->mask && r->mask->a.family == FAMILY_V4;
+    if (is_v6)
+        return r->plen == 128;
+    return r->address.family == FAMILY_V4 && (!has_mask || is_all_ones(r->mask));
+}
+
+static bool is_for_anybody(const struct key_row *r)
+{
+    static const struct ip_addr none;
+    return r->address.family != FAMILY_NONE && memcmp(r->address.b, none.b, sizeof none.b) == 0;
+}
+
+/* Is the row for that very identity? */
+static bool is_its(const struct key_row *r, const struct identity_match *m)
+{
+    if (is_address(m))
+        return !r->name.len && !is_for_anybody(r) && is_in(&m->address.a, r);
+    if (!r->name.len)
+        return false;
+    return r->is_domain ? ends_with(m->value.s, r->name) : is_same_word(r->name, m->value.s);
+}
+
+static bool has_row(const struct key_table *t, const struct identity_match *m)
+{
+    for (uint32_t i = 0; i < t->n_rows; i++)
+        if (is_its(&t->rows[i], m))
+            return true;
+    return false;
+}
+
+/* Another profile is for its address, and for nobody else. */
+static bool is_another_users(const struct key_table *t, const struct key_row *r)
+{
+    for (uint32_t i = 0; is_of_one(r) && i < t->n_users; i++) {
+        PTRLIST_FOR (struct identity_match, m, t->users[i].identities) {
+            if (is_address(m) && is_one_address(m) && is_in(&m->address.a, r))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Rows that say an address alone, by which any name may be proved; *of_one: one of them, if it is of one address. */
+static uint32_t bare_rows(const struct key_table *t, bool *of_one)
+{
+    uint32_t n = 0;
+    *of_one = false;
+    for (uint32_t i = 0; i < t->n_rows; i++) {
+        const struct key_row *r = &t->rows[i];
+        if (r->name.len || is_another_users(t, r))
+            continue;
+        n++;
+        *of_one |= is_of_one(r);
+    }
+    return n;
+}
+
+/* ---- the two findings ---- */
+
+static void say_open(const struct key_table *t, const struct identity_match *m)
+{
+    struct diag *d = diag_add(t->x->diags, D_IDENTITY_OPEN, m->span,
+                              "any peer with a key of its keyring may say that it is '" STR_FMT
+                              "': no row there is for that identity",
+                              STR_ARG(m->value.s));
+    diag_note(t->x->diags, d, t->at, "rows by address alone");
+    diag_hint(t->x->diags, d, "give the peer's row the identity too, or each profile a keyring of its own");
+}
+
+static void say_nobody(const struct key_table *t, const struct identity_match *m)
+{
+    char text[ADDR_TEXT_MAX];
+    struct str who = is_address(m) ? str_lit(addr_text(&m->address.a, text)) : m->value.s;
+    struct diag *d =
+        diag_add(t->x->diags, D_IDENTITY_WITHOUT_KEY, m->span,
+                 "no row of its keyring is for '" STR_FMT "': no peer can prove that it is that one", STR_ARG(who));
+    diag_note(t->x->diags, d, t->at, "its rows are for others");
+    diag_hint(t->x->diags, d, "give that peer a row, or correct the identity of the one that is meant");
+}
+
+/* Who calls without an address that an entry names, and is one. */
+static bool has_caller(const struct key_table *t)
+{
+    for (uint32_t i = 0; i < t->n_users; i++)
+        if (t->users[i].one && t->users[i].is_dynamic)
+            return true;
+    return false;
+}
+
+static void judge(const struct key_table *t)
+{
+    bool of_one;
+    if (!has_caller(t))
+        return;
+    uint32_t bare = bare_rows(t, &of_one), unnamed = 0;
+    bool *is_unnamed = arena_array(t->x->arena, t->n_users + 1, sizeof *is_unnamed);
+    for (uint32_t i = 0; i < t->n_users; i++) {
+        is_unnamed[i] = t->users[i].one && !has_row(t, t->users[i].one);
+        unnamed += is_unnamed[i];
+    }
+    /* one row and one identity are each other's; a key for everybody is everybody's, which another rule says */
+    bool is_open = bare > 1 || (of_one && unnamed > 1);
+    for (uint32_t i = 0; i < t->n_users && t->n_rows; i++) {
+        if (!is_unnamed[i] || !t->users[i].is_dynamic)
+            continue;
+        if (!bare)
+            say_nobody(t, t->users[i].one);
+        else if (is_open && unnamed > 1 && !is_address(t->users[i].one))
+            say_open(t, t->users[i].one);
+    }
 }
 
 /* ---- who may call without an address that the entry names ---- */
@@ -42,116 +234,133 @@ static bool is_named_by_dynamic(const struct ir_config *c, const void *profile)
     return false;
 }
 
+static void add_user(struct key_table *t, const struct ptrlist *identities, const void *profile)
+{
+    t->users[t->n_users++] = (struct key_user){identities, only_one(identities), is_named_by_dynamic(t->x->c, profile)};
+}
+
 /* ---- IKEv2 ---- */
 
-static bool names_it(const struct ikev2_keyring *k, struct str name)
+static struct key_row row_of_peer(const struct ikev2_peer *p)
 {
+    struct key_row r = {.address = p->address.a, .plen = 128};
+    if (IR_IS_SET(p->mask))
+        r.mask = &p->mask;
+    if (p->address.plen <= 128)
+        r.plen = p->address.plen;
+    r.name = IR_IS_SET(p->identity) ? p->identity.s : p->hostname.s;
+    r.is_domain = IR_IS_SET(p->identity) && p->identity_domain.v;
+    return r;
+}
+
+static void judge_2(struct lint_ctx *x, const struct ikev2_keyring *k)
+{
+    struct key_table t = {.x = x, .at = k->span};
+    t.rows = arena_array(x->arena, k->peers.n + 1, sizeof *t.rows);
+    t.users = arena_array(x->arena, x->c->ikev2_profiles.n + 1, sizeof *t.users);
     PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
-        if (is_same_word(p->identity.s, name) || is_same_word(p->hostname.s, name))
-            return true;
+        bool has_identity = IR_IS_SET(p->identity) || IR_IS_SET(p->hostname) || IR_IS_SET(p->address);
+        if (has_identity)
+            t.rows[t.n_rows++] = row_of_peer(p);
     }
-    return false;
-}
-
-static unsigned rows_by_address(const struct ikev2_keyring *k)
-{
-    unsigned n = 0;
-    PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
-        n += !IR_IS_SET(p->identity) && !IR_IS_SET(p->hostname) && IR_IS_SET(p->address);
-    }
-    return n;
-}
-
-/* Profiles that go by one name each and take their keys from that keyring. */
-static unsigned profiles_by_name(const struct ir_config *c, const struct ikev2_keyring *k)
-{
-    unsigned n = 0;
-    PTRLIST_FOR (struct ikev2_profile, p, &c->ikev2_profiles) {
-        n += p->keyring.target == k && name_of(&p->match_identities);
-    }
-    return n;
-}
-
-static void say(struct lint_ctx *x, enum diag_id id, const struct identity_match *m, const char *what, struct span keys)
-{
-    struct diag *d =
-        diag_add(x->diags, id, m->span,
-                 "any peer with a key of %s may say that it is '" STR_FMT "': no row there is for that identity", what,
-                 STR_ARG(m->value.s));
-    diag_note(x->diags, d, keys, "rows by address alone");
-    diag_hint(x->diags, d, "give the peer's row the identity too, or each profile a keyring of its own");
-}
-
-static void open_identities_2(struct lint_ctx *x, enum diag_id id)
-{
     PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
-        const struct ikev2_keyring *k = p->keyring.target;
-        const struct identity_match *m = name_of(&p->match_identities);
-        bool is_open =
-            k && m && is_named_by_dynamic(x->c, p) && rows_by_address(k) > 1 && profiles_by_name(x->c, k) > 1;
-        if (is_open && !names_it(k, m->value.s))
-            say(x, id, m, "its keyring", k->span);
+        if (p->keyring.target == k && !p->cert_maps.n)
+            add_user(&t, &p->match_identities, p);
     }
+    judge(&t);
 }
 
 /* ---- IKEv1 ---- */
 
-static bool has_key_by_name(const struct ptrlist *keys, struct str name, unsigned *by_address)
+static void add_keys(struct key_table *t, const struct ptrlist *keys)
 {
-    bool found = false;
     PTRLIST_FOR (struct psk, k, keys) {
-        found |= k->kind.v == KEY_HOSTNAME && is_same_word(k->peer.name, name);
-        *by_address += k->kind.v != KEY_HOSTNAME;
+        struct key_row r = {.plen = 128};
+        if (k->kind.v == KEY_HOSTNAME)
+            r.name = k->peer.name;
+        else
+            r.address = k->peer.addr;
+        if (IR_IS_SET(k->mask))
+            r.mask = &k->mask;
+        if (IR_IS_SET(k->peer_plen))
+            r.plen = (unsigned)k->peer_plen.v;
+        t->rows[t->n_rows++] = r;
     }
-    return found;
 }
 
-static bool shares_keyring(const struct isakmp_profile *a, const struct isakmp_profile *b)
+static const struct ptrlist *keys_of(const struct ir_config *c, const struct ir_ref *r)
 {
-    PTRLIST_FOR (struct ir_ref, r, &a->keyrings) {
-        PTRLIST_FOR (struct ir_ref, o, &b->keyrings) {
-            if (str_eq(r->name, o->name))
-                return true;
-        }
-    }
-    return !a->keyrings.n && !b->keyrings.n; /* the keys without one */
+    const struct keyring *k = r->target;
+    return k ? &k->keys : &c->isakmp_keys;
 }
 
-static bool has_namesake(const struct ir_config *c, const struct isakmp_profile *p)
+static bool has_same_keyrings(const struct isakmp_profile *a, const struct isakmp_profile *b)
+{
+    bool is_same = a->keyrings.n == b->keyrings.n; /* none: the keys without one */
+    for (uint32_t i = 0; is_same && i < a->keyrings.n; i++) {
+        const struct ir_ref *x = a->keyrings.v[i], *y = b->keyrings.v[i];
+        is_same = str_eq(x->name, y->name);
+    }
+    return is_same;
+}
+
+static bool is_first_with_them(const struct ir_config *c, const struct isakmp_profile *p)
 {
     PTRLIST_FOR (struct isakmp_profile, o, &c->isakmp_profiles) {
-        if (o != p && name_of(&o->identities) && shares_keyring(p, o))
-            return true;
+        if (has_same_keyrings(o, p))
+            return o == p;
     }
     return false;
 }
 
-static void open_identities_1(struct lint_ctx *x, enum diag_id id)
+/* All profiles that have the keyrings of this one. */
+static void judge_1(struct lint_ctx *x, const struct isakmp_profile *p)
 {
+    struct key_table t = {.x = x, .at = p->span};
+    uint32_t n = x->c->isakmp_keys.n;
+    PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
+        const struct keyring *k = r->target;
+        n += keys_of(x->c, r)->n;
+        t.at = k ? k->span : t.at;
+    }
+    t.rows = arena_array(x->arena, n + 1, sizeof *t.rows);
+    t.users = arena_array(x->arena, x->c->isakmp_profiles.n + 1, sizeof *t.users);
+    if (!p->keyrings.n)
+        add_keys(&t, &x->c->isakmp_keys);
+    PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
+        add_keys(&t, keys_of(x->c, r));
+    }
+    PTRLIST_FOR (struct isakmp_profile, o, &x->c->isakmp_profiles) {
+        if (has_same_keyrings(p, o) && !o->cert_maps.n)
+            add_user(&t, &o->identities, o);
+    }
+    judge(&t);
+}
+
+static bool by_key(const struct ir_config *c)
+{
+    PTRLIST_FOR (struct isakmp_policy, p, &c->isakmp_policies) {
+        if ((enum algo_id)p->auth.v != ALGO_AUTH_PSK)
+            return false;
+    }
+    return true;
+}
+
+static void identities(struct lint_ctx *x, enum diag_id id)
+{
+    (void)id;
+    PTRLIST_FOR (struct ikev2_keyring, k, &x->c->ikev2_keyrings) {
+        judge_2(x, k);
+    }
     PTRLIST_FOR (struct isakmp_profile, p, &x->c->isakmp_profiles) {
-        const struct identity_match *m = name_of(&p->identities);
-        unsigned by_address = 0;
-        struct span keys = p->span;
-        if (!m || !is_named_by_dynamic(x->c, p) || !has_namesake(x->c, p))
-            continue;
-        bool is_named = !p->keyrings.n && has_key_by_name(&x->c->isakmp_keys, m->value.s, &by_address);
-        PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
-            const struct keyring *k = r->target;
-            is_named |= has_key_by_name(k ? &k->keys : &x->c->isakmp_keys, m->value.s, &by_address);
-            keys = k ? k->span : keys;
-        }
-        if (!is_named && by_address > 1)
-            say(x, id, m, "its keyrings", keys);
+        if (by_key(x->c) && is_first_with_them(x->c, p))
+            judge_1(x, p);
     }
 }
 
-static void open_identities(struct lint_ctx *x, enum diag_id id)
-{
-    open_identities_1(x, id);
-    open_identities_2(x, id);
-}
-
+#define AUTHORITY "RFC 4301 section 4.4.3; RFC 7296 section 2.15: the key is of the identity"
 const struct lint_rule rules_identities[] = {
-    {D_IDENTITY_OPEN, "RFC 4301 section 4.4.3; RFC 7296 section 2.15: the key is of the identity", open_identities, 0},
+    {D_IDENTITY_OPEN, AUTHORITY, identities, RULE_TOGETHER},
+    {D_IDENTITY_WITHOUT_KEY, AUTHORITY, identities, RULE_TOGETHER},
     {0, NULL, NULL, 0},
 };

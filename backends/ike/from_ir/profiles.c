@@ -326,7 +326,9 @@ void maker_locals(struct maker *m, const struct ptrlist *from, const struct ip_a
     struct ip_addr *a = arena_array(m->a, from->n + 1, sizeof *a);
     PTRLIST_FOR (struct local_address, l, from) {
         const struct interface *i = l->interface.target;
-        if (l->address.addr.family != FAMILY_NONE)
+        if (IR_IS_SET(l->vrf)) /* nothing here is in one */
+            a[(*n)++] = (struct ip_addr){.family = FAMILY_NONE};
+        else if (l->address.addr.family != FAMILY_NONE)
             a[(*n)++] = l->address.addr;
         else if (i && i->addresses.n)
             a[(*n)++] = ((const struct if_address *)i->addresses.v[0])->address.a;
