@@ -44,6 +44,19 @@ SIGNS = V2.replace('crypto ikev2 keyring KR\nKEYS\n', 'crypto pki trustpoint TP\
 DYNAMIC = V1.replace('crypto map M 10 ipsec-isakmp\n set peer 192.0.2.1\n', 'crypto dynamic-map D 10\n').replace('interface Giga', 'crypto map M 10 ipsec-isakmp dynamic D\ninterface Giga')
 SHARED = 'crypto isakmp key branches-share-this address 0.0.0.0 0.0.0.0\n'
 KEY, BLOCKED = r'line \d+: the key cannot be decrypted: name the master key', r'map M entry 10 \(line \d+\) is blocked: '
+
+
+def pinned(digits):
+    """a trustpoint that says which CA it is; the digest's name stands for the CA's"""
+    return SIGNS.replace(' enrollment terminal\n', ' enrollment terminal\n fingerprint %s\n' % digits)
+
+
+def digits_of(path, digest):
+    said = subprocess.run(['openssl', 'x509', '-in', path, '-noout', '-fingerprint', '-' + digest.lower()], capture_output=True, text=True, check=True).stdout
+    plain = said.strip().split('=')[1].replace(':', '')
+    return ' '.join(plain[i:i + 8] for i in range(0, len(plain), 8)) if digest == 'MD5' else plain
+
+
 # name, configuration, what is said (nothing: it can be run)
 CASES = [
     ('a key of its own that is closed, and a wider one', V1.replace('KEYS\n', 'crypto isakmp key %s address 192.0.2.1\n' % CLOSED + SHARED), [KEY, BLOCKED]),
@@ -66,6 +79,11 @@ CASES = [
     ('IKEv2: a key of another kind', SIGNS.replace('rsa-sig', 'ecdsa-sig'), [BLOCKED]),
     ('IKEv2: a certificate map by dates', SIGNS.replace('crypto ikev2 profile PROF\n match identity remote address 192.0.2.1 255.255.255.255\n', 'crypto pki certificate map CM 10\n valid-start lt jan 01 2030\ncrypto ikev2 profile PROF\n match certificate CM\n'),
      ['valid-start in a certificate map is not judged']),
+    ('IKEv2: the fingerprint of its CA', pinned('SHA1'), []),
+    ('IKEv2: the fingerprint of its CA by MD5, in groups', pinned('MD5'), []),
+    ('IKEv2: the fingerprint of its CA by SHA-256', pinned('SHA256'), []),
+    ('IKEv2: the fingerprint of other people', pinned('00112233445566778899AABBCCDDEEFF00112233'), [r'no certificate of its CA has the fingerprint of line \d+', BLOCKED]),
+    ('IKEv2: a fingerprint that is cut off', pinned('0011223344556677'), [r'its fingerprint \(line \d+\) has a length that is none of', BLOCKED]),
 ]
 
 
@@ -94,7 +112,7 @@ def lacks():
         os.chmod(d + '/pki/OLD.key', 0o600)
         for name, text, want in CASES:
             with open(d + '/r.cfg', 'w') as f:
-                f.write(text)
+                f.write(re.sub(r'fingerprint (SHA1|MD5|SHA256)\n', lambda m: 'fingerprint %s\n' % digits_of(d + '/pki/TP.ca', m.group(1)), text))
             p = r.run(IOSCC, 'plan', '--state-dir', d + '/state', '-m', 'Gi0/0=eth0', '--pki-dir', d + '/pki', d + '/r.cfg', ok=False)
             said = p.stdout + p.stderr
             assert p.returncode == (2 if want else 1), '%s: exit %d\n%s' % (name, p.returncode, said)

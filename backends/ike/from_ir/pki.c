@@ -29,6 +29,17 @@ struct loader {
     const struct ir_config *c;
     const char *dir;
     struct ike_omissions *out;
+    struct pin *pin; /* of the trustpoint whose CA is read */
+};
+
+/* `fingerprint DIGITS`: which CA it is. On the router it is compared when the CA is authenticated; here that is when
+ * its file is read. */
+struct pin {
+    uint8_t v[EVP_MAX_MD_SIZE];
+    unsigned n;       /* 0: nothing is said */
+    const EVP_MD *md; /* NULL: what is said is no fingerprint */
+    struct span at;
+    bool is_missed; /* a certificate has another one */
 };
 
 /* ---- certificate maps ---- */
@@ -182,8 +193,79 @@ static void own_certificate(struct loader *l, struct ike_credential *c, X509 *x)
         c->chain[c->n_chain++] = der;
 }
 
+/* ---- fingerprints ---- */
+
+/* MD5, SHA-1 and SHA-256 are told apart by their length. */
+static const EVP_MD *digest_of_length(unsigned n)
+{
+    static const struct {
+        unsigned n;
+        const EVP_MD *(*md)(void);
+    } digests[] = {{16, EVP_md5}, {20, EVP_sha1}, {32, EVP_sha256}};
+    for (size_t i = 0; i < sizeof digests / sizeof *digests; i++)
+        if (digests[i].n == n)
+            return digests[i].md();
+    return NULL;
+}
+
+/* Digits may stand in groups. */
+static void read_digits(struct pin *p, struct str digits)
+{
+    unsigned half = 0;
+    for (uint32_t i = 0; i < digits.len; i++) {
+        int d = OPENSSL_hexchar2int((unsigned char)digits.p[i]);
+        bool is_space = digits.p[i] == ' ' || digits.p[i] == ':';
+        if (is_space)
+            continue;
+        if (d < 0 || half / 2 == sizeof p->v)
+            return;
+        p->v[half / 2] = (uint8_t)(p->v[half / 2] << 4 | d);
+        half++;
+    }
+    p->n = half / 2;
+    p->md = half % 2 ? NULL : digest_of_length(p->n);
+}
+
+static struct pin pin_of(const struct trustpoint *t)
+{
+    static const struct str word = {"fingerprint ", 12};
+    struct pin p = {0};
+    PTRLIST_FOR (struct ir_text, x, &t->other) {
+        struct str s = x->text.s;
+        if (s.len <= word.len || memcmp(s.p, word.p, word.len) != 0)
+            continue;
+        p.n = 1; /* until it is read */
+        p.at = x->span;
+        read_digits(&p, (struct str){s.p + word.len, s.len - word.len});
+    }
+    return p;
+}
+
+static bool is_pinned(struct pin *p, const X509 *x)
+{
+    uint8_t is[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    if (!p || !p->n)
+        return true;
+    bool is_it = p->md && X509_digest(x, p->md, is, &n) == 1 && n == p->n && memcmp(is, p->v, n) == 0;
+    p->is_missed |= !is_it;
+    return is_it;
+}
+
+static void say_pin(struct loader *l, const struct trustpoint *t, const struct ike_credential *c, const struct pin *p)
+{
+    if (p->n && !p->md)
+        say(l, "trustpoint " STR_FMT ": its fingerprint (line %u) has a length that is none of MD5, SHA-1 or SHA-256",
+            STR_ARG(t->name.s), source_locate(l->c->source, p->at.off).line);
+    else if (p->is_missed && !c->n_cas)
+        say(l, "trustpoint " STR_FMT ": no certificate of its CA has the fingerprint of line %u", STR_ARG(t->name.s),
+            source_locate(l->c->source, p->at.off).line);
+}
+
 static void ca_certificate(struct loader *l, struct ike_credential *c, X509 *x)
 {
+    if (!is_pinned(l->pin, x))
+        return;
     struct ike_bytes der = der_of(l, x);
     const struct ike_iov v = {der.p, der.n};
     uint8_t name[4096];
@@ -288,8 +370,12 @@ static void one(struct loader *l, const struct trustpoint *t, struct ike_credent
     c->trustpoint = arena_strndup(l->a, t->name.s.p, t->name.s.len);
     if (!from_file(l, t, "crt", c, own_certificate))
         from_config(l, t, c, false, own_certificate);
+    struct pin pin = pin_of(t);
+    l->pin = &pin;
     if (!from_file(l, t, "ca", c, ca_certificate))
         from_config(l, t, c, true, ca_certificate);
+    l->pin = NULL;
+    say_pin(l, t, c, &pin);
     own_key(l, t, c);
     if (c->n_chain) {
         own_dates(l, t, &c->chain[0]);
@@ -303,7 +389,7 @@ static void one(struct loader *l, const struct trustpoint *t, struct ike_credent
 void ike_pki_load(struct ike_policy *p, struct arena *a, const struct ir_config *c, const char *dir,
                   struct ike_omissions *out)
 {
-    struct loader l = {a, c, dir, out};
+    struct loader l = {.a = a, .c = c, .dir = dir, .out = out};
     struct ike_credential *v = arena_array(a, c->trustpoints.n + 1, sizeof *v);
     p->credentials = v;
     PTRLIST_FOR (struct trustpoint, t, &c->trustpoints) {
