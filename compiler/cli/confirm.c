@@ -44,6 +44,7 @@ static bool start(struct state *st, time_t deadline)
     umask(077);
     if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) || dup2(1, 2) < 0)
         _exit(3);
+    close_range(STDERR_FILENO + 1, ~0u, 0); /* whatever is open is not for it */
     execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, (char *)NULL);
     _exit(3);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The daemon's processes: what each has in its memory, what each may do, and that none outlives another (docs/security.md)."""
-import fcntl, json, os, re, shutil, signal, socket, struct, subprocess, sys, tempfile
+import fcntl, glob, json, os, re, shutil, signal, socket, struct, subprocess, sys, tempfile
 
 sys.path[:0] = ['tests/netns']
 import lab, test_ike as ike
@@ -29,12 +29,14 @@ class Daemon:
         self.write('')
         open(self.dir + '/master', 'w').write(MASTER + '\n')
         os.chmod(self.dir + '/master', 0o600)
+        foreign = os.open(self.dir + '/foreign', os.O_RDWR | os.O_CREAT, 0o600)  # as a careless script leaves it open
         with self.node.inside():
             self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self.notified.bind(self.dir + '/notify')
             self.p = subprocess.Popen([RELEASE, 'run', *self.options, '--state-dir', self.dir, '--master-key-file', self.dir + '/master', '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
-                                      stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT,
+                                      stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT, pass_fds=(foreign,),
                                       env=dict(os.environ, NOTIFY_SOCKET=self.dir + '/notify'))
+        os.close(foreign)
         self.children = []
         try:
             lab.wait_for(self.said, lambda: 'ports 500 and 4500' in self.said(), alive=self.alive)
@@ -119,6 +121,20 @@ def ends(which):
         assert code == (-9 if which == 'main' else 3), 'exit %d: %s' % (code, d.said())
         lab.wait_for('the others end', lambda: not any(living(p) for p in d.children))
         assert which == 'main' or ('is gone: all ends' in d.said() and not os.path.exists(d.dir + '/control.sock')), d.said()
+
+
+def inherits_nothing():
+    """what was open where it was started is open in none of its processes; the configuration may be named by it all the same"""
+    with Daemon() as d:
+        for p in (d.p.pid, d.keys, d.fetch, d.network, d.watch):
+            open_there = [os.readlink(f) for f in glob.glob('/proc/%d/fd/*' % p)]
+            assert open_there and not any('foreign' in f for f in open_there), open_there
+        d.p.terminate()
+        d.p.wait(lab.BOUND)
+        with d.node.inside():
+            script = '%s run --no-apply --state-dir %s --master-key-file %s -m Gi0/0=eth0 <(cat %s)' % (RELEASE, d.dir, d.dir + '/master', d.dir + '/r.cfg')
+            d.p = subprocess.Popen(['bash', '-c', 'exec ' + script], stdout=open(d.dir + '/log', 'w'), stderr=subprocess.STDOUT)
+        lab.wait_for(d.said, lambda: 'ports 500 and 4500' in d.said(), alive=d.alive)
 
 
 def no_core():
@@ -322,6 +338,7 @@ def tests():
     for which in ('main', 'keys', 'network', 'fetch', 'watch'):
         yield 'netns: processes: %s killed' % which, lambda which=which: ends(which)
     yield 'netns: processes: no core', no_core
+    yield 'netns: processes: inherits nothing', inherits_nothing
     yield 'netns: processes: reload by others', reload_by_others
     yield 'netns: processes: strange answers', strange_answers
     yield 'netns: processes: loader killed', loader_killed

@@ -83,6 +83,51 @@ static void keep_ends(struct parts *p, const int *keep, unsigned n)
     }
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const int x = *(const int *)a, y = *(const int *)b;
+    return x < y ? -1 : x > y;
+}
+
+#define KEPT_MAX (2 * PAIRS + 2)
+
+/* Whoever starts this may have had anything open: it is for none of the processes. Standard streams stay; -1 in `keep`
+ * is none. */
+static void close_all_but(const int *keep, unsigned n)
+{
+    int sorted[KEPT_MAX];
+    unsigned from = STDERR_FILENO + 1;
+    memcpy(sorted, keep, n * sizeof *keep);
+    qsort(sorted, n, sizeof *sorted, by_number);
+    for (unsigned i = 0; i < n; i++) {
+        if (sorted[i] < (int)from)
+            continue;
+        if (sorted[i] > (int)from)
+            close_range(from, (unsigned)sorted[i] - 1, 0);
+        from = (unsigned)sorted[i] + 1;
+    }
+    close_range(from, ~0u, 0);
+}
+
+/* Of a process of its own that has nothing but these. */
+static void keep_only(struct parts *p, const int *keep, unsigned n)
+{
+    keep_ends(p, keep, n);
+    close_all_but(keep, n);
+}
+
+/* The configuration has been read: it may have been named by a descriptor. */
+static void close_inherited(const struct parts *p, int whole)
+{
+    int keep[KEPT_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0; i < 2 * PAIRS; i++)
+        keep[n++] = p->pair[i / 2][i % 2];
+    keep[n++] = p->options->lock;
+    keep[n++] = whole;
+    close_all_but(keep, n);
+}
+
 /* A terminal is not for the others: what has it for its input could type there. */
 static void no_input(void)
 {
@@ -99,7 +144,7 @@ static bool start_keys(struct parts *p)
     if (child != 0)
         return child > 0;
     no_input();
-    keep_ends(p, keep, 2);
+    keep_only(p, keep, 2);
     keys_run(keep[0], keep[1]);
     exit(0);
 }
@@ -111,7 +156,7 @@ static bool start_fetch(struct parts *p)
     if (child != 0)
         return child > 0;
     no_input();
-    keep_ends(p, keep, 2);
+    keep_only(p, keep, 2);
     fetch_run(keep[0], keep[1]);
     exit(0);
 }
@@ -124,13 +169,13 @@ static bool start_network(struct parts *p)
     if (child != 0)
         return child > 0;
     no_input();
-    keep_ends(p, keep, 4);
+    keep_only(p, keep, 4);
     const struct network_ends ends = {.main = keep[0], .keys = keep[1], .privileged = keep[2], .fetch = keep[3]};
     exit(network_run(&ends, p->options, p->config));
 }
 
-/* Once something is applied; `whole` is not for it. */
-static bool start_watch(struct parts *p, int whole)
+/* Once something is applied. */
+static bool start_watch(struct parts *p)
 {
     const int keep[] = {p->pair[MAIN_WATCH][1]};
     if (!p->options->repair)
@@ -141,8 +186,7 @@ static bool start_watch(struct parts *p, int whole)
     if (child != 0)
         return child > 0;
     no_input();
-    close(whole);
-    keep_ends(p, keep, 1);
+    keep_only(p, keep, 1);
     exit(watch_run(keep[0], p->options->repair, p->options->repair_arg));
 }
 
@@ -541,7 +585,8 @@ int daemon_run(const struct daemon_options *o, const char *config, daemon_load_f
     close_end(&p, NETWORK_FETCH, 0);
     close_end(&p, NETWORK_FETCH, 1);
     int code = load_policy(&p, load, arg, &whole);
-    if (code == 0 && !start_watch(&p, whole)) {
+    close_inherited(&p, whole);
+    if (code == 0 && !start_watch(&p)) {
         daemon_log(IKE_ERROR, "the IKE daemon cannot start: %s", strerror(errno));
         code = EXIT_BROKEN;
     }
