@@ -76,14 +76,21 @@ static void read_methods(struct revocation *r, const struct ir_str *line)
 {
     struct str rest = line->s, word;
     bool ended = false;
-    while (!ended && (word = next_word(&rest)).len) {
+    while ((word = next_word(&rest)).len) {
         enum revocation_method m = method_of(word);
-        if (m)
-            add_method(r, m);
-        else
+        if (!m)
             unknown(r, line->m.span, word, "is not a method: none, crl, ocsp");
-        ended = m == REVOCATION_NONE;
+        else if (!ended)
+            add_method(r, m);
+        ended |= m == REVOCATION_NONE;
     }
+}
+
+static void nothing_follows(struct revocation *r, struct span at, struct str rest)
+{
+    struct str word = next_word(&rest);
+    if (word.len)
+        unknown(r, at, word, "is not known at the end of this line");
 }
 
 static uint32_t minutes(struct str word)
@@ -102,14 +109,17 @@ static void read_ocsp(struct revocation *r, const struct ir_text *line, struct s
 {
     struct str word = next_word(&rest), url = next_word(&rest);
     bool http = url.len > 7 && strncasecmp(url.p, "http://", 7) == 0;
-    if (is(word, "disable-nonce"))
+    if (is(word, "disable-nonce")) {
         r->no_nonce = true;
-    else if (is(word, "url") && http)
+        nothing_follows(r, line->span, url);
+    } else if (is(word, "url") && http) {
         r->ocsp_url = url;
-    else if (is(word, "url"))
+        nothing_follows(r, line->span, rest);
+    } else if (is(word, "url")) {
         unsupported(r, line->span, url, "is not asked: OCSP is asked by http:// only");
-    else
+    } else {
         unknown(r, line->span, word, "is not known behind ocsp: url, disable-nonce");
+    }
 }
 
 /* `crl optional` and `crl best-effort` are what older releases had for `revocation-check crl none`. */
@@ -117,6 +127,9 @@ static void read_crl(struct revocation *r, const struct ir_text *line, struct st
 {
     struct str word = next_word(&rest), what = next_word(&rest);
     uint32_t keep_min = is(what, "delete-after") ? minutes(next_word(&rest)) : 0;
+    bool is_setting = is(word, "cache") && (is(what, "none") || keep_min);
+    if (is_setting)
+        nothing_follows(r, line->span, rest);
     if (is(word, "optional") || is(word, "best-effort"))
         *optional = line;
     else if (is(word, "cache") && is(what, "none"))

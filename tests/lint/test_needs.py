@@ -82,6 +82,11 @@ ROWS = [
       for line in ('MATCH certificate CM', 'CHAIN-VALIDATION continue ROOT', 'vrf MGMT', 'crl query ldap://ldap.example', 'crl cache extend 5', 'match certificate CM skip revocation-check', 'chain-validation continue ROOT', 'authorization list AAA',
                    'ocsp url https://ocsp.example/', 'ocsp url file:///etc/passwd')],
     (CERT, 'trustpoint: revocation-check ldap', ' revocation-check none', ' revocation-check ldap', ' revocation-check ldap', "(TP: 'ldap' is not a method: none, crl, ocsp)", 'IC1005'),
+    *[(CERT, 'trustpoint: behind it: ' + line, ' revocation-check none', ' ' + line if 'revocation' in line else ' revocation-check ocsp crl\n ' + line, ' ' + line, what, 'IC1005')
+      for line, what in (('revocation-check crl none ocps', "'ocps' is not a method"), ('ocsp url http://x/ foo', "'foo' is not known at the end"), ('ocsp disable-nonce foo', "'foo' is not known at the end"), ('crl cache none foo', "'foo' is not known at the end"), ('crl cache delete-after 60 foo', "'foo' is not known at the end"))],
+    (V1, 'keyring of another VRF', 'crypto keyring KR\n', 'crypto keyring KR vrf RED\n', 'crypto keyring KR vrf RED', 'of a VRF', None),
+    (V1, 'keyring for an address in a VRF', 'crypto keyring KR\n', 'crypto keyring KR\n local-address 192.0.2.1 RED\n', ' local-address 192.0.2.1 RED', 'of a VRF', None),
+    (V1, 'isakmp profile for an address in a VRF', 'PROF\n keyring KR\n', 'PROF\n local-address 192.0.2.1 RED\n keyring KR\n', ' local-address 192.0.2.1 RED', 'of a VRF', None),
     (CERT, 'trustpoint: ocsp ulr', ' revocation-check none', ' revocation-check ocsp\n ocsp ulr http://x/', ' ocsp ulr http://x/', "'ulr' is not known behind ocsp", 'IC1005'),
     (CERT, 'trustpoint: a URL of LDAP', ' revocation-check none', ' revocation-check ocsp\n ocsp url ldap://x/', ' ocsp url ldap://x/', "'ldap://x/' is not asked: OCSP is asked by http:// only", None),
     (CERT, 'trustpoint: a time without end', ' revocation-check none', ' revocation-check crl\n crl cache delete-after 99999', ' crl cache delete-after 99999', "'delete-after' takes none, or", 'IC1005'),

@@ -126,7 +126,42 @@ def lacks():
                 assert secret not in said, name
 
 
+def strange_files():
+    """what others may write to is not used, nor what is no file: a pipe there stops nobody"""
+    with lab.Lab() as l:
+        r, peer = l.node('r'), l.node('p')
+        l.link(r, 'eth0', peer, 'eth0')
+        r.ip('addr', 'add', '192.0.2.2/24', 'dev', 'eth0')
+        d = l.directory()
+        ca = certs.Authority(d, 'root')
+        ca.router('r1', 'rsa', None)
+        os.mkdir(d + '/pki')
+
+        def whole():
+            for ending in ('key', 'crt', 'ca'):
+                path = d + '/pki/TP.' + ending
+                if os.path.exists(path):
+                    os.remove(path)
+                certs.place(ca.path('root' if ending == 'ca' else 'r1', 'crt' if ending == 'ca' else ending), path)
+                os.chmod(path, 0o600)
+        with open(d + '/r.cfg', 'w') as f:
+            f.write(SIGNS)
+
+        def plan():
+            p = r.run('timeout', '20', IOSCC, 'plan', '--state-dir', d + '/state', '-m', 'Gi0/0=eth0', '--pki-dir', d + '/pki', d + '/r.cfg', ok=False)
+            return p.returncode, p.stdout + p.stderr
+        whole()
+        assert plan()[0] == 1, plan()
+        for ending in ('key', 'ca', 'crt'):
+            for how, says in ((lambda path: os.chmod(path, 0o666), 'others may write to it: it is not used'), (lambda path: os.chown(path, 65534, 0), 'others may write to it: it is not used'), (lambda path: (os.remove(path), os.mkfifo(path)), 'is no plain file: it is not used')):
+                whole()
+                how('%s/pki/TP.%s' % (d, ending))
+                code, said = plan()
+                assert code == 2 and '/pki/TP.%s' % ending in said and says in said and 'nothing is touched' in said, '%s: exit %d\n%s' % (ending, code, said)
+
+
 def tests():
+    yield 'netns: lacks: files that others may write to', strange_files
     yield 'netns: lacks: keys and files of the host', lacks
 
 

@@ -72,6 +72,10 @@ static const struct row {
      " key OF-RED\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
      "WIDE"},
     {"a keyring of a VRF alone", 1, "crypto keyring K vrf RED\n pre-shared-key address " PEER " key OF-RED\n", BLOCKED},
+    {"a keyring of an address in a VRF", 1,
+     "crypto keyring K\n local-address " OWN " RED\n pre-shared-key address " PEER
+     " key OF-RED\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",
+     "WIDE"},
     {"a keyring of an address of ours", 1,
      "crypto keyring K\n local-address " OWN "\n pre-shared-key address " PEER
      " key ITS-OWN\ncrypto isakmp key WIDE address 0.0.0.0 0.0.0.0\n",

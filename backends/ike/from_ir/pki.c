@@ -104,24 +104,43 @@ const struct ike_cert_map *ike_cert_maps(struct arena *a, const struct ir_config
 #define say(l, ...) ike_omit((l)->a, (l)->out, __VA_ARGS__)
 
 /* A trustpoint's name may hold anything but a blank: none of it may leave the directory. */
+/* Who may write to it may say whom we trust and who we are. */
+static bool is_trustworthy(struct loader *l, const char *path, int fd, bool secret)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        say(l, "%s is no plain file: it is not used", path);
+        return false;
+    }
+    bool is_ours = st.st_uid == 0 || st.st_uid == geteuid();
+    if (!is_ours || (st.st_mode & (S_IWGRP | S_IWOTH))) {
+        say(l, "%s: others may write to it: it is not used (chown root, chmod go-w)", path);
+        return false;
+    }
+    if (secret && (st.st_mode & (S_IRWXG | S_IRWXO)))
+        say(l, "%s: others may read this private key: chmod 600", path);
+    return true;
+}
+
 static BIO *open_file(struct loader *l, const struct trustpoint *t, const char *ending, bool secret)
 {
     char path[512];
-    struct stat st;
     for (uint32_t i = 0; i < t->name.s.len; i++)
         if (t->name.s.p[i] == '/' || (i == 0 && t->name.s.p[i] == '.'))
             return NULL;
     if (!l->dir ||
         snprintf(path, sizeof path, "%s/" STR_FMT ".%s", l->dir, STR_ARG(t->name.s), ending) >= (int)sizeof path)
         return NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         if (errno != ENOENT)
             say(l, "%s: %s", path, strerror(errno));
         return NULL;
     }
-    if (secret && fstat(fd, &st) == 0 && (st.st_mode & 077))
-        say(l, "%s: others may read this private key: chmod 600", path);
+    if (!is_trustworthy(l, path, fd, secret)) {
+        close(fd);
+        return NULL;
+    }
     FILE *f = fdopen(fd, "r");
     BIO *b = f ? BIO_new_fp(f, BIO_CLOSE) : NULL;
     if (!b && f)
