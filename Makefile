@@ -129,7 +129,7 @@ ATTACK_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/attack/*.c) tests/sim/sim
 $(ATTACK_OBJ): EXTRA = -Wno-missing-prototypes
 $(B)/tests/attack/attack: $(ATTACK_OBJ) $(B)/libioscc.a
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(LD_$(VARIANT)) -Wl,--wrap=free,--wrap=realloc -o $@ $(ATTACK_OBJ) $(B)/libioscc.a $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(LD_$(VARIANT)) -Wl,--wrap=free,--wrap=realloc,--wrap=calloc -o $@ $(ATTACK_OBJ) $(B)/libioscc.a $(LIBS)
 
 build/release/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)

@@ -6,70 +6,9 @@
 
 #define OTHER "198.51.100.9"
 #define STRANGER "198.51.100.50"
-#define HOST "hub.example.com"
 #define NAME "pair.example.com"
 
 static const struct ike_bytes other_address = {(const uint8_t[]){198, 51, 100, 9}, 4};
-
-/* ---- who it is ---- */
-
-static void routers_open(struct pair *x, unsigned version)
-{
-    sim_init(&x->s, 1, 2);
-    router_init(&x->hub, version);
-    router_init(&x->branch, version);
-}
-
-/* The branch's side of a caller, with that key for the hub. */
-static struct ike_profile *branch_profile(struct pair *x, unsigned version, const char *secret)
-{
-    struct ike_profile *q = router_profile(&x->branch, version, "Q", NULL, NULL);
-    profile_match_address(&x->branch, q, HUB, 32);
-    profile_key(&x->branch, q, router_key(&x->branch, HUB, 32, NULL, secret));
-    return q;
-}
-
-static void line_between(struct pair *x, unsigned version, const struct ike_profile *p, const struct ike_profile *q)
-{
-    entry_line(&x->hub, router_entry(&x->hub, version, HUB, BRANCH, p), CHILD(0), 1, -1, 2, -1);
-    entry_line(&x->branch, router_entry(&x->branch, version, BRANCH, HUB, q), CHILD(0), 2, -1, 1, -1);
-}
-
-/* The branch asks for the third network, which is another one's. */
-static void branch_calls(struct pair *x, unsigned version, const char *at, const struct ike_profile *q)
-{
-    entry_line(&x->branch, router_entry(&x->branch, version, at, HUB, q), CHILD(0), 3, -1, 1, -1);
-    sim_node_start(&x->s, 0, &x->hub.p, HUB);
-    sim_node_start(&x->s, 1, &x->branch.p, at);
-    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
-    sim_run(&x->s, 5000);
-}
-
-/* The end of an attack that claims what is another one's. In aggressive mode the hub has to say who it is first, and
- * may be refused by the caller. */
-static const char *gets_nothing(struct pair *x)
-{
-    const char *bad = NULL;
-    if (children_of(&x->s, 0) || x->s.nodes[0].n_policies)
-        bad = broken("it gets the network of the one whose identity it claims, by profile %s",
-                     first_sa(&x->s, 0)->profile->name);
-    else if (sas_of(&x->s, 0, IKE_ESTABLISHED))
-        bad = "it is taken for the one whose identity it claims";
-    else if (!x->s.nodes[0].refused && !x->s.nodes[1].refused)
-        bad = "no attack: nobody has been refused";
-    return over(&x->s, bad);
-}
-
-/* NULL: the tunnel stands that the node has asked for. */
-static const char *comes_up(struct pair *x, unsigned by)
-{
-    pair_start(x);
-    ike_acquire(x->s.nodes[by].ike, x->s.now, CHILD(0), NULL, NULL, NULL);
-    sim_run(&x->s, 5000);
-    if (children_of(&x->s, 0) == 1 && children_of(&x->s, 1) == 1)
-        return NULL;
-    return broken("the honest one is refused; the hub: %s; the branch: %s", x->s.nodes[0].last, x->s.nodes[1].last);
-}
 
 /* ---- an address of a wrong length ---- */
 
@@ -163,13 +102,13 @@ static const char *name_beside_network(unsigned version)
     struct ike_profile *q = router_profile(&x.branch, version, "Q", NULL, NULL),
                        *p = router_profile(&x.hub, version, "P", NULL, NULL);
     profile_match_address(&x.branch, q, HUB, 32);
-    router_key(&x.branch, NULL, 0, HOST, "secret");
+    router_key(&x.branch, NULL, 0, HUB_NAME, "secret");
     router_key(&x.branch, "203.0.113.0", 24, NULL, "key of the others");
     add_keyring(&x.branch, q);
     profile_match_address(&x.hub, p, BRANCH, 32);
     profile_key(&x.hub, p, router_key(&x.hub, BRANCH, 32, NULL, "secret"));
     line_between(&x, version, p, q);
-    x.branch.peers[0].host = HOST;
+    x.branch.peers[0].host = HUB_NAME;
     return pair_over(&x, comes_up(&x, 1));
 }
 static const char *name_beside_network_1(void)
@@ -369,38 +308,6 @@ static const char *rekeying_refused_of_dynamic(void)
 }
 
 /* ---- reloads ---- */
-
-/* Two entries for one peer whose key is by its host name alone: one IKE SA carries both. */
-static void two_entries(struct pair *x, unsigned version)
-{
-    struct ike_profile *q = NULL, *p = NULL;
-    routers_open(x, version);
-    router_key(&x->branch, NULL, 0, HOST, "secret");
-    router_key(&x->hub, BRANCH, 32, NULL, "secret");
-    if (version == 2) {
-        q = router_profile(&x->branch, version, "Q", NULL, NULL);
-        p = router_profile(&x->hub, version, "P", NULL, NULL);
-        profile_match_address(&x->branch, q, HUB, 32);
-        profile_match_address(&x->hub, p, BRANCH, 32);
-        add_keyring(&x->branch, q);
-        add_keyring(&x->hub, p);
-    }
-    for (int i = 0; i < 2; i++) {
-        entry_line(&x->hub, router_entry(&x->hub, version, HUB, BRANCH, p), CHILD(i), 1, i, 2, i);
-        entry_line(&x->branch, router_entry(&x->branch, version, BRANCH, HUB, q), CHILD(i), 2, i, 1, i);
-        x->branch.peers[i].host = HOST;
-    }
-}
-
-static const char *both_come_up(struct pair *x)
-{
-    const char *bad = comes_up(x, 1);
-    ike_acquire(x->s.nodes[1].ike, x->s.now, CHILD(1), NULL, NULL, NULL);
-    sim_run(&x->s, 3000);
-    if (!bad && (children_of(&x->s, 1) != 2 || sas_of(&x->s, 1, IKE_ESTABLISHED) != 1))
-        bad = "there are not two tunnels by one IKE SA";
-    return bad;
-}
 
 /* The first reload changes the entry by which the IKE SA was begun, the second one nothing. */
 static const char *reloaded_twice(unsigned version)

@@ -21,7 +21,7 @@ extern const struct attack attacks_identity[], attacks_answers[], attacks_floods
     attacks_forged[], attacks_crossing[], attacks_nearer[], attacks_namesakes[], attacks_at_once[], attacks_evil[],
     attacks_rivals[], attacks_afterwards[], attacks_another[], attacks_pinned[], attacks_copies[], attacks_pieces[],
     attacks_turned[], attacks_whereabouts[], attacks_replayed[], attacks_moved[], attacks_restarts[], attacks_doubts[],
-    attacks_posing[], attacks_unheard[], attacks_doubted[];
+    attacks_posing[], attacks_unheard[], attacks_doubted[], attacks_rows[], attacks_called[], attacks_renewed[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6
@@ -126,6 +126,9 @@ void pair_start(struct pair *x);
 /* The node reads another configuration as the daemon does: what is the same is found by what it says. NULL: done. */
 const char *pair_reloads(struct pair *x, unsigned node, const struct router *from, const struct router *to);
 const char *pair_over(struct pair *x, const char *bad);
+
+/* So many calls of calloc() from now, there is no memory, once; 0: there is. */
+extern unsigned calloc_fails_at;
 
 /* As host.job: what is to be computed waits here until the attack does it, or for ever. */
 struct job_queue {

@@ -88,4 +88,22 @@ extern enum loss_stage stage;
 /* As sim.meddle. */
 bool loses_by_stage(struct sim *s, struct packet_in_flight *f);
 
+/* ---- two routers that the attack configures ---- */
+
+#define HUB_NAME "hub.example.com"
+void routers_open(struct pair *x, unsigned version);
+/* The branch's side of a caller, with that key for the hub. */
+struct ike_profile *branch_profile(struct pair *x, unsigned version, const char *secret);
+void line_between(struct pair *x, unsigned version, const struct ike_profile *p, const struct ike_profile *q);
+/* The branch asks for the third network, which is another one's. */
+void branch_calls(struct pair *x, unsigned version, const char *at, const struct ike_profile *q);
+/* The end of an attack that claims what is another one's. In aggressive mode the hub has to say who it is first, and
+ * may be refused by the caller. */
+const char *gets_nothing(struct pair *x);
+/* NULL: the tunnel stands that the node has asked for. */
+const char *comes_up(struct pair *x, unsigned by);
+/* Two entries for one peer whose key is by its host name alone: one IKE SA carries both. */
+void two_entries(struct pair *x, unsigned version);
+const char *both_come_up(struct pair *x);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What stays in memory that is given back (finding D7): every free() and realloc() of this program and of the library
- * goes through here (ld --wrap), and while an attack watches, none may hold a key. */
+/* What stays in memory that is given back (finding D7): every free(), realloc() and calloc() of this program and of the
+ * library goes through here (ld --wrap), and while an attack watches, none that is given back may hold a key. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,10 @@
 
 void __real_free(void *p);
 void *__real_realloc(void *p, size_t n);
+void *__real_calloc(size_t n, size_t size);
 void __wrap_free(void *p);
 void *__wrap_realloc(void *p, size_t n);
+void *__wrap_calloc(size_t n, size_t size);
 
 /* The first bytes of each key: whoever finds as many has found the key's place. */
 #define NEEDLE 12
@@ -65,6 +67,15 @@ void *__wrap_realloc(void *p, size_t n)
 {
     look_at(p);
     return __real_realloc(p, n);
+}
+
+unsigned calloc_fails_at;
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    if (calloc_fails_at && !--calloc_fails_at)
+        return NULL;
+    return __real_calloc(n, size);
 }
 
 /* ---- what is watched ---- */

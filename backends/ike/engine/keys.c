@@ -57,7 +57,7 @@ static bool may_prove(const struct ike_policy *p, const struct ike_profile *prof
     const struct ike_psk *v = profile ? profile->keys : p->keys;
     unsigned n = profile ? profile->n_keys : p->n_keys;
     for (unsigned i = 0; i < n; i++) {
-        bool is_here = v[i].who.any || ike_psk_is_there(&v[i], &o->peer);
+        bool is_here = ike_psk_is_here(&v[i], &o->own, &o->peer);
         bool is_free = !ike_psk_is_anothers(&v[i], &o->peer, id) && !ike_psk_is_of_another_profile(p, profile, &v[i]);
         if (is_here && is_free && is_key(p, &v[i], key_id))
             return true;

@@ -191,9 +191,14 @@ bool ike_psk_is_anothers(const struct ike_psk *k, const struct ip_addr *addr, co
     return is_of_kind && !ike_match(m, addr, id);
 }
 
-bool ike_psk_is_there(const struct ike_psk *k, const struct ip_addr *addr)
+static bool is_there(const struct ike_psk *k, const struct ip_addr *addr)
 {
     return k->who.addr.family != FAMILY_NONE && addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
+}
+
+bool ike_psk_is_here(const struct ike_psk *k, const struct ip_addr *own, const struct ip_addr *addr)
+{
+    return is_for(k, own) && (k->who.any || is_there(k, addr));
 }
 
 /* An address of its own, or the name; false: it has none that is one peer's. */
@@ -349,7 +354,7 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
         bool is_anothers = ike_psk_is_anothers(&v[i], addr, id);
-        bool may_be = ike_psk_is_there(&v[i], addr) && (!is_anothers || is_one_address(m));
+        bool may_be = is_there(&v[i], addr) && (!is_anothers || is_one_address(m));
         if (!may_be || !is_for(&v[i], own))
             continue;
         bool is_nearer = !best || m->plen > best->who.plen;

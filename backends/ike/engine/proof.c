@@ -123,53 +123,74 @@ bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id)
     return !has_name || sa->called;
 }
 
-/* The key that who is called by that name, or by the address alone (NULL), has to have. */
-static const struct ike_psk *key_of_called(const struct ike *ike, const struct ike_sa *sa,
-                                           const struct ike_profile *profile, const struct ike_id *name)
-{
-    struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
-    if (profile)
-        o.profile = profile->name;
-    if (name)
-        o.id = *name;
-    return ike_psk_choose(ike->policy, &o);
-}
-
 /* Of what is not proved yet: the one that will be asked for. */
 static uint32_t key_in_use(const struct ike *ike, const struct ike_sa *sa)
 {
+    struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
     struct ike_id name;
     if (sa->key_id || !ike_is(sa, IKE_BEGINS))
         return sa->key_id;
-    const struct ike_psk *k = key_of_called(ike, sa, sa->profile, ike_called_name(sa, &name) ? &name : NULL);
+    if (sa->profile)
+        o.profile = sa->profile->name;
+    if (ike_called_name(sa, &name))
+        o.id = name;
+    const struct ike_psk *k = ike_psk_choose(ike->policy, &o);
     return k ? k->id : 0;
+}
+
+/* `crypto isakmp peer`: who is at that address has that password, whatever it is called. */
+static bool is_password(const struct ike_policy *p, uint32_t key_id)
+{
+    for (unsigned i = 0; i < p->n_aggressive; i++)
+        if (p->aggressive[i].key.id == key_id)
+            return true;
+    return false;
+}
+
+/* NULL: no row is for that name. */
+static const struct ike_psk *row_of_host(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
+                                         const char *host)
+{
+    const struct ike_policy *p = ike->policy;
+    const struct ike_id name = {IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
+    const struct ike_psk *v = e->profile ? e->profile->keys : p->keys;
+    unsigned n = e->profile ? e->profile->n_keys : p->n_keys;
+    return ike_psk_of_identity(v, n, &sa->local.addr, &sa->began_with, &name);
 }
 
 bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
 {
-    bool is_by_certificate = ike_is(sa, IKE_STANDS) && !sa->psk_auth;
-    bool has_name = false;
-    for (unsigned i = 0; i < e->n_peers && !is_by_certificate; i++) {
+    const uint32_t used = key_in_use(ike, sa);
+    bool is_refused = false;
+    if (!used || is_password(ike->policy, used)) /* by certificate the profile decides */
+        return true;
+    for (unsigned i = 0; i < e->n_peers; i++) {
         const char *host = e->peers[i].host;
         if (!addr_eq(&e->peers[i].addr, &sa->began_with))
             continue;
-        if (!host || !*host) /* where it is says who it is */
+        const struct ike_psk *its = host && *host ? row_of_host(ike, sa, e, host) : NULL;
+        if (!its || ike_same_secret(ike->policy, its->id, used)) /* where it is, or the profile, says who it is */
             return true;
-        const struct ike_id name = {IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
-        const struct ike_psk *its = key_of_called(ike, sa, e->profile, &name);
-        const uint32_t used = key_in_use(ike, sa);
-        has_name = true;
-        if (its ? ike_same_secret(ike->policy, its->id, used) : !used)
-            return true;
+        is_refused = true;
     }
-    return !has_name;
+    return !is_refused;
 }
 
-void ike_say_other_key(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
+bool ike_entry_is_its(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
 {
-    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL,
-            "map %s entry %u (line %u) is for a peer by name, whose pre-shared key is another one than this peer's",
-            e->map, e->seq, e->line);
+    bool is_of_profile = sa->version == 1 ? !e->profile || e->profile == sa->profile : e->profile == sa->profile;
+    return is_of_profile && ike_proof_serves(ike, sa, e);
+}
+
+void ike_say_of_another(const struct ike_sa *sa, const struct ike_entry *e, char why[static 256])
+{
+    const char *kind = sa->version == 1 ? "isakmp" : "IKEv2", *has = sa->profile ? sa->profile->name : "none";
+    if (e->profile && e->profile != sa->profile)
+        snprintf(why, 256, "map %.40s entry %u is for %s profile %.40s (line %u), and the peer has matched %.40s",
+                 e->map, e->seq, kind, e->profile->name, e->profile->line, has);
+    else
+        snprintf(why, 256, "map %.40s entry %u is for a peer by host name, whose key is another one than this peer's",
+                 e->map, e->seq);
 }
 
 bool ike_proof_inherit(struct ike_sa *to, const struct ike_sa *from)
@@ -206,7 +227,10 @@ static bool is_its_key(const struct ike_moves *m, const struct ike_sa *sa, const
     else if (!sa->was_called && sa->peer_id)
         o.id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};
     const struct ike_psk *k = ike_psk_choose(m->to, &o);
-    return k && (k->id == key_id || ike_same_secret(m->to, k->id, key_id));
+    bool is_its = k && (k->id == key_id || ike_same_secret(m->to, k->id, key_id));
+    const struct ike_used_key key = {.id = key_id, .call = IKE_HAS_CALLED};
+    bool has_claimed = o.id.p && !sa->called; /* as when it called */
+    return is_its && !(has_claimed && ike_poses(m->to, profile_there, &o, &o.id, key));
 }
 
 bool ike_proof_holds(const struct ike_moves *m, struct ike_sa *sa, const struct ike_profile *profile_there)

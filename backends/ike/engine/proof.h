@@ -26,8 +26,8 @@ bool ike_match_certificate(const struct ike_profile *p, struct ike_iov der) MUST
 uint8_t ike_letter(uint8_t id_type, uint8_t c);
 /* The row names an identity of that kind, and it is another one: its key says nothing about this one. */
 bool ike_psk_is_anothers(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id) MUST_CHECK;
-/* Is it the row of an address or network that has this one? */
-bool ike_psk_is_there(const struct ike_psk *k, const struct ip_addr *addr) MUST_CHECK;
+/* Is the row for who comes from there to that address of ours: by address, network or for anybody? */
+bool ike_psk_is_here(const struct ike_psk *k, const struct ip_addr *own, const struct ip_addr *addr) MUST_CHECK;
 /* The profile is not for whom the row names, by identity or address, and another one is, for nobody else: whoever has
  * the row's key is that one's peer. */
 bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its,
@@ -72,10 +72,14 @@ bool ike_keys_ask(struct ike *ike, const struct ike_psk *expected, const struct 
 
 /* The name that the configuration has for the peer that an initiator calls; false: it has only an address. */
 bool ike_called_name(const struct ike_sa *sa, struct ike_id *out) MUST_CHECK;
-/* May the SA carry what the entry is for? The peer of an entry that names it by host has to have that name's key,
- * wherever the name leads: who answers at an address says nothing about names. Of certificates the profile decides. */
+/* May the SA carry what the entry is for? Where a row of a keyring is for the host name that the entry has for its
+ * peer, the peer has to have that key, wherever the name leads: who answers at an address says nothing about names. Of
+ * certificates, and of names that no row is for, the profile decides. */
 bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
-void ike_say_other_key(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e);
+/* ... and is it for the profile that the peer has matched? */
+bool ike_entry_is_its(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
+/* Why it is not. */
+void ike_say_of_another(const struct ike_sa *sa, const struct ike_entry *e, char why[static 256]);
 /* The same peer is called once more, by `fresh`: by the name of before, whatever has become of the entry. False: out of
  * memory. */
 bool ike_call_again(struct ike_sa *fresh, const struct ike_sa *before) MUST_CHECK;

@@ -469,16 +469,7 @@ static enum fit entry_fits(const struct ike_entry *e, const struct v1_quick *q, 
     return takes_any ? FITS_ANY : best;
 }
 
-/* Its name may lead to where another peer is. */
-static bool is_its(struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
-{
-    if (ike_proof_serves(ike, sa, e))
-        return true;
-    ike_say_other_key(ike, sa, e);
-    return false;
-}
-
-/* The entry and its line, the exact one first; *of_another: one that would fit, of another profile. */
+/* The entry and its line, the exact one first; *of_another: one that would fit, of another peer. */
 static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, const struct ike_entry **of_another)
 {
     enum fit best = FITS_NOT;
@@ -487,11 +478,11 @@ static bool find_line(struct ike *ike, struct ike_sa *sa, struct v1_quick *q, co
          best < FITS && (e = ike_entry_for(ike, &sa->local.addr, &sa->began_with, e));) {
         const struct ike_line *line;
         enum fit now = e->version == 1 ? entry_fits(e, q, &line) : FITS_NOT;
-        if (now != FITS_NOT && e->profile && e->profile != sa->profile) {
+        if (now != FITS_NOT && !ike_entry_is_its(ike, sa, e)) {
             *of_another = e;
             continue;
         }
-        if (now <= best || !is_its(ike, sa, e))
+        if (now <= best)
             continue;
         best = now;
         q->entry = e;
@@ -506,10 +497,8 @@ static void say_no_line(const struct ike_sa *sa, const struct v1_quick *q, const
                         char why[static 256])
 {
     char a[128], b[128];
-    const char *has = sa->profile ? sa->profile->name : "none";
     if (of_another)
-        snprintf(why, 256, "map %.40s entry %u is for isakmp profile %.40s (line %u), and the peer has matched %.40s",
-                 of_another->map, of_another->seq, of_another->profile->name, of_another->profile->line, has);
+        ike_say_of_another(sa, of_another, why);
     else
         snprintf(why, 256, "no access list line of an entry with this peer fits: the peer wants %s to %s",
                  ike_ts_text(&q->remote, a), ike_ts_text(&q->local, b));

@@ -186,12 +186,8 @@ static bool find_entry(struct ike *ike, const struct ike_sa *sa, const struct of
         if (e->version != 2)
             continue; /* an entry without an IKEv2 profile is for IKEv1 only */
         unsigned now = best_line(e, o, &try);
-        if (now && e->profile != sa->profile) {
+        if (now && !ike_entry_is_its(ike, sa, e)) {
             *of_another = e;
-            continue;
-        }
-        if (now > best && !ike_proof_serves(ike, sa, e)) { /* its name may lead to where another peer is */
-            ike_say_other_key(ike, sa, e);
             continue;
         }
         if (now > best) {
@@ -218,9 +214,7 @@ uint16_t v2_child_accept(struct ike *ike, struct ike_sa *sa, const struct ike_me
     const struct ike_entry *of_another = NULL;
     bool found = rekeyed ? as_before(&o, rekeyed, out) : find_entry(ike, sa, &o, out, &of_another);
     if (!found && of_another) {
-        snprintf(why, 256, "map %.40s entry %u is for IKEv2 profile %.40s (line %u), and the peer has matched %.40s",
-                 of_another->map, of_another->seq, of_another->profile->name, of_another->profile->line,
-                 sa->profile->name);
+        ike_say_of_another(sa, of_another, why);
         return N2_TS_UNACCEPTABLE;
     }
     if (!found) {
