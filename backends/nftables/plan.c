@@ -175,10 +175,13 @@ static struct sorted sort_into_layers(struct nft_plan *p, const struct flat *f, 
     return s;
 }
 
-static const char *line_name(struct nft_plan *p, const struct flat_rule *r)
+/* What its counters count: `show access-lists` takes those that are the line's name alone, which is what was encrypted;
+ * inbound ones count each look at a packet in the clear, the guard's too. */
+static const char *line_name(struct nft_plan *p, const struct flat_rule *r, bool inbound)
 {
     const struct acl *a = r->entry ? r->entry->acl.target : NULL;
-    return a && r->line ? nft_name(p, "acl " STR_FMT " %u", STR_ARG(a->name.s), r->line->seq) : NULL;
+    const char *what = inbound ? " in the clear" : "";
+    return a && r->line ? nft_name(p, "acl " STR_FMT " %u%s", STR_ARG(a->name.s), r->line->seq, what) : NULL;
 }
 
 /* The end of a rule: in the inbound chain cleartext is dropped or let go, in the outbound one it is only counted. */
@@ -201,7 +204,7 @@ static void place(struct layer_sets *x, const struct box *b, const struct flat_r
 {
     bool clear = r->verdict == VERDICT_CLEAR;
     uint8_t fields = nft_box_fields(b);
-    const char *comment = line_name(x->p, r);
+    const char *comment = line_name(x->p, r, x->inbound);
     if (!fields) {
         struct nft_rule *rule = nft_rule_new(x->p, x->chain);
         nft_add_box(x->p, rule, b);

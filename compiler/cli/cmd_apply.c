@@ -259,6 +259,8 @@ static int run_plan(const struct command *c, int argc, char **argv)
     }
     s.says_notes = true;
     code = session_plan(&s, file, &q.how);
+    if (code == EXIT_FINDINGS) /* it is refused as it is */
+        code = EXIT_USAGE;
     if (code == EXIT_CLEAN) {
         bool written = s.fatal || print_plan(&s, &q);
         bool wanted = apply_needed(&s.apply);
@@ -279,13 +281,16 @@ static int carry_out(struct session *s, const struct request *q)
     time_t deadline = confirm_deadline(q->confirm_s);
     int code = confirm_reserve(s, deadline);
     if (code == EXIT_CLEAN)
+        code = confirm_start(s, deadline);
+    if (code == EXIT_CLEAN)
         code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
     if (code != EXIT_CLEAN)
         return code;
     printf("Applied.\n");
     if (s->apply.flows_anew)
         printf("%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
-    return confirm_start(s, deadline, q->confirm_s);
+    confirm_say(deadline, q->confirm_s);
+    return EXIT_CLEAN;
 }
 
 static int do_apply(struct session *s, const struct request *q, const char *file)

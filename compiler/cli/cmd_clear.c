@@ -173,6 +173,15 @@ static bool gone_already(uint32_t i, int error, const void *arg)
     return error == -ESRCH;
 }
 
+static bool has_map(const struct live *l, const char *name)
+{
+    PTRLIST_FOR (struct target_map, m, &l->session.apply.target.maps) {
+        if (str_is(m->map->name.s, name))
+            return true;
+    }
+    return false;
+}
+
 static int clear_sas(struct live *l, const struct which *q, const char *dir)
 {
     struct netlink *n = &l->session.apply.xfrm_link;
@@ -182,6 +191,8 @@ static int clear_sas(struct live *l, const struct which *q, const char *dir)
                 l->session.command->name);
         return EXIT_SYSTEM;
     }
+    if (q->map && !has_map(l, q->map))
+        fprintf(stderr, "ioscc %s: no crypto map '%s' is applied\n", l->session.command->name, q->map);
     uint32_t gone = 0, back = 0, failed = 0, reqid = q->spi ? reqid_of_entry(l, q) : 0;
     bool ok = true;
     PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
@@ -203,7 +214,8 @@ static int clear_sas(struct live *l, const struct which *q, const char *dir)
         return EXIT_SYSTEM;
     }
     printf("%u SAs cleared, %u of them manual and back.\n", gone, back);
-    return q->spi && !gone ? EXIT_FINDINGS : EXIT_CLEAN;
+    bool has_chosen = q->spi || q->map || q->peer.family;
+    return has_chosen && !gone ? EXIT_FINDINGS : EXIT_CLEAN;
 }
 
 static int run(const struct command *c, int argc, char **argv)

@@ -66,6 +66,7 @@ struct request {
     struct run_inputs inputs; /* NULL: not given */
     struct buf map, master;
     bool no_apply, allow_less;
+    bool says_plan; /* on standard output, where somebody has asked for it */
     unsigned confirm_s;
     bool by_signal;      /* SIGHUP: nobody is there who could be told what it would take back */
     bool goes_back;      /* to what was before, and to how it was asked for then */
@@ -196,6 +197,18 @@ static int as_reload(const struct command *c, const struct buf *policy, const st
     return code;
 }
 
+/* What is about to change; nothing where nothing does. */
+static int say_plan(const struct session *s)
+{
+    struct buf b = {0};
+    if (!apply_needed(&s->apply))
+        return EXIT_CLEAN;
+    apply_print(&b, &s->apply);
+    bool written = cli_write(stdout, &b);
+    buf_free(&b);
+    return written ? EXIT_CLEAN : EXIT_SYSTEM;
+}
+
 /* The kernel's part. What waits to be confirmed is still what it goes back from, whatever file comes meanwhile. */
 static int carry_out(struct session *s, const struct request *q)
 {
@@ -207,9 +220,15 @@ static int carry_out(struct session *s, const struct request *q)
     time_t deadline = q->leaves_pending ? s->state.confirm_by : confirm_deadline(q->confirm_s);
     /* also where nothing of the kernel changes: what is shown is told from what is kept */
     int code = q->confirm_s ? confirm_reserve(s, deadline) : EXIT_CLEAN;
+    if (code == EXIT_CLEAN && q->confirm_s)
+        code = confirm_start(s, deadline);
+    if (code == EXIT_CLEAN && q->says_plan)
+        code = say_plan(s);
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
-    return code == EXIT_CLEAN && q->confirm_s ? confirm_start(s, deadline, q->confirm_s) : code;
+    if (code == EXIT_CLEAN && q->confirm_s)
+        confirm_say(deadline, q->confirm_s);
+    return code;
 }
 
 /* By its whole path: SIGHUP reads it again, in another working directory. */
@@ -417,6 +436,7 @@ static int reload(const struct command *c, int argc, char **argv)
     struct request q;
     const char *file;
     int code = parsed(c, argc, argv, &q, &file);
+    q.says_plan = true;
     if (code == EXIT_CLEAN)
         code = there_is_one(c, &q);
     if (code == EXIT_CLEAN && q.confirm_s && q.no_apply)

@@ -279,10 +279,18 @@ static int run_confirm(const struct command *c, int argc, char **argv)
         printf("Nothing waits to be confirmed.\n");
         code = EXIT_FINDINGS;
     } else {
+        const time_t deadline = s.state.confirm_by;
         s.state.confirm_by = 0;
-        code = state_save(&s.state) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
-        state_reserve_end(&s.state);
-        printf(code == EXIT_CLEAN ? "Confirmed.\n" : "The confirmation could not be written.\n");
+        state_reserve_end(&s.state); /* a full disk has room for this with it */
+        int r = state_save(&s.state);
+        code = r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+        if (r < 0) {
+            fprintf(stderr, "ioscc confirm: cannot write the state in %s: %s\n", s.state.dir, strerror(-r));
+            when("Not confirmed: goes back at ", deadline);
+            printf(" all the same.\n");
+        } else {
+            printf("Confirmed.\n");
+        }
     }
     session_close(&s);
     return code;

@@ -59,15 +59,16 @@ int confirm_reserve(struct session *s, time_t deadline)
     return EXIT_SYSTEM;
 }
 
-int confirm_start(struct session *s, time_t deadline, unsigned seconds)
+int confirm_start(struct session *s, time_t deadline)
 {
-    if (!deadline)
+    if (!deadline || start(&s->state, deadline))
         return EXIT_CLEAN;
-    if (!start(&s->state, deadline)) {
-        fprintf(stderr, "ioscc %s: cannot start the process that would go back: run 'ioscc rollback' yourself\n",
-                s->command->name);
-        return EXIT_SYSTEM;
-    }
-    printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
-    return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: cannot start the process that would go back: nothing is touched\n", s->command->name);
+    return EXIT_SYSTEM;
+}
+
+void confirm_say(time_t deadline, unsigned seconds)
+{
+    if (deadline)
+        printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
 }

@@ -44,6 +44,11 @@ static const char *nothing_in_it(const struct session *s)
     const struct diag_list *l = &s->compiled.diags;
     if (l->per_id[D_NOT_IOS] || l->per_id[D_ASA_COMMAND])
         return "is a configuration of another system";
+    if (s->router)
+        PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
+            if (m->bindings.n)
+                return "applies its crypto maps to interfaces that this host does not have (-m says which is which)";
+        }
     return s->compiled.source.len ? "applies no crypto map to an interface" : "is empty";
 }
 

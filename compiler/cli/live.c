@@ -19,9 +19,11 @@ int live_open(struct live *l, const struct command *c, const char *dir, int wait
         return code;
     struct session *s = &l->session;
     if (!s->state.current.file) {
-        fprintf(stderr, "ioscc %s: nothing is applied on this host; --config FILE reads a file\n", c->name);
+        bool reads_files = strcmp(c->name, "show") == 0;
+        fprintf(stderr, "ioscc %s: nothing is applied with state directory %s%s\n", c->name, dir,
+                reads_files ? "; --config FILE reads a file" : "");
         session_close(s);
-        return EXIT_USAGE;
+        return reads_files ? EXIT_USAGE : EXIT_FINDINGS;
     }
     struct state_config both = s->state.current;
     both.only_xfrm = both.only_nftables = false;

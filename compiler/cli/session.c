@@ -226,6 +226,8 @@ int session_plan(struct session *s, const char *path, const struct state_config 
     if (r == 0)
         return EXIT_CLEAN;
     fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.error);
+    if (r == -EEXIST) /* a table of our name: refused, whatever the file says */
+        return EXIT_FINDINGS;
     return r == -EINVAL || r == -ENODEV ? EXIT_USAGE : EXIT_SYSTEM;
 }
 
@@ -277,6 +279,8 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
     }
     st->current = *how;
     st->applying = true;
+    if (confirm_by) /* whatever becomes of this process, it is gone back from */
+        st->confirm_by = confirm_by;
     if (s->apply.xfrm_diff.threshold && !st->thresholds[0][0])
         memcpy(st->thresholds, s->apply.xfrm_held.hash_threshold, sizeof st->thresholds);
     own_sas(s, true);

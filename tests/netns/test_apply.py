@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
-import errno, os, random, re, signal, subprocess, sys, threading, time
+import errno, json, os, random, re, signal, subprocess, sys, threading, time
 
 import lab
 from lab import Lab, drain, frame, ip_packet, mac, parse, wait_for
@@ -138,8 +138,8 @@ def table_of_our_name():
         r = Router(l, wan='198.51.100.2/30', lan='10.2.0.1/24')
         r.node.run('nft', 'add table inet ioscc; add chain inet ioscc mine; add rule inet ioscc mine counter')
         before = held(r)
-        for words in (['plan', PAIR], ['apply', PAIR]):
-            p = r.ioscc(*words, ok=(3,))
+        for words, code in ((['plan', PAIR], 2), (['apply', PAIR], 1)):  # refused, as the manual has it
+            p = r.ioscc(*words, ok=(code,))
             need('table inet ioscc exists and was not made by ioscc: nothing is touched' in p.stderr, p.stderr)
         r.ioscc('status')
         r.ioscc('remove')
@@ -387,6 +387,27 @@ def confirm():
         need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'back to nothing')
 
 
+def confirm_killed():
+    """killed in the middle of apply --confirm, by whatever moment: it is gone back from all the same"""
+    binary = IOSCC.replace('asan', 'release')
+    with Lab() as l:
+        r = Router(l)
+        a, b = write(r, 'a.cfg', many(300)), write(r, 'b.cfg', many(400).replace('203.0.0.', '203.0.7.'))
+        r.ioscc('apply', a)
+        before, state = held(r), os.path.join(r.dir, 'state')
+
+        def interrupted():
+            p = subprocess.Popen(['ip', 'netns', 'exec', r.node.name, binary, 'apply', '--state-dir', state, '--confirm', '3', b], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while p.poll() is None and not json.load(open(state + '/state.json')).get('applying'):
+                pass
+            p.kill()
+            p.wait()
+            return json.load(open(state + '/state.json')).get('applying')
+        wait_for('one is killed in the middle', lambda: interrupted() or wait_for('it goes back', lambda: not watchers(r)))
+        wait_for('it goes back', lambda: not watchers(r) and held(r) == before)
+        need('a.cfg' in r.ioscc('status').stdout, 'status')
+
+
 def confirm_full():
     """the state directory is full when the time to confirm is over: it goes back all the same"""
     with Lab() as l:
@@ -509,7 +530,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
