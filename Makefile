@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ioscc: build, test, install. `make help` lists the targets.
-VERSION   = 0.1.0
+VERSION   = 0.2.0
 CC       ?= gcc
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin

@@ -349,9 +349,12 @@ static int reload_again(void *arg)
 }
 
 /* One a network namespace: with another state directory it would take away what the other one has applied. */
-static int no_other(const struct command *c)
+static int no_other(const struct command *c, const char *state_dir)
 {
-    uint16_t port = daemon_port_taken();
+    int code = consent_no_other(c, state_dir);
+    uint16_t port = code == EXIT_CLEAN ? daemon_port_taken() : 0;
+    if (code != EXIT_CLEAN)
+        return code;
     if (port)
         fprintf(stderr, "ioscc %s: UDP port %u is in use, another IKE daemon is running: nothing was changed\n",
                 c->name, port);
@@ -365,7 +368,7 @@ static int only_daemon(const struct command *c, struct request *q, const char *f
     int r = state_daemon_begin(q->daemon.state_dir, file, !q->no_apply);
     if (r >= 0) {
         q->daemon.lock = r;
-        return no_other(c);
+        return no_other(c, q->daemon.state_dir);
     }
     if (r != -EWOULDBLOCK) {
         fprintf(stderr, "ioscc %s: %s: %s%s\n", c->name, q->daemon.state_dir, strerror(-r), cli_as_root(r));

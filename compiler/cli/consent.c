@@ -168,15 +168,20 @@ static bool find_other_daemon(const char *own_dir, char out[static 512])
     return found;
 }
 
-int consent_alone(const struct session *s)
+int consent_no_other(const struct command *c, const char *own_dir)
 {
     char dir[512];
-    if (!find_other_daemon(s->state.dir, dir))
+    if (!find_other_daemon(own_dir, dir))
         return EXIT_CLEAN;
     fprintf(
         stderr,
         "ioscc %s: a daemon runs here with another state directory: nothing is touched\nName it (--state-dir %s), or "
         "end it first.\n",
-        s->command->name, dir);
+        c->name, dir);
     return EXIT_FINDINGS;
+}
+
+int consent_alone(const struct session *s)
+{
+    return consent_no_other(s->command, s->state.dir);
 }

@@ -13,5 +13,7 @@ int consent_ask(const struct session *s, const char *file, bool allow_less) MUST
 /* Does a daemon with another state directory run in this network namespace, whose policies stand? EXIT_FINDINGS after a
  * message. */
 int consent_alone(const struct session *s) MUST_CHECK;
+/* The same before anything is read. */
+int consent_no_other(const struct command *c, const char *own_dir) MUST_CHECK;
 
 #endif

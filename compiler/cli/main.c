@@ -13,7 +13,7 @@
 #include "compiler/base/hash.h"
 
 #ifndef IOSCC_VERSION
-#define IOSCC_VERSION "0.1.0"
+#define IOSCC_VERSION "0"
 #endif
 
 static const struct command *const commands[] = {&cmd_check,  &cmd_compile,  &cmd_show,    &cmd_plan,     &cmd_apply,

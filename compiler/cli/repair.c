@@ -177,12 +177,22 @@ static const char *what_is_in_the_way(const struct session *s)
     return s->fatal ? "an interface is missing" : NULL;
 }
 
+/* Who has read the complaint need not ask whether it still holds. */
+static void say_over(struct watch_shared *told)
+{
+    if (told->said)
+        daemon_log(IKE_NOTICE, "what was complained of is over: all is as it was applied");
+    told->said = 0;
+}
+
 static int complain(const struct session *s, const struct watch_look *l)
 {
     char text[768];
     const char *why = what_is_in_the_way(s);
-    if (!why)
+    if (!why) {
+        say_over(l->shared);
         return WATCH_IN_ORDER;
+    }
     snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)", why);
     say(l, IKE_WARNING, text);
     return WATCH_CANNOT;

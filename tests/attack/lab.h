@@ -21,7 +21,8 @@ extern const struct attack attacks_identity[], attacks_answers[], attacks_floods
     attacks_forged[], attacks_crossing[], attacks_nearer[], attacks_namesakes[], attacks_at_once[], attacks_evil[],
     attacks_rivals[], attacks_afterwards[], attacks_another[], attacks_pinned[], attacks_copies[], attacks_pieces[],
     attacks_turned[], attacks_whereabouts[], attacks_replayed[], attacks_moved[], attacks_restarts[], attacks_doubts[],
-    attacks_posing[], attacks_unheard[], attacks_doubted[], attacks_rows[], attacks_called[], attacks_renewed[];
+    attacks_posing[], attacks_unheard[], attacks_doubted[], attacks_rows[], attacks_called[], attacks_taken[],
+    attacks_renewed[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6

@@ -387,8 +387,7 @@ void ike_child_free(struct ike *ike, struct ike_child *c, bool in_kernel)
     }
 }
 
-uint16_t ike_pfs_group(const struct ike_entry *e, const struct ike_child *rekeyed)
+uint16_t ike_pfs_group(const struct ike_entry *e, uint16_t before)
 {
-    bool is_peers = rekeyed && !e->pfs;
-    return is_peers ? rekeyed->dh : e->pfs;
+    return e->pfs ? e->pfs : before;
 }

@@ -163,6 +163,7 @@ struct ike_task {
     const struct ike_line *line;
     uint8_t unmade; /* of a deletion: the protocol of a child that the peer has made, and we have not; 0: we have it */
     bool narrow;    /* per-host: only `flow` */
+    uint16_t dh;    /* enum algo_id: of the child that it is to take the place of, ALGO_NONE: of none */
     struct ike_ts flow_src, flow_dst;
 };
 
@@ -703,9 +704,9 @@ bool ike_sends_unheard(struct ike *ike, struct ike_child *c) MUST_CHECK;
 void ike_watch_rests(struct ike *ike, struct ike_child *c);
 /* `c` takes the place of `old`: what is known of its traffic stays known. */
 void ike_watch_inherit(struct ike_child *c, const struct ike_child *old);
-/* The PFS group (enum algo_id; ALGO_NONE: none) that is asked for. Where the entry has none, that of the child to be
- * rekeyed (NULL: none is): what its peer wanted when it made it, it will want again. */
-uint16_t ike_pfs_group(const struct ike_entry *e, const struct ike_child *rekeyed);
+/* The PFS group (enum algo_id; ALGO_NONE: none) that is asked for. Where the entry has none, `before`, that of the
+ * child whose place is taken: what its peer wanted when it made it, it will want again. */
+uint16_t ike_pfs_group(const struct ike_entry *e, uint16_t before);
 /* True when nothing has flowed for so long; c->idle_at is set for the next look else. */
 bool ike_idle(struct ike *ike, struct ike_child *c) MUST_CHECK;
 

@@ -50,16 +50,18 @@ static bool is_key(const struct ike_policy *p, const struct ike_psk *k, uint32_t
     return k->id == key_id || ike_same_secret(p, k->id, key_id);
 }
 
-/* No row is the identity's: may one for where it calls from prove it? */
+/* No row is the identity's: may one for where it is prove it? Who is called is of the entry's profile. */
 static bool may_prove(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
-                      const struct ike_id *id, uint32_t key_id)
+                      const struct ike_id *id, struct ike_used_key key)
 {
+    bool decides = key.call == IKE_HAS_CALLED && !ike_may_be_natted(id, &o->peer);
     const struct ike_psk *v = profile ? profile->keys : p->keys;
     unsigned n = profile ? profile->n_keys : p->n_keys;
     for (unsigned i = 0; i < n; i++) {
         bool is_here = ike_psk_is_here(&v[i], &o->own, &o->peer);
-        bool is_free = !ike_psk_is_anothers(&v[i], &o->peer, id) && !ike_psk_is_of_another_profile(p, profile, &v[i]);
-        if (is_here && is_free && is_key(p, &v[i], key_id))
+        bool is_others = ike_psk_is_anothers(&v[i], &o->peer, id) ||
+                         (decides && ike_psk_is_of_another_profile(p, profile, &v[i], &o->own));
+        if (is_here && !is_others && is_key(p, &v[i], key.id))
             return true;
     }
     return false;
@@ -78,7 +80,7 @@ bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, co
         return false;
     if (its)
         return !is_key(p, its, key.id);
-    return key.call == IKE_HAS_CALLED && !may_prove(p, profile, o, id, key.id);
+    return key.call != IKE_CALLED_BY_NAME && !may_prove(p, profile, o, id, key);
 }
 
 static void *private_key(const struct ike_policy *p, const struct ike_key_owner *o)

@@ -239,14 +239,20 @@ static bool profile_names(const struct ike_profile *p, const struct ike_psk *k, 
     return false;
 }
 
-bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its, const struct ike_psk *k)
+bool ike_profile_is_for(const struct ike_profile *p, const struct ike_psk *k)
+{
+    return profile_names(p, k, true);
+}
+
+bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its, const struct ike_psk *k,
+                                   const struct ip_addr *own)
 {
     if (!its || profile_names(its, k, false))
         return false;
     for (unsigned i = 0; i < p->n_profiles; i++) {
         const struct ike_profile *q = &p->profiles[i];
-        bool has_it = q != its && q->version == its->version && in_list(q->keys, q->n_keys, k->id);
-        if (has_it && profile_names(q, k, true))
+        bool may_be_matched = q != its && q->version == its->version && ike_profile_holds_at(q, own);
+        if (may_be_matched && in_list(q->keys, q->n_keys, k->id) && profile_names(q, k, true))
             return true;
     }
     return false;
@@ -275,6 +281,12 @@ static bool is_private(const struct ip_addr *a)
     return false;
 }
 
+bool ike_may_be_natted(const struct ike_id *id, const struct ip_addr *from)
+{
+    const struct ip_addr claimed = address_of(id);
+    return claimed.family != FAMILY_NONE && is_private(&claimed) && !(from && is_private(from));
+}
+
 /* The nearest row for the claimed address; a row for everybody is for nobody's. */
 static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                             const struct ip_addr *from, const struct ike_id *id)
@@ -282,7 +294,7 @@ static const struct ike_psk *row_of_address(const struct ike_psk *v, unsigned n,
     const struct ip_addr address = address_of(id), *claimed = &address;
     if (claimed->family == FAMILY_NONE)
         return NULL;
-    bool may_be_natted = is_private(claimed) && !(from && is_private(from));
+    bool may_be_natted = ike_may_be_natted(id, from);
     const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;

@@ -123,12 +123,13 @@ bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id)
     return !has_name || sa->called;
 }
 
-/* Of what is not proved yet: the one that will be asked for. */
+/* Of what is not proved yet: the one that will be asked for. Who calls us has proved itself when it asks for anything,
+ * and by a certificate where that was by no key. */
 static uint32_t key_in_use(const struct ike *ike, const struct ike_sa *sa)
 {
     struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
     struct ike_id name;
-    if (sa->key_id || !ike_is(sa, IKE_BEGINS))
+    if (sa->key_id || !ike_is(sa, IKE_BEGINS) || !sa->initiator)
         return sa->key_id;
     if (sa->profile)
         o.profile = sa->profile->name;
@@ -138,37 +139,37 @@ static uint32_t key_in_use(const struct ike *ike, const struct ike_sa *sa)
     return k ? k->id : 0;
 }
 
-/* `crypto isakmp peer`: who is at that address has that password, whatever it is called. */
-static bool is_password(const struct ike_policy *p, uint32_t key_id)
-{
-    for (unsigned i = 0; i < p->n_aggressive; i++)
-        if (p->aggressive[i].key.id == key_id)
-            return true;
-    return false;
-}
-
-/* NULL: no row is for that name. */
+/* NULL: no row is for that name. A row for a domain is not where the profile is for that very address, and the key in
+ * use is of its row: that one is nearer. */
 static const struct ike_psk *row_of_host(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
-                                         const char *host)
+                                         const char *host, uint32_t used)
 {
     const struct ike_policy *p = ike->policy;
     const struct ike_id name = {IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
     const struct ike_psk *v = e->profile ? e->profile->keys : p->keys;
     unsigned n = e->profile ? e->profile->n_keys : p->n_keys;
-    return ike_psk_of_identity(v, n, &sa->local.addr, &sa->began_with, &name);
+    const struct ike_psk *its = ike_psk_of_identity(v, n, &sa->local.addr, &sa->began_with, &name);
+    bool is_domain = its && (its->named.domain || its->who.domain);
+    for (unsigned i = 0; is_domain && e->profile && i < n; i++) {
+        bool is_used = v[i].id == used || ike_same_secret(p, v[i].id, used);
+        if (is_used && ike_psk_is_here(&v[i], &sa->local.addr, &sa->began_with) &&
+            ike_profile_is_for(e->profile, &v[i]))
+            return NULL;
+    }
+    return its;
 }
 
 bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
 {
     const uint32_t used = key_in_use(ike, sa);
     bool is_refused = false;
-    if (!used || is_password(ike->policy, used)) /* by certificate the profile decides */
+    if (!used) /* by certificate the profile decides */
         return true;
     for (unsigned i = 0; i < e->n_peers; i++) {
         const char *host = e->peers[i].host;
         if (!addr_eq(&e->peers[i].addr, &sa->began_with))
             continue;
-        const struct ike_psk *its = host && *host ? row_of_host(ike, sa, e, host) : NULL;
+        const struct ike_psk *its = host && *host ? row_of_host(ike, sa, e, host, used) : NULL;
         if (!its || ike_same_secret(ike->policy, its->id, used)) /* where it is, or the profile, says who it is */
             return true;
         is_refused = true;

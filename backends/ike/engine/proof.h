@@ -28,10 +28,14 @@ uint8_t ike_letter(uint8_t id_type, uint8_t c);
 bool ike_psk_is_anothers(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id) MUST_CHECK;
 /* Is the row for who comes from there to that address of ours: by address, network or for anybody? */
 bool ike_psk_is_here(const struct ike_psk *k, const struct ip_addr *own, const struct ip_addr *addr) MUST_CHECK;
-/* The profile is not for whom the row names, by identity or address, and another one is, for nobody else: whoever has
- * the row's key is that one's peer. */
-bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its,
-                                   const struct ike_psk *k) MUST_CHECK;
+/* Does it claim a private address, and come from another? Behind a NAT others have the same. */
+bool ike_may_be_natted(const struct ike_id *id, const struct ip_addr *from) MUST_CHECK;
+/* Is the profile for whom the row names, by identity or address, and says so exactly? */
+bool ike_profile_is_for(const struct ike_profile *p, const struct ike_psk *k) MUST_CHECK;
+/* The profile is not for whom the row names, and another one that holds at our address `own` is, for nobody else:
+ * whoever has the row's key is that one's peer. */
+bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its, const struct ike_psk *k,
+                                   const struct ip_addr *own) MUST_CHECK;
 /* The row that is about that very identity: it names it, or is for the address that the identity is, or the nearest one
  * for its network (a private address may be another's behind a NAT, only a row for itself counts). Who claims it has to
  * have that row's key, wherever it calls from (RFC 7296 §2.15, RFC 4301 §4.4.3). NULL: none is. */

@@ -16,12 +16,26 @@
 
 /* ---- initiator ---- */
 
+/* It is called by a host name that has a key of its own. */
+static bool has_key_of_name(const struct ike *ike, const struct ike_sa *sa)
+{
+    const struct ike_psk *v = sa->profile ? sa->profile->keys : ike->policy->keys;
+    unsigned n = sa->profile ? sa->profile->n_keys : ike->policy->n_keys;
+    struct ike_id called;
+    return ike_called_name(sa, &called) && ike_psk_of_identity(v, n, &sa->local.addr, &sa->began_with, &called);
+}
+
+/* `crypto isakmp peer address`: who is there may be another one than the name that is called. */
 bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_policy *p = ike->policy;
-    for (unsigned i = 0; i < p->n_aggressive; i++)
-        if (addr_eq(&p->aggressive[i].peer, &sa->began_with))
+    bool is_by_name = has_key_of_name(ike, sa);
+    for (unsigned i = 0; i < p->n_aggressive; i++) {
+        bool is_there = addr_eq(&p->aggressive[i].peer, &sa->began_with);
+        bool has_password = p->aggressive[i].key.local.n != 0;
+        if (is_there && !(has_password && is_by_name))
             sa->v1->aggressive_peer = &p->aggressive[i];
+    }
     return !p->aggressive_disabled &&
            (sa->v1->aggressive_peer || (sa->profile && sa->profile->version == 1 && sa->profile->aggressive));
 }

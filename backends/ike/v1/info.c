@@ -543,7 +543,7 @@ void v1_info(struct ike *ike, struct ike_sa *sa, const struct ike_ends *from, st
  */
 static void call_again(struct ike *ike, const struct ike_child *c)
 {
-    struct ike_task t = {.kind = TASK_CHILD, .entry = c->entry, .narrow = true};
+    struct ike_task t = {.kind = TASK_CHILD, .entry = c->entry, .narrow = true, .dh = c->dh};
     t.flow_src = c->ts_local;
     t.flow_dst = c->ts_remote;
     for (unsigned i = 0; i < c->entry->n_lines; i++)

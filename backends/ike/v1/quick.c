@@ -269,7 +269,7 @@ void v1_quick_start(struct ike *ike, struct ike_sa *sa)
     q->transport = is_host(&q->local, &sa->local.addr) && is_host(&q->remote, &sa->remote.addr);
     q->life_s = q->entry->lifetime_s;
     q->life_kb = q->entry->lifetime_kb;
-    q->group = ike_pfs_group(q->entry, c);
+    q->group = ike_pfs_group(q->entry, c ? c->dh : t->dh);
     q->ni_len = NONCE1_LEN;
     ike->host.random(ike->host.ctx, q->ni, q->ni_len);
     new_spis(ike, q);

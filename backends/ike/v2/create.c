@@ -212,11 +212,12 @@ void v2_create_start(struct ike *ike, struct ike_sa *sa)
     if (c) { /* what stands, is asked for again */
         t->entry = c->entry;
         t->narrow = true;
+        t->dh = c->dh;
         t->flow_src = c->ts_local;
         t->flow_dst = c->ts_remote;
         ike_child_copy(&x->as, c);
     }
-    begin(ike, sa, (enum algo_id)ike_pfs_group(t->entry, c));
+    begin(ike, sa, (enum algo_id)ike_pfs_group(t->entry, t->dh));
 }
 
 static void retry(struct ike *ike, struct ike_sa *sa)
