@@ -8,7 +8,7 @@
 
 struct way_found {
     uint32_t ifindex;
-    bool is_local;
+    bool is_local, is_encapsulated;
     uint8_t plen;
 };
 
@@ -21,6 +21,7 @@ static int keep_route(const struct nlmsghdr *h, void *arg)
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
         if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == 4)
             w->ifindex = mnl_attr_get_u32(a);
+        w->is_encapsulated |= mnl_attr_get_type(a) == RTA_ENCAP_TYPE;
     }
     return 0;
 }
@@ -49,29 +50,35 @@ static int ask(struct routes *k, uint8_t family, const uint8_t *to, uint32_t fla
     return r;
 }
 
-static const char *ask_link(struct routes *k, uint8_t family, const uint8_t *to)
+static struct routes_way ask_way(struct routes *k, uint8_t family, const uint8_t *to)
 {
     struct way_found w = {0};
     int r = ask(k, family, to, 0, &w);
     if (r < 0 || w.is_local)
-        return "";
+        return (struct routes_way){NULL, false};
     PTRLIST_FOR (struct host_link, l, k->links) {
         if (l->index == w.ifindex)
-            return l->name;
+            return (struct routes_way){l->name, w.is_encapsulated};
     }
-    return "";
+    return (struct routes_way){NULL, false};
+}
+
+struct routes_way routes_way(struct routes *k, uint8_t family, const uint8_t *to)
+{
+    const struct str key = {(const char *)to, family == FAMILY_V6 ? 16 : 4};
+    struct routes_way *way = symtab_get(&k->known, key, family);
+    if (!way) {
+        const struct str kept = {arena_strndup(k->arena, key.p, key.len), key.len};
+        way = ARENA_NEW(k->arena, struct routes_way);
+        *way = ask_way(k, family, to);
+        symtab_put(k->arena, &k->known, kept, family, way);
+    }
+    return *way;
 }
 
 const char *routes_link(struct routes *k, uint8_t family, const uint8_t *to)
 {
-    const struct str key = {(const char *)to, family == FAMILY_V6 ? 16 : 4};
-    const char *link = symtab_get(&k->known, key, family);
-    if (!link) {
-        link = ask_link(k, family, to);
-        const struct str kept = {arena_strndup(k->arena, key.p, key.len), key.len};
-        symtab_put(k->arena, &k->known, kept, family, (void *)(uintptr_t)link);
-    }
-    return *link ? link : NULL;
+    return routes_way(k, family, to).link;
 }
 
 bool routes_prefix(struct routes *k, uint8_t family, const uint8_t *to, uint8_t *plen)

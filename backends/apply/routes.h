@@ -10,7 +10,7 @@ struct routes {
     struct netlink netlink;
     struct arena *arena;
     const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
-    struct symtab known;         /* (address, family) → name of an interface; "": this host, or nowhere */
+    struct symtab known;         /* (address, family) → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
 };
 
@@ -20,6 +20,12 @@ void routes_close(struct routes *r);
 /* The interface that leads to an address (4 or 16 bytes, FAMILY_V4 or FAMILY_V6), by the rules of routing for what this
  * host sends itself. NULL: it is this host's own, none leads there, or there was no answer (`error`). */
 const char *routes_link(struct routes *r, uint8_t family, const uint8_t *to);
+/* The same, and whether the route puts it into something else (`encap`). */
+struct routes_way {
+    const char *link; /* NULL: as above */
+    bool is_encapsulated;
+};
+struct routes_way routes_way(struct routes *r, uint8_t family, const uint8_t *to);
 /* The prefix length of the route that leads there. False: there is none. */
 bool routes_prefix(struct routes *r, uint8_t family, const uint8_t *to, uint8_t *plen) MUST_CHECK;
 

@@ -51,18 +51,33 @@ static bool is_of_all(struct routes *r, const struct ip_addr *to, const struct b
     return routes_prefix(r, to->family, to->b, &plen) && plen <= cared;
 }
 
+/* The kernel sends it on before policies and filters are asked. */
+static void say_encapsulated(struct target *t, const struct target_line *l, const struct ip_addr *to)
+{
+    char text[ADDR_TEXT_MAX];
+    diag_add(t->diags, D_LX_ROUTED, l->line->span,
+             "this host sends to %s by a route with an encapsulation, which goes past policies and filters: it is not "
+             "encrypted, and nothing stops it",
+             addr_text(to, text));
+}
+
 static void look_at_line(struct target *t, struct routes *r, const struct target_line *l)
 {
     char text[ADDR_TEXT_MAX];
     for (uint32_t i = 0; i < l->boxes.n; i++) {
         const struct ip_addr to = host_of(&l->boxes.v[i]);
-        const char *link = routes_link(r, to.family, to.b);
-        if (!link || has_crypto_map(t, link) || !is_of_all(r, &to, &l->boxes.v[i]))
+        const struct routes_way way = routes_way(r, to.family, to.b);
+        const char *link = way.link;
+        if (!link || (has_crypto_map(t, link) && !way.is_encapsulated) || !is_of_all(r, &to, &l->boxes.v[i]))
             continue;
-        diag_add(
-            t->diags, D_LX_ROUTED, l->line->span,
-            "this host sends to %s by %s, which has no crypto map: it leaves in the clear, as it would on the router",
-            addr_text(&to, text), link);
+        if (way.is_encapsulated) {
+            say_encapsulated(t, l, &to);
+            return;
+        }
+        diag_add(t->diags, D_LX_ROUTED, l->line->span,
+                 "this host sends to %s by %s, which has no crypto map: it is not encrypted there, as it would not be "
+                 "on the router",
+                 addr_text(&to, text), link);
         return;
     }
 }

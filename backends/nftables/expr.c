@@ -343,16 +343,30 @@ static void flow_direction(struct emitter *x, uint8_t dir)
     cmp(x, NFT_CMP_EQ, &dir, 1);
 }
 
-static void from_local(struct emitter *x)
+static void address_type(struct emitter *x, uint32_t flags, uint32_t op, uint32_t type)
 {
-    const uint32_t local = RTN_LOCAL;
     struct nftnl_expr *e = begin(x, "fib");
     if (!e)
         return;
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
-    cmp(x, NFT_CMP_EQ, &local, sizeof local);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, flags);
+    cmp(x, op, &type, sizeof type);
+}
+
+static void source_routed(struct emitter *x, uint8_t option)
+{
+    const uint8_t there = 1;
+    struct nftnl_expr *e = begin(x, "exthdr");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, option ? NFT_EXTHDR_OP_IPV4 : NFT_EXTHDR_OP_IPV6);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, option ? option : IPPROTO_ROUTING);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 0);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 1);
+    cmp(x, NFT_CMP_EQ, &there, 1);
 }
 
 static void reqid(struct emitter *x, const struct nft_expr *from)
@@ -493,7 +507,16 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         cmp(x, NFT_CMP_EQ, &none, 4);
         break;
     case RULE_FROM_LOCAL:
-        from_local(x);
+        address_type(x, NFTA_FIB_F_SADDR, NFT_CMP_EQ, RTN_LOCAL);
+        break;
+    case RULE_FROM_OTHERS:
+        address_type(x, NFTA_FIB_F_SADDR, NFT_CMP_NEQ, RTN_LOCAL);
+        break;
+    case RULE_TO_NO_HOST:
+        address_type(x, NFTA_FIB_F_DADDR, NFT_CMP_NEQ, RTN_UNICAST);
+        break;
+    case RULE_SOURCE_ROUTED:
+        source_routed(x, (uint8_t)e->number);
         break;
     case RULE_TRANSLATED:
         is_translated(x, IPS_SRC_NAT | IPS_DST_NAT);

@@ -51,8 +51,20 @@ static void pass_local(struct nft_plan *p, struct nft_rule *r, const char *comme
     r->comment = comment;
 }
 
+/* No interface has it from: so it is with what a multicast router forwards, too, whose source is another's. */
 static void pass_own(struct nft_plan *p, struct nft_rule *r, const char *comment)
 {
+    nft_add(p, r, RULE_OWN);
+    pass_local(p, r, comment);
+}
+
+/* While the host has no address yet (RFC 2131 §4.1, RFC 4862 §5.4). */
+static void pass_nameless(struct nft_plan *p, struct nft_rule *r, uint8_t family, const char *comment)
+{
+    const struct ip_addr none = {.family = family};
+    struct nft_expr *e = nft_add(p, r, RULE_SADDR);
+    e->bits = nft_host_bits(&none);
+    e->family = family;
     nft_add(p, r, RULE_OWN);
     nft_add(p, r, RULE_RETURN);
     r->comment = comment;
@@ -95,24 +107,38 @@ void nft_pass_discovery(struct nft_plan *p, struct nft_chain *c, const char *lin
         nft_add_number(p, r, RULE_PROTO, IPPROTO_ICMPV6);
         nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);
         nft_add_number(p, r, RULE_HOP_LIMIT, hop_limit_of(discovery[i]));
+        nft_add(p, r, RULE_TO_NO_HOST); /* a router would forward it */
         nft_add(p, r, RULE_RETURN);
         r->comment = "neighbour discovery";
     }
+}
+
+static struct nft_rule *dhcp(struct nft_plan *p, struct nft_chain *c, uint8_t family)
+{
+    struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
+    const uint16_t first = family == FAMILY_V6 ? 546 : 67; /* and the next one: client and server */
+    add_port(p, r, RULE_SPORT, first, first + 1);
+    add_port(p, r, RULE_DPORT, first, first + 1);
+    return r;
+}
+
+static struct nft_rule *neighbours(struct nft_plan *p, struct nft_chain *c, uint8_t type)
+{
+    struct nft_rule *r = pass_proto(p, c, FAMILY_V6, IPPROTO_ICMPV6);
+    nft_add_number(p, r, RULE_ICMP_TYPE, type);
+    return r;
 }
 
 /* Without these the host has no address, or finds no neighbour to send anything to. */
 static void pass_link(struct nft_plan *p, struct nft_chain *c, uint8_t family)
 {
     bool v6 = family == FAMILY_V6;
-    struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
-    const uint16_t dhcp = v6 ? 546 : 67; /* and the next one: client and server */
-    add_port(p, r, RULE_SPORT, dhcp, dhcp + 1);
-    add_port(p, r, RULE_DPORT, dhcp, dhcp + 1);
-    pass_own(p, r, "DHCP of this host");
+    pass_own(p, dhcp(p, c, family), "DHCP of this host");
+    if (!v6)
+        pass_nameless(p, dhcp(p, c, family), family, "DHCP of this host");
     for (size_t i = 0; v6 && i < sizeof discovery; i++) {
-        r = pass_proto(p, c, family, IPPROTO_ICMPV6);
-        nft_add_number(p, r, RULE_ICMP_TYPE, discovery[i]);
-        pass_own(p, r, "neighbour discovery");
+        pass_own(p, neighbours(p, c, discovery[i]), "neighbour discovery");
+        pass_nameless(p, neighbours(p, c, discovery[i]), family, "neighbour discovery");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "backends/nftables/plan.h"
 
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <stdarg.h>
 
 /* Priorities of netfilter (linux/netfilter_ipv4.h): before destination NAT, and after source NAT. */
@@ -387,6 +388,20 @@ static void jump(struct nft_plan *p, struct nft_chain *c, enum nft_kind where, c
     nft_add_name(p, r, RULE_JUMP, to);
 }
 
+/* The router's own packets are not filtered on their way out. What it forwards has come by an interface, but multicast,
+ * and that is others' (a translated source may be its own). */
+static void filter_out(struct nft_plan *p, const struct base *b, const char *link, enum nft_kind forwarded,
+                       const char *chain)
+{
+    struct nft_rule *r = nft_rule_new(p, b->postrouting);
+    nft_add_name(p, r, RULE_OUT_IF, link);
+    if (forwarded == RULE_FROM_OTHERS)
+        nft_add(p, r, RULE_OWN); /* else it was judged by the first rule */
+    nft_add(p, r, forwarded);
+    nft_add(p, r, RULE_GOES_CLEAR);
+    nft_add_name(p, r, RULE_JUMP, chain);
+}
+
 static void access_groups(struct nft_plan *p, struct target *t, const struct base *b, const struct ptrlist *groups,
                           const char *link)
 {
@@ -398,11 +413,8 @@ static void access_groups(struct nft_plan *p, struct target *t, const struct bas
             jump(p, b->prerouting, RULE_IN_IF, link, RULE_CAME_CLEAR, chain);
             continue;
         }
-        struct nft_rule *r = nft_rule_new(p, b->postrouting);
-        nft_add_name(p, r, RULE_OUT_IF, link);
-        nft_add(p, r, RULE_FORWARDED); /* the router's own packets are not filtered on their way out */
-        nft_add(p, r, RULE_GOES_CLEAR);
-        nft_add_name(p, r, RULE_JUMP, chain);
+        filter_out(p, b, link, RULE_FORWARDED, chain);
+        filter_out(p, b, link, RULE_FROM_OTHERS, chain);
     }
 }
 
@@ -497,6 +509,25 @@ static void judge_translated(struct nft_plan *p, const struct base *b, const str
     nft_add_name(p, r, RULE_JUMP, came);
 }
 
+/* The destination of such a packet is none: the kernel puts another one in its place, behind all walls, where a sysctl
+ * lets it (accept_source_route, seg6_enabled). `link` NULL: by any. */
+static void drop_source_routed(struct nft_plan *p, struct nft_chain *c, const char *link, uint8_t family)
+{
+    static const uint8_t options[] = {IPOPT_LSRR, IPOPT_SSRR};
+    size_t n = family == FAMILY_V6 ? 1 : sizeof options;
+    for (size_t i = 0; i < n; i++) {
+        struct nft_rule *r = nft_rule_new(p, c);
+        if (link)
+            nft_add_name(p, r, RULE_IN_IF, link);
+        nft_add(p, r, RULE_CAME_CLEAR);
+        nft_add(p, r, RULE_FAMILY)->family = family;
+        nft_add_number(p, r, RULE_SOURCE_ROUTED, family == FAMILY_V6 ? 0 : options[i]);
+        nft_add(p, r, RULE_COUNTER);
+        nft_add(p, r, RULE_DROP);
+        r->comment = "source routed";
+    }
+}
+
 static void one_map(struct nft_plan *p, struct target *t, const struct base *b, const struct nft_guard *g,
                     const struct target_map *m, uint32_t number)
 {
@@ -509,6 +540,7 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
     const struct nft_chain *came = nft_came_chain(p, m, in, number);
     for (uint32_t k = 0; k < m->links.n; k++) {
         const char *link = m->links.v[k];
+        drop_source_routed(p, b->prerouting, link, m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4);
         judge_translated(p, b, m, link, in->name, came->name);
         ipsec_rules(p, b->prerouting, m, link, pass_tail, NULL);
         if (m->map->ipv6.v)
@@ -532,6 +564,8 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
 static void check_elsewhere(struct nft_plan *p, const struct target *t, const struct base *b)
 {
     struct nft_chain *elsewhere = nft_chain_new(p, "elsewhere_in");
+    drop_source_routed(p, elsewhere, NULL, FAMILY_V4);
+    drop_source_routed(p, elsewhere, NULL, FAMILY_V6);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         ipsec_rules(p, elsewhere, m, NULL, pass_tail, NULL);
         if (m->map->ipv6.v)

@@ -42,8 +42,11 @@ enum nft_kind {
     RULE_IN_LATER,        /* number: a link with a higher one, which is younger */
     RULE_OUT_LATER,       /* number */
     RULE_FORWARDED,       /* it came in by some interface */
-    RULE_OWN,             /* it did not: the host itself sends it */
+    RULE_OWN,             /* it did not: the host itself sends it, or its multicast router */
     RULE_FROM_LOCAL,      /* its source is an address of this host */
+    RULE_FROM_OTHERS,     /* it is not */
+    RULE_TO_NO_HOST,      /* its destination is no other host's address: it is this host's, or multicast */
+    RULE_SOURCE_ROUTED,   /* number: IPv4 option, 0: IPv6 routing header; its sender says the way, and where it ends */
     RULE_TRANSLATED,      /* its flow has other addresses than it began with */
     RULE_DEST_TRANSLATED, /* its flow began with another destination */
     RULE_NAT_OURS,        /* ... by a rule of this table */

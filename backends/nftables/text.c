@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A ruleset as .nft text, for review and for `nft -f`: it replaces the table as a whole. */
 #include <netinet/in.h>
+#include <netinet/ip.h>
 
 #include "backends/nftables/plan.h"
 
@@ -133,6 +134,13 @@ static void translate(struct buf *b, const struct nft_expr *e, const char *word)
         buf_printf(b, ":%u", e->number);
 }
 
+static const char *source_route_word(uint32_t option)
+{
+    if (!option)
+        return "exthdr rt exists";
+    return option == IPOPT_LSRR ? "ip option lsrr exists" : "ip option ssrr exists";
+}
+
 static void expr(struct buf *b, const struct nft_expr *e)
 {
     switch ((enum nft_kind)e->kind) {
@@ -168,6 +176,15 @@ static void expr(struct buf *b, const struct nft_expr *e)
         break;
     case RULE_FROM_LOCAL:
         buf_puts(b, "fib saddr type local");
+        break;
+    case RULE_FROM_OTHERS:
+        buf_puts(b, "fib saddr type != local");
+        break;
+    case RULE_TO_NO_HOST:
+        buf_puts(b, "fib daddr type != unicast");
+        break;
+    case RULE_SOURCE_ROUTED:
+        buf_puts(b, source_route_word(e->number));
         break;
     case RULE_TRANSLATED:
         buf_puts(b, "ct status snat,dnat");

@@ -122,6 +122,8 @@ static bool fits(const struct nft_expr *e, const struct packet *p, const struct 
     case RULE_OWN:
     case RULE_FROM_LOCAL:
         return way->in == NULL;
+    case RULE_FROM_OTHERS:
+        return way->in != NULL;
     case RULE_FAMILY:
         return e->family == p->family;
     case RULE_PROTO:

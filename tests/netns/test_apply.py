@@ -286,6 +286,20 @@ def routed_elsewhere():
                 need(not found or text.split('\n')[int(found.group(1)) - 1].strip() == 'LINE', here)
 
 
+def routed_in_something_else():
+    """a route that encapsulates goes past policies and filters, by the map's own interface too"""
+    text = many(1).replace('ip access-list extended A0\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.0.255\n', 'ip access-list extended A0\n permit ip 10.2.0.0 0.0.255.255 10.80.0.0 0.0.255.255\n')
+    with Lab() as l:
+        r = Router(l)
+        path = write(r, 'a.cfg', text)
+        need('IC4026' not in r.ioscc('apply', path).stderr, 'before')
+        r.node.ip('-6', 'addr', 'add', '2001:db8::1/64', 'dev', 'eth0', 'nodad')
+        r.node.ip('route', 'add', '10.80.0.0/16', 'encap', 'seg6', 'mode', 'encap', 'segs', '2001:db8::2', 'dev', 'eth0')
+        for command, ok in (('plan', (0, 1)), ('apply', (0,)), ('status', (0,))):
+            p = r.ioscc(command, *([path] if command != 'status' else []), ok=ok)
+            need(re.search(r'this host sends to 10.80.0.1 by a route with an encapsulation, .* \[IC4026', p.stdout + p.stderr), command + ': ' + p.stdout + p.stderr)
+
+
 def no_buffers():
     """the kernel has no room for a message (ENOBUFS), whichever it is: a sentence, and everything is as before"""
     with Lab() as l:
@@ -530,7 +544,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
