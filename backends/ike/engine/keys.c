@@ -58,10 +58,11 @@ static bool may_prove(const struct ike_policy *p, const struct ike_profile *prof
     const struct ike_psk *v = profile ? profile->keys : p->keys;
     unsigned n = profile ? profile->n_keys : p->n_keys;
     for (unsigned i = 0; i < n; i++) {
-        bool is_here = ike_psk_is_here(&v[i], &o->own, &o->peer);
+        if (!ike_psk_is_here(&v[i], &o->own, &o->peer) || !is_key(p, &v[i], key.id))
+            continue; /* there may be thousands */
         bool is_others = ike_psk_is_anothers(&v[i], &o->peer, id) ||
                          (decides && ike_psk_is_of_another_profile(p, profile, &v[i], &o->own));
-        if (is_here && !is_others && is_key(p, &v[i], key.id))
+        if (!is_others)
             return true;
     }
     return false;

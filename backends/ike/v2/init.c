@@ -483,14 +483,35 @@ void v2_init_again(struct ike *ike, struct ike_sa *sa, const struct ike_message 
         v2_resend(ike, sa, sa->response, sa->response_len);
 }
 
+/* Made when somebody asks for it: what is answered by a cookie is in a flood, and few of them are like any before. */
+struct heard {
+    const struct ike_end *local, *remote;
+    const struct ike_message *m;
+    bool is_made;
+    uint8_t digest[32];
+};
+
+/* False: out of memory. */
+MUST_CHECK static bool heard_digest(struct ike *ike, struct heard *h)
+{
+    const struct ike_iov whole = {h->m->whole, h->m->whole_len};
+    if (!h->is_made)
+        h->is_made = ike_heard_digest(ike, h->local, h->remote, whole, h->digest);
+    return h->is_made;
+}
+
 /* A request is known by the whole of it (§2.1): by its SPI anybody may have come before, or made the peer ask again
  * otherwise (a forged COOKIE). True: it has been dealt with. */
-static bool is_sent_again(struct ike *ike, const struct ike_end *remote, const struct ike_message *m,
-                          const uint8_t digest[static IKE_BEGUN_BY_LEN])
+static bool is_sent_again(struct ike *ike, struct heard *h)
 {
+    const struct ike_message *m = h->m;
     const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_REQUEST};
-    for (struct ike_sa *sa = NULL; (sa = ike_by_peer(ike, m->h.spi_i, &remote->addr, sa));) {
-        if (sa->initiator || sa->version != 2 || memcmp(sa->begun_by, digest, IKE_BEGUN_BY_LEN) != 0)
+    for (struct ike_sa *sa = NULL; (sa = ike_by_peer(ike, m->h.spi_i, &h->remote->addr, sa));) {
+        if (sa->initiator || sa->version != 2)
+            continue;
+        if (!heard_digest(ike, h))
+            return true;
+        if (memcmp(sa->begun_by, h->digest, IKE_BEGUN_BY_LEN) != 0)
             continue; /* by its SPI alone it may be another's, or one of a rekeying, which its peer chose as it liked */
         const struct ike_transition *again = ike_transition_for(&ike2_transitions, sa, &o);
         if (again)
@@ -539,10 +560,8 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         ike->stats.malformed++;
         return;
     }
-    uint8_t digest[32];
-    const struct ike_iov whole = {m->whole, m->whole_len};
-    bool is_known = ike_heard_digest(ike, local, remote, whole, digest);
-    if (!is_known || is_sent_again(ike, remote, m, digest))
+    struct heard heard = {.local = local, .remote = remote, .m = m};
+    if (is_sent_again(ike, &heard))
         return;
     const struct ike_iov nonce_v = {nonce->p, nonce->n};
     if (ike->policy->n_v2 == 0) {
@@ -586,7 +605,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         ike->stats.dropped++;
         return;
     }
-    struct ike_sa *sa = ike_sa_new(ike, 2, false, local, remote);
+    struct ike_sa *sa = heard_digest(ike, &heard) ? ike_sa_new(ike, 2, false, local, remote) : NULL;
     struct v2_initial *x = sa ? initial_of(ike, sa) : NULL;
     const struct ike_occasion o = {.exchange = X2_SA_INIT, .on = IKE_ON_FIRST};
     const struct ike_transition *row = sa ? ike_transition_for(&ike2_transitions, sa, &o) : NULL;
@@ -596,7 +615,7 @@ void v2_init_request(struct ike *ike, const struct ike_end *local, const struct 
         return;
     }
     ike->stats.negotiations++;
-    memcpy(sa->begun_by, digest, sizeof sa->begun_by);
+    memcpy(sa->begun_by, heard.digest, sizeof sa->begun_by);
     ike_peer_spi_known(ike, sa, m->h.spi_i);
     sa->known = ike_address_known(ike, &local->addr, &remote->addr);
     ike_half_open_set(ike, sa, kind);
