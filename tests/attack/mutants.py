@@ -55,8 +55,33 @@ def tested(tree, name):
     return None if re.search(r' 0 failed, [1-9]\d* skipped', p.stdout) else p.returncode != 0
 
 
+class Original:
+    """what a mutant of sources alone changes, kept with its times: put back, make knows it as what was built before. A header is in
+    objects of whoever reads it: these are made anew"""
+    def __init__(self, tree, path):
+        sources = re.findall(r'^\+\+\+ b/(\S+)', open(path).read(), re.M)
+        self.tree, self.kept = tree, {}
+        if all(f.endswith('.c') for f in sources):
+            made = [os.path.join('build/mutant', f[:-2] + ending) for f in sources for ending in ('.o', '.d')]
+            for f in sources + made + ['build/mutant/libioscc.a', PROGRAM]:
+                at = os.path.join(tree, f)
+                if os.path.exists(at):
+                    self.kept[at] = open(at, 'rb').read(), os.stat(at)
+
+    def put_back(self):
+        for at, (data, st) in self.kept.items():
+            if open(at, 'rb').read() != data:
+                open(at, 'wb').write(data)
+            os.chmod(at, st.st_mode)
+            os.utime(at, ns=(st.st_atime_ns, st.st_mtime_ns))
+        daemon = os.path.join(self.tree, DAEMON)
+        if self.kept and os.path.exists(daemon):  # of a mutant, and newer than all of it
+            os.remove(daemon)
+
+
 def mutant(tree, path):
     """None, or why the mutant says nothing"""
+    original = Original(tree, path)
     head = re.search(r'^(attack|test): (.+)$', open(path).read(), re.M)
     if not head:
         return 'names no attack'
@@ -72,6 +97,7 @@ def mutant(tree, path):
         return '%s holds although the finding is open again' % head[2] if found is False else None
     finally:
         sh(tree, 'patch', '-p1', '-R', '--no-backup-if-mismatch', '-i', path)
+        original.put_back()
 
 
 def missed(paths):

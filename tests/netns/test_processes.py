@@ -33,6 +33,7 @@ class Daemon:
         with self.node.inside():
             self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self.notified.bind(self.dir + '/notify')
+            self.notified.settimeout(lab.BOUND)
             self.p = subprocess.Popen([RELEASE, 'run', *self.options, '--state-dir', self.dir, '--master-key-file', self.dir + '/master', '-m', 'Gi0/0=eth0', self.dir + '/r.cfg'],
                                       stdout=open(self.dir + '/log', 'w'), stderr=subprocess.STDOUT, pass_fds=(foreign,),
                                       env=dict(os.environ, NOTIFY_SOCKET=self.dir + '/notify'))
