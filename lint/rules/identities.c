@@ -5,9 +5,13 @@
  */
 #include "lint/lint.h"
 
+/* Of identities. A row that names one of another kind than is claimed says nothing about that. */
+enum kind { KIND_FQDN, KIND_USER, KIND_KEY_ID, KIND_ADDRESS, KINDS };
+
 /* One row of a keyring, in whichever version's words. */
 struct key_row {
     struct str name; /* of the peer; empty: the row says an address alone */
+    enum kind kind;  /* of `name` */
     bool is_domain;
     const struct ir_addr *mask;
     struct ip_addr address; /* FAMILY_NONE: none */
@@ -27,9 +31,39 @@ struct key_table {
     struct key_row *rows;
     struct key_user *users;
     uint32_t n_rows, n_users;
+    struct symtab names;     /* (name in small letters, kind) → row */
+    struct symtab addresses; /* (address, 0) → row for it alone */
+    struct symtab claimed;   /* (address, 0), (name in small letters, kind + 1) → user that is for it alone */
+    struct ptrlist wide;     /* struct key_row: domains, networks */
 };
 
 /* ---- identities ---- */
+
+static enum kind kind_of(struct str word)
+{
+    static const struct {
+        const char *word;
+        enum kind kind;
+    } kinds[] = {{"address", KIND_ADDRESS}, {"ipv6", KIND_ADDRESS},  {"email", KIND_USER},      {"user", KIND_USER},
+                 {"user-fqdn", KIND_USER},  {"key-id", KIND_KEY_ID}, {"user-domain", KIND_USER}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (str_is(word, kinds[i].word))
+            return kinds[i].kind;
+    return KIND_FQDN;
+}
+
+static struct str small_letters(struct arena *a, struct str s)
+{
+    char *out = arena_strndup(a, s.p, s.len);
+    for (uint32_t i = 0; i < s.len; i++)
+        out[i] = str_lower(out[i]);
+    return (struct str){out, s.len};
+}
+
+static struct str address_key(const struct ip_addr *a)
+{
+    return (struct str){(const char *)a->b, sizeof a->b};
+}
 
 static bool is_same_word(struct str a, struct str b)
 {
@@ -120,49 +154,88 @@ static bool is_for_anybody(const struct key_row *r)
     return r->address.family != FAMILY_NONE && memcmp(r->address.b, none.b, sizeof none.b) == 0;
 }
 
-/* Is the row for that very identity? */
+/* Its key says something about who is at its address, whatever that one is called. */
+static bool is_by_place(const struct key_row *r)
+{
+    return r->address.family != FAMILY_NONE && !(r->name.len && r->kind == KIND_ADDRESS);
+}
+
+static void index_rows(struct key_table *t)
+{
+    struct arena *a = t->x->arena;
+    symtab_reserve(a, &t->names, t->n_rows);
+    symtab_reserve(a, &t->addresses, t->n_rows);
+    for (uint32_t i = 0; i < t->n_rows; i++) {
+        struct key_row *r = &t->rows[i];
+        bool is_wide = r->is_domain || (is_by_place(r) && !is_of_one(r));
+        if (is_wide)
+            ptrlist_add(a, &t->wide, r);
+        if (r->name.len && !r->is_domain)
+            symtab_put(a, &t->names, small_letters(a, r->name), r->kind, r);
+        if (is_by_place(r) && is_of_one(r))
+            symtab_put(a, &t->addresses, address_key(&r->address), 0, r);
+    }
+}
+
+static void index_users(struct key_table *t)
+{
+    for (uint32_t i = 0; i < t->n_users; i++) {
+        PTRLIST_FOR (struct identity_match, m, t->users[i].identities) {
+            if (is_address(m) && is_one_address(m))
+                symtab_put(t->x->arena, &t->claimed, address_key(&m->address.a), 0, &t->users[i]);
+            else if (!is_address(m) && is_one_name(m))
+                symtab_put(t->x->arena, &t->claimed, small_letters(t->x->arena, m->value.s), kind_of(m->kind.s) + 1,
+                           &t->users[i]);
+        }
+    }
+}
+
+/* Of domains and networks: is it for that very identity? */
 static bool is_its(const struct key_row *r, const struct identity_match *m)
 {
     if (is_address(m))
-        return !r->name.len && !is_for_anybody(r) && is_in(&m->address.a, r);
-    if (!r->name.len)
-        return false;
-    return r->is_domain ? ends_with(m->value.s, r->name) : is_same_word(r->name, m->value.s);
+        return is_by_place(r) && !is_for_anybody(r) && is_in(&m->address.a, r);
+    return r->is_domain && r->kind == kind_of(m->kind.s) && ends_with(m->value.s, r->name);
 }
 
 static bool has_row(const struct key_table *t, const struct identity_match *m)
 {
-    for (uint32_t i = 0; i < t->n_rows; i++)
-        if (is_its(&t->rows[i], m))
+    const void *found = is_address(m)
+                            ? symtab_get(&t->addresses, address_key(&m->address.a), 0)
+                            : symtab_get(&t->names, small_letters(t->x->arena, m->value.s), kind_of(m->kind.s));
+    PTRLIST_FOR (struct key_row, r, &t->wide) {
+        if (found || is_its(r, m))
             return true;
-    return false;
-}
-
-/* Another profile is for its address, and for nobody else. */
-static bool is_another_users(const struct key_table *t, const struct key_row *r)
-{
-    for (uint32_t i = 0; is_of_one(r) && i < t->n_users; i++) {
-        PTRLIST_FOR (struct identity_match, m, t->users[i].identities) {
-            if (is_address(m) && is_one_address(m) && is_in(&m->address.a, r))
-                return true;
-        }
     }
-    return false;
+    return found;
 }
 
-/* Rows that say an address alone, by which any name may be proved; *of_one: one of them, if it is of one address. */
-static uint32_t bare_rows(const struct key_table *t, bool *of_one)
+struct bare {
+    uint32_t n;
+    bool has_of_one;    /* one of them is of one address */
+    uint32_t n_claimed; /* those that another profile's address takes from who calls; who is called may have them */
+};
+
+/* Rows by whose address any identity of that kind may be proved: they name none, or one of another kind, and no profile
+ * is for that address alone. */
+static struct bare bare_rows(const struct key_table *t, enum kind kind)
 {
-    uint32_t n = 0;
-    *of_one = false;
+    struct bare b = {0};
     for (uint32_t i = 0; i < t->n_rows; i++) {
         const struct key_row *r = &t->rows[i];
-        if (r->name.len || is_another_users(t, r))
+        bool names_another = r->name.len && r->kind == kind;
+        bool is_claimed = is_of_one(r) && symtab_get(&t->claimed, address_key(&r->address), 0);
+        if (r->name.len && !r->is_domain)
+            is_claimed |= symtab_get(&t->claimed, small_letters(t->x->arena, r->name), r->kind + 1) != NULL;
+        if (r->address.family == FAMILY_NONE || names_another)
             continue;
-        n++;
-        *of_one |= is_of_one(r);
+        b.n_claimed += is_claimed;
+        if (is_claimed)
+            continue;
+        b.n++;
+        b.has_of_one |= is_of_one(r);
     }
-    return n;
+    return b;
 }
 
 /* ---- the two findings ---- */
@@ -188,35 +261,33 @@ static void say_nobody(const struct key_table *t, const struct identity_match *m
     diag_hint(t->x->diags, d, "give that peer a row, or correct the identity of the one that is meant");
 }
 
-/* Who calls without an address that an entry names, and is one. */
-static bool has_caller(const struct key_table *t)
+static void judge(struct key_table *t)
 {
-    for (uint32_t i = 0; i < t->n_users; i++)
-        if (t->users[i].one && t->users[i].is_dynamic)
-            return true;
-    return false;
-}
-
-static void judge(const struct key_table *t)
-{
-    bool of_one;
-    if (!has_caller(t))
-        return;
-    uint32_t bare = bare_rows(t, &of_one), unnamed = 0;
+    struct bare bare[KINDS];
+    uint32_t unnamed = 0;
     bool *is_unnamed = arena_array(t->x->arena, t->n_users + 1, sizeof *is_unnamed);
+    if (!t->n_users || !t->n_rows)
+        return;
+    index_rows(t);
+    index_users(t);
+    for (int k = 0; k < KINDS; k++)
+        bare[k] = bare_rows(t, (enum kind)k);
     for (uint32_t i = 0; i < t->n_users; i++) {
         is_unnamed[i] = t->users[i].one && !has_row(t, t->users[i].one);
         unnamed += is_unnamed[i];
     }
-    /* one row and one identity are each other's; a key for everybody is everybody's, which another rule says */
-    bool is_open = bare > 1 || (of_one && unnamed > 1);
-    for (uint32_t i = 0; i < t->n_users && t->n_rows; i++) {
-        if (!is_unnamed[i] || !t->users[i].is_dynamic)
+    for (uint32_t i = 0; i < t->n_users; i++) {
+        const struct key_user *u = &t->users[i];
+        if (!is_unnamed[i])
             continue;
-        if (!bare)
-            say_nobody(t, t->users[i].one);
-        else if (is_open && unnamed > 1 && !is_address(t->users[i].one))
-            say_open(t, t->users[i].one);
+        const struct bare *b = &bare[kind_of(u->one->kind.s)];
+        /* one row and one identity are each other's; a key for everybody is everybody's, which another rule says */
+        bool is_open = unnamed > 1 && (b->n > 1 || b->has_of_one);
+        bool is_nobodys = !b->n && (u->is_dynamic || !b->n_claimed);
+        if (is_nobodys)
+            say_nobody(t, u->one);
+        else if (is_open && b->n && u->is_dynamic && !is_address(u->one))
+            say_open(t, u->one);
     }
 }
 
@@ -248,8 +319,13 @@ static struct key_row row_of_peer(const struct ikev2_peer *p)
         r.mask = &p->mask;
     if (p->address.plen <= 128)
         r.plen = p->address.plen;
-    r.name = IR_IS_SET(p->identity) ? p->identity.s : p->hostname.s;
-    r.is_domain = IR_IS_SET(p->identity) && p->identity_domain.v;
+    if (IR_IS_SET(p->identity)) {
+        r.name = p->identity.s;
+        r.kind = kind_of(p->identity_kind.s);
+        r.is_domain = p->identity_domain.v;
+    } else {
+        r.name = p->hostname.s;
+    }
     return r;
 }
 
@@ -276,10 +352,12 @@ static void add_keys(struct key_table *t, const struct ptrlist *keys)
 {
     PTRLIST_FOR (struct psk, k, keys) {
         struct key_row r = {.plen = 128};
-        if (k->kind.v == KEY_HOSTNAME)
+        if (k->kind.v == KEY_HOSTNAME) {
             r.name = k->peer.name;
-        else
+            r.kind = memchr(r.name.p, '@', r.name.len) ? KIND_USER : KIND_FQDN;
+        } else {
             r.address = k->peer.addr;
+        }
         if (IR_IS_SET(k->mask))
             r.mask = &k->mask;
         if (IR_IS_SET(k->peer_plen))

@@ -332,7 +332,7 @@ static const char *reserved_spi(void)
         uint8_t junk[32] = {(uint8_t)i};
         const struct ike_task t = {.kind = TASK_CHILD, .entry = x.branch.entries, .line = &x.branch.lines[0][1]};
         v2_begin(evil, &o);
-        v2_child_offer(evil, sa, &o, &t, spis[i], true);
+        v2_child_offer(evil, sa, &o, &t, spis[i], t.entry->pfs);
         ike_pl_bytes(&o.c, PL2_NONCE, junk, 32);
         if (!v2_request(evil, sa, X2_CREATE_CHILD, &o))
             return pair_over(&x, "the request could not be made");
@@ -404,7 +404,7 @@ static const char *two_families(void)
     memset(v6.hi.b, 0xff, 16);
     v2_begin(evil, &o);
     size_t at = ike_pl_begin(&o.c, PL2_SA);
-    v2_child_proposals(&o.w, x.branch.entries, 0x1234567, true);
+    v2_child_proposals(&o.w, x.branch.entries, 0x1234567, x.branch.entries[0].pfs);
     ike_pl_end(&o.c, at);
     ike_pl_bytes(&o.c, PL2_NONCE, junk, 32);
     ike2_ts_write(&o.c, PL2_TSI, &v4, 1);
