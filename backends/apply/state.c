@@ -38,7 +38,7 @@ int state_make_dir(const char *dir, const char **why)
         return -errno;
     }
     if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022)) {
-        *why = "the state directory is not a directory that only its owner may write to";
+        *why = "the state directory must be a directory of who runs this, and nobody else may write to it (chmod go-w)";
         return -EPERM;
     }
     return 0;

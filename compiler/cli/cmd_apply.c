@@ -275,6 +275,18 @@ static int run_plan(const struct command *c, int argc, char **argv)
     return code;
 }
 
+/* Of ours, and this state directory knows nothing of it. */
+static void say_taken_over(const struct session *s)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    uint32_t stands = d->same + d->changed + d->removed;
+    if (!s->state.current.file && !s->state.applying && stands)
+        fprintf(stderr,
+                "ioscc %s: %u policies that stand here were made with another state directory, or %s has lost its "
+                "state: they are taken over\n",
+                s->command->name, stands, s->state.dir);
+}
+
 static int carry_out(struct session *s, const struct request *q)
 {
     bool pending = s->state.confirm_by != 0;
@@ -289,7 +301,7 @@ static int carry_out(struct session *s, const struct request *q)
     printf("Applied.\n");
     if (s->apply.flows_anew)
         printf("%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
-    confirm_say(deadline, q->confirm_s);
+    confirm_say(s, deadline, q->confirm_s);
     return EXIT_CLEAN;
 }
 
@@ -301,6 +313,7 @@ static int do_apply(struct session *s, const struct request *q, const char *file
         return code;
     if (!s->fatal)
         (void)!print_plan(s, q); /* it was asked for, whoever reads along */
+    say_taken_over(s);
     code = refused(s, q);
     if (code == EXIT_CLEAN)
         code = lacks(s, q, file);

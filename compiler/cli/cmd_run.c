@@ -227,7 +227,7 @@ static int carry_out(struct session *s, const struct request *q)
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
     if (code == EXIT_CLEAN && q->confirm_s)
-        confirm_say(deadline, q->confirm_s);
+        confirm_say(s, deadline, q->confirm_s);
     return code;
 }
 

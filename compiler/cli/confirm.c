@@ -49,8 +49,24 @@ static bool start(struct state *st, time_t deadline)
     _exit(3);
 }
 
+/* What stands is ours, and the state that says what it is has been lost: to go back to what the state says would be to
+ * take it away. */
+static bool has_nothing_to_go_back_to(const struct session *s)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    return !s->state.current.file && !s->state.applying && d->same + d->changed + d->removed;
+}
+
 int confirm_reserve(struct session *s, time_t deadline)
 {
+    if (deadline && has_nothing_to_go_back_to(s)) {
+        fprintf(
+            stderr,
+            "ioscc %s: %s does not know what stands here, so that there is nothing to go back to: nothing is touched\n"
+            "First the same without --confirm, of the configuration that stands.\n",
+            s->command->name, s->state.dir);
+        return EXIT_FINDINGS;
+    }
     int r = deadline ? state_reserve(&s->state, 2 * (s->compiled.source.len + ROOM_FOR_STATE)) : 0;
     if (r == 0)
         return EXIT_CLEAN;
@@ -67,8 +83,11 @@ int confirm_start(struct session *s, time_t deadline)
     return EXIT_SYSTEM;
 }
 
-void confirm_say(time_t deadline, unsigned seconds)
+void confirm_say(const struct session *s, time_t deadline, unsigned seconds)
 {
-    if (deadline)
-        printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
+    if (!deadline)
+        return;
+    printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
+    if (!s->state.previous.file)
+        printf("Before it nothing was applied: then nothing is protected here.\n");
 }

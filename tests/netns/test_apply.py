@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
-import errno, json, os, random, re, signal, subprocess, sys, threading, time
+import errno, json, os, random, re, shutil, signal, subprocess, sys, threading, time
 
 import lab
 from lab import Lab, drain, frame, ip_packet, mac, parse, wait_for
@@ -425,6 +425,23 @@ def confirm_killed():
         need(plain(held(r)[0]) == plain(before[0]), 'other policies')
 
 
+def confirm_without_state():
+    """where the state is lost nothing is known to go back to: --confirm would take away what stands"""
+    with Lab() as l:
+        r = Router(l)
+        a = write(r, 'a.cfg', many(3))
+        need('nothing is protected here' in r.ioscc('apply', '--confirm', '90', a).stdout, 'the first one')
+        r.ioscc('confirm')
+        before = held(r)
+        shutil.rmtree(os.path.join(r.dir, 'state'))
+        p = r.ioscc('apply', '--confirm', '1', a, ok=(1,))
+        need('there is nothing to go back to: nothing is touched' in p.stderr and held(r) == before, p.stderr)
+        p = r.ioscc('apply', a)
+        need('are taken over' in p.stderr and held(r) == before, p.stderr)
+        need('nothing is protected here' not in r.ioscc('apply', '--confirm', '90', write(r, 'b.cfg', many(4))).stdout, 'the second one')
+        r.ioscc('confirm')
+
+
 def confirm_full():
     """the state directory is full when the time to confirm is over: it goes back all the same"""
     with Lab() as l:
@@ -547,7 +564,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_without_state, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
