@@ -136,8 +136,10 @@ static const char *comes_in(const struct scene *c)
 static struct scene domains(bool wide_first, const char *secret)
 {
     struct row wide = {NULL, 0, DOMAIN("example.com"), "wide"}, near = {NULL, 0, DOMAIN("sales.example.com"), "near"};
+    const struct row first = wide_first ? wide : near;
+    const struct row second = wide_first ? near : wide;
     return (struct scene){.version = 2,
-                          .rows = {wide_first ? wide : near, wide_first ? near : wide},
+                          .rows = {first, second},
                           .profiles = {DOMAIN("sales.example.com")},
                           .at = STRANGER,
                           .secret = secret,
@@ -257,8 +259,10 @@ static const char *beside_one_of_network(void)
 static struct scene one_nat(bool named_first, const char *secret)
 {
     struct row b = {STRANGER, 32, FQDN(B_NAME), "key of b"}, c = {STRANGER, 32, NO_NAME, "key of the other"};
+    const struct row first = named_first ? b : c;
+    const struct row second = named_first ? c : b;
     return (struct scene){.version = 2,
-                          .rows = {named_first ? b : c, named_first ? c : b},
+                          .rows = {first, second},
                           .profiles = {FQDN("c.example.com")},
                           .at = STRANGER,
                           .secret = secret,
@@ -596,7 +600,7 @@ static const char *judged_later(unsigned version, enum later what)
         bad = pair_reloads(&x, 0, &x.hub, &later);
     sim_run(&x.s, 5000);
     if (!bad && children_of(&x.s, 0))
-        bad = "its row is somebody else's now, and it stands";
+        bad = "its row is another peer's now, and it stands";
     return over(&x.s, bad);
 }
 static const char *named_later_1(void)

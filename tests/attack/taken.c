@@ -158,19 +158,24 @@ static const char *password_and_name(void)
 
 /* ---- AD6: who is called answers as another, and its row names it ---- */
 
+static const char *answers_as(struct pair *x, const char *name)
+{
+    routers_open(x, 2);
+    struct ike_psk *k = router_key(&x->hub, BRANCH, 32, NULL, "secret");
+    k->named = (struct ike_match){.id_type = IKE_ID_FQDN, .value = bytes_of(OTHER_NAME)};
+    struct ike_profile *p = router_profile(&x->hub, 2, "P", NULL, NULL);
+    profile_match(&x->hub, p, "example.com", true);
+    add_keyring(&x->hub, p);
+    struct ike_profile *q = branch_profile(x, 2, "secret");
+    says_name(q, name);
+    line_between(x, 2, p, q);
+    return comes_up(x, 0);
+}
+
 static const char *answers_as_another(void)
 {
     static struct pair x;
-    routers_open(&x, 2);
-    struct ike_psk *k = router_key(&x.hub, BRANCH, 32, NULL, "secret");
-    k->named = (struct ike_match){.id_type = IKE_ID_FQDN, .value = bytes_of(OTHER_NAME)};
-    struct ike_profile *p = router_profile(&x.hub, 2, "P", NULL, NULL);
-    profile_match(&x.hub, p, "example.com", true);
-    add_keyring(&x.hub, p);
-    struct ike_profile *q = branch_profile(&x, 2, "secret");
-    says_name(q, NAME);
-    line_between(&x, 2, p, q);
-    bool is_refused = comes_up(&x, 0);
+    bool is_refused = answers_as(&x, NAME);
     return pair_over(&x, is_refused ? NULL : "it is taken for another");
 }
 
@@ -178,16 +183,7 @@ static const char *answers_as_another(void)
 static const char *answers_as_itself(void)
 {
     static struct pair x;
-    routers_open(&x, 2);
-    struct ike_psk *k = router_key(&x.hub, BRANCH, 32, NULL, "secret");
-    k->named = (struct ike_match){.id_type = IKE_ID_FQDN, .value = bytes_of(OTHER_NAME)};
-    struct ike_profile *p = router_profile(&x.hub, 2, "P", NULL, NULL);
-    profile_match(&x.hub, p, "example.com", true);
-    add_keyring(&x.hub, p);
-    struct ike_profile *q = branch_profile(&x, 2, "secret");
-    says_name(q, OTHER_NAME);
-    line_between(&x, 2, p, q);
-    return pair_over(&x, comes_up(&x, 0));
+    return pair_over(&x, answers_as(&x, OTHER_NAME));
 }
 
 const struct attack attacks_taken[] = {

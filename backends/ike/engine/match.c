@@ -219,7 +219,9 @@ static bool is_named_by(const struct ike_match *m, const struct ike_psk *k)
     if (!is_one_address(&k->who))
         return false;
     bool is_v6 = k->who.addr.family == FAMILY_V6;
-    id = (struct ike_id){is_v6 ? IKE_ID_IPV6 : IKE_ID_IPV4, is_v6 ? 16 : 4, k->who.addr.b};
+    id = (struct ike_id){IKE_ID_IPV4, 4, k->who.addr.b};
+    if (is_v6)
+        id = (struct ike_id){IKE_ID_IPV6, 16, k->who.addr.b};
     return ike_match(m, NULL, &id);
 }
 

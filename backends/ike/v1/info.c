@@ -681,8 +681,8 @@ void v1_say_unproved(struct ike *ike, const struct ike_sa *sa)
         snprintf(more, sizeof more, " (and %u others)", unsaid);
     ike_log(
         ike, EV_REFUSED, IKE_WARNING, sa, NULL,
-        "%s %s started aggressive mode and did not authenticate: wrong pre-shared key, or somebody collects hashes for "
-        "an offline guess%s",
+        "%s %s started aggressive mode and did not authenticate: wrong pre-shared key, or an attacker collects hashes "
+        "for an offline dictionary attack%s",
         ike_id_kind(id.type), ike_id_text(&id, text), more);
 }
 
