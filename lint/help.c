@@ -37,15 +37,6 @@ void lint_crypto_lists(struct lint_ctx *x, enum diag_id id, lint_list_fn *f)
         }
 }
 
-bool lint_has_lines(const struct acl *a)
-{
-    PTRLIST_FOR (struct ace, x, &a->aces) {
-        if (!x->remark)
-            return true;
-    }
-    return false;
-}
-
 static bool any_resolved(const struct ptrlist *refs)
 {
     PTRLIST_FOR (struct ir_ref, r, refs) {

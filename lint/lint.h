@@ -56,7 +56,6 @@ void lint_dynamic_entries(struct lint_ctx *x, enum diag_id id, lint_entry_fn *f)
 typedef void lint_list_fn(struct lint_ctx *, enum diag_id, const struct acl *, const struct crypto_map_entry *);
 void lint_crypto_lists(struct lint_ctx *x, enum diag_id id, lint_list_fn *f);
 
-bool lint_has_lines(const struct acl *a);
 /* A whole running configuration (it has a version line), not a part of one: what it lacks is really not there. */
 static inline bool lint_is_whole(const struct ir_config *c)
 {

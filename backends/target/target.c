@@ -352,6 +352,10 @@ static void check_filters(struct target *t, const struct ptrlist *groups)
         const struct acl *a = g->acl.target;
         if (a)
             not_understood(t, acl_broken(t->c, a), "access list ", a->name.s);
+        if (!acl_has_lines(a))
+            diag_add(t->diags, D_UNDEFINED_FILTER, g->acl.m.span,
+                     "access list " STR_FMT " %s: it filters nothing, every packet passes, as on the router",
+                     STR_ARG(g->acl.name), a ? "has no lines" : "is not defined");
     }
 }
 

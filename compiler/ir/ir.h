@@ -642,6 +642,16 @@ static inline void *ir_find(const struct ir_config *c, enum ir_table t, struct s
     return symtab_get(&c->names, name, (uint32_t)t);
 }
 
+/* A line of the list that is no remark: a list without one is as good as not there, wherever it is named. `a` NULL:
+ * false. */
+static inline bool acl_has_lines(const struct acl *a)
+{
+    for (uint32_t i = 0; a && i < a->aces.n; i++)
+        if (!((const struct ace *)a->aces.v[i])->remark)
+            return true;
+    return false;
+}
+
 const char *entry_type_word(enum entry_type t); /* "ipsec-isakmp" … */
 
 #endif

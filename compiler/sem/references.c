@@ -108,19 +108,10 @@ static void resolve_ike(struct builder *b)
     }
 }
 
-static bool acl_has_lines(const struct acl *a)
-{
-    PTRLIST_FOR (struct ace, x, &a->aces) {
-        if (!x->remark)
-            return true;
-    }
-    return false;
-}
-
 /* What a static entry lacks, in the words of `show crypto map`; NULL if nothing. */
 static const char *static_lacks(const struct crypto_map_entry *e)
 {
-    bool acl = e->acl.target && acl_has_lines(e->acl.target);
+    bool acl = acl_has_lines(e->acl.target);
     if (e->peers.n == 0 && !IR_IS_SET(e->acl))
         return "peer and access list";
     if (e->peers.n == 0)

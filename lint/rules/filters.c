@@ -112,7 +112,7 @@ static void interface_filter(struct lint_ctx *x, enum diag_id id, const struct i
         if (b->interface.target == i)
             at = b;
     }
-    if (!a || !str_is(g->direction.s, "in") || !at || !IR_IS_SET(at->local) || !lint_has_lines(a))
+    if (!str_is(g->direction.s, "in") || !at || !IR_IS_SET(at->local) || !acl_has_lines(a))
         return;
     struct filter f = filter_of(x, a, false);
     if (f.unknown)
@@ -144,7 +144,7 @@ static void direction(struct lint_ctx *x, enum diag_id id, const struct crypto_m
                       bool in)
 {
     const struct acl *a = r->target, *own = e->acl.target;
-    if (!a || !own || !lint_has_lines(a))
+    if (!own || !acl_has_lines(a))
         return;
     struct filter f = filter_of(x, a, true);
     struct lint_list *l = lint_list_of(x, own);

@@ -5,7 +5,7 @@
 /* What an undefined name already said is not said again here. */
 static bool reported_elsewhere(const struct crypto_map_entry *e)
 {
-    bool acl = IR_IS_SET(e->acl) && (!e->acl.target || !lint_has_lines(e->acl.target));
+    bool acl = IR_IS_SET(e->acl) && !acl_has_lines(e->acl.target);
     bool dyn = e->type.v == ENTRY_DYNAMIC && !e->dynamic.target;
     bool keys = str_is(e->lacks.s, "session keys for both directions");
     return (acl && e->peers.n) || dyn || keys;
@@ -47,7 +47,7 @@ static void entry_empty_acl(struct lint_ctx *x, enum diag_id id, const struct cr
                             const struct crypto_map_entry *e)
 {
     (void)m;
-    if (e->acl.target && !lint_has_lines(e->acl.target)) {
+    if (e->acl.target && !acl_has_lines(e->acl.target)) {
         struct diag *d =
             diag_add(x->diags, id, e->acl.m.span,
                      "access list '" STR_FMT "' has no lines: the router drops the traffic that reaches this entry",

@@ -311,6 +311,33 @@ static void route_map(struct lint_ctx *x, enum diag_id id)
     }
 }
 
+/* An access group of an interface: the router filters nothing by a list that is not there, or has no lines. */
+static void filter(struct lint_ctx *x, enum diag_id id, const struct acl_binding *g)
+{
+    const struct acl *a = g->acl.target;
+    if (a && !acl_has_lines(a))
+        diag_add(x->diags, id, g->acl.m.span, "access list '" STR_FMT "' has no lines: every packet passes",
+                 STR_ARG(g->acl.name));
+    undefined(x, id, &g->acl, "access list", &x->c->acls, "every packet passes");
+}
+
+/* Only where there is IPsec, and the whole of a configuration: a part may leave its lists out. */
+static void interface_filters(struct lint_ctx *x, enum diag_id id)
+{
+    if (x->c->crypto_statements == 0 || lint_is_part(x->c))
+        return;
+    PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
+        if (i->shutdown.v)
+            continue;
+        PTRLIST_FOR (struct acl_binding, g, &i->access_groups) {
+            filter(x, id, g);
+        }
+        PTRLIST_FOR (struct acl_binding, g, &i->traffic_filters) {
+            filter(x, id, g);
+        }
+    }
+}
+
 #define REF "ios-crypto-commands R-CLI-7, R-TS-11; the guide's order of tasks"
 const struct lint_rule rules_references[] = {
     {D_UNDEFINED_ACL, "guide, Creating Dynamic Crypto Maps, step 5", acl, 0},
@@ -328,5 +355,6 @@ const struct lint_rule rules_references[] = {
     {D_UNDEFINED_CERT_MAP, REF, cert_map, 0},
     {D_UNDEFINED_IDENTITY, REF, identity, 0},
     {D_UNDEFINED_ROUTE_MAP, REF, route_map, 0},
+    {D_UNDEFINED_FILTER, "Cisco IOS Security Command Reference: ip access-group", interface_filters, 0},
     {0, NULL, NULL, 0},
 };
