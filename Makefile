@@ -28,7 +28,7 @@ FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -f
 FLAGS_mutant  = -O0
 LD_release    = -pie -Wl,-z,relro,-z,now
 LD_asan       = -fsanitize=address,undefined
-LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lseccomp -lcares -lpthread
+LIBS          = -ljansson -lyaml -lcrypto -lnftnl -lmnl -luv -lseccomp -lcares -lm -lpthread
 
 SRC := $(wildcard compiler/*/*.c grammar/*.c lint/*.c lint/*/*.c backends/*.c backends/*/*.c backends/*/*/*.c)
 CLI := $(wildcard compiler/cli/*.c)

@@ -66,6 +66,16 @@ void xfrm_diff_build(struct xfrm_diff *d, struct xfrm_plan *p, const struct xfrm
 /* Fills d->ahead. The plan's policies have their final priorities. ahead.c. */
 void xfrm_find_ahead(struct xfrm_diff *d, const struct xfrm_plan *p, const struct xfrm_kernel *k);
 
+/* Outbound policies of ours that protect (or block). By addresses, ports and protocols, not by number: ten lines may
+ * become one that says the same, and one wildcard in place of another leaves a network outside. */
+struct xfrm_kept {
+    uint32_t standing; /* in the kernel */
+    uint32_t lost;     /* of them: less than half of their packets stay protected by the plan */
+    uint32_t fresh;    /* of the plan: less than half of their packets are protected now; 0 where nothing is lost */
+};
+/* O(policies), see box_index. The boxes are made in `ar`. kept.c. */
+struct xfrm_kept xfrm_kept(struct arena *ar, const struct xfrm_plan *p, const struct xfrm_kernel *k) MUST_CHECK;
+
 /* Lowers what is wanted of a threshold to what is wanted by the plan; the kernel's value where the plan has none. */
 void xfrm_thresholds_wanted(const struct xfrm_plan *p, const struct xfrm_kernel *k, uint8_t v4[2], uint8_t v6[2]);
 

@@ -25,14 +25,6 @@ static bool is_cut_in_a_line(const struct source *s)
     return s->len && s->text[s->len - 1] != '\n' && s->text[s->len - 1] != '\r' && !ends(s);
 }
 
-static uint32_t planned(const struct session *s)
-{
-    uint32_t n = 0;
-    for (int d = 0; d < XFRM_DIRS; d++)
-        n += s->apply.xfrm.policies[d].n;
-    return n;
-}
-
 static uint32_t standing(const struct session *s)
 {
     const struct xfrm_diff *d = &s->apply.xfrm_diff;
@@ -58,7 +50,8 @@ static int refuse(const struct session *s, const char *file, const char *why)
     fprintf(stderr, "ioscc %s: %s %s: nothing is touched", s->command->name, file, why);
     if (now)
         fprintf(stderr, " (%u of %u policies that stand would go)", s->apply.xfrm_diff.removed, now);
-    fprintf(stderr, "\nIf that is what you want: --allow-less%s\n", now ? ", or 'ioscc remove'" : "");
+    bool has_nothing = s->apply.target.maps.n == 0;
+    fprintf(stderr, "\nIf that is what you want: --allow-less%s\n", now && has_nothing ? ", or 'ioscc remove'" : "");
     return EXIT_FINDINGS;
 }
 
@@ -98,15 +91,24 @@ static bool needs_filter(const struct session *s)
     return nft_chain_named(&filter, NFT_UNTRANSLATED) != NULL;
 }
 
+/* Other networks in the place of those that stand are an edit; a narrower wildcard leaves what it was about outside. */
+static bool protects_much_less(const struct session *s)
+{
+    const struct apply *a = &s->apply;
+    if (!a->reader.want_xfrm || a->xfrm_diff.ops.n == 0)
+        return false;
+    struct xfrm_kept k = xfrm_kept(a->arena, &a->xfrm, &a->xfrm_held);
+    return k.lost > k.fresh && (k.lost - k.fresh) * 2 > k.standing;
+}
+
 int consent_ask(const struct session *s, const char *file, bool allow_less)
 {
-    uint32_t now = standing(s), then = planned(s);
     if (allow_less || !s->loaded)
         return EXIT_CLEAN;
     if (s->apply.target.maps.n == 0)
         return refuse(s, file, nothing_in_it(s));
-    if (now / 2 > then)
-        return refuse(s, file, "has less than half of what stands");
+    if (protects_much_less(s))
+        return refuse(s, file, "protects less than half of what stands");
     if (s->compiled.diags.per_id[D_LX_TUNNEL]) /* nobody knows what is routed into it, so nothing can be blocked */
         return refuse(
             s, file,

@@ -48,6 +48,34 @@ def edits():
         need('6 policies to add' in p.stdout, p.stdout)
 
 
+def consent_by_addresses():
+    """much less is asked about, by addresses and ports and not by the number of policies; an edit is not"""
+    wide = many(1)
+    one = wide.replace('10.64.0.0 0.0.0.255', '10.64.0.0 0.0.255.255')
+    eight = ''.join(' permit ip 10.2.0.0 0.0.255.255 10.64.%d.0 0.0.31.255\n' % (32 * i) for i in range(8))
+    pieces = one.replace(' permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n', eight)
+    rows = (
+        # before, after, is asked
+        ('a wildcard that is narrower', one, wide, True),
+        ('a wildcard that is wider', wide, one, False),
+        ('other networks', one, one.replace('10.64.0.0', '10.80.0.0'), False),
+        ('eight lines become one', pieces, one, False),
+        ('one line becomes eight', one, pieces, False),
+        ('eight lines become three', pieces, one.replace(' permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n', eight[:len(eight) // 8 * 3]), True),
+        ('ip becomes tcp and udp', one, one.replace(' permit ip', ' permit tcp 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n permit udp'), False),
+        ('ip becomes one port', one, one.replace('permit ip', 'permit tcp').replace('255.255\ncrypto', '255.255 eq 443\ncrypto').replace('0.0.255.255\nend', '0.0.255.255 eq 443\nend'), True),
+        ('a deny of half of it', one, one.replace(' permit ip', ' deny ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.127.255\n permit ip'), False),
+        ('a deny of nearly all of it', one, one.replace(' permit ip', ' deny ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.127.255\n deny ip 10.2.0.0 0.0.255.255 10.64.128.0 0.0.63.255\n permit ip'), True),
+    )
+    for name, before, after, asked in rows:
+        need(before != after, name)
+        with Lab() as l:
+            r = Router(l)
+            r.ioscc('apply', write(r, 'a.cfg', before))
+            p = r.ioscc('apply', write(r, 'b.cfg', after), ok=(1,) if asked else (0,))
+            need(('protects less than half of what stands' in p.stderr) == asked, '%s: %s' % (name, p.stdout + p.stderr))
+
+
 def deny_in_the_middle(entries=1000 if lab.QUICK else 10000):
     """E28: one more deny in an entry in the middle of many touches a handful of policies; so does taking it out"""
     def touched(p):
@@ -564,7 +592,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_without_state, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_without_state, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
