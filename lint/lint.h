@@ -45,6 +45,15 @@ const struct lint_rule *lint_rule_of(enum diag_id id);
 /* Runs every rule that is on over one configuration. */
 void lint_run(const struct ir_config *c, const struct lint_settings *s, struct diag_list *diags);
 
+/* Says what of compiler/sem/needs.h no rule has said. unmet.c. */
+void lint_say_unmet(struct lint_ctx *x);
+/* The function of a rule whose findings come from that table alone: it does nothing itself. */
+void lint_by_needs(struct lint_ctx *x, enum diag_id id);
+/* A name in a template: <NAME>, {{ name }}, [NAME]. */
+bool lint_is_placeholder(struct str name) MUST_CHECK;
+/* Is the rule that raises this finding on? False for findings of the reader. */
+bool lint_runs(const struct lint_ctx *x, enum diag_id id) MUST_CHECK;
+
 /* ---- for rules ---- */
 
 /* Every entry of static maps, then of dynamic ones. */

@@ -43,6 +43,12 @@ static bool runs(const struct lint_rule *r, const struct lint_settings *s)
     return level == LEVEL_OFF ? false : level != LEVEL_DEFAULT || all || !(r->flags & RULE_OPT_IN);
 }
 
+bool lint_runs(const struct lint_ctx *x, enum diag_id id)
+{
+    const struct lint_rule *r = lint_rule_of(id);
+    return r && runs(r, x->settings);
+}
+
 void lint_run(const struct ir_config *c, const struct lint_settings *s, struct diag_list *diags)
 {
     struct symtab lists = {0};
@@ -56,6 +62,7 @@ void lint_run(const struct ir_config *c, const struct lint_settings *s, struct d
                 ran = r;
             }
         }
+    lint_say_unmet(&x);
     if (c->broken.n)
         hold_back(c, diags, before);
 }

@@ -423,8 +423,12 @@ static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
         unmet(x, NEED_KEYRING_KIND, p->keyring_aaa.m.span, p->name.s);
         return;
     }
+    if (!IR_IS_SET(p->keyring)) {
+        unmet(x, NEED_KEYRING_NAMED, p->span, p->name.s);
+        return;
+    }
     if (!k) {
-        unmet(x, NEED_KEYRING, IR_IS_SET(p->keyring) ? p->keyring.m.span : p->span, p->name.s);
+        unmet(x, NEED_KEYRING, p->keyring.m.span, p->keyring.name);
         return;
     }
     ask_understood(x, k->span, k->name.s);
@@ -492,8 +496,10 @@ static void ask_v2_proposals(struct asker *x)
         PTRLIST_FOR (struct ir_ref, r, &p->proposals) {
             const struct ikev2_proposal *q = r->target;
             bool built_in = p->is_default.v && r->m.span.len == 0;
-            if (!built_in && (!q || !q->complete.v))
+            if (!built_in && !q)
                 unmet(x, NEED_PROPOSAL, r->m.span, r->name);
+            else if (!built_in && !q->complete.v)
+                unmet(x, NEED_PROPOSAL_COMPLETE, q->span, r->name);
             if (q)
                 ask_understood(x, q->span, q->name.s);
             if (q && IR_IS_SET(q->pqc))

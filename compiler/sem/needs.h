@@ -19,9 +19,10 @@
     NEED(ISAKMP_PROFILE, D_UNDEFINED_ISAKMP_PROFILE, "its isakmp profile is not defined: any peer would do")           \
     NEED(IKEV2_PROFILE, D_UNDEFINED_IKEV2_PROFILE, "its IKEv2 profile is not defined")                                 \
     NEED(PROFILE_COMPLETE, D_PROFILE_INCOMPLETE, "its IKEv2 profile is incomplete or shut down")                       \
-    NEED(MATCH, D_UNDEFINED_CERT_MAP, "its profile matches no identity and no certificate map that exists")            \
+    NEED(MATCH, D_PROFILE_NOBODY, "its profile has no 'match' line that a peer could fit")                         \
     NEED(AUTHENTICATION, DIAG_COUNT, "its profile's authentication method is not supported")                           \
     NEED(KEYRING, D_UNDEFINED_KEYRING, "its profile's keyring is not defined")                                         \
+    NEED(KEYRING_NAMED, D_UNDEFINED_KEYRING, "its profile is for pre-shared keys and names no keyring")                \
     NEED(KEYRING_KIND, DIAG_COUNT, "its profile's keys come from AAA, which is not supported")                         \
     NEED(KEY, D_PEER_NO_KEY, "no pre-shared key is configured for its peer")                                           \
     NEED(PPK, DIAG_COUNT, "post-quantum pre-shared keys (RFC 8784) are not supported")                                 \
@@ -29,7 +30,8 @@
     NEED(TRUSTPOINT, D_UNDEFINED_TRUSTPOINT, "its profile's trustpoint is not defined")                                \
     NEED(VERIFY, DIAG_COUNT, "its profile names trustpoints to sign with, and none to verify peers with")              \
     NEED(REVOCATION, DIAG_COUNT, "its trustpoint looks at peers' certificates in a way that is not supported")         \
-    NEED(PROPOSAL, D_UNDEFINED_PROPOSAL, "the IKEv2 policy names a proposal that is not defined or incomplete")        \
+    NEED(PROPOSAL, D_UNDEFINED_PROPOSAL, "the IKEv2 policy names a proposal that is not defined")                      \
+    NEED(PROPOSAL_COMPLETE, D_PROPOSAL_INCOMPLETE, "the IKEv2 policy names a proposal that is incomplete")             \
     NEED(TRANSFORM_SET, D_UNDEFINED_TRANSFORM_SET, "one of its transform sets is not defined")                         \
     NEED(TRANSFORMS, D_TRANSFORM_RULES, "one of its transform sets is one that no router accepts")                     \
     NEED(CRYPTO_IDENTITY, DIAG_COUNT, "restricting peers by a crypto identity is not supported")                       \

@@ -29,7 +29,7 @@ static const char *nearest(struct lint_ctx *x, const struct ptrlist *l, struct s
     return best.p ? arena_strndup(x->diags->arena, best.p, best.len) : NULL;
 }
 
-static bool placeholder(struct str n)
+bool lint_is_placeholder(struct str n)
 {
     return n.len > 2 && (n.p[0] == '<' || memchr(n.p, '{', n.len) || (n.p[0] == '[' && n.p[n.len - 1] == ']'));
 }
@@ -37,7 +37,7 @@ static bool placeholder(struct str n)
 static void undefined(struct lint_ctx *x, enum diag_id id, const struct ir_ref *r, const char *what,
                       const struct ptrlist *l, const char *effect)
 {
-    if (!IR_WRITTEN(*r) || r->target || r->name.len == 0 || placeholder(r->name))
+    if (!IR_WRITTEN(*r) || r->target || r->name.len == 0 || lint_is_placeholder(r->name))
         return;
     struct diag *d = diag_add(x->diags, id, r->m.span, "%s '" STR_FMT "' is not defined%s%s", what, STR_ARG(r->name),
                               *effect ? ": " : "", effect);
@@ -355,6 +355,8 @@ const struct lint_rule rules_references[] = {
     {D_UNDEFINED_CERT_MAP, REF, cert_map, 0},
     {D_UNDEFINED_IDENTITY, REF, identity, 0},
     {D_UNDEFINED_ROUTE_MAP, REF, route_map, 0},
+    {D_PROFILE_NOBODY, "ios-crypto-commands section 3.3: crypto isakmp profile, incomplete without match identity",
+     lint_by_needs, 0},
     {D_UNDEFINED_FILTER, "Cisco IOS Security Command Reference: ip access-group", interface_filters, 0},
     {0, NULL, NULL, 0},
 };

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the planner and the daemon block, said by check (compiler/sem/needs.h): every unmet need of an entry in force
+ * that the router would not do either has the finding of a rule. Most of them the rule has raised itself, at the same
+ * line; what it does not see comes from the table.
+ */
+#include <string.h>
+
+#include "compiler/sem/needs.h"
+#include "lint/lint.h"
+
+struct said {
+    struct lint_ctx *x;
+    struct symtab places; /* (finding, where the line begins) → a finding of it */
+};
+
+static struct str key_of(enum diag_id id)
+{
+    const char *name = diag_infos[id].id;
+    return (struct str){name, (uint32_t)strlen(name)};
+}
+
+/* Has a rule said the same of the line? It may point at a word of it. */
+static bool is_said_by_rule(const struct said *s, enum diag_id id, struct span line)
+{
+    PTRLIST_FOR (struct diag, d, &s->x->diags->items) {
+        if (d->id == id && d->span.off >= line.off && d->span.off < line.off + line.len)
+            return true;
+    }
+    return false;
+}
+
+static bool is_first(struct said *s, enum diag_id id, struct span line)
+{
+    if (symtab_get(&s->places, key_of(id), line.off))
+        return false;
+    symtab_put(s->x->arena, &s->places, key_of(id), line.off, s);
+    return true;
+}
+
+static bool is_new(struct said *s, enum diag_id id, const struct unmet *u)
+{
+    bool counts = id != DIAG_COUNT && lint_runs(s->x, id) && !lint_is_placeholder(u->name);
+    return counts && is_first(s, id, u->at) && !(s->x->diags->per_id[id] && is_said_by_rule(s, id, u->at));
+}
+
+static void say_unmet(void *ctx, const struct unmet *u)
+{
+    struct said *s = ctx;
+    enum diag_id id = need_finding(u->need);
+    if (!is_new(s, id, u))
+        return;
+    struct diag *d = diag_add(s->x->diags, id, u->at, "entry %llu: %s (" STR_FMT ")",
+                              (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name));
+    if (u->at.off != u->entry->span.off)
+        diag_note(s->x->diags, d, u->entry->span, "the entry is here");
+}
+
+void lint_say_unmet(struct lint_ctx *x)
+{
+    struct said s = {.x = x};
+    needs_in_force(x->c, say_unmet, &s);
+}
+
+void lint_by_needs(struct lint_ctx *x, enum diag_id id)
+{
+    (void)x;
+    (void)id;
+}
