@@ -123,8 +123,18 @@ def start(w, name):
     return True
 
 
-def boot(order, config=world.CONFIG, works=True):
-    """one host that starts its units in this order, while others send through it all the time"""
+def end(w, name):
+    """as systemd does it: ExecStop, then SIGTERM to the main process"""
+    s = unit(name)['Service']
+    if 'ExecStop' in s:
+        w.shell(command(s['ExecStop']) + ' --state-dir $STATE', ok=False)
+    if s['Type'] == 'notify':
+        w.shell('kill $(cat $FILE.pid); for i in $(seq 200); do kill -0 $(cat $FILE.pid) || exit 0; sleep 0.1; done; exit 1', ok=False)
+
+
+def boot(order, config=world.CONFIG, works=True, to_end=()):
+    """one host that starts its units in this order, and ends those while the network is still up; others send through it
+    all the time"""
     with lab.Lab() as l:
         w = world.World(l, config)
         try:
@@ -136,6 +146,9 @@ def boot(order, config=world.CONFIG, works=True):
             for name in order:
                 assert start(w, name) or not works, name
                 time.sleep(0.1)  # a boot is slower; packets have to have a chance
+            for name in to_end:
+                end(w, name)
+                time.sleep(world.QUIET_S)
             if works:
                 w.flows()
             else:
@@ -158,6 +171,13 @@ def permutations():
                 assert not leaks, '%s: %d in the clear, the first: %s' % (' - '.join(order), len(leaks), leaks[0])
 
 
+def halts():
+    """a unit that is ended while the network is up: what is protected waits, it does not leave in the clear"""
+    for last in ('ioscc-apply.service', 'ioscc-ike.service'):
+        leaks = boot(('ioscc-early.service', 'network', last), to_end=(last,))
+        assert not leaks, '%s ended: %d in the clear, the first: %s' % (last, len(leaks), leaks[0])
+
+
 def stays_closed():
     """what cannot be applied opens nothing"""
     for last in ('ioscc-apply.service', 'ioscc-ike.service'):
@@ -173,6 +193,7 @@ def without():
 def tests():
     yield 'netns: boot: each order of the units', permutations
     yield 'netns: boot: without the early unit it leaks', without
+    yield 'netns: boot: what is ended opens nothing', halts
     yield 'netns: boot: what cannot be applied stays closed', stays_closed
     yield 'netns: boot: order of the units', order
     yield 'netns: boot: systemd reads them', verified
