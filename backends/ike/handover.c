@@ -221,6 +221,7 @@ static void psk(struct codec *c, void *p)
     struct ike_psk *k = p;
     match(c, &k->who);
     match(c, &k->named);
+    bytes(c, &k->host);
     LINE(c, k->id);
     LINE(c, k->line);
     ARRAY(c, k->at, k->n_at, address);

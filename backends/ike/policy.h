@@ -82,6 +82,7 @@ struct ike_cert_map {
 struct ike_psk {
     struct ike_match who;
     struct ike_match named; /* the peer's identity, where `who` is its address and the keyring has both; else empty */
+    struct ike_bytes host;  /* its host name beside `who`: a name of its own, while it may claim others; n 0: none */
     uint32_t id;            /* from 1 on; one line of the configuration has the same in every list that it is in */
     uint32_t line;
     const struct ip_addr *at; /* addresses of ours that it is for (`local-address`); none: all */

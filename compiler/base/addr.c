@@ -82,3 +82,25 @@ int mask4_len(uint32_t mask)
     uint32_t inv = ~mask;
     return (inv & (inv + 1)) ? -1 : mask ? 32 - __builtin_popcount(inv) : 0;
 }
+
+static const struct private_network {
+    uint8_t value[2], care[2];
+} private_networks[] = {
+    {{10, 0}, {0xff, 0}},       /* RFC 1918 */
+    {{172, 16}, {0xff, 0xf0}},  /* ... */
+    {{192, 168}, {0xff, 0xff}}, /* ... */
+    {{100, 64}, {0xff, 0xc0}},  /* RFC 6598: behind a carrier's NAT */
+    {{169, 254}, {0xff, 0xff}}, /* RFC 3927 */
+};
+
+bool addr_is_private(const struct ip_addr *a)
+{
+    if (a->family == FAMILY_V6)
+        return (a->b[0] & 0xfe) == 0xfc || addr_is_link_local(a); /* RFC 4193 */
+    for (size_t i = 0; i < sizeof private_networks / sizeof *private_networks; i++) {
+        const struct private_network *n = &private_networks[i];
+        if ((a->b[0] & n->care[0]) == n->value[0] && (a->b[1] & n->care[1]) == n->value[1])
+            return true;
+    }
+    return false;
+}

@@ -5,7 +5,7 @@
  */
 #include "lint/lint.h"
 
-/* Of identities. A row that names one of another kind than is claimed says nothing about that. */
+/* Of identities. A row that names its peer proves no other name; an address that it claims may still be its own. */
 enum kind { KIND_FQDN, KIND_USER, KIND_KEY_ID, KIND_ADDRESS, KINDS };
 
 /* One row of a keyring, in whichever version's words. */
@@ -13,6 +13,7 @@ struct key_row {
     struct str name; /* of the peer; empty: the row says an address alone */
     enum kind kind;  /* of `name` */
     bool is_domain;
+    struct str host; /* a host name beside its address or identity: its own, while it may claim others */
     const struct ir_addr *mask;
     struct ip_addr address; /* FAMILY_NONE: none */
     unsigned plen;          /* of an IPv6 address; 128 where nothing is said */
@@ -113,14 +114,18 @@ static bool is_address(const struct identity_match *m)
     return str_is(m->kind.s, "address") || str_is(m->kind.s, "ipv6");
 }
 
+static bool is_single(const struct identity_match *m)
+{
+    return is_address(m) ? is_one_address(m) : is_one_name(m);
+}
+
 /* NULL: it is for many, or for several. */
 static const struct identity_match *only_one(const struct ptrlist *identities)
 {
     const struct identity_match *m = identities->n == 1 ? identities->v[0] : NULL;
     if (!m)
         return NULL;
-    bool is_one = is_address(m) ? is_one_address(m) : is_one_name(m);
-    return is_one ? m : NULL;
+    return is_single(m) ? m : NULL;
 }
 
 /* ---- rows ---- */
@@ -160,6 +165,19 @@ static bool is_by_place(const struct key_row *r)
     return r->address.family != FAMILY_NONE && !(r->name.len && r->kind == KIND_ADDRESS);
 }
 
+/* `identity address`, by itself or beside the address that it calls from. */
+static void index_identity(struct key_table *t, struct key_row *r)
+{
+    struct ip_addr *address = ARENA_NEW(t->x->arena, struct ip_addr); /* the table keeps its bytes */
+    bool is_address = r->kind == KIND_ADDRESS && addr_parse(r->name, address);
+    if (is_address)
+        symtab_put(t->x->arena, &t->addresses, address_key(address), 0, r);
+    else if (r->name.len && !r->is_domain)
+        symtab_put(t->x->arena, &t->names, small_letters(t->x->arena, r->name), r->kind, r);
+    if (r->host.len)
+        symtab_put(t->x->arena, &t->names, small_letters(t->x->arena, r->host), KIND_FQDN, r);
+}
+
 static void index_rows(struct key_table *t)
 {
     struct arena *a = t->x->arena;
@@ -170,8 +188,7 @@ static void index_rows(struct key_table *t)
         bool is_wide = r->is_domain || (is_by_place(r) && !is_of_one(r));
         if (is_wide)
             ptrlist_add(a, &t->wide, r);
-        if (r->name.len && !r->is_domain)
-            symtab_put(a, &t->names, small_letters(a, r->name), r->kind, r);
+        index_identity(t, r);
         if (is_by_place(r) && is_of_one(r))
             symtab_put(a, &t->addresses, address_key(&r->address), 0, r);
     }
@@ -212,40 +229,70 @@ static bool has_row(const struct key_table *t, const struct identity_match *m)
 
 struct bare {
     uint32_t n;
-    bool has_of_one;    /* one of them is of one address */
+    bool is_networks;   /* the only one is that of a network which another profile is for */
     uint32_t n_claimed; /* those that another profile's address takes from who calls; who is called may have them */
 };
 
-/* Rows by whose address any identity of that kind may be proved: they name none, or one of another kind, and no profile
- * is for that address alone. */
-static struct bare bare_rows(const struct key_table *t, enum kind kind)
+/* Is a profile for the row's peer alone? */
+static bool is_claimed(const struct key_table *t, const struct key_row *r)
+{
+    if (is_of_one(r) && symtab_get(&t->claimed, address_key(&r->address), 0))
+        return true;
+    return r->name.len && !r->is_domain &&
+           symtab_get(&t->claimed, small_letters(t->x->arena, r->name), r->kind + 1) != NULL;
+}
+
+static bool is_network_of(const struct identity_match *m, const struct key_row *r)
+{
+    bool is_v4 = m->address.a.family == FAMILY_V4 && r->address.family == FAMILY_V4;
+    bool has_masks = IR_IS_SET(m->mask) && r->mask && r->mask->a.family == FAMILY_V4;
+    return is_v4 && has_masks && addr_eq(&m->address.a, &r->address) && addr_eq(&m->mask.a, &r->mask->a);
+}
+
+static bool has_network_profile(const struct key_table *t, const struct key_row *r)
+{
+    for (uint32_t i = 0; i < t->n_users && !is_of_one(r) && !is_for_anybody(r); i++)
+        PTRLIST_FOR (struct identity_match, m, t->users[i].identities) {
+            if (is_address(m) && is_network_of(m, r))
+                return true;
+        }
+    return false;
+}
+
+/* Rows by whose address any identity of that kind may be proved: they name nobody else, and no profile is for that
+ * peer alone. `may_be_natted`: of a private address nobody can tell. */
+static struct bare bare_rows(const struct key_table *t, enum kind kind, bool may_be_natted)
 {
     struct bare b = {0};
     for (uint32_t i = 0; i < t->n_rows; i++) {
         const struct key_row *r = &t->rows[i];
-        bool names_another = r->name.len && r->kind == kind;
-        bool is_claimed = is_of_one(r) && symtab_get(&t->claimed, address_key(&r->address), 0);
-        if (r->name.len && !r->is_domain)
-            is_claimed |= symtab_get(&t->claimed, small_letters(t->x->arena, r->name), r->kind + 1) != NULL;
+        bool names_another = r->name.len && (kind != KIND_ADDRESS || r->kind == kind);
         if (r->address.family == FAMILY_NONE || names_another)
             continue;
-        b.n_claimed += is_claimed;
-        if (is_claimed)
+        bool is_others = is_claimed(t, r);
+        b.n_claimed += is_others;
+        if (is_others && !may_be_natted)
             continue;
         b.n++;
-        b.has_of_one |= is_of_one(r);
+        b.is_networks = b.n == 1 && has_network_profile(t, r);
     }
     return b;
 }
 
 /* ---- the two findings ---- */
 
+static struct str text_of(const struct identity_match *m, char text[static ADDR_TEXT_MAX])
+{
+    return is_address(m) ? str_lit(addr_text(&m->address.a, text)) : m->value.s;
+}
+
 static void say_open(const struct key_table *t, const struct identity_match *m)
 {
+    char text[ADDR_TEXT_MAX];
     struct diag *d = diag_add(t->x->diags, D_IDENTITY_OPEN, m->span,
                               "any peer with a key of its keyring may say that it is '" STR_FMT
                               "': no row there is for that identity",
-                              STR_ARG(m->value.s));
+                              STR_ARG(text_of(m, text)));
     diag_note(t->x->diags, d, t->at, "rows by address alone");
     diag_hint(t->x->diags, d, "give the peer's row the identity too, or each profile a keyring of its own");
 }
@@ -253,41 +300,54 @@ static void say_open(const struct key_table *t, const struct identity_match *m)
 static void say_nobody(const struct key_table *t, const struct identity_match *m)
 {
     char text[ADDR_TEXT_MAX];
-    struct str who = is_address(m) ? str_lit(addr_text(&m->address.a, text)) : m->value.s;
-    struct diag *d =
-        diag_add(t->x->diags, D_IDENTITY_WITHOUT_KEY, m->span,
-                 "no row of its keyring is for '" STR_FMT "': no peer can prove that it is that one", STR_ARG(who));
+    struct diag *d = diag_add(t->x->diags, D_IDENTITY_WITHOUT_KEY, m->span,
+                              "no row of its keyring is for '" STR_FMT "': no peer can prove that it is that one",
+                              STR_ARG(text_of(m, text)));
     diag_note(t->x->diags, d, t->at, "its rows are for others");
     diag_hint(t->x->diags, d, "give that peer a row, or correct the identity of the one that is meant");
 }
 
+/* Identities of one peer each, of all profiles, that no row is for. */
+static uint32_t unnamed_of(const struct key_table *t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->n_users; i++)
+        PTRLIST_FOR (struct identity_match, m, t->users[i].identities) {
+            bool is_unnamed = is_single(m) && !has_row(t, m);
+            n += is_unnamed;
+        }
+    return n;
+}
+
+static void judge_user(const struct key_table *t, const struct key_user *u, const struct bare *b, uint32_t unnamed)
+{
+    if (!b->n && (u->is_dynamic || !b->n_claimed)) {
+        say_nobody(t, u->one);
+        return;
+    }
+    /* one row and one identity are each other's; a key for everybody is everybody's, which another rule says */
+    bool is_open = b->n > 1 || (b->n && (unnamed > 1 || b->is_networks));
+    if (is_open && u->is_dynamic)
+        say_open(t, u->one);
+}
+
 static void judge(struct key_table *t)
 {
-    struct bare bare[KINDS];
-    uint32_t unnamed = 0;
-    bool *is_unnamed = arena_array(t->x->arena, t->n_users + 1, sizeof *is_unnamed);
+    struct bare bare[KINDS], natted;
     if (!t->n_users || !t->n_rows)
         return;
     index_rows(t);
     index_users(t);
     for (int k = 0; k < KINDS; k++)
-        bare[k] = bare_rows(t, (enum kind)k);
-    for (uint32_t i = 0; i < t->n_users; i++) {
-        is_unnamed[i] = t->users[i].one && !has_row(t, t->users[i].one);
-        unnamed += is_unnamed[i];
-    }
+        bare[k] = bare_rows(t, (enum kind)k, false);
+    natted = bare_rows(t, KIND_ADDRESS, true);
+    const uint32_t unnamed = unnamed_of(t);
     for (uint32_t i = 0; i < t->n_users; i++) {
         const struct key_user *u = &t->users[i];
-        if (!is_unnamed[i])
+        if (!u->one || has_row(t, u->one))
             continue;
-        const struct bare *b = &bare[kind_of(u->one->kind.s)];
-        /* one row and one identity are each other's; a key for everybody is everybody's, which another rule says */
-        bool is_open = unnamed > 1 && (b->n > 1 || b->has_of_one);
-        bool is_nobodys = !b->n && (u->is_dynamic || !b->n_claimed);
-        if (is_nobodys)
-            say_nobody(t, u->one);
-        else if (is_open && b->n && u->is_dynamic && !is_address(u->one))
-            say_open(t, u->one);
+        bool may_be_natted = is_address(u->one) && addr_is_private(&u->one->address.a);
+        judge_user(t, u, may_be_natted ? &natted : &bare[kind_of(u->one->kind.s)], unnamed);
     }
 }
 
@@ -323,9 +383,11 @@ static struct key_row row_of_peer(const struct ikev2_peer *p)
         r.name = p->identity.s;
         r.kind = kind_of(p->identity_kind.s);
         r.is_domain = p->identity_domain.v;
-    } else {
-        r.name = p->hostname.s;
     }
+    if (IR_IS_SET(p->identity) || IR_IS_SET(p->address))
+        r.host = p->hostname.s;
+    else
+        r.name = p->hostname.s;
     return r;
 }
 

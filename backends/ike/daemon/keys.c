@@ -21,7 +21,7 @@ struct question {
     uint32_t verb, prf, peer_hashes, n;
     uint32_t profile_len, id_len, proof_len, len[IKE_KEY_PIECES_MAX];
     struct ip_addr peer, own;
-    uint8_t version, password, has_profile, has_id, id_type;
+    uint8_t version, password, has_profile, has_id, id_type, is_called;
 };
 struct answer {
     uint32_t ok, n, key_len;
@@ -63,6 +63,7 @@ static bool read_question(const uint8_t *p, size_t n, struct ike_key_work *w, ch
         w->owner.profile = profile;
     if (q.has_id)
         w->owner.id = (struct ike_id){q.id_type, (uint16_t)id.n, id.p};
+    w->owner.is_called = q.is_called != 0;
     for (unsigned i = 0; i < q.n; i++)
         if (!part(&p, &n, q.len[i], &w->v[i]))
             return false;
@@ -191,6 +192,7 @@ bool keys_ask(int fd, const struct ike_key_work *w, struct ike_key_result *r, st
                          .own = w->owner.own,
                          .version = w->owner.version,
                          .password = w->owner.password,
+                         .is_called = w->owner.is_called,
                          .has_profile = w->owner.profile != NULL,
                          .has_id = w->owner.id.p != NULL,
                          .id_type = w->owner.id.type,

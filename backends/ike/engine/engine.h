@@ -249,6 +249,7 @@ struct ike_sa {
     struct ike_sa *replaces, *replaced_by, *peers_sa;
     uint64_t reauthenticates[2]; /* own SPI and id of the IKE SA whose peer it authenticates anew */
     bool is_dismissed;           /* it ends because we want it so */
+    bool is_by_password;         /* v1: begun by the password of `crypto isakmp peer` */
     bool is_silent;              /* v1: the peer does not answer by it; nothing is begun by it until something comes */
     bool lacks_children;         /* ... and of its children the peer has refused some */
     struct ike_sa **held_by;     /* still only part of its predecessor's exchange, which points to it from here */
@@ -529,6 +530,10 @@ void ike_say_waiting(struct ike *ike, const struct ike_sa *sa);
 void ike_next_peer(struct ike *ike, const struct ike_entry *e, const struct ip_addr *after);
 /* Starts an IKE SA with the peer the entry is at, or gives the task to one that stands. */
 bool ike_start(struct ike *ike, const struct ike_entry *e, struct ike_task t) MUST_CHECK;
+
+/* May the IKE SA carry what the task asks for? When it was queued nobody had proved anything, or another policy was in
+ * force. If not it is asked for elsewhere. */
+bool ike_task_is_its(struct ike *ike, const struct ike_sa *sa, const struct ike_task *t) MUST_CHECK;
 
 /* `level per-host`: pairs of hosts that an entry has SAs for, or has asked for them, at one time. A scan of a network
  * would make one for each address else; what is beyond is held back and said. */

@@ -38,10 +38,14 @@ const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ik
     const struct ike_id *id = o->id.p ? &o->id : NULL;
     if (password)
         return password;
-    if (profile) /* the keyring of the profile, and no other */
-        return ike_psk_find(profile->keys, profile->n_keys, &o->own, &o->peer, id);
-    if (o->version != 1 || o->profile)
+    if (o->version != 1 && !profile)
         return NULL;
+    if (o->profile && !profile) /* the keyring of the profile, and no other */
+        return NULL;
+    if (o->is_called || !id)
+        return ike_psk_to_call(p, profile, &o->own, &o->peer, id);
+    if (profile)
+        return ike_psk_find(profile->keys, profile->n_keys, &o->own, &o->peer, id);
     return ike_psk_find(p->keys, p->n_keys, &o->own, &o->peer, id);
 }
 
@@ -57,15 +61,17 @@ static bool may_prove(const struct ike_policy *p, const struct ike_profile *prof
     bool decides = key.call == IKE_HAS_CALLED && !ike_may_be_natted(id, &o->peer);
     const struct ike_psk *v = profile ? profile->keys : p->keys;
     unsigned n = profile ? profile->n_keys : p->n_keys;
+    bool is_here = false;
     for (unsigned i = 0; i < n; i++) {
         if (!ike_psk_is_here(&v[i], &o->own, &o->peer) || !is_key(p, &v[i], key.id))
             continue; /* there may be thousands */
+        is_here = true;
         bool is_others = ike_psk_is_anothers(&v[i], &o->peer, id) ||
-                         (decides && ike_psk_is_of_another_profile(p, profile, &v[i], &o->own));
+                         (decides && ike_psk_is_of_another_profile(p, profile, &v[i], &o->own, &o->peer));
         if (!is_others)
             return true;
     }
-    return false;
+    return !is_here && key.call == IKE_CALLED_BY_NAME; /* by the row of its name */
 }
 
 bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, const struct ike_key_owner *o,
@@ -76,12 +82,14 @@ bool ike_poses(const struct ike_policy *p, const struct ike_profile *profile, co
     const struct ike_psk *its = ike_psk_of_identity(v, n, &o->own, &o->peer, id);
     const struct ike_match there = {.addr = o->peer, .plen = o->peer.family == FAMILY_V6 ? 128 : 32};
     bool is_of_network = its && its->who.addr.family != FAMILY_NONE && its->who.plen < there.plen;
-    bool is_by_name = key.call == IKE_CALLED_BY_NAME;
-    if (is_by_name && is_of_network && ike_match(&there, NULL, id)) /* the name led there: that says more */
+    bool is_itself = ike_match(&there, NULL, id), is_by_password = key.call == IKE_CALLED_BY_PASSWORD;
+    if (is_itself && is_by_password) /* the password is that address's, and comes before its row */
+        return false;
+    if (is_itself && is_of_network && key.call == IKE_CALLED_BY_NAME) /* the name led there: that says more */
         return false;
     if (its)
         return !is_key(p, its, key.id);
-    return key.call != IKE_CALLED_BY_NAME && !may_prove(p, profile, o, id, key);
+    return !is_by_password && !may_prove(p, profile, o, id, key);
 }
 
 static void *private_key(const struct ike_policy *p, const struct ike_key_owner *o)

@@ -18,6 +18,7 @@ struct ike_key_owner {
     const char *profile;      /* of that version; NULL: none */
     struct ip_addr peer, own; /* own: ours that it talks to */
     struct ike_id id;         /* the name that is called, or the identity that is claimed; p NULL: neither */
+    bool is_called;           /* ... the name that is called */
 };
 
 enum ike_key_verb {
@@ -47,8 +48,8 @@ struct ike_key_result {
 
 /* The key for a peer; NULL: there is none. */
 const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ike_key_owner *o);
-/* The key that has proved a peer, and why it was that one. */
-enum ike_call { IKE_HAS_CALLED, IKE_CALLED_BY_ADDRESS, IKE_CALLED_BY_NAME };
+/* The key that has proved a peer, and why it was that one. By password: `crypto isakmp peer address`, IKEv1. */
+enum ike_call { IKE_HAS_CALLED, IKE_CALLED_BY_ADDRESS, IKE_CALLED_BY_NAME, IKE_CALLED_BY_PASSWORD };
 struct ike_used_key {
     uint32_t id; /* of the row */
     enum ike_call call;

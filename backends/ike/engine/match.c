@@ -179,6 +179,22 @@ static const struct ike_match *identity_of(const struct ike_psk *k)
     return is_address ? NULL : &k->who;
 }
 
+/* Does the row name it: by the identity that is the peer's, or by its host name? */
+static bool row_names(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
+{
+    const struct ike_match *m = identity_of(k);
+    bool is_host = k->host.n && id->type == IKE_ID_FQDN && same_text(&k->host, id->type, id->p, id->n);
+    return is_host || (m && ike_match(m, addr, id));
+}
+
+/* ... by a domain alone? */
+static bool is_by_domain(const struct ike_psk *k, const struct ike_id *id)
+{
+    const struct ike_match *m = identity_of(k);
+    bool is_host = k->host.n && id->type == IKE_ID_FQDN && same_text(&k->host, id->type, id->p, id->n);
+    return m && m->domain && !is_host;
+}
+
 static bool is_one_address(const struct ike_match *m)
 {
     return m->addr.family != FAMILY_NONE && m->plen == (m->addr.family == FAMILY_V6 ? 128 : 32);
@@ -187,8 +203,9 @@ static bool is_one_address(const struct ike_match *m)
 bool ike_psk_is_anothers(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
 {
     const struct ike_match *m = identity_of(k);
-    bool is_of_kind = m && id && (!m->id_type || m->id_type == id->type);
-    return is_of_kind && !ike_match(m, addr, id);
+    bool is_name = id && id->type != IKE_ID_IPV4 && id->type != IKE_ID_IPV6;
+    bool is_of_kind = m && id && (is_name || !m->id_type || m->id_type == id->type);
+    return is_of_kind && !row_names(k, addr, id);
 }
 
 static bool is_there(const struct ike_psk *k, const struct ip_addr *addr)
@@ -241,44 +258,26 @@ static bool profile_names(const struct ike_profile *p, const struct ike_psk *k, 
     return false;
 }
 
-bool ike_profile_is_for(const struct ike_profile *p, const struct ike_psk *k)
+/* Is the profile that of a static entry for who is there? Then who is there is its peer. */
+static bool is_bound_to(const struct ike_policy *p, const struct ike_profile *its, const struct ip_addr *peer)
 {
-    return profile_names(p, k, true);
+    for (uint32_t i = 0; i < p->n_entries; i++)
+        for (unsigned k = 0; p->entries[i].profile == its && k < p->entries[i].n_peers; k++)
+            if (addr_eq(&p->entries[i].peers[k].addr, peer))
+                return true;
+    return false;
 }
 
 bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its, const struct ike_psk *k,
-                                   const struct ip_addr *own)
+                                   const struct ip_addr *own, const struct ip_addr *peer)
 {
     if (!its || profile_names(its, k, false))
         return false;
     for (unsigned i = 0; i < p->n_profiles; i++) {
         const struct ike_profile *q = &p->profiles[i];
-        bool may_be_matched = q != its && q->version == its->version && ike_profile_holds_at(q, own);
-        if (may_be_matched && in_list(q->keys, q->n_keys, k->id) && profile_names(q, k, true))
-            return true;
-    }
-    return false;
-}
-
-/* Who claims one of these, and comes from another, may be behind a NAT, where others have the same. */
-static const struct private_network {
-    uint8_t value[2], care[2];
-} private_networks[] = {
-    {{10, 0}, {0xff, 0}},       /* RFC 1918 */
-    {{172, 16}, {0xff, 0xf0}},  /* ... */
-    {{192, 168}, {0xff, 0xff}}, /* ... */
-    {{100, 64}, {0xff, 0xc0}},  /* RFC 6598: behind a carrier's NAT */
-    {{169, 254}, {0xff, 0xff}}, /* RFC 3927 */
-};
-
-static bool is_private(const struct ip_addr *a)
-{
-    if (a->family == FAMILY_V6)
-        return (a->b[0] & 0xfe) == 0xfc || addr_is_link_local(a); /* RFC 4193 */
-    for (size_t i = 0; i < sizeof private_networks / sizeof *private_networks; i++) {
-        const struct private_network *n = &private_networks[i];
-        if ((a->b[0] & n->care[0]) == n->value[0] && (a->b[1] & n->care[1]) == n->value[1])
-            return true;
+        bool may_be_matched = q != its && q->version == its->version && profile_names(q, k, true);
+        if (may_be_matched && ike_profile_holds_at(q, own) && in_list(q->keys, q->n_keys, k->id))
+            return !is_bound_to(p, its, peer);
     }
     return false;
 }
@@ -286,7 +285,7 @@ static bool is_private(const struct ip_addr *a)
 bool ike_may_be_natted(const struct ike_id *id, const struct ip_addr *from)
 {
     const struct ip_addr claimed = address_of(id);
-    return claimed.family != FAMILY_NONE && is_private(&claimed) && !(from && is_private(from));
+    return claimed.family != FAMILY_NONE && addr_is_private(&claimed) && !(from && addr_is_private(from));
 }
 
 /* The nearest row for the claimed address; a row for everybody is for nobody's. */
@@ -318,9 +317,11 @@ struct nearness {
 };
 enum { PLACE_IS_ANOTHER, PLACE_IS_ANY, PLACE_IS_HERE /* and the prefix's length */ };
 
-static struct nearness nearness_of(const struct ike_psk *k, const struct ike_match *m, const struct ip_addr *addr)
+static struct nearness nearness_of(const struct ike_psk *k, const struct ip_addr *addr, const struct ike_id *id)
 {
-    struct nearness is = {.name = m->domain ? m->value.n : UINT32_MAX, .place = PLACE_IS_ANY};
+    struct nearness is = {.name = UINT32_MAX, .place = PLACE_IS_ANY};
+    if (is_by_domain(k, id))
+        is.name = identity_of(k)->value.n;
     if (k->who.addr.family == FAMILY_NONE)
         return is;
     bool is_here = addr && ike_addr_in(addr, &k->who.addr, k->who.plen);
@@ -335,15 +336,15 @@ static bool is_nearer(struct nearness a, struct nearness b)
 
 /* Of rows that are as near as each other the first is. */
 static const struct ike_psk *row_of_name(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
-                                         const struct ip_addr *addr, const struct ike_id *id)
+                                         const struct ip_addr *addr, const struct ike_id *id, enum ike_names names)
 {
     const struct ike_psk *best = NULL;
     struct nearness nearest = {0};
     for (unsigned i = 0; i < n; i++) {
-        const struct ike_match *m = identity_of(&v[i]);
-        if (!m || !is_for(&v[i], own) || !ike_match(m, addr, id))
+        bool counts = names == IKE_NAMES_AND_DOMAINS || !is_by_domain(&v[i], id);
+        if (!counts || !is_for(&v[i], own) || !row_names(&v[i], addr, id))
             continue;
-        struct nearness is = nearness_of(&v[i], m, addr);
+        struct nearness is = nearness_of(&v[i], addr, id);
         if (best && !is_nearer(is, nearest))
             continue;
         best = &v[i];
@@ -355,16 +356,32 @@ static const struct ike_psk *row_of_name(const struct ike_psk *v, unsigned n, co
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                           const struct ip_addr *addr, const struct ike_id *id)
 {
-    const struct ike_psk *its = row_of_name(v, n, own, addr, id);
+    const struct ike_psk *its = row_of_name(v, n, own, addr, id, IKE_NAMES_AND_DOMAINS);
     return its ? its : row_of_address(v, n, own, addr, id);
 }
 
-const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
-                                   const struct ip_addr *addr, const struct ike_id *id)
+/* `match identity remote any` is for nobody by name. */
+static enum ike_names names_of(const struct ike_profile *profile, const struct ike_id *called)
 {
-    const struct ike_psk *best = id ? ike_psk_of_identity(v, n, own, addr, id) : NULL;
-    if (best) /* an identity says more than an address */
-        return best;
+    bool takes_name = !profile;
+    for (unsigned i = 0; profile && i < profile->n_remote; i++)
+        takes_name |= !profile->remote[i].any && ike_match(&profile->remote[i], NULL, called);
+    return takes_name ? IKE_NAMES_AND_DOMAINS : IKE_NAMES_ALONE;
+}
+
+const struct ike_psk *ike_psk_of_called(const struct ike_policy *p, const struct ike_profile *profile,
+                                        const struct ip_addr *own, const struct ip_addr *addr,
+                                        const struct ike_id *called)
+{
+    const struct ike_psk *v = profile ? profile->keys : p->keys;
+    unsigned n = profile ? profile->n_keys : p->n_keys;
+    return row_of_name(v, n, own, addr, called, names_of(profile, called));
+}
+
+static const struct ike_psk *row_of_place(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                          const struct ip_addr *addr, const struct ike_id *id)
+{
+    const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
         bool is_anothers = ike_psk_is_anothers(&v[i], addr, id);
@@ -380,6 +397,23 @@ const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const st
         if (v[i].who.any && is_for(&v[i], own))
             best = &v[i];
     return best;
+}
+
+const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
+                                   const struct ip_addr *addr, const struct ike_id *id)
+{
+    const struct ike_psk *its = id ? ike_psk_of_identity(v, n, own, addr, id) : NULL;
+    return its ? its : row_of_place(v, n, own, addr, id); /* an identity says more than an address */
+}
+
+const struct ike_psk *ike_psk_to_call(const struct ike_policy *p, const struct ike_profile *profile,
+                                      const struct ip_addr *own, const struct ip_addr *addr,
+                                      const struct ike_id *called)
+{
+    const struct ike_psk *v = profile ? profile->keys : p->keys;
+    unsigned n = profile ? profile->n_keys : p->n_keys;
+    const struct ike_psk *its = called ? ike_psk_of_called(p, profile, own, addr, called) : NULL;
+    return its ? its : row_of_place(v, n, own, addr, called);
 }
 
 static struct ike_id id_of_name(const char *host)

@@ -127,36 +127,26 @@ bool ike_proof_by_key(struct ike_sa *sa, uint32_t key_id)
  * and by a certificate where that was by no key. */
 static uint32_t key_in_use(const struct ike *ike, const struct ike_sa *sa)
 {
-    struct ike_key_owner o = {.version = sa->version, .peer = sa->began_with, .own = sa->local.addr};
+    struct ike_key_owner o = {
+        .version = sa->version, .peer = sa->began_with, .own = sa->local.addr, .password = sa->is_by_password};
     struct ike_id name;
     if (sa->key_id || !ike_is(sa, IKE_BEGINS) || !sa->initiator)
         return sa->key_id;
     if (sa->profile)
         o.profile = sa->profile->name;
-    if (ike_called_name(sa, &name))
+    o.is_called = ike_called_name(sa, &name);
+    if (o.is_called)
         o.id = name;
     const struct ike_psk *k = ike_psk_choose(ike->policy, &o);
     return k ? k->id : 0;
 }
 
-/* NULL: no row is for that name. A row for a domain is not where the profile is for that very address, and the key in
- * use is of its row: that one is nearer. */
+/* NULL: no row is for that name. */
 static const struct ike_psk *row_of_host(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e,
-                                         const char *host, uint32_t used)
+                                         const char *host)
 {
-    const struct ike_policy *p = ike->policy;
     const struct ike_id name = {IKE_ID_FQDN, (uint16_t)strlen(host), (const uint8_t *)host};
-    const struct ike_psk *v = e->profile ? e->profile->keys : p->keys;
-    unsigned n = e->profile ? e->profile->n_keys : p->n_keys;
-    const struct ike_psk *its = ike_psk_of_identity(v, n, &sa->local.addr, &sa->began_with, &name);
-    bool is_domain = its && (its->named.domain || its->who.domain);
-    for (unsigned i = 0; is_domain && e->profile && i < n; i++) {
-        bool is_used = v[i].id == used || ike_same_secret(p, v[i].id, used);
-        if (is_used && ike_psk_is_here(&v[i], &sa->local.addr, &sa->began_with) &&
-            ike_profile_is_for(e->profile, &v[i]))
-            return NULL;
-    }
-    return its;
+    return ike_psk_of_called(ike->policy, e->profile, &sa->local.addr, &sa->began_with, &name);
 }
 
 bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
@@ -169,7 +159,7 @@ bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const stru
         const char *host = e->peers[i].host;
         if (!addr_eq(&e->peers[i].addr, &sa->began_with))
             continue;
-        const struct ike_psk *its = host && *host ? row_of_host(ike, sa, e, host, used) : NULL;
+        const struct ike_psk *its = host && *host ? row_of_host(ike, sa, e, host) : NULL;
         if (!its || ike_same_secret(ike->policy, its->id, used)) /* where it is, or the profile, says who it is */
             return true;
         is_refused = true;
@@ -223,7 +213,8 @@ static bool is_its_key(const struct ike_moves *m, const struct ike_sa *sa, const
             return true;
     if (profile_there)
         o.profile = profile_there->name;
-    if (sa->called)
+    o.is_called = sa->called != NULL;
+    if (o.is_called)
         o.id = (struct ike_id){IKE_ID_FQDN, (uint16_t)strlen(sa->called), (const uint8_t *)sa->called};
     else if (!sa->was_called && sa->peer_id)
         o.id = (struct ike_id){sa->peer_id[0], (uint16_t)(sa->peer_id_len - 1), sa->peer_id + 1};

@@ -30,22 +30,32 @@ bool ike_psk_is_anothers(const struct ike_psk *k, const struct ip_addr *addr, co
 bool ike_psk_is_here(const struct ike_psk *k, const struct ip_addr *own, const struct ip_addr *addr) MUST_CHECK;
 /* Does it claim a private address, and come from another? Behind a NAT others have the same. */
 bool ike_may_be_natted(const struct ike_id *id, const struct ip_addr *from) MUST_CHECK;
-/* Is the profile for whom the row names, by identity or address, and says so exactly? */
-bool ike_profile_is_for(const struct ike_profile *p, const struct ike_psk *k) MUST_CHECK;
 /* The profile is not for whom the row names, and another one that holds at our address `own` is, for nobody else:
- * whoever has the row's key is that one's peer. */
+ * whoever has the row's key is that one's peer. Not where a static entry of the profile is for who is at `peer`. */
 bool ike_psk_is_of_another_profile(const struct ike_policy *p, const struct ike_profile *its, const struct ike_psk *k,
-                                   const struct ip_addr *own) MUST_CHECK;
+                                   const struct ip_addr *own, const struct ip_addr *peer) MUST_CHECK;
 /* The row that is about that very identity: it names it, or is for the address that the identity is, or the nearest one
  * for its network (a private address may be another's behind a NAT, only a row for itself counts). Who claims it has to
  * have that row's key, wherever it calls from (RFC 7296 §2.15, RFC 4301 §4.4.3). NULL: none is. */
 const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                           const struct ip_addr *addr, const struct ike_id *id);
-/* The key for a peer: by identity where it is known, by address; of those for that address of ours (`own`). The longest
- * prefix wins. Who calls passes the name that the configuration has for the peer, never the identity that the peer
- * claims: else whoever has any key of the keyring could answer in its place. NULL: there is none. */
+/* The key for who calls us: by the identity that it claims, by address; of those for that address of ours (`own`). The
+ * longest prefix wins. Whom we call: ike_psk_to_call(), never by the identity that it claims, else whoever has any key
+ * of the keyring could answer in its place. NULL: there is none. */
 const struct ike_psk *ike_psk_find(const struct ike_psk *v, unsigned n, const struct ip_addr *own,
                                    const struct ip_addr *addr, const struct ike_id *id);
+/* Rows that name a peer by its whole name; or those for a domain too. */
+enum ike_names { IKE_NAMES_ALONE, IKE_NAMES_AND_DOMAINS };
+/* Who calls knows whom, by the name that the configuration has for it: the row that names it. A domain's row is for who
+ * is matched by its name, not for who is by its address (IOS looks only at host names and addresses when it calls).
+ * NULL: none is. */
+const struct ike_psk *ike_psk_of_called(const struct ike_policy *p, const struct ike_profile *profile,
+                                        const struct ip_addr *own, const struct ip_addr *addr,
+                                        const struct ike_id *called);
+/* The key to call it with: that row, or else by address. `called` NULL: it has no name. */
+const struct ike_psk *ike_psk_to_call(const struct ike_policy *p, const struct ike_profile *profile,
+                                      const struct ip_addr *own, const struct ip_addr *addr,
+                                      const struct ike_id *called);
 /* Static entries with that peer first, then dynamic ones; `from` goes on behind one. NULL at the end. */
 const struct ike_entry *ike_entry_for(const struct ike *ike, const struct ip_addr *local, const struct ip_addr *remote,
                                       const struct ike_entry *from);

@@ -153,8 +153,9 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
     unsigned kept = 0, ended = 0;
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
-        bool lives_on = !c->held_policy && ike_move_child(m, c);
-        const struct ike_policy *its_policy = lives_on ? m->to : m->from;
+        bool is_same = !c->held_policy && ike_move_child(m, c);
+        bool lives_on = is_same && ike_entry_is_its(ike, sa, c->entry); /* as when it is asked for */
+        const struct ike_policy *its_policy = is_same ? m->to : m->from;
         if (lives_on && ike_child_policies_again(ike, c)) {
             kept++;
             continue;

@@ -576,6 +576,18 @@ void ike_task_add(struct ike_sa *sa, struct ike_task t)
     *p = n;
 }
 
+bool ike_task_is_its(struct ike *ike, const struct ike_sa *sa, const struct ike_task *t)
+{
+    if (t->kind != TASK_CHILD || ike_entry_is_its(ike, sa, t->entry))
+        return true;
+    ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL,
+            "map %s entry %u: what this IKE SA proves is not for it, another is begun", t->entry->map, t->entry->seq);
+    if (!ike->ending && !ike_start(ike, t->entry, *t))
+        ike_log(ike, EV_REFUSED, IKE_WARNING, NULL, NULL, "map %s entry %u: it cannot be begun", t->entry->map,
+                t->entry->seq);
+    return false;
+}
+
 void ike_tasks_follow(struct ike_sa *from, struct ike_sa *to)
 {
     for (struct ike_task **p = &from->tasks, *t; (t = *p);) {

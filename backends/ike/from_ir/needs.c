@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What an entry in force needs of this host, beside what stands in the configuration (compiler/sem/needs.h): keys that
  * the master key opens, certificates and private keys of its trustpoints. */
+#include <string.h>
+
 #include "backends/ike/crypto/cert.h"
 #include "backends/ike/from_ir/maker.h"
 #include "backends/ike/v1/v1.h"
@@ -60,6 +62,17 @@ static bool is_usable(struct maker *m, const struct keys *k, const struct ike_ps
     return row && is_open(k, row);
 }
 
+/* The row that a negotiation with that peer takes. */
+static const struct ike_psk *row_to_call(const struct ike_policy *p, const struct ike_entry *x, unsigned peer)
+{
+    const char *host = x->peers[peer].host;
+    struct ike_id name = {IKE_ID_FQDN, 0, (const uint8_t *)host};
+    if (!host || !*host)
+        return ike_psk_to_call(p, x->profile, &x->local, &x->peers[peer].addr, NULL);
+    name.n = (uint16_t)strlen(host);
+    return ike_psk_to_call(p, x->profile, &x->local, &x->peers[peer].addr, &name);
+}
+
 /* Has it one for one of its peers? The row that their address chooses counts, as in a negotiation; of a dynamic entry,
  * and by names, any may be chosen. */
 static bool has_key(struct maker *m, const struct ike_policy *p, const struct ike_entry *x, const struct keys *k)
@@ -69,7 +82,7 @@ static bool has_key(struct maker *m, const struct ike_policy *p, const struct ik
         if (x->dynamic || k->v[i].who.addr.family == FAMILY_NONE)
             any |= is_usable(m, k, &k->v[i]);
     for (unsigned i = 0; i < x->n_peers; i++)
-        any |= is_usable(m, k, ike_psk_find(k->v, k->n, &x->local, &x->peers[i].addr, NULL));
+        any |= is_usable(m, k, row_to_call(p, x, i));
     for (unsigned i = 0; i < p->n_aggressive; i++) { /* `set aggressive-mode password` */
         const struct ip_addr *peer = &p->aggressive[i].peer;
         any |= p->aggressive[i].key.local.n && is_peer(x, peer, peer->family == FAMILY_V6 ? 128 : 32);
@@ -78,10 +91,10 @@ static bool has_key(struct maker *m, const struct ike_policy *p, const struct ik
 }
 
 /* Of an entry whose peers prove themselves by keys and nothing else. */
-static void note_keyless(struct maker *m, const struct ike_entry *x, const struct keys *k)
+static void note_keyless(struct maker *m, const struct ike_policy *p, const struct ike_entry *x, const struct keys *k)
 {
     for (unsigned i = 0; i < x->n_peers; i++) {
-        const struct ike_psk *row = ike_psk_find(k->v, k->n, &x->local, &x->peers[i].addr, NULL);
+        const struct ike_psk *row = row_to_call(p, x, i);
         if (x->peers[i].host && !(row && is_open(k, row)))
             ptrlist_add(m->a, &m->out->keyless, (void *)(uintptr_t)x->peers[i].host);
     }
@@ -107,7 +120,7 @@ static bool v1_can(struct maker *m, const struct ike_policy *p, const struct ike
         by_cert |= is_spoken && p->v1[i].auth != ALGO_AUTH_PSK && verifies;
     }
     if (!by_cert)
-        note_keyless(m, x, &keys);
+        note_keyless(m, p, x, &keys);
     if (by_key || by_cert)
         return true;
     m->out->lacks++;
@@ -133,7 +146,7 @@ static bool v2_can(struct maker *m, const struct ike_policy *p, const struct ike
     bool by_certificate = (f->auth_remote & by_cert) && ike_verifies(p, f);
     bool they = (keys.remote && key) || by_certificate;
     if (keys.remote && !by_certificate)
-        note_keyless(m, x, &keys);
+        note_keyless(m, p, x, &keys);
     return (signs || (keys.local && key)) && they;
 }
 

@@ -242,6 +242,9 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
             identity_of(m, p->identity_kind.s, p->identity.s, &who->id_type, &who->value);
             who->domain = p->identity_domain.v != 0;
         }
+        bool is_by_hostname = !has_address && !IR_IS_SET(p->identity_kind);
+        if (IR_IS_SET(p->hostname) && !is_by_hostname)
+            e->host = maker_bytes(m, p->hostname.s);
         if (has_address) {
             e->who.addr = p->address.a;
             e->who.plen = plen_of(&p->address.a, &p->mask);

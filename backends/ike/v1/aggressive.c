@@ -16,25 +16,27 @@
 
 /* ---- initiator ---- */
 
-/* It is called by a host name that has a key of its own. */
-static bool has_key_of_name(const struct ike *ike, const struct ike_sa *sa)
+/* It is called by a host name that has a key of its own, and not that one. */
+static bool has_another_key(const struct ike *ike, const struct ike_sa *sa, const struct ike_psk *password)
 {
-    const struct ike_psk *v = sa->profile ? sa->profile->keys : ike->policy->keys;
-    unsigned n = sa->profile ? sa->profile->n_keys : ike->policy->n_keys;
     struct ike_id called;
-    return ike_called_name(sa, &called) && ike_psk_of_identity(v, n, &sa->local.addr, &sa->began_with, &called);
+    if (!ike_called_name(sa, &called))
+        return false;
+    const struct ike_psk *its = ike_psk_of_called(ike->policy, sa->profile, &sa->local.addr, &sa->began_with, &called);
+    return its && !ike_same_secret(ike->policy, its->id, password->id);
 }
 
 /* `crypto isakmp peer address`: who is there may be another one than the name that is called. */
 bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_policy *p = ike->policy;
-    bool is_by_name = has_key_of_name(ike, sa);
     for (unsigned i = 0; i < p->n_aggressive; i++) {
         bool is_there = addr_eq(&p->aggressive[i].peer, &sa->began_with);
-        bool has_password = p->aggressive[i].key.local.n != 0;
-        if (is_there && !(has_password && is_by_name))
-            sa->v1->aggressive_peer = &p->aggressive[i];
+        const struct ike_psk *password = &p->aggressive[i].key;
+        if (!is_there || (password->local.n && has_another_key(ike, sa, password)))
+            continue;
+        sa->v1->aggressive_peer = &p->aggressive[i];
+        sa->is_by_password = password->local.n != 0;
     }
     return !p->aggressive_disabled &&
            (sa->v1->aggressive_peer || (sa->profile && sa->profile->version == 1 && sa->profile->aggressive));

@@ -300,7 +300,8 @@ bool v1_key_owner(const struct ike *ike, const struct ike_sa *sa, const struct i
         .version = 1, .peer = sa->began_with, .own = sa->local.addr, .password = sa->v1->aggressive_peer != NULL};
     if (p)
         out->profile = p->name;
-    if (sa->initiator && ike_called_name(sa, &called))
+    out->is_called = sa->initiator && ike_called_name(sa, &called);
+    if (out->is_called)
         out->id = called;
     else if (!sa->initiator && id)
         out->id = *id;
@@ -527,8 +528,10 @@ static const char *check_proof(struct ike *ike, struct ike_sa *sa, const struct 
     if (sa->profile && !aggressive_password && !key_of_profile(sa->profile, sa->v1->key_id))
         return "its key is of another keyring than those of the profile that its identity selects";
     const struct ike_key_owner owner = {.version = 1, .peer = sa->began_with, .own = sa->local.addr};
-    const struct ike_used_key key = ike_key_used(sa, sa->v1->key_id);
-    if (!aggressive_password && ike_poses(ike->policy, sa->profile, &owner, id, key))
+    struct ike_used_key key = ike_key_used(sa, sa->v1->key_id);
+    if (aggressive_password)
+        key.call = IKE_CALLED_BY_PASSWORD;
+    if (ike_poses(ike->policy, sa->profile, &owner, id, key))
         return "its key is not the one configured for the identity that it claims";
     return ike_proof_by_key(sa, sa->v1->key_id) ? NULL : "out of memory";
 }

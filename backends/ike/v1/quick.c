@@ -247,8 +247,7 @@ void v1_quick_start(struct ike *ike, struct ike_sa *sa)
         ike->host.random(ike->host.ctx, &mid, sizeof mid);
     while (!mid);
     const struct ike_entry *e = c ? c->entry : t->entry;
-    bool is_its = !e->profile || e->profile == sa->profile; /* a profile decides who may have it */
-    struct v1_quick *q = is_its ? quick_new(ike, sa, mid, true) : NULL;
+    struct v1_quick *q = ike_entry_is_its(ike, sa, e) ? quick_new(ike, sa, mid, true) : NULL;
     if (!q)
         return;
     q->task = *t;
@@ -310,7 +309,7 @@ void v1_next(struct ike *ike, struct ike_sa *sa)
         const struct ike_transition *row = ike_transition_for(&ike1_transitions, sa, &o);
         sa->tasks = t->next;
         sa->current = t;
-        if (row)
+        if (row && ike_task_is_its(ike, sa, t))
             ike_transition_begin(ike, sa, row);
         sa = ike_still(ike, spi, id);
         if (!sa)

@@ -50,7 +50,8 @@ static struct ike_key_owner key_owner(const struct ike_sa *sa, const struct ike_
     struct ike_key_owner o = {
         .version = 2, .peer = sa->began_with, .own = sa->local.addr, .profile = sa->profile->name};
     struct ike_id called;
-    if (sa->initiator && ike_called_name(sa, &called))
+    o.is_called = sa->initiator && ike_called_name(sa, &called);
+    if (o.is_called)
         o.id = called;
     else if (!sa->initiator && claimed)
         o.id = *claimed;
@@ -315,7 +316,7 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa)
     if (ike_is_first_contact(ike, sa))
         ike2_notify_write(&o.c, 0, NULL, 0, N2_INITIAL_CONTACT, NULL, 0);
     struct ike_task *t = sa->tasks;
-    if (!sa->current && t && t->kind == TASK_CHILD) {
+    if (!sa->current && t && t->kind == TASK_CHILD && ike_entry_is_its(ike, sa, t->entry)) {
         sa->tasks = t->next;
         sa->current = t;
     }

@@ -215,7 +215,7 @@ void v2_next(struct ike *ike, struct ike_sa *sa)
         *p = t->next;
         const struct ike_occasion o = {.on = IKE_ON_TASK, .initiator = true, .task = t->kind};
         const struct ike_transition *row = ike_transition_for(&ike2_transitions, sa, &o);
-        if (!row || !still_needed(sa, t)) {
+        if (!row || !still_needed(sa, t) || !ike_task_is_its(ike, sa, t)) {
             free(t);
             continue;
         }
