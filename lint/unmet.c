@@ -4,6 +4,7 @@
  * that the router would not do either has the finding of a rule. Most of them the rule has raised itself, at the same
  * line; what it does not see comes from the table.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/sem/needs.h"
@@ -50,8 +51,11 @@ static void say_unmet(void *ctx, const struct unmet *u)
     enum diag_id id = need_finding(u->need);
     if (!is_new(s, id, u))
         return;
-    struct diag *d = diag_add(s->x->diags, id, u->at, "entry %llu: %s (" STR_FMT ")",
-                              (unsigned long long)u->entry->seq.v, need_text(u->need), STR_ARG(u->name));
+    char name[80] = "";
+    if (u->name.len)
+        snprintf(name, sizeof name, " (" STR_FMT ")", STR_ARG(u->name));
+    struct diag *d = diag_add(s->x->diags, id, u->at, "entry %llu: %s%s", (unsigned long long)u->entry->seq.v,
+                              need_text(u->need), name);
     if (u->at.off != u->entry->span.off)
         diag_note(s->x->diags, d, u->entry->span, "the entry is here");
 }

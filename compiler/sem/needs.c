@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compiler/sem/peer_keys.h"
 #include "compiler/sem/revocation.h"
 #include "compiler/sem/transforms.h"
 #include "compiler/sets/sets.h"
@@ -376,46 +377,6 @@ static struct methods methods_of(struct asker *x, const struct ptrlist *l, struc
     return m;
 }
 
-/* Byte `i` of the mask of a prefix. */
-static uint8_t prefix_byte(unsigned plen, unsigned i)
-{
-    if (plen >= 8 * (i + 1))
-        return 0xff;
-    unsigned rest = plen > 8 * i ? plen - 8 * i : 0;
-    return (uint8_t)(0xff00u >> rest & 0xffu);
-}
-
-static bool covers(const struct ir_addr *net, const struct ir_addr *mask, const struct ip_addr *a)
-{
-    static const uint8_t zero[16];
-    if (net->a.family == FAMILY_NONE || net->a.family != a->family)
-        return false;
-    unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
-    if (memcmp(net->a.b, zero, bytes) == 0)
-        return true;
-    for (unsigned i = 0; i < bytes; i++) {
-        uint8_t m = 0xff;
-        if (a->family == FAMILY_V4 && IR_IS_SET(*mask))
-            m = mask->a.b[i];
-        else if (a->family == FAMILY_V6 && mask->plen != 255 && IR_IS_SET(*mask))
-            m = prefix_byte(mask->plen, i);
-        if ((net->a.b[i] ^ a->b[i]) & m)
-            return false;
-    }
-    return true;
-}
-
-static bool peer_has_key(const struct ikev2_keyring *k, const struct map_peer *p)
-{
-    PTRLIST_FOR (struct ikev2_peer, x, &k->peers) {
-        bool keyed = x->local_key.s.form != SECRET_NONE || x->remote_key.s.form != SECRET_NONE;
-        bool named = p->host.name.len && (str_eq(x->hostname.s, p->host.name) || str_eq(x->identity.s, p->host.name));
-        if (keyed && (named || covers(&x->address, &x->mask, &p->host.addr)))
-            return true;
-    }
-    return false;
-}
-
 static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
 {
     const struct ikev2_keyring *k = p->keyring.target;
@@ -439,7 +400,7 @@ static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
     }
     PTRLIST_FOR (struct map_peer, y, &x->e->peers) {
         bool unknown = y->host.addr.family == FAMILY_NONE && !y->host.name.len;
-        if (!unknown && !peer_has_key(k, y))
+        if (!unknown && !peer_has_v2_key(p, y))
             unmet(x, NEED_KEY, y->span, k->name.s);
     }
 }
@@ -538,6 +499,27 @@ static void ask_keyring_vrf(struct asker *x, const struct keyring *k)
         unmet(x, NEED_VRF, l->span, k->name.s);
 }
 
+/* Do all isakmp policies want a pre-shared key? */
+static bool by_key_alone(const struct ir_config *c)
+{
+    bool any = false;
+    PTRLIST_FOR (struct isakmp_policy, p, &c->isakmp_policies) {
+        any |= (enum algo_id)p->auth.v == ALGO_AUTH_PSK && IR_IS_SET(p->number);
+    }
+    return any && !by_certificate(c);
+}
+
+static void ask_v1_keys(struct asker *x, const struct isakmp_profile *p)
+{
+    if (!by_key_alone(x->c))
+        return;
+    PTRLIST_FOR (struct map_peer, y, &x->e->peers) {
+        bool is_known = y->host.addr.family != FAMILY_NONE; /* by its name: DNS says where */
+        if (is_known && !peer_has_v1_key(x->c, x->map, p, y))
+            unmet(x, NEED_KEY, y->span, p ? p->name.s : STR_EMPTY);
+    }
+}
+
 static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
 {
     const struct local_address *elsewhere = local_of_vrf(&p->local);
@@ -610,8 +592,12 @@ static void ask_ike(struct asker *x)
             ask_isakmp_profile(x, s->isakmp_profile.target);
         else
             unmet(x, NEED_ISAKMP_PROFILE, s->isakmp_profile.m.span, s->isakmp_profile.name);
+        if (s->isakmp_profile.target)
+            ask_v1_keys(x, s->isakmp_profile.target);
     } else if (by_certificate(x->c)) {
         ask_any_trustpoint(x);
+    } else {
+        ask_v1_keys(x, NULL);
     }
     if (IR_IS_SET(s->identity))
         unmet(x, NEED_CRYPTO_IDENTITY, s->identity.m.span, s->identity.name);

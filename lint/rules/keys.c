@@ -314,6 +314,16 @@ static void say_where_key_goes(struct lint_ctx *x, struct diag *d, const struct 
         diag_hint(x->diags, d, "add: crypto isakmp key KEY address %s", peer);
 }
 
+/* `crypto isakmp peer address`, `set aggressive-mode password` */
+static bool has_password(const struct ir_config *c, const struct ip_addr *peer)
+{
+    PTRLIST_FOR (struct isakmp_peer, p, &c->isakmp_peers) {
+        if (addr_eq(&p->peer.addr, peer) && p->password.s.form != SECRET_NONE)
+            return true;
+    }
+    return false;
+}
+
 static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, bool wanted,
                          const struct key_table *global, const struct key_table *rings)
 {
@@ -325,7 +335,7 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
         const struct ikev2_keyring *k = p2 ? p2->keyring.target : NULL;
         if (a->family == FAMILY_NONE)
             continue;
-        if (p2 ? !k || v2_fits(k, a) : !wanted || v1_fits(global, rings, e, a))
+        if (p2 ? !k || v2_fits(k, a) : !wanted || v1_fits(global, rings, e, a) || has_password(x->c, a))
             continue;
         char t[ADDR_TEXT_MAX];
         struct diag *d = diag_add(x->diags, id, p->host.m.span,

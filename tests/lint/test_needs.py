@@ -60,7 +60,7 @@ interface GigabitEthernet0/0
 ROWS = [
     (V1, 'isakmp profile', ' set isakmp-profile PROF', ' set isakmp-profile TYPO', ' set isakmp-profile TYPO', 'isakmp profile is not defined', 'IC3105'),
     (V1, 'isakmp keyring', 'PROF\n keyring KR\n', 'PROF\n keyring TYPO\n', ' keyring TYPO', 'keyring is not defined', 'IC3108'),
-    (V1, 'isakmp match', ' match identity address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
+    (V1, 'isakmp match', ' match identity address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', "no 'match' line", 'IC3113'),
     (V1, 'no such access list', ' match address L', ' match address NOSUCH', ' match address NOSUCH', 'access list does not exist', 'IC3101'),
     (V2, 'access list without lines', ' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' remark nothing', ' match address L', 'access list has no lines', 'IC3202'),
     (V1, 'transform set', ' set transform-set T', ' set transform-set TYPO T', ' set transform-set TYPO T', 'transform sets is not defined', 'IC3102'),
@@ -68,7 +68,7 @@ ROWS = [
     (V1, 'a line that is not understood', ' set peer 192.0.2.2', ' set peer 192.0.2.2\n set security-extremely on', ' set security-extremely on', 'not understood', 'IC1001'),
     (V2, 'IKEv2 profile', ' set ikev2-profile PROF', ' set ikev2-profile TYPO', ' set ikev2-profile TYPO', 'IKEv2 profile is not defined', 'IC3106'),
     (V2, 'profile shut down', ' keyring local KR', ' keyring local KR\n shutdown', 'crypto ikev2 profile PROF', 'incomplete or shut down', None),
-    (V2, 'match', ' match identity remote address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', 'matches no identity', 'IC3113'),
+    (V2, 'match', ' match identity remote address 192.0.2.2 255.255.255.255', ' match certificate NOSUCHMAP', ' match certificate NOSUCHMAP', "no 'match' line", 'IC3113'),
     (V2, 'keyring', ' keyring local KR', ' keyring local TYPO', ' keyring local TYPO', 'keyring is not defined', 'IC3108'),
     (V2, 'keyring of AAA', ' keyring local KR', ' keyring aaa LIST', ' keyring aaa LIST', 'AAA', None),
     (V2, 'key of another', '  address 192.0.2.2', '  address 192.0.2.3', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
@@ -76,7 +76,15 @@ ROWS = [
     (V2, 'PPK', '  pre-shared-key correct-horse-battery', '  pre-shared-key correct-horse-battery\n  ppk manual id I key KKKK', '  ppk manual id I key KKKK', 'RFC 8784', None),
     (V2, 'keyring of PPKs', ' keyring local KR', ' keyring local KR\n keyring ppk PK', ' keyring ppk PK', 'RFC 8784', None),
     (V2, 'proposal', 'POL\n proposal P\n', 'POL\n proposal TYPO\n', ' proposal TYPO', 'proposal that is not defined', 'IC3109'),
-    (V2, 'proposal incomplete', ' group 19\n', '', ' proposal P', 'incomplete', 'IC3209'),
+    (V1, 'isakmp key of another address', ' pre-shared-key address 192.0.2.2 key', ' pre-shared-key address 192.0.2.22 key', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V1, 'isakmp key of another address, beside a host name\'s', ' pre-shared-key address 192.0.2.2 key', ' pre-shared-key hostname c.example key another-key-of-some-length\n pre-shared-key address 192.0.2.22 key', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V1, 'keyring default without keys', 'PROF\n keyring KR\n', 'PROF\n keyring default\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V1, 'keyring for another address of ours', 'crypto keyring KR\n', 'crypto keyring KR\n local-address 192.0.2.9\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V2, 'key of another address', '  address 192.0.2.2\n', '  address 192.0.2.22\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V2, 'key of another address, beside one by identity', '  address 192.0.2.2\n', '  address 192.0.2.22\n  pre-shared-key another-key-of-some-length\n peer C\n  identity fqdn c.example\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V2, 'nearest row without a key', 'crypto ikev2 keyring KR\n peer B\n  address 192.0.2.2\n', 'crypto ikev2 keyring KR\n peer NONE\n  address 192.0.2.2\n peer B\n  address 192.0.2.0 255.255.255.0\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V2, 'key for our side alone', '  pre-shared-key correct', '  pre-shared-key local correct', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V2, 'proposal incomplete', ' group 19\n', '', 'crypto ikev2 proposal P', 'incomplete', 'IC3209'),
     (CERT, 'trustpoint', ' pki trustpoint TP', ' pki trustpoint TYPO', ' pki trustpoint TYPO', 'trustpoint is not defined', 'IC3110'),
     *[(CERT, 'trustpoint: ' + line, ' revocation-check none', ' revocation-check crl\n ' + line, ' ' + line, 'in a way that is not supported', None)
       for line in ('MATCH certificate CM', 'CHAIN-VALIDATION continue ROOT', 'vrf MGMT', 'crl query ldap://ldap.example', 'crl cache extend 5', 'match certificate CM skip revocation-check', 'chain-validation continue ROOT', 'authorization list AAA',
@@ -234,6 +242,18 @@ def controls(program, env):
             '', ' revocation-check crl none\n', ' revocation-check ocsp crl\n ocsp url http://ocsp.example/\n ocsp disable-nonce\n', ' crl optional\n', ' chain-validation stop\n',
             ' revocation-check crl\n crl cache none\n', ' crl cache delete-after 60\n')), V2.replace(' authentication remote pre-share', ' authentication remote pre-share key AAAA').replace(
             ' authentication local pre-share', ' authentication local pre-share key BBBB').replace(' keyring local KR\n', '')):
+        found, plan = blocked(program, env, whole)
+        assert not found and ' tmpl ' in plan, '%s\n%s' % (found, plan)
+    # keys that are found otherwise than by the peer's address, or by the row that is nearest to it
+    v2 = V2.replace('  address 192.0.2.2\n', '%s')
+    v1 = V1.replace(' pre-shared-key address 192.0.2.2 key', ' pre-shared-key %s key')
+    for whole in (v2 % '  address 0.0.0.0 0.0.0.0\n', v2 % '  address 192.0.2.0 255.255.255.0\n', v2 % '  identity address 192.0.2.2\n',
+                  v2.replace('match identity remote address 192.0.2.2 255.255.255.255', 'match identity remote fqdn domain example') % '  identity fqdn b.example\n',
+                  v2.replace('match identity remote address 192.0.2.2 255.255.255.255', 'match identity remote fqdn b.example') % '  hostname b.example\n',
+                  v1 % 'address 0.0.0.0 0.0.0.0', v1 % 'address 192.0.2.0 255.255.255.0', V1.replace('crypto keyring KR\n', 'crypto keyring KR\n local-address GigabitEthernet0/0\n'),
+                  v1.replace('match identity address 192.0.2.2 255.255.255.255', 'match identity host b.example') % 'hostname b.example',
+                  V1.replace('PROF\n keyring KR\n', 'PROF\n keyring default\n').replace('crypto keyring KR\n', 'crypto isakmp key a-key-of-some-length address 192.0.2.2\ncrypto keyring KR\n'),
+                  v1.replace(' set isakmp-profile PROF\n', '').replace('crypto ipsec', 'crypto isakmp peer address 192.0.2.2\n set aggressive-mode password a-key-of-some-length\n set aggressive-mode client-endpoint fqdn r1.example\ncrypto ipsec', 1) % 'address 192.0.2.77'):
         found, plan = blocked(program, env, whole)
         assert not found and ' tmpl ' in plan, '%s\n%s' % (found, plan)
     # not in force: on no interface, or on one that is shut

@@ -54,10 +54,18 @@ static bool is_open(const struct keys *k, const struct ike_psk *row)
     return (!k->local || row->local.n) && (!k->remote || row->remote.n);
 }
 
+/* The configuration has the key, and the master key does not open it. */
+static bool is_closed(const struct keys *k, const struct ike_psk *row)
+{
+    bool local = k->local && !row->local.n && !row->lacks_local;
+    bool remote = k->remote && !row->remote.n && !row->lacks_remote;
+    return local || remote;
+}
+
 /* A row that would be chosen: is its key there? */
 static bool is_usable(struct maker *m, const struct keys *k, const struct ike_psk *row)
 {
-    if (row && !is_open(k, row))
+    if (row && is_closed(k, row))
         maker_key_is_closed(m, row->line);
     return row && is_open(k, row);
 }

@@ -235,7 +235,9 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
         *e = (struct ike_psk){.id = before + i + 1,
                               .line = maker_line(m, p->span),
                               .local = maker_key(m, &p->local_key),
-                              .remote = maker_key(m, &p->remote_key)};
+                              .remote = maker_key(m, &p->remote_key),
+                              .lacks_local = p->local_key.s.form == SECRET_NONE,
+                              .lacks_remote = p->remote_key.s.form == SECRET_NONE};
         bool has_address = p->address.a.family != FAMILY_NONE;
         if (IR_IS_SET(p->identity_kind)) {
             struct ike_match *who = has_address ? &e->named : &e->who;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which row of a keyring may prove a peer of a static entry, as the daemon finds it (backends/ike/engine/match.c): the
+ * nearest row for its address, its host name, the password of `crypto isakmp peer`; or, where it calls us, a row by the
+ * identity that its profile matches (IOS: "the identity is available for key lookup on the IKEv2 responder only").
+ */
+#ifndef IOSCC_SEM_PEER_KEYS_H
+#define IOSCC_SEM_PEER_KEYS_H
+
+#include "compiler/base/must.h"
+#include "compiler/ir/ir.h"
+
+/* Is there one in the profile's keyring? Not if the row that is nearest to its address has no key that it can be proved
+ * by: a wider one does not stand in for it. `profile` has a keyring. */
+bool peer_has_v2_key(const struct ikev2_profile *profile, const struct map_peer *peer) MUST_CHECK;
+/* Of an entry of `map` (NULL: not known) with that isakmp profile, NULL: without one. Keyrings for other addresses of
+ * ours (`local-address`) than the map's do not count. */
+bool peer_has_v1_key(const struct ir_config *c, const struct crypto_map *map, const struct isakmp_profile *profile,
+                     const struct map_peer *peer) MUST_CHECK;
+
+#endif
