@@ -240,7 +240,8 @@ static void nat_entry(struct lint_ctx *x, enum diag_id id, struct box_index *nat
                       const struct crypto_map_entry *e)
 {
     const struct acl *a = e->acl.target;
-    if (!a || !e->complete.v || e->type.v == ENTRY_DYNAMIC || symtab_get(seen, a->name.s, 0))
+    bool serves = e->complete.v || e->in_dynamic;
+    if (!a || !serves || symtab_get(seen, a->name.s, 0))
         return;
     symtab_put(x->arena, seen, a->name.s, 0, (void *)(uintptr_t)a); /* entries may share it by the thousand */
     struct lint_list *l = lint_list_of(x, a);
@@ -274,6 +275,18 @@ static void nat_entry(struct lint_ctx *x, enum diag_id id, struct box_index *nat
         }
 }
 
+static void nat_map(struct lint_ctx *x, enum diag_id id, struct box_index *nat, struct symtab *seen,
+                    const struct crypto_map *m)
+{
+    PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+        const struct crypto_map *dynamic = e->dynamic.target;
+        if (e->type.v != ENTRY_DYNAMIC)
+            nat_entry(x, id, nat, seen, e);
+        for (uint32_t i = 0; dynamic && i < dynamic->entries.n; i++)
+            nat_entry(x, id, nat, seen, dynamic->entries.v[i]);
+    }
+}
+
 static void nat_first(struct lint_ctx *x, enum diag_id id)
 {
     struct symtab done = {0};
@@ -286,10 +299,8 @@ static void nat_first(struct lint_ctx *x, enum diag_id id)
         symtab_put(x->arena, &done, m->name.s, 0, (void *)(uintptr_t)m);
         struct box_index *nat = nat_of(x, i);
         struct symtab seen = {0};
-        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            if (nat)
-                nat_entry(x, id, nat, &seen, e);
-        }
+        if (nat)
+            nat_map(x, id, nat, &seen, m);
     }
 }
 

@@ -143,7 +143,9 @@ static void entry_transport(struct lint_ctx *x, enum diag_id id, const struct cr
     (void)m;
     PTRLIST_FOR (struct ir_ref, r, &e->sa.transform_sets) {
         const struct transform_set *s = r->target;
-        t = !t && s && str_is(s->mode.s, "transport") ? s : t;
+        bool asks = s && !s->is_default.v && str_is(s->mode.s, "transport"); /* nobody has written the built-in one */
+        if (asks && !t)
+            t = s;
     }
     if (!a || !t || e->type.v == ENTRY_GDOI || e->peers.n == 0)
         return;

@@ -290,6 +290,8 @@ struct ike_version {
     /* Another policy: points what only it knows, and sa->current, to the same things there. What is open for an entry
      * that is gone comes to nothing. False: the SA cannot go on. */
     bool (*move)(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m);
+    /* What is under way for an entry that the policy in force does not give this peer comes to nothing. */
+    void (*judge)(struct ike *ike, struct ike_sa *sa);
     /* Asks the peer at once whether it lives, whatever dead peer detection is configured; if it does not, the SA goes.
      */
     void (*ask)(struct ike *ike, struct ike_sa *sa);

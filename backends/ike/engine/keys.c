@@ -22,13 +22,19 @@ const struct ike_profile *ike_profile_named(const struct ike_policy *p, uint8_t 
     return NULL;
 }
 
-static const struct ike_psk *password_of(const struct ike_policy *p, const struct ip_addr *peer)
+const struct ike_aggressive_peer *ike_aggressive_at(const struct ike_policy *p, const struct ip_addr *peer)
 {
-    const struct ike_psk *found = NULL;
+    const struct ike_aggressive_peer *found = NULL;
     for (unsigned i = 0; i < p->n_aggressive; i++)
         if (addr_eq(&p->aggressive[i].peer, peer))
-            found = &p->aggressive[i].key;
-    return found && found->local.n ? found : NULL;
+            found = &p->aggressive[i];
+    return found;
+}
+
+static const struct ike_psk *password_of(const struct ike_policy *p, const struct ip_addr *peer)
+{
+    const struct ike_aggressive_peer *found = ike_aggressive_at(p, peer);
+    return found && found->key.local.n ? &found->key : NULL;
 }
 
 const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ike_key_owner *o)

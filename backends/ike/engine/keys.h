@@ -46,6 +46,8 @@ struct ike_key_result {
     struct ike_bytes key;           /* the `local` of the key that was taken; empty where none was */
 };
 
+/* `crypto isakmp peer address`, the last of that address; NULL: there is none. */
+const struct ike_aggressive_peer *ike_aggressive_at(const struct ike_policy *p, const struct ip_addr *peer);
 /* The key for a peer; NULL: there is none. */
 const struct ike_psk *ike_psk_choose(const struct ike_policy *p, const struct ike_key_owner *o);
 /* The key that has proved a peer, and why it was that one. By password: `crypto isakmp peer address`, IKEv1. */

@@ -222,7 +222,9 @@ bool ike_psk_is_here(const struct ike_psk *k, const struct ip_addr *own, const s
 static bool is_named_by(const struct ike_match *m, const struct ike_psk *k)
 {
     const struct ike_match *name = identity_of(k);
-    struct ike_id id = {.type = IKE_ID_FQDN};
+    struct ike_id id = {IKE_ID_FQDN, (uint16_t)k->host.n, k->host.p};
+    if (k->host.n && ike_match(m, NULL, &id))
+        return true;
     if (m->id_type)
         id.type = m->id_type;
     if (name && name->id_type)
@@ -360,12 +362,12 @@ const struct ike_psk *ike_psk_of_identity(const struct ike_psk *v, unsigned n, c
     return its ? its : row_of_address(v, n, own, addr, id);
 }
 
-/* `match identity remote any` is for nobody by name. */
+/* A profile that takes the name, if only by `any`, takes it by the key of its domain's row. */
 static enum ike_names names_of(const struct ike_profile *profile, const struct ike_id *called)
 {
     bool takes_name = !profile;
     for (unsigned i = 0; profile && i < profile->n_remote; i++)
-        takes_name |= !profile->remote[i].any && ike_match(&profile->remote[i], NULL, called);
+        takes_name |= ike_match(&profile->remote[i], NULL, called);
     return takes_name ? IKE_NAMES_AND_DOMAINS : IKE_NAMES_ALONE;
 }
 

@@ -173,6 +173,11 @@ bool ike_entry_is_its(const struct ike *ike, const struct ike_sa *sa, const stru
     return is_of_profile && ike_proof_serves(ike, sa, e);
 }
 
+bool ike_still_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e)
+{
+    return sa->version == 1 ? ike_proof_serves(ike, sa, e) : ike_entry_is_its(ike, sa, e);
+}
+
 void ike_say_of_another(const struct ike_sa *sa, const struct ike_entry *e, char why[static 256])
 {
     const char *kind = sa->version == 1 ? "isakmp" : "IKEv2", *has = sa->profile ? sa->profile->name : "none";

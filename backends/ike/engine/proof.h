@@ -92,6 +92,9 @@ bool ike_called_name(const struct ike_sa *sa, struct ike_id *out) MUST_CHECK;
 bool ike_proof_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
 /* ... and is it for the profile that the peer has matched? */
 bool ike_entry_is_its(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
+/* ... and may it go on carrying it? An IPsec SA of IKEv1 may have been handed over from an ISAKMP SA that its peer
+ * began by another profile: what has proved it decides. */
+bool ike_still_serves(const struct ike *ike, const struct ike_sa *sa, const struct ike_entry *e) MUST_CHECK;
 /* Why it is not. */
 void ike_say_of_another(const struct ike_sa *sa, const struct ike_entry *e, char why[static 256]);
 /* The same peer is called once more, by `fresh`: by the name of before, whatever has become of the entry. False: out of

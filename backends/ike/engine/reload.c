@@ -154,7 +154,7 @@ static void children(struct ike *ike, const struct ike_moves *m, struct ike_sa *
     for (struct ike_child *c = sa->children, *next; c; c = next) {
         next = c->next;
         bool is_same = !c->held_policy && ike_move_child(m, c);
-        bool lives_on = is_same && ike_entry_is_its(ike, sa, c->entry); /* as when it is asked for */
+        bool lives_on = is_same && ike_still_serves(ike, sa, c->entry); /* as when it is asked for */
         const struct ike_policy *its_policy = is_same ? m->to : m->from;
         if (lives_on && ike_child_policies_again(ike, c)) {
             kept++;
@@ -258,6 +258,7 @@ void ike_sas_move(struct ike *ike, const struct ike_moves *m, const struct ike_s
             continue;
         }
         move_tasks(m, sa);
+        ike->version[sa->version]->judge(ike, sa);
         children(ike, m, sa, r);
     }
 }

@@ -580,6 +580,11 @@ bool ike_task_is_its(struct ike *ike, const struct ike_sa *sa, const struct ike_
 {
     if (t->kind != TASK_CHILD || ike_entry_is_its(ike, sa, t->entry))
         return true;
+    if (t->entry == sa->entry) { /* another one for it would be no better */
+        ike_log(ike, EV_REFUSED, IKE_WARNING, sa, NULL,
+                "map %s entry %u: its peer has proved itself by another key than its", t->entry->map, t->entry->seq);
+        return false;
+    }
     ike_log(ike, EV_MESSAGE, IKE_INFO, sa, NULL,
             "map %s entry %u: what this IKE SA proves is not for it, another is begun", t->entry->map, t->entry->seq);
     if (!ike->ending && !ike_start(ike, t->entry, *t))

@@ -30,16 +30,15 @@ static bool has_another_key(const struct ike *ike, const struct ike_sa *sa, cons
 bool v1_aggressive_wanted(const struct ike *ike, struct ike_sa *sa)
 {
     const struct ike_policy *p = ike->policy;
-    for (unsigned i = 0; i < p->n_aggressive; i++) {
-        bool is_there = addr_eq(&p->aggressive[i].peer, &sa->began_with);
-        const struct ike_psk *password = &p->aggressive[i].key;
-        if (!is_there || (password->local.n && has_another_key(ike, sa, password)))
-            continue;
-        sa->v1->aggressive_peer = &p->aggressive[i];
-        sa->is_by_password = password->local.n != 0;
+    const struct ike_aggressive_peer *peer = ike_aggressive_at(p, &sa->began_with);
+    bool has_password = peer && peer->key.local.n;
+    bool is_another = has_password && has_another_key(ike, sa, &peer->key);
+    if (peer && !is_another) {
+        sa->v1->aggressive_peer = peer;
+        sa->is_by_password = has_password;
     }
-    return !p->aggressive_disabled &&
-           (sa->v1->aggressive_peer || (sa->profile && sa->profile->version == 1 && sa->profile->aggressive));
+    bool by_profile = sa->profile && sa->profile->version == 1 && sa->profile->aggressive;
+    return !p->aggressive_disabled && (sa->v1->aggressive_peer || by_profile);
 }
 
 static void send_first(struct ike *ike, struct ike_sa *sa, struct ike_job *j)

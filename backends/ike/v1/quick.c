@@ -247,7 +247,8 @@ void v1_quick_start(struct ike *ike, struct ike_sa *sa)
         ike->host.random(ike->host.ctx, &mid, sizeof mid);
     while (!mid);
     const struct ike_entry *e = c ? c->entry : t->entry;
-    struct v1_quick *q = ike_entry_is_its(ike, sa, e) ? quick_new(ike, sa, mid, true) : NULL;
+    bool is_its = c ? ike_still_serves(ike, sa, e) : ike_entry_is_its(ike, sa, e);
+    struct v1_quick *q = is_its ? quick_new(ike, sa, mid, true) : NULL;
     if (!q)
         return;
     q->task = *t;

@@ -244,12 +244,22 @@ static bool move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
     return true;
 }
 
+static void judge(struct ike *ike, struct ike_sa *sa)
+{
+    for (struct v1_quick *q = sa->v1->quicks, *next; q; q = next) {
+        next = q->next;
+        if (q->entry && !ike_still_serves(ike, sa, q->entry))
+            v1_quick_free(sa, q);
+    }
+}
+
 const struct ike_version ike_v1 = {.input = input,
                                    .start = v1_start,
                                    .next = v1_next,
                                    .tick = v1_tick,
                                    .gone = gone,
                                    .move = move,
+                                   .judge = judge,
                                    .tell_end = v1_delete_child,
                                    .ask = v1_ask,
                                    .computed = v1_waiting_heard};

@@ -660,6 +660,19 @@ void v2_create_drop(struct ike *ike, struct ike_sa *sa)
         drop_child(ike, sa, x);
 }
 
+void v2_create_judge(struct ike *ike, struct ike_sa *sa)
+{
+    const struct create *x = v2_making_child(sa);
+    const struct ike_entry *e = x ? x->as.entry : NULL;
+    if (x && !e && sa->current)
+        e = sa->current->entry;
+    if (e && !ike_still_serves(ike, sa, e))
+        v2_create_drop(ike, sa);
+    e = sa->pending ? sa->pending->child.entry : NULL;
+    if (e && !ike_still_serves(ike, sa, e))
+        sa->pending->is_dropped = true;
+}
+
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m)
 {
     struct create *x = sa->exchange_free == create_free ? sa->exchange : NULL;

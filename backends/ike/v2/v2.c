@@ -243,4 +243,5 @@ const struct ike_version ike_v2 = {.input = input,
                                    .tick = v2_tick,
                                    .gone = gone,
                                    .move = v2_create_move,
+                                   .judge = v2_create_judge,
                                    .ask = v2_ask};

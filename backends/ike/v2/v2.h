@@ -227,6 +227,8 @@ void v2_create_drop(struct ike *ike, struct ike_sa *sa);
 void v2_leave_to_peers(struct ike *ike, struct ike_sa *sa);
 /* The peer goes by its successor `sa` before it deletes the one that it has replaced: it has decided for it. */
 void v2_peers_is_used(struct ike *ike, const struct ike_sa *sa);
+/* What is under way for an entry that the policy in force does not give this peer comes to nothing. */
+void v2_create_judge(struct ike *ike, struct ike_sa *sa);
 /* Of an exchange under way: what it is about, in another policy. */
 bool v2_create_move(struct ike *ike, struct ike_sa *sa, const struct ike_moves *m) MUST_CHECK;
 bool v2_may_transport(const struct ike_sa *sa, const struct ike_ts *local, const struct ike_ts *remote) MUST_CHECK;
