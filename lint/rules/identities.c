@@ -238,6 +238,8 @@ static bool is_claimed(const struct key_table *t, const struct key_row *r)
 {
     if (is_of_one(r) && symtab_get(&t->claimed, address_key(&r->address), 0))
         return true;
+    if (r->host.len && symtab_get(&t->claimed, small_letters(t->x->arena, r->host), KIND_FQDN + 1))
+        return true;
     return r->name.len && !r->is_domain &&
            symtab_get(&t->claimed, small_letters(t->x->arena, r->name), r->kind + 1) != NULL;
 }

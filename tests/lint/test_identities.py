@@ -18,6 +18,7 @@ ROWS = (
     ('one name, one row', ('address ' + A,), ('* fqdn a.example',), []),
     ('one name, two rows that are nobody\'s', ('address ' + A, 'address ' + B), ('* fqdn a.example',), ['IC3711 a.example']),
     ('names, rows with host names', ('address %s; hostname a.example' % A, 'address %s; hostname b.example' % B), ('* fqdn a.example', '* fqdn b.example'), []),
+    ('a row with the host name that another profile is for', ('address %s; hostname b.example' % B,), ('* fqdn c.example', '* fqdn b.example'), ['IC3712 c.example']),
     ('a host name that is another one than the identity', ('address %s; hostname dns.example' % A,), ('* fqdn a.example',), []),
     ('a row that names its peer by another kind', ('address %s; identity fqdn a.example' % A,), ('* fqdn domain example', '* email b@example.com'), ['IC3712 b@example.com']),
     ('a profile of two names, and the other\'s row deleted', ('address ' + A,), ('* fqdn a.example; fqdn a2.example', '* fqdn b.example'), ['IC3711 b.example']),

@@ -296,6 +296,17 @@ void v2_established(struct ike *ike, struct ike_sa *sa)
 
 /* ---- initiator ---- */
 
+/* What is asked for with IKE_AUTH; NULL: nothing is. */
+static struct ike_task *take_first_child(const struct ike *ike, struct ike_sa *sa)
+{
+    struct ike_task **p = &sa->tasks, *t;
+    while ((t = *p) && !(t->kind == TASK_CHILD && ike_entry_is_its(ike, sa, t->entry)))
+        p = &t->next;
+    if (t)
+        *p = t->next;
+    return t;
+}
+
 void v2_auth_start(struct ike *ike, struct ike_sa *sa)
 {
     struct v2_initial *x = sa->exchange;
@@ -315,11 +326,8 @@ void v2_auth_start(struct ike *ike, struct ike_sa *sa)
     }
     if (ike_is_first_contact(ike, sa))
         ike2_notify_write(&o.c, 0, NULL, 0, N2_INITIAL_CONTACT, NULL, 0);
-    struct ike_task *t = sa->tasks;
-    if (!sa->current && t && t->kind == TASK_CHILD && ike_entry_is_its(ike, sa, t->entry)) {
-        sa->tasks = t->next;
-        sa->current = t;
-    }
+    if (!sa->current)
+        sa->current = take_first_child(ike, sa);
     if (sa->current) {
         if (!x->child_spi)
             x->child_spi = ike_spi_new(ike);

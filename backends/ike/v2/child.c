@@ -267,8 +267,11 @@ uint16_t v2_child_answer(struct ike *ike, struct ike_sa *sa, const struct ike_me
     struct ike_ts i[IKE_TS_MAX], r[IKE_TS_MAX], src, dst;
     unsigned ni, nr;
     struct ike_notify n;
-    (void)ike;
     *out = (struct v2_child_try){.entry = t->entry, .line = t->line, .initiator = true, .spi_in = t->spi};
+    if (!ike_still_serves(ike, sa, t->entry)) { /* a reload has come meanwhile */
+        ike_say_of_another(sa, t->entry, why);
+        return N2_TS_UNACCEPTABLE;
+    }
     if (!sap) {
         uint16_t type = N2_NO_PROPOSAL_CHOSEN;
         for (unsigned k = 0; k < m->n; k++)
