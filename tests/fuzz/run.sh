@@ -14,7 +14,7 @@ src="$(ls compiler/base/*.c compiler/algo/*.c compiler/ir/*.c compiler/sets/*.c 
 pids=
 for t in parse json fleet plan; do
 	clang -g -O1 -w -D_GNU_SOURCE -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -ljansson -lyaml -lcrypto -lnftnl -lmnl
+		-o "build/fuzz/fuzz_$t" "tests/fuzz/fuzz_$t.c" $src -ljansson -lyaml -lcrypto -lnftnl -lmnl -lm
 	mkdir -p "build/fuzz/corpus_$t"
 	if [ $t = fleet ]; then more='-max_len=20000 build/fuzz/seeds_fleet'; else more="-max_len=4096 -dict=build/fuzz/keywords.dict tests/fuzz/corpus build/fuzz/seeds"; fi
 	"build/fuzz/fuzz_$t" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
