@@ -197,7 +197,8 @@ static int print_status(struct session *s)
     buf_free(&b);
     if (!written)
         return EXIT_SYSTEM;
-    bool is_whole = !drift && !st->applying && !late && complete && !*s->apply.lacks;
+    bool has_address = !s->compiled.diags.per_id[D_LX_ADDRESS]; /* that of its crypto maps; the finding says which */
+    bool is_whole = !drift && !st->applying && !late && complete && has_address && !*s->apply.lacks;
     return is_whole ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 

@@ -514,8 +514,8 @@ static void ask_v1_keys(struct asker *x, const struct isakmp_profile *p)
     if (!by_key_alone(x->c))
         return;
     PTRLIST_FOR (struct map_peer, y, &x->e->peers) {
-        bool is_known = y->host.addr.family != FAMILY_NONE; /* by its name: DNS says where */
-        if (is_known && !peer_has_v1_key(x->c, x->map, p, y))
+        bool is_by_address = y->host.addr.family != FAMILY_NONE && !y->host.name.len; /* else DNS says where */
+        if (is_by_address && !peer_has_v1_key(x->c, x->map, p, y))
             unmet(x, NEED_KEY, y->span, p ? p->name.s : STR_EMPTY);
     }
 }

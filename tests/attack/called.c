@@ -43,12 +43,6 @@ static void open_names(struct pair *x, const struct names *n)
     pair_start(x);
 }
 
-static void asks(struct pair *x, unsigned node, unsigned line, uint64_t ms)
-{
-    ike_acquire(x->s.nodes[node].ike, x->s.now, CHILD(line), NULL, NULL, NULL);
-    sim_run(&x->s, ms);
-}
-
 static const char *has_not_b(struct pair *x)
 {
     const char *bad = NULL;

@@ -55,6 +55,7 @@ void router_copy(struct router *to, const struct router *of)
     REBASE(to, of, to->p.profiles);
     REBASE(to, of, to->p.entries);
     REBASE(to, of, to->p.keys);
+    REBASE(to, of, to->p.aggressive);
     REBASE(to, of, to->v2[0].proposals);
     REBASE(to, of, to->proposals[0]);
     for (unsigned i = 0; i < sizeof to->sets / sizeof *to->sets; i++)

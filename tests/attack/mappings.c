@@ -344,6 +344,38 @@ void line_between(struct pair *x, unsigned version, const struct ike_profile *p,
     entry_line(&x->branch, router_entry(&x->branch, version, BRANCH, HUB, q), CHILD(0), 2, -1, 1, -1);
 }
 
+void says_name(struct ike_profile *q, const char *name)
+{
+    q->id_type = IKE_ID_FQDN;
+    q->id = bytes_of(name);
+}
+
+void two_between(struct pair *x, unsigned version, const struct ike_profile *p, const struct ike_profile *q,
+                 const char *second)
+{
+    for (int i = 0; i < 2; i++) {
+        entry_line(&x->hub, router_entry(&x->hub, version, HUB, BRANCH, p), CHILD(i), 1, -1, 2 + i, -1);
+        entry_line(&x->branch, router_entry(&x->branch, version, BRANCH, HUB, q), CHILD(i), 2 + i, -1, 1, -1);
+    }
+    x->hub.peers[1].host = second;
+}
+
+void hub_password(struct pair *x, const char *password)
+{
+    struct router *hub = &x->hub;
+    hub->aggressive[0] =
+        (struct ike_aggressive_peer){.peer = address(BRANCH), .key = *router_key(hub, BRANCH, 32, NULL, password)};
+    hub->p.n_keys--;
+    hub->p.aggressive = hub->aggressive;
+    hub->p.n_aggressive = 1;
+}
+
+void asks(struct pair *x, unsigned node, unsigned line, uint64_t ms)
+{
+    ike_acquire(x->s.nodes[node].ike, x->s.now, CHILD(line), NULL, NULL, NULL);
+    sim_run(&x->s, ms);
+}
+
 void branch_calls(struct pair *x, unsigned version, const char *at, const struct ike_profile *q)
 {
     entry_line(&x->branch, router_entry(&x->branch, version, at, HUB, q), CHILD(0), 3, -1, 1, -1);
@@ -374,6 +406,14 @@ const char *comes_up(struct pair *x, unsigned by)
     if (children_of(&x->s, 0) == 1 && children_of(&x->s, 1) == 1)
         return NULL;
     return broken("the honest one is refused; the hub: %s; the branch: %s", x->s.nodes[0].last, x->s.nodes[1].last);
+}
+
+const char *stays_away(struct pair *x, const char *what)
+{
+    if (!comes_up(x, 0))
+        return what;
+    bool is_refused = x->s.nodes[0].refused || x->s.nodes[1].refused;
+    return is_refused ? NULL : "no attack: nobody has been refused";
 }
 
 void two_entries(struct pair *x, unsigned version)

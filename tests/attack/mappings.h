@@ -95,6 +95,16 @@ void routers_open(struct pair *x, unsigned version);
 /* The branch's side of a caller, with that key for the hub. */
 struct ike_profile *branch_profile(struct pair *x, unsigned version, const char *secret);
 void line_between(struct pair *x, unsigned version, const struct ike_profile *p, const struct ike_profile *q);
+/* It says that name, and no address. */
+void says_name(struct ike_profile *q, const char *name);
+/* CHILD(0) and CHILD(1) between the two, of an entry each; the second one's is for that host name, which DNS leads to
+ * the branch. */
+void two_between(struct pair *x, unsigned version, const struct ike_profile *p, const struct ike_profile *q,
+                 const char *second);
+/* The hub has that `crypto isakmp peer address` of the branch; the password is in no keyring. */
+void hub_password(struct pair *x, const char *password);
+/* Traffic of the node asks for that line, and time passes. */
+void asks(struct pair *x, unsigned node, unsigned line, uint64_t ms);
 /* The branch asks for the third network, which is another one's. */
 void branch_calls(struct pair *x, unsigned version, const char *at, const struct ike_profile *q);
 /* The end of an attack that claims what is another one's. In aggressive mode the hub has to say who it is first, and
@@ -102,6 +112,8 @@ void branch_calls(struct pair *x, unsigned version, const char *at, const struct
 const char *gets_nothing(struct pair *x);
 /* NULL: the tunnel stands that the node has asked for. */
 const char *comes_up(struct pair *x, unsigned by);
+/* NULL: what the hub calls is refused, by whichever end; else `what`. */
+const char *stays_away(struct pair *x, const char *what);
 /* Two entries for one peer whose key is by its host name alone: one IKE SA carries both. */
 void two_entries(struct pair *x, unsigned version);
 const char *both_come_up(struct pair *x);

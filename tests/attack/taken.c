@@ -13,12 +13,6 @@
 #define NAME "a.example.com"
 #define OTHER_NAME "b.example.com"
 
-static void says_name(struct ike_profile *q, const char *name)
-{
-    q->id_type = IKE_ID_FQDN;
-    q->id = bytes_of(name);
-}
-
 /* ---- AD1: certificates beside keys ---- */
 
 /* The keyring has a row for the name that the entry calls, and one for anybody: neither was used. */
@@ -139,16 +133,10 @@ static const char *domain_of_others(void)
 static const char *password_and_name(void)
 {
     static struct pair x;
-    static struct ike_aggressive_peer a;
     routers_open(&x, 1);
     router_key(&x.hub, NULL, 0, OTHER_NAME, "key of the other");
     router_key(&x.branch, HUB, 32, NULL, "password");
-    a = (struct ike_aggressive_peer){.peer = address(BRANCH), .key = *router_key(&x.hub, OTHER, 32, NULL, "password")};
-    a.key.id = ++x.hub.n_keys_made;
-    a.key.who = (struct ike_match){.addr = address(BRANCH), .plen = 32};
-    x.hub.p.n_key_ids = x.hub.n_keys_made;
-    x.hub.p.aggressive = &a;
-    x.hub.p.n_aggressive = 1;
+    hub_password(&x, "password");
     line_between(&x, 1, NULL, NULL);
     x.hub.peers[0].host = OTHER_NAME;
     bool is_refused = comes_up(&x, 0);

@@ -205,8 +205,13 @@ def exit_statuses():
         good, other = write(r, 'a.cfg', text), write(r, 'b.cfg', text.replace('192.0.2.1', '192.0.2.77'))
         refused = write(r, 'c.cfg', text.replace('match address TO-HQ', 'match address TO-NOBODY'))
         drift = lambda: r.node.run('nft', 'flush', 'chain', 'inet', 'ioscc', 'guard')
+        lost = lambda: (r.node.ip('addr', 'replace', '198.51.100.3/32', 'dev', 'eth0'), r.node.ip('addr', 'del', '198.51.100.2/30', 'dev', 'eth0'))
+        named = ['-m', 'GigabitEthernet0/0=eth0,GigabitEthernet0/1=eth1']
+        found = lambda: r.node.ip('addr', 'add', '198.51.100.2/30', 'dev', 'eth0')
         for status, words, before in ((2, ['rollback'], None), (1, ['plan', good], None), (0, ['apply', good], None), (0, ['plan', good], None), (0, ['status'], None), (1, ['plan', other], None), (2, ['plan', refused], None),
                                       (1, ['apply', refused], None), (2, ['apply', 'no-such-file'], None), (2, ['apply'], None), (1, ['status'], drift), (0, ['apply', good], None), (1, ['confirm'], None),
+                                      (1, ['status'], lost), (1, ['apply', good], None), (0, ['apply', good], found), (0, ['status'], None),
+                                      (0, ['apply', *named, good], lost), (1, ['status'], None), (0, ['apply', *named, good], found), (0, ['status'], None),
                                       (3, ['reload', good], None), (3, ['show', 'crypto', 'session'], None), (3, ['initiate'], None), (1, ['clear', 'crypto', 'sa', 'entry', '192.0.2.1', 'esp', '0x1234'], None), (0, ['remove'], None), (0, ['status'], None)):
             if before:
                 before()
