@@ -35,7 +35,7 @@ enum rule_flag {
 /* Families end with a row whose check is NULL. */
 extern const struct lint_rule rules_algorithms[], rules_references[], rules_maps[], rules_manual_sa[],
     rules_transforms[], rules_unused[], rules_lifetimes[], rules_lists[], rules_shadow[], rules_filters[], rules_keys[],
-    rules_identities[], rules_certificates[];
+    rules_identities[], rules_profiles[], rules_certificates[];
 extern const struct lint_rule *const lint_families[];
 
 /* The row of a message, NULL if no rule raises it (the reader, the meaning and the kernel backends raise the others).

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lint/lint.h"
 
-const struct lint_rule *const lint_families[] = {rules_algorithms,   rules_references,
-                                                 rules_maps,         rules_manual_sa,
-                                                 rules_transforms,   rules_unused,
-                                                 rules_lifetimes,    rules_lists,
-                                                 rules_shadow,       rules_filters,
-                                                 rules_keys,         rules_identities,
-                                                 rules_certificates, NULL};
+const struct lint_rule *const lint_families[] = {
+    rules_algorithms, rules_references, rules_maps,     rules_manual_sa,    rules_transforms,
+    rules_unused,     rules_lifetimes,  rules_lists,    rules_shadow,       rules_filters,
+    rules_keys,       rules_identities, rules_profiles, rules_certificates, NULL};
 
 const struct lint_rule *lint_rule_of(enum diag_id id)
 {
