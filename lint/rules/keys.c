@@ -6,6 +6,7 @@
 struct held {
     const struct ir_secret *key;
     struct ip_addr peer; /* family none: a name, or everybody */
+    struct str name;     /* of a row that has no address */
     bool everybody;
     struct span where;
 };
@@ -21,13 +22,20 @@ static bool is_zero(const struct ip_addr *a)
     return a->family != FAMILY_NONE && memcmp(a->b, none, 16) == 0;
 }
 
-static void add_held(struct lint_ctx *x, struct ptrlist *out, const struct ir_secret *key, struct ip_addr peer,
-                     bool all, struct span where)
+/* Whom a row is for. */
+struct whom {
+    struct ip_addr peer;
+    struct str name;
+    bool everybody;
+};
+
+static void add_held(struct lint_ctx *x, struct ptrlist *out, const struct ir_secret *key, const struct whom *w,
+                     struct span where)
 {
     if (key->s.form == SECRET_NONE)
         return;
     struct held *h = ARENA_NEW(x->arena, struct held);
-    *h = (struct held){key, peer, all, where};
+    *h = (struct held){key, w->peer, w->peer.family == FAMILY_NONE ? w->name : STR_EMPTY, w->everybody, where};
     ptrlist_add(x->arena, out, h);
 }
 
@@ -35,7 +43,8 @@ static void from_psks(struct lint_ctx *x, struct ptrlist *out, const struct ptrl
 {
     PTRLIST_FOR (struct psk, k, keys) {
         bool all = is_zero(&k->peer.addr) && (is_zero_mask(&k->mask) || !IR_IS_SET(k->mask));
-        add_held(x, out, &k->key, k->peer.addr, all, k->span);
+        const struct whom w = {k->peer.addr, k->peer.name, all};
+        add_held(x, out, &k->key, &w, k->span);
     }
 }
 
@@ -48,11 +57,11 @@ static struct ptrlist all_keys(struct lint_ctx *x)
     }
     PTRLIST_FOR (struct ikev2_keyring, k, &x->c->ikev2_keyrings) {
         PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
-            bool all = is_zero(&p->address.a);
-            add_held(x, &out, &p->local_key, p->address.a, all,
-                     IR_IS_SET(p->local_key) ? p->local_key.m.span : p->span);
+            struct str name = IR_IS_SET(p->identity) ? p->identity.s : p->hostname.s;
+            const struct whom w = {p->address.a, name, is_zero(&p->address.a)};
+            add_held(x, &out, &p->local_key, &w, IR_IS_SET(p->local_key) ? p->local_key.m.span : p->span);
             if (p->remote_key.m.span.off != p->local_key.m.span.off)
-                add_held(x, &out, &p->remote_key, p->address.a, all, p->remote_key.m.span);
+                add_held(x, &out, &p->remote_key, &w, p->remote_key.m.span);
         }
     }
     return out;
@@ -167,13 +176,14 @@ static void shared(struct lint_ctx *x, enum diag_id id)
     struct symtab seen = {0};
     PTRLIST_FOR (struct held, h, &keys) {
         struct str k = clear_key(x, h);
-        if (h->peer.family == FAMILY_NONE || k.len == 0 || placeholder(k))
+        bool is_for_one = h->peer.family != FAMILY_NONE || h->name.len;
+        if (!is_for_one || k.len == 0 || placeholder(k))
             continue;
-        uint32_t kind = h->peer.family; /* one peer may have an address of each family */
+        uint32_t kind = h->peer.family; /* one peer may have an address of each family, and a name */
         const struct held *first = symtab_get(&seen, k, kind);
         if (!first) {
             symtab_put(x->arena, &seen, k, kind, h);
-        } else if (!addr_eq(&first->peer, &h->peer)) {
+        } else if (!addr_eq(&first->peer, &h->peer) || !str_eq(first->name, h->name)) {
             struct diag *d = diag_add(x->diags, id, key_span(h), "the same key is used for another peer");
             diag_note(x->diags, d, first->where, "the other peer");
             diag_hint(x->diags, d, "whoever has one of the routers can pose as the others: a key for each pair");
