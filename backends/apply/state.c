@@ -297,6 +297,7 @@ static int read_state(struct state *s, const char **why)
     s->applying = json_is_true(json_object_get(o, "applying"));
     s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
     s->confirm_by = (time_t)json_integer_value(json_object_get(o, "confirm_by"));
+    s->confirm_boot = (time_t)json_integer_value(json_object_get(o, "confirm_boot"));
     s->went_back = (time_t)json_integer_value(json_object_get(o, "went_back"));
     const char *from = json_string_value(json_object_get(o, "went_back_from"));
     s->went_back_from = from ? arena_strndup(s->arena, from, strlen(from)) : NULL;
@@ -370,10 +371,10 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:o,s:I,s:b,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "went_back",
+    return json_pack("{s:i,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "went_back",
                      (json_int_t)s->went_back, "went_back_from", shown_name(s->went_back_from), "namespace",
                      (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
-                     (json_int_t)s->confirm_by, "current", config_json(&s->current), "previous",
+                     (json_int_t)s->confirm_by, "confirm_boot", (json_int_t)s->confirm_boot, "current", config_json(&s->current), "previous",
                      s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
                      s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
                      "counter_bases", bases_json(s), "names", names_json(s));

@@ -47,6 +47,7 @@ struct state {
     struct ptrlist bases;       /* struct xfrm_sa: counters of SAs when they were cleared */
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */
+    time_t confirm_boot;        /* the same moment by CLOCK_BOOTTIME, which nobody sets; 0: not known */
     /* It went back by itself, as that configuration was not confirmed; until the next change. 0 and NULL: it did not.
      */
     time_t went_back;

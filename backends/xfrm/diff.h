@@ -69,7 +69,7 @@ void xfrm_find_ahead(struct xfrm_diff *d, const struct xfrm_plan *p, const struc
 /* Outbound policies of ours that protect (or block). By addresses, ports and protocols, not by number: ten lines may
  * become one that says the same, and one wildcard in place of another leaves a network outside. */
 struct xfrm_kept {
-    uint32_t standing; /* in the kernel */
+    uint32_t standing; /* in the kernel; those that close a whole interface are not counted */
     uint32_t lost;     /* of them: less than half of their packets stay protected by the plan */
     uint32_t fresh;    /* of the plan: less than half of their packets are protected now; 0 where nothing is lost */
 };

@@ -130,6 +130,12 @@ static bool is_ours_outbound(const struct xfrm_pol *p)
     return is_ours && p->dir == XFRM_DIR_OUT;
 }
 
+/* Of an entry that cannot be carried: what stands until somebody corrects it is no protection that could be lost. */
+static bool closes_whole(const struct xfrm_pol *p)
+{
+    return p->action == XFRM_DO_BLOCK && !p->ntmpl && !p->sel.src_plen && !p->sel.dst_plen && !p->sel.proto;
+}
+
 static struct cover cover_new(struct arena *ar)
 {
     return (struct cover){ar, box_index_new(ar), box_index_new(ar)};
@@ -146,8 +152,10 @@ struct xfrm_kept xfrm_kept(struct arena *ar, const struct xfrm_plan *p, const st
         if (!is_ours_outbound(o))
             continue;
         cover_add(&now, o);
-        bool is_lost = protects(o) && !is_mostly_in(&then, o);
-        out.standing += protects(o);
+        if (!protects(o) || closes_whole(o))
+            continue;
+        bool is_lost = !is_mostly_in(&then, o);
+        out.standing++;
         out.lost += is_lost;
     }
     PTRLIST_FOR (struct xfrm_pol, w, &p->policies[XFRM_DIR_OUT]) {

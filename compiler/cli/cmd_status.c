@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "compiler/cli/ask.h"
+#include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
@@ -174,12 +175,15 @@ static int print_status(struct session *s)
                st->went_back_from ? st->went_back_from : "the change");
     }
     if (st->confirm_by) {
-        when(st->confirm_by < time(NULL) ? "Not confirmed in time, should have gone back at "
-                                         : "Waits for 'ioscc confirm' until ",
+        when(confirm_is_late(st) ? "Not confirmed in time, should have gone back at "
+                                 : "Waits for 'ioscc confirm' until ",
              st->confirm_by);
         printf("\n");
     }
-    bool late = st->confirm_by && st->confirm_by < time(NULL), complete = print_daemon(s);
+    bool late = confirm_is_late(st);
+    if (late)
+        confirm_say_why(st);
+    bool complete = print_daemon(s);
     say_needs_daemon(s);
     say_file_differs(s);
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
@@ -281,7 +285,7 @@ static int run_confirm(const struct command *c, int argc, char **argv)
         code = EXIT_FINDINGS;
     } else {
         const time_t deadline = s.state.confirm_by;
-        s.state.confirm_by = 0;
+        confirm_note(&s.state, 0);
         state_reserve_end(&s.state); /* a full disk has room for this with it */
         int r = state_save(&s.state);
         code = r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
@@ -346,39 +350,59 @@ static void note_that_it_went_back(const struct command *c, const struct request
     session_close(&s);
 }
 
-static int run_rollback(const struct command *c, int argc, char **argv)
+struct attempt {
+    char *from; /* what it went back from, by name; the caller's */
+    bool went_back;
+};
+
+static int go_back_once(const struct command *c, const struct request *q, struct attempt *a)
 {
-    struct request q;
     struct session s;
-    char *from = NULL;
-    bool went_back = false;
-    int code = parse(c, argc, argv, &q);
-    if (code != EXIT_CLEAN)
-        return code < 0 ? EXIT_CLEAN : code;
-    for (time_t now; q.at && (now = time(NULL)) < q.at;)
-        sleep((unsigned)(q.at - now));
-    code = session_open(&s, c, q.dir, q.at ? GOES_BACK_WAIT_S : q.wait_s, NAMES_ASKED);
+    int code = session_open(&s, c, q->dir, q->at ? GOES_BACK_WAIT_S : q->wait_s, NAMES_ASKED);
     if (code != EXIT_CLEAN)
         return code;
-    if (q.at && s.state.confirm_by != q.at) {
+    if (q->at && s.state.confirm_by != q->at) {
         code = EXIT_CLEAN; /* confirmed, or another apply came */
     } else if (!s.state.has_previous) {
         fprintf(stderr, "ioscc rollback: there is nothing to go back to\n");
         code = EXIT_USAGE;
-    } else if (!s.state.previous.file && !q.at && !q.allow_less) {
+    } else if (!s.state.previous.file && !q->at && !q->allow_less) {
         fprintf(stderr, "ioscc rollback: before it nothing was applied, all protection would go: nothing is touched\n"
                         "If that is what you want: 'ioscc remove', or --allow-less\n");
         code = EXIT_FINDINGS;
     } else {
-        from = strdup(s.state.current.name ? s.state.current.name : "the change");
+        a->from = strdup(s.state.current.name ? s.state.current.name : "the change");
         state_reserve_end(&s.state);
         code = go_back_with_daemon(&s);
-        went_back = q.at && code == EXIT_CLEAN;
+        a->went_back = q->at && code == EXIT_CLEAN;
     }
     session_close(&s);
-    if (went_back)
-        note_that_it_went_back(c, &q, from);
-    free(from);
+    return code;
+}
+
+#define AGAIN_S 5       /* a link may be there again by then */
+#define AGAIN_MAX 17280 /* a day */
+
+static int run_rollback(const struct command *c, int argc, char **argv)
+{
+    struct request q;
+    struct attempt a = {0};
+    int code = parse(c, argc, argv, &q);
+    if (code != EXIT_CLEAN)
+        return code < 0 ? EXIT_CLEAN : code;
+    if (q.at)
+        confirm_wait(q.at);
+    code = go_back_once(c, &q, &a);
+    for (unsigned i = 0; i < AGAIN_MAX && q.at && code != EXIT_CLEAN; i++) {
+        sleep(AGAIN_S);
+        free(a.from);
+        a = (struct attempt){0};
+        confirm_log_anew();
+        code = go_back_once(c, &q, &a);
+    }
+    if (a.went_back)
+        note_that_it_went_back(c, &q, a.from);
+    free(a.from);
     return code;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define LONGEST_S 86400
+#define LOG_NAME "rollback.log"
 #define ROOM_FOR_STATE 32768 /* bytes: state.json, and what goes back writes of itself */
 
 int confirm_option(const struct command *c, const char *value, unsigned *seconds)
@@ -23,6 +24,60 @@ int confirm_option(const struct command *c, const char *value, unsigned *seconds
     return EXIT_CLEAN;
 }
 
+static time_t boot_now(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_BOOTTIME, &t) == 0 ? t.tv_sec : 0;
+}
+
+static time_t on_boot_clock(time_t deadline)
+{
+    return deadline ? boot_now() + (deadline - time(NULL)) : 0;
+}
+
+void confirm_note(struct state *st, time_t deadline)
+{
+    bool is_noted = deadline && deadline == st->confirm_by && st->confirm_boot;
+    st->confirm_by = deadline;
+    if (!is_noted)
+        st->confirm_boot = on_boot_clock(deadline);
+}
+
+void confirm_say_why(struct state *st)
+{
+    struct source log;
+    if (source_read(&log, state_path(st, LOG_NAME)) < 0)
+        return;
+    if (log.len)
+        printf("It is tried again every few seconds, and says:\n%.*s", (int)(log.len < 2000 ? log.len : 2000),
+               log.text);
+    source_free(&log);
+}
+
+void confirm_log_anew(void)
+{
+    struct stat st;
+    bool is_file = fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+    fflush(NULL);
+    if (is_file && ftruncate(STDOUT_FILENO, 0) == 0)
+        lseek(STDOUT_FILENO, 0, SEEK_SET);
+}
+
+bool confirm_is_late(const struct state *st)
+{
+    if (!st->confirm_by || !st->confirm_boot)
+        return st->confirm_by && st->confirm_by < time(NULL);
+    bool has_restarted = boot_now() + LONGEST_S < st->confirm_boot; /* the host: the clock is another one */
+    return has_restarted || st->confirm_boot < boot_now();
+}
+
+void confirm_wait(time_t deadline)
+{
+    const time_t until = on_boot_clock(deadline);
+    for (time_t now; (now = boot_now()) < until;)
+        sleep((unsigned)(until - now));
+}
+
 time_t confirm_deadline(unsigned seconds)
 {
     return seconds ? time(NULL) + (time_t)seconds : 0;
@@ -31,7 +86,7 @@ time_t confirm_deadline(unsigned seconds)
 /* What it has to say is in rollback.log beside the state. False: it cannot be started. */
 static bool start(struct state *st, time_t deadline)
 {
-    const char *dir = st->dir, *log = state_path(st, "rollback.log");
+    const char *dir = st->dir, *log = state_path(st, LOG_NAME);
     char at[32];
     snprintf(at, sizeof at, "%lld", (long long)deadline);
     fflush(NULL); /* else both would print it */

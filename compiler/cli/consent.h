@@ -7,8 +7,8 @@
 
 /* May the planned configuration take the place of what stands? Not if it applies no crypto map to an interface, if it
  * protects less than half of what stands (xfrm_kept()), has fewer policies and no `end` as its last line, or lacks the
- * translation that a list which stands is behind. `allow_less`: the user wants that. EXIT_FINDINGS after a message that says how much
- * would go. */
+ * translation that a list which stands is behind. `allow_less`: the user wants that. EXIT_FINDINGS after a message that
+ * says how much would go. */
 int consent_ask(const struct session *s, const char *file, bool allow_less) MUST_CHECK;
 /* Does a daemon with another state directory run in this network namespace, whose policies stand? EXIT_FINDINGS after a
  * message. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backends/ike/daemon/lookup.h"
+#include "compiler/cli/confirm.h"
 
 #define NAMES_AGAIN_S 10 /* those that have no address */
 
@@ -280,7 +281,7 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
     st->current = *how;
     st->applying = true;
     if (confirm_by) /* whatever becomes of this process, it is gone back from */
-        st->confirm_by = confirm_by;
+        confirm_note(st, confirm_by);
     if (s->apply.xfrm_diff.threshold && !st->thresholds[0][0])
         memcpy(st->thresholds, s->apply.xfrm_held.hash_threshold, sizeof st->thresholds);
     own_sas(s, true);
@@ -292,7 +293,7 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
     struct state *st = &s->state;
     st->applying = false;
     st->applied = time(NULL);
-    st->confirm_by = confirm_by;
+    confirm_note(st, confirm_by);
     st->went_back = 0;
     st->went_back_from = NULL;
     if (previous == PREVIOUS_FORGOTTEN)

@@ -19,7 +19,7 @@
     NEED(ISAKMP_PROFILE, D_UNDEFINED_ISAKMP_PROFILE, "its isakmp profile is not defined: any peer would do")           \
     NEED(IKEV2_PROFILE, D_UNDEFINED_IKEV2_PROFILE, "its IKEv2 profile is not defined")                                 \
     NEED(PROFILE_COMPLETE, D_PROFILE_INCOMPLETE, "its IKEv2 profile is incomplete or shut down")                       \
-    NEED(MATCH, D_PROFILE_NOBODY, "its profile has no 'match' line that a peer could fit")                         \
+    NEED(MATCH, D_PROFILE_NOBODY, "its profile has no 'match' line that a peer could fit")                             \
     NEED(AUTHENTICATION, DIAG_COUNT, "its profile's authentication method is not supported")                           \
     NEED(KEYRING, D_UNDEFINED_KEYRING, "its profile's keyring is not defined")                                         \
     NEED(KEYRING_NAMED, D_UNDEFINED_KEYRING, "its profile is for pre-shared keys and names no keyring")                \
@@ -43,8 +43,10 @@
     NEED(IKE_OFF, DIAG_COUNT, "IKE is switched off")                                                                   \
     NEED(GLOBAL, D_UNKNOWN_COMMAND, "a line that may be about it is not understood")                                   \
     NEED(LIST, D_UNKNOWN_COMMAND, "a line of its access list is not understood: what it protects is not known")        \
-    NEED(LIST_MISSING, D_UNDEFINED_ACL, "its access list does not exist: all packets of the interface are dropped")   \
-    NEED(LIST_EMPTY, D_ACL_EMPTY, "its access list has no lines: all packets of the interface are dropped")            \
+    NEED(LIST_MISSING, D_UNDEFINED_ACL,                                                                                \
+         "its access list does not exist: all IPv4 (of an IPv6 map: IPv6) packets of the interface are dropped")       \
+    NEED(LIST_EMPTY, D_ACL_EMPTY,                                                                                      \
+         "its access list has no lines: all IPv4 (of an IPv6 map: IPv6) packets of the interface are dropped")         \
     NEED(DYNAMIC_MAP, D_UNDEFINED_DYNAMIC_MAP, "its dynamic map is not defined")                                       \
     NEED(UNDERSTOOD, D_UNKNOWN_COMMAND, "it holds a line that is not understood")
 

@@ -22,7 +22,7 @@ extern const struct attack attacks_identity[], attacks_answers[], attacks_floods
     attacks_rivals[], attacks_afterwards[], attacks_another[], attacks_pinned[], attacks_copies[], attacks_pieces[],
     attacks_turned[], attacks_whereabouts[], attacks_replayed[], attacks_moved[], attacks_restarts[], attacks_doubts[],
     attacks_posing[], attacks_unheard[], attacks_doubted[], attacks_rows[], attacks_called[], attacks_taken[],
-    attacks_renewed[], attacks_named[], attacks_queued[];
+    attacks_renewed[], attacks_named[], attacks_queued[], attacks_under_way[];
 
 /* A router's policy with room for what attacks need. Arrays do not move: pointers into them stay good. */
 #define ROUTER_PROFILES 6

@@ -25,7 +25,7 @@ int main(int argc, char **argv)
         attacks_another,      attacks_pinned,     attacks_copies,  attacks_pieces,     attacks_turned,
         attacks_whereabouts,  attacks_replayed,   attacks_moved,   attacks_restarts,   attacks_doubts,
         attacks_posing,       attacks_unheard,    attacks_doubted, attacks_rows,       attacks_called,
-        attacks_taken,        attacks_renewed,    attacks_named,   attacks_queued};
+        attacks_taken,        attacks_renewed,    attacks_named,   attacks_queued,     attacks_under_way};
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
     unsigned held = 0, bad = 0;
     for (unsigned k = 0; k < sizeof all / sizeof *all; k++)

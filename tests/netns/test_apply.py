@@ -62,6 +62,7 @@ def consent_by_addresses():
         ('eight lines become one', pieces, one, False),
         ('one line becomes eight', one, pieces, False),
         ('eight lines become three', pieces, one.replace(' permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n', eight[:len(eight) // 8 * 3]), True),
+        ('an entry that was blocked is corrected', one.replace('match address A0', 'match address A9'), one, False),
         ('ip becomes tcp and udp', one, one.replace(' permit ip', ' permit tcp 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n permit udp'), False),
         ('ip becomes one port', one, one.replace('permit ip', 'permit tcp').replace('255.255\ncrypto', '255.255 eq 443\ncrypto').replace('0.0.255.255\nend', '0.0.255.255 eq 443\nend'), True),
         ('a deny of half of it', one, one.replace(' permit ip', ' deny ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.127.255\n permit ip'), False),
@@ -71,7 +72,7 @@ def consent_by_addresses():
         need(before != after, name)
         with Lab() as l:
             r = Router(l)
-            r.ioscc('apply', write(r, 'a.cfg', before))
+            r.ioscc('apply', '--allow-partial', write(r, 'a.cfg', before))
             p = r.ioscc('apply', write(r, 'b.cfg', after), ok=(1,) if asked else (0,))
             need(('protects less than half of what stands' in p.stderr) == asked, '%s: %s' % (name, p.stdout + p.stderr))
 
@@ -232,7 +233,7 @@ def watchdog_killed():
         state = os.path.join(r.dir, 'state', 'state.json')
         text = open(state).read()
         need('"confirm_by": ' in text, text[:500])
-        write(r, 'state/state.json', re.sub(r'"confirm_by": \d+', '"confirm_by": %d' % (time.time() - 5), text))  # its time is over
+        write(r, 'state/state.json', re.sub(r'"confirm_by": \d+', '"confirm_by": %d' % (time.time() - 5), re.sub(r'"confirm_boot": \d+', '"confirm_boot": 1', text)))  # its time is over
         p = r.ioscc('status', ok=(1,))
         need('Not confirmed in time, should have gone back at' in p.stdout, p.stdout)
         r.ioscc('rollback')
@@ -434,6 +435,49 @@ def confirm():
         need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'back to nothing')
 
 
+def confirm_by_another_clock():
+    """the time of day is set back a day, or forward: it goes back when the seconds have passed, and not before"""
+    binary = IOSCC.replace('asan', 'release')
+    with Lab() as l:
+        r = Router(l)
+        a, b, clock = write(r, 'a.cfg', many(3)), write(r, 'b.cfg', many(5)), write(r, 'clock', '0')
+        env = dict(os.environ, LD_PRELOAD=os.path.abspath('build/release/tests/netns/clock.so'), IOSCC_CLOCK=clock)
+
+        def ioscc(*words, ok=True):
+            return r.node.run(binary, words[0], '--state-dir', r.dir + '/state', *words[1:], ok=ok, env=env)
+        ioscc('apply', a)
+        before = held(r)
+        ioscc('apply', '--confirm', '3', b)
+        write(r, 'clock', '-86400')
+        wait_for('it goes back', lambda: held(r) == before and not watchers(r))
+        write(r, 'clock', '0')
+        ioscc('apply', '--confirm', '600', b)
+        write(r, 'clock', '86400')
+        p = ioscc('status', ok=False)
+        need("Waits for 'ioscc confirm'" in p.stdout and p.returncode == 0 and held(r) != before, p.stdout)
+        ioscc('confirm')
+        for pid in watchers(r):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def confirm_without_a_link():
+    """what it would go back to has no link at that moment: status says why, and it goes back when the link is there"""
+    with Lab() as l:
+        r = Router(l)
+        a, b = write(r, 'a.cfg', many(3)), write(r, 'b.cfg', many(5))
+        named = ['-m', 'GigabitEthernet0/0=eth0']
+        r.ioscc('apply', *named, a)
+        before = held(r)
+        r.ioscc('apply', '--confirm', '2', *named, b)
+        r.node.ip('link', 'set', 'eth0', 'down')
+        r.node.ip('link', 'set', 'eth0', 'name', 'ppp0')
+        wait_for('status says why', lambda: re.search(r"Not confirmed in time(.|\n)*It is tried again every few seconds, and says:\n.*no interface 'eth0'", r.ioscc('status', ok=(1, 2)).stdout))
+        r.node.ip('link', 'set', 'ppp0', 'name', 'eth0')
+        r.node.ip('link', 'set', 'eth0', 'up')
+        wait_for('it goes back', lambda: 'Went back by itself' in r.ioscc('status', ok=(0, 1)).stdout and not watchers(r))
+        need('a.cfg' in r.ioscc('status', ok=(0, 1)).stdout, 'what stands')
+
+
 def confirm_killed():
     """killed in the middle of apply --confirm, by whatever moment: it is gone back from all the same"""
     binary = IOSCC.replace('asan', 'release')
@@ -597,7 +641,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_killed, confirm_without_state, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_by_another_clock, confirm_without_a_link, confirm_killed, confirm_without_state, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

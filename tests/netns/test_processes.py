@@ -121,7 +121,8 @@ def ends(which):
         code = d.p.wait(lab.BOUND)
         assert code == (-9 if which == 'main' else 3), 'exit %d: %s' % (code, d.said())
         lab.wait_for('the others end', lambda: not any(living(p) for p in d.children))
-        assert which == 'main' or ('is gone: all ends' in d.said() and not os.path.exists(d.dir + '/control.sock')), d.said()
+        name = {'keys': 'with the keys', 'network': 'that reads the network', 'fetch': 'that fetches', 'watch': 'that watches'}.get(which)
+        assert which == 'main' or ('the process %s is gone: all ends' % name in d.said() and not os.path.exists(d.dir + '/control.sock')), d.said()
 
 
 def inherits_nothing():

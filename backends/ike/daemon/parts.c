@@ -37,8 +37,18 @@
 /* Who speaks to whom: [0] is the first one's end. */
 enum pair { MAIN_KEYS, MAIN_NETWORK, MAIN_FETCH, MAIN_WATCH, NETWORK_KEYS, NETWORK_PRIVILEGED, NETWORK_FETCH, PAIRS };
 
+/* The main process' children, each for as long as the daemon runs. */
+enum part { PART_NETWORK, PART_KEYS, PART_FETCH, PART_WATCH, PARTS };
+static const char *const part_names[PARTS] = {
+    [PART_NETWORK] = "the process that reads the network",
+    [PART_KEYS] = "the process with the keys",
+    [PART_FETCH] = "the process that fetches",
+    [PART_WATCH] = "the process that watches",
+};
+
 struct parts {
     int pair[PAIRS][2];
+    pid_t child[PARTS]; /* 0: it was never started */
     const struct daemon_options *options;
     const char *config;
     struct privileged_side *side; /* NULL: nothing is given to the kernel */
@@ -141,6 +151,7 @@ static bool start_keys(struct parts *p)
 {
     const int keep[] = {p->pair[MAIN_KEYS][1], p->pair[NETWORK_KEYS][1]};
     pid_t child = fork();
+    p->child[PART_KEYS] = child;
     if (child != 0)
         return child > 0;
     no_input();
@@ -153,6 +164,7 @@ static bool start_fetch(struct parts *p)
 {
     const int keep[] = {p->pair[MAIN_FETCH][1], p->pair[NETWORK_FETCH][1]};
     pid_t child = fork();
+    p->child[PART_FETCH] = child;
     if (child != 0)
         return child > 0;
     no_input();
@@ -166,6 +178,7 @@ static bool start_network(struct parts *p)
     const int keep[] = {p->pair[MAIN_NETWORK][1], p->pair[NETWORK_KEYS][0], p->pair[NETWORK_PRIVILEGED][0],
                         p->pair[NETWORK_FETCH][0]};
     pid_t child = fork();
+    p->child[PART_NETWORK] = child;
     if (child != 0)
         return child > 0;
     no_input();
@@ -181,6 +194,7 @@ static bool start_watch(struct parts *p)
     if (!p->options->repair)
         return true;
     pid_t child = fork();
+    p->child[PART_WATCH] = child;
     if (child > 0)
         close_end(p, MAIN_WATCH, 1);
     if (child != 0)
@@ -446,6 +460,40 @@ static void look_for_state(struct parts *p)
     end_all(p, EXIT_BROKEN);
 }
 
+#define CAUSE_MS 200 /* an end is heard of before it can be asked for */
+
+static bool was_killed(pid_t child)
+{
+    siginfo_t how = {0};
+    bool is_over = child > 0 && waitid(P_PID, (id_t)child, &how, WEXITED | WNOHANG | WNOWAIT) == 0 && how.si_pid;
+    return is_over && (how.si_code == CLD_KILLED || how.si_code == CLD_DUMPED);
+}
+
+/* Who is heard of first may have ended only as another one did, which was killed. */
+static enum part cause_of(const struct parts *p, enum part heard)
+{
+    for (int ms = 0; ms < CAUSE_MS; ms += 10) {
+        for (unsigned i = 0; i < PARTS; i++)
+            if (was_killed(p->child[i]))
+                return (enum part)i;
+        usleep(10000);
+    }
+    return heard;
+}
+
+static void say_gone(struct parts *p, enum part heard)
+{
+    daemon_log(IKE_ERROR, "%s is gone: all ends", part_names[cause_of(p, heard)]);
+}
+
+/* Said once: the others follow. */
+static void is_gone(struct parts *p, enum part heard)
+{
+    if (!p->ending)
+        say_gone(p, heard);
+    end_all(p, EXIT_BROKEN);
+}
+
 enum watched { W_SIGNALS, W_NETWORK, W_PRIVILEGED, W_KEYS, W_FETCH, W_WATCH, W_RELOAD, WATCHED };
 
 static void serve_all(struct parts *p)
@@ -480,18 +528,15 @@ static void serve_all(struct parts *p)
             break;
         if (v[W_KEYS].revents) { /* it says nothing unasked: it is gone */
             keys_there = false;
-            daemon_log(IKE_ERROR, "the process with the keys is gone: all ends");
-            end_all(p, EXIT_BROKEN);
+            is_gone(p, PART_KEYS);
         }
         if (v[W_FETCH].revents) {
             fetch_there = false;
-            daemon_log(IKE_ERROR, "the process that fetches is gone: all ends");
-            end_all(p, EXIT_BROKEN);
+            is_gone(p, PART_FETCH);
         }
         if (v[W_WATCH].revents) {
             watch_there = false;
-            daemon_log(IKE_ERROR, "the process that watches is gone: all ends");
-            end_all(p, EXIT_BROKEN);
+            is_gone(p, PART_WATCH);
         }
         if (v[W_RELOAD].revents && p->client >= 0)
             reload(p, p->client);
@@ -499,7 +544,7 @@ static void serve_all(struct parts *p)
             connected(p);
     }
     if (!p->ending) {
-        daemon_log(IKE_ERROR, "the process that reads the network is gone: all ends");
+        say_gone(p, PART_NETWORK);
         p->exit_code = EXIT_BROKEN;
     }
 }
