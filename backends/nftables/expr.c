@@ -149,18 +149,23 @@ static void ct(struct emitter *x, uint32_t key, uint32_t reg)
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
 }
 
-/* An address that the flow began with. */
-static void flow_addr(struct emitter *x, uint8_t family, bool dst, uint32_t reg)
+/* What the flow began with. */
+static void flow_field(struct emitter *x, uint32_t key, uint32_t reg)
 {
-    uint32_t key = dst ? NFT_CT_DST_IP : NFT_CT_SRC_IP;
-    if (family == FAMILY_V6)
-        key = dst ? NFT_CT_DST_IP6 : NFT_CT_SRC_IP6;
     struct nftnl_expr *e = begin(x, "ct");
     if (!e)
         return;
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
     nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
+}
+
+static void flow_addr(struct emitter *x, uint8_t family, bool dst, uint32_t reg)
+{
+    uint32_t key = dst ? NFT_CT_DST_IP : NFT_CT_SRC_IP;
+    if (family == FAMILY_V6)
+        key = dst ? NFT_CT_DST_IP6 : NFT_CT_SRC_IP6;
+    flow_field(x, key, reg);
 }
 
 static uint32_t addr_offset(uint8_t family, bool dst)
@@ -188,11 +193,20 @@ static void address(struct emitter *x, const struct nft_expr *e)
     cmp(x, NFT_CMP_EQ, e->bits.value, len);
 }
 
+/* A port of the packet, or that the flow began with. */
+static void port(struct emitter *x, const struct nft_expr *e, bool dst, uint32_t reg)
+{
+    if (e->look >= LOOK_FLOW)
+        flow_field(x, dst ? NFT_CT_PROTO_DST : NFT_CT_PROTO_SRC, reg);
+    else
+        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, dst ? 2 : 0, 2, reg);
+}
+
 static void ports(struct emitter *x, const struct nft_expr *e)
 {
     const uint16_t lo = htons(e->ports.lo), hi = htons(e->ports.hi);
     bool dst = (e->kind == RULE_DPORT) != is_turned(e);
-    payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, dst ? 2 : 0, 2, NFT_REG_1);
+    port(x, e, dst, NFT_REG_1);
     if (e->ports.lo == e->ports.hi) {
         cmp(x, NFT_CMP_EQ, &lo, 2);
         return;
@@ -236,9 +250,9 @@ static void set_lookup(struct emitter *x, const struct nft_expr *e)
     if (s->fields & SET_PROTO)
         meta(x, NFT_META_L4PROTO, reg_at(word++));
     if (s->fields & SET_SPORT)
-        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, is_turned(e) ? 2 : 0, 2, reg_at(word++));
+        port(x, e, is_turned(e), reg_at(word++));
     if (s->fields & SET_DPORT)
-        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, is_turned(e) ? 0 : 2, 2, reg_at(word++));
+        port(x, e, !is_turned(e), reg_at(word++));
     struct nftnl_expr *l = begin(x, "lookup");
     if (!l)
         return;
@@ -420,6 +434,20 @@ static void fragment_header(struct emitter *x)
     cmp(x, NFT_CMP_NEQ, &zero, sizeof zero);
 }
 
+/* ... and the first byte what follows it. */
+static void fragment_of(struct emitter *x, uint8_t next_header)
+{
+    struct nftnl_expr *e = begin(x, "exthdr");
+    if (!e)
+        return;
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 0);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+    cmp(x, NFT_CMP_EQ, &next_header, 1);
+}
+
 static void fragment(struct emitter *x, uint8_t family)
 {
     if (family == FAMILY_V6) {
@@ -517,6 +545,9 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         break;
     case RULE_SOURCE_ROUTED:
         source_routed(x, (uint8_t)e->number);
+        break;
+    case RULE_FRAGMENT_OF:
+        fragment_of(x, (uint8_t)e->number);
         break;
     case RULE_TRANSLATED:
         is_translated(x, IPS_SRC_NAT | IPS_DST_NAT);

@@ -75,16 +75,48 @@ static void add_port(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind,
     nft_add(p, r, kind)->ports = (struct port_range){lo, hi};
 }
 
-static void pass_ipsec(struct nft_plan *p, struct nft_chain *c, uint8_t family)
+/* From here to a peer of the map: a source of this host alone says little, IPv6 forwards what others send with it.
+ * Peers of dynamic entries may be anywhere. */
+static struct nft_rule *to_peer(struct nft_plan *p, struct nft_rule *r, const struct target_map *m,
+                                const struct nft_set *peers)
 {
-    pass_local(p, pass_proto(p, c, family, IPPROTO_ESP), "IPsec of this host");
-    pass_local(p, pass_proto(p, c, family, IPPROTO_AH), "IPsec of this host");
-    struct nft_rule *r = pass_proto(p, c, family, IPPROTO_UDP);
+    if (m->has_dynamic)
+        return r;
+    struct nft_expr *e = nft_add(p, r, RULE_ADDR_IN_SET);
+    e->set = peers;
+    e->look = LOOK_PACKET_TURNED;
+    return r;
+}
+
+static void pass_ipsec(struct nft_plan *p, struct nft_chain *c, const struct target_map *m, const struct nft_set *peers)
+{
+    const uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
+    pass_local(p, to_peer(p, pass_proto(p, c, family, IPPROTO_ESP), m, peers), "IPsec of this host");
+    pass_local(p, to_peer(p, pass_proto(p, c, family, IPPROTO_AH), m, peers), "IPsec of this host");
+    struct nft_rule *r = to_peer(p, pass_proto(p, c, family, IPPROTO_UDP), m, peers);
     add_port(p, r, RULE_SPORT, 500, 500);
     pass_own(p, r, "IKE of this host");
-    r = pass_proto(p, c, family, IPPROTO_UDP); /* IKE, and ESP whose packet may have come in by an interface */
+    /* IKE, and ESP whose packet may have come in by an interface */
+    r = to_peer(p, pass_proto(p, c, family, IPPROTO_UDP), m, peers);
     add_port(p, r, RULE_SPORT, 4500, 4500);
     pass_local(p, r, "IKE and IPsec of this host");
+}
+
+/* RFC 8200 §4.1: hop-by-hop options, routing, fragment, destination options. */
+static const uint8_t veils[] = {0, 43, 44, 60};
+
+void nft_drop_veiled(struct nft_plan *p, struct nft_chain *c, enum nft_kind kind, const char *link)
+{
+    for (size_t i = 0; i < sizeof veils; i++) {
+        struct nft_rule *r = nft_rule_new(p, c);
+        if (link)
+            nft_add_name(p, r, kind, link);
+        nft_add(p, r, RULE_FAMILY)->family = FAMILY_V6;
+        nft_add_number(p, r, RULE_FRAGMENT_OF, veils[i]);
+        nft_add(p, r, RULE_COUNTER);
+        nft_add(p, r, RULE_DROP);
+        r->comment = "a fragment of nobody knows what";
+    }
 }
 
 /* RFC 4861 §4; and multicast listeners (RFC 3810 §5), without which a switch keeps solicitations away. Neither has come
@@ -246,7 +278,8 @@ static void guard_fragments(struct nft_plan *p, struct nft_chain *all, const str
 }
 
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
-                   const struct nft_chain *inbound, const struct nft_chain *fragments, uint32_t number)
+                   const struct nft_chain *inbound, const struct nft_chain *fragments, const struct nft_set *peers,
+                   uint32_t number)
 {
     uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
     struct nft_chain *packet = nft_chain_new(p, nft_name(p, "packet%u", number));
@@ -255,10 +288,12 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
     struct nft_chain *bind = nft_chain_new(p, nft_name(p, "bind%u", number));
     copy_turned(p, bind, inbound, LOOK_PACKET_TURNED, RULE_SNAT_SELF, family);
     struct nft_chain *all = nft_chain_new(p, nft_name(p, "guard%u", number));
+    if (m->map->ipv6.v)
+        nft_drop_veiled(p, all, RULE_OUT_IF, NULL);
     /* what has been translated first: an address of this host is then no proof that it is the host's own packet */
     translated_jump(p, all, packet);
     flows(p, all, inbound, number, family);
-    pass_ipsec(p, all, family);
+    pass_ipsec(p, all, m, peers);
     pass_link(p, all, family);
     jump_to(p, nft_rule_new(p, all), packet);
     if (fragments)

@@ -307,11 +307,14 @@ static void add_host(struct nft_plan *p, struct nft_rule *r, enum nft_kind kind,
     e->family = a->family;
 }
 
-/* Packets of IPsec itself are not cleartext: whatever the crypto list says, they go on to the input chain. */
+/* Packets of IPsec itself, to this host, are not cleartext: whatever the crypto list says, they go on to the input
+ * chain.
+ */
 static void pass_tail(struct nft_plan *p, struct nft_rule *r, const struct target_map *m, const void *arg)
 {
     (void)arg;
     add_host(p, r, RULE_DADDR, &m->local);
+    nft_add(p, r, RULE_TO_NO_HOST); /* the address may not be known yet */
     nft_add(p, r, RULE_CAME_CLEAR);
     nft_add(p, r, RULE_RETURN);
 }
@@ -541,6 +544,8 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
     for (uint32_t k = 0; k < m->links.n; k++) {
         const char *link = m->links.v[k];
         drop_source_routed(p, b->prerouting, link, m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4);
+        if (m->map->ipv6.v)
+            nft_drop_veiled(p, b->prerouting, RULE_IN_IF, link);
         judge_translated(p, b, m, link, in->name, came->name);
         ipsec_rules(p, b->prerouting, m, link, pass_tail, NULL);
         if (m->map->ipv6.v)
@@ -555,7 +560,7 @@ static void one_map(struct nft_plan *p, struct target *t, const struct base *b, 
         jump(p, b->postrouting, RULE_OUT_IF, link, RULE_GOES_SECURED, out->name);
     }
     entry_filters(p, t, b, m);
-    nft_guard_map(p, g, m, in, parts, number);
+    nft_guard_map(p, g, m, in, parts, peers, number);
     nft_closed_lists(p, in, m); /* behind what the guard takes of the chain: it has this already */
 }
 
@@ -566,6 +571,7 @@ static void check_elsewhere(struct nft_plan *p, const struct target *t, const st
     struct nft_chain *elsewhere = nft_chain_new(p, "elsewhere_in");
     drop_source_routed(p, elsewhere, NULL, FAMILY_V4);
     drop_source_routed(p, elsewhere, NULL, FAMILY_V6);
+    nft_drop_veiled(p, elsewhere, RULE_IN_IF, NULL);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         ipsec_rules(p, elsewhere, m, NULL, pass_tail, NULL);
         if (m->map->ipv6.v)

@@ -47,6 +47,7 @@ enum nft_kind {
     RULE_FROM_OTHERS,     /* it is not */
     RULE_TO_NO_HOST,      /* its destination is no other host's address: it is this host's, or multicast */
     RULE_SOURCE_ROUTED,   /* number: IPv4 option, 0: IPv6 routing header; its sender says the way, and where it ends */
+    RULE_FRAGMENT_OF,     /* number: an IPv6 fragment, or the whole in one, of that next header */
     RULE_TRANSLATED,      /* its flow has other addresses than it began with */
     RULE_DEST_TRANSLATED, /* its flow began with another destination */
     RULE_NAT_OURS,        /* ... by a rule of this table */
@@ -90,8 +91,7 @@ enum nft_kind {
 };
 
 /* What a rule's addresses and a set's key are taken from. Turned: destination before source, for sets and rules that
- * hold the way back. Of a flow: the addresses that it began with, whatever NAT has made of them; ports are the
- * packet's. */
+ * hold the way back. Of a flow: the addresses and ports that it began with, whatever NAT has made of them. */
 enum nft_look { LOOK_PACKET, LOOK_PACKET_TURNED, LOOK_FLOW, LOOK_FLOW_TURNED };
 
 struct nft_set;
@@ -219,9 +219,15 @@ void nft_closed_lists(struct nft_plan *p, struct nft_chain *c, const struct targ
  * more, by the addresses that it had. */
 const struct nft_chain *nft_came_chain(struct nft_plan *p, const struct target_map *m, const struct nft_chain *inbound,
                                        uint32_t number);
-/* `fragments`: the inbound check of later fragments, NULL: it is the same. */
+/* `fragments`: the inbound check of later fragments, NULL: it is the same. `peers`: set of the map's peers' addresses,
+ * and its own. */
 void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct target_map *m,
-                   const struct nft_chain *inbound, const struct nft_chain *fragments, uint32_t number);
+                   const struct nft_chain *inbound, const struct nft_chain *fragments, const struct nft_set *peers,
+                   uint32_t number);
+/* Drops IPv6 fragments that hide what they are of behind further headers: what nobody has put together, or has only the
+ * outer half of (RFC 8200 §4.5 lets a chain of headers be cut). No line with a protocol could judge them. `kind`:
+ * RULE_IN_IF or RULE_OUT_IF, of `link`; NULL: by whichever. */
+void nft_drop_veiled(struct nft_plan *p, struct nft_chain *c, enum nft_kind kind, const char *link);
 /* After those of all maps. */
 void nft_guard_elsewhere(struct nft_plan *p, const struct nft_guard *g, const struct target *t);
 /* elsewhere.c: what leaves or comes by a link that may be one with a crypto map, though none of its name, goes on from

@@ -38,6 +38,15 @@ static void addr_field(struct buf *b, const struct nft_expr *e, uint8_t family, 
     buf_printf(b, "%s%s %s", flow, ip_word(family), dst != is_turned(e) ? "daddr" : "saddr");
 }
 
+static void port_field(struct buf *b, const struct nft_expr *e, bool dst)
+{
+    const char *where = e->look >= LOOK_FLOW ? "ct original proto-" : "th ";
+    const char *which = dst != is_turned(e) ? "dst" : "src";
+    if (e->look < LOOK_FLOW)
+        which = dst != is_turned(e) ? "dport" : "sport";
+    buf_printf(b, "%s%s", where, which);
+}
+
 static void addr_match(struct buf *b, const struct nft_expr *e)
 {
     addr_field(b, e, e->family, e->kind == RULE_DADDR);
@@ -83,8 +92,12 @@ static void set_match(struct buf *b, const struct nft_expr *e)
     }
     if (s->fields & SET_PROTO)
         buf_puts(b, " . meta l4proto");
-    if (s->fields & SET_PORTS)
-        buf_puts(b, is_turned(e) ? " . th dport . th sport" : " . th sport . th dport");
+    if (s->fields & SET_PORTS) {
+        buf_puts(b, " . ");
+        port_field(b, e, false);
+        buf_puts(b, " . ");
+        port_field(b, e, true);
+    }
     buf_printf(b, " @%s", s->name);
 }
 
@@ -95,8 +108,9 @@ static void dot(struct buf *b, const char **sep)
     *sep = " . ";
 }
 
-static void map_match(struct buf *b, const struct nft_set *s)
+static void map_match(struct buf *b, const struct nft_expr *e)
 {
+    const struct nft_set *s = e->set;
     const char *sep = "";
     for (int dst = 0; dst < 2; dst++) {
         struct addr_bits care = {.care = {0}};
@@ -104,20 +118,20 @@ static void map_match(struct buf *b, const struct nft_set *s)
         if (!(s->fields & (dst ? SET_DADDR : SET_SADDR)))
             continue;
         dot(b, &sep);
-        buf_printf(b, "%s %s", ip_word(s->family), dst ? "daddr" : "saddr");
+        addr_field(b, e, s->family, dst);
         if (nft_prefix_length(&care) == (s->family == FAMILY_V6 ? 128 : 32))
             continue;
         buf_puts(b, " & ");
         plain_addr(b, care.care, s->family);
     }
-    static const struct {
-        uint8_t field;
-        const char *words;
-    } rest[] = {{SET_PROTO, "meta l4proto"}, {SET_SPORT, "th sport"}, {SET_DPORT, "th dport"}};
-    for (size_t i = 0; i < 3; i++)
-        if (s->fields & rest[i].field) {
+    if (s->fields & SET_PROTO) {
+        dot(b, &sep);
+        buf_puts(b, "meta l4proto");
+    }
+    for (int dst = 0; dst < 2; dst++)
+        if (s->fields & (dst ? SET_DPORT : SET_SPORT)) {
             dot(b, &sep);
-            buf_puts(b, rest[i].words);
+            port_field(b, e, dst);
         }
     buf_printf(b, " vmap @%s", s->name);
 }
@@ -186,6 +200,9 @@ static void expr(struct buf *b, const struct nft_expr *e)
     case RULE_SOURCE_ROUTED:
         buf_puts(b, source_route_word(e->number));
         break;
+    case RULE_FRAGMENT_OF:
+        buf_printf(b, "frag nexthdr %u", e->number);
+        break;
     case RULE_TRANSLATED:
         buf_puts(b, "ct status snat,dnat");
         break;
@@ -237,7 +254,8 @@ static void expr(struct buf *b, const struct nft_expr *e)
         break;
     case RULE_SPORT:
     case RULE_DPORT:
-        buf_puts(b, (e->kind == RULE_DPORT) != is_turned(e) ? "th dport " : "th sport ");
+        port_field(b, e, e->kind == RULE_DPORT);
+        buf_putc(b, ' ');
         range(b, e->ports);
         break;
     case RULE_ICMP_TYPE:
@@ -271,7 +289,7 @@ static void expr(struct buf *b, const struct nft_expr *e)
         set_match(b, e);
         break;
     case RULE_VERDICT_MAP:
-        map_match(b, e->set);
+        map_match(b, e);
         break;
     case RULE_COUNTER:
         buf_puts(b, "counter");

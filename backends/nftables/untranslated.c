@@ -152,6 +152,7 @@ static void end_of_ours(struct nft_plan *p, const struct target *t, const struct
     nft_add(p, ours, RULE_NAT_OURS);
     nft_add(p, ours, RULE_RETURN);
     struct nft_rule *own = nft_rule_new(p, c); /* what the host sends itself no NAT list is about */
+    nft_add(p, own, RULE_OWN);
     nft_add(p, own, RULE_FROM_LOCAL);
     nft_add(p, own, RULE_RETURN);
     pass_outsiders(p, t, ways, c);

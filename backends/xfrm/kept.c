@@ -130,7 +130,8 @@ static bool is_ours_outbound(const struct xfrm_pol *p)
     return is_ours && p->dir == XFRM_DIR_OUT;
 }
 
-/* Of an entry that cannot be carried: what stands until somebody corrects it is no protection that could be lost. */
+/* Of an entry that cannot be carried: it keeps nothing working, and what stands until somebody corrects it is no
+ * protection that could be lost. */
 static bool closes_whole(const struct xfrm_pol *p)
 {
     return p->action == XFRM_DO_BLOCK && !p->ntmpl && !p->sel.src_plen && !p->sel.dst_plen && !p->sel.proto;
@@ -146,7 +147,8 @@ struct xfrm_kept xfrm_kept(struct arena *ar, const struct xfrm_plan *p, const st
     struct cover then = cover_new(ar), now = cover_new(ar);
     struct xfrm_kept out = {0};
     PTRLIST_FOR (struct xfrm_pol, w, &p->policies[XFRM_DIR_OUT]) {
-        cover_add(&then, w);
+        if (!closes_whole(w))
+            cover_add(&then, w);
     }
     PTRLIST_FOR (struct xfrm_pol, o, &k->policies) {
         if (!is_ours_outbound(o))

@@ -11,7 +11,7 @@
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
 
-enum { OPT_STATE, OPT_WAIT, OPT_LESS, OPT_AT };
+enum { OPT_STATE, OPT_WAIT, OPT_LESS, OPT_AT, OPT_AT_BOOT };
 #define LESS_WORDS "also where what stands is not of this state directory, or all of it would go"
 static const struct cli_option options[] = {
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
@@ -29,6 +29,7 @@ static const struct cli_option rollback_options[] = {
     [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
     [OPT_LESS] = {"allow-less", 0, NULL, LESS_WORDS},
     [OPT_AT] = {"at", 0, "TIME", "wait until then (seconds since 1970), and only if that was not confirmed"},
+    [OPT_AT_BOOT] = {"at-boot", 0, "SECONDS", "with --at: the same moment by the clock since boot, which nobody sets"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -36,7 +37,7 @@ struct request {
     const char *dir;
     int wait_s;
     bool allow_less;
-    time_t at;
+    time_t at, at_boot; /* the same moment by two clocks; 0: at once, resp. not known */
 };
 
 /* -1: help was printed. */
@@ -59,6 +60,8 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
             return cli_usage_error(c, "--%s takes a number of seconds, not '%s'", c->options[k].name, value);
         if (k == OPT_WAIT)
             q->wait_s = (int)v;
+        else if (k == OPT_AT_BOOT)
+            q->at_boot = (time_t)v;
         else
             q->at = (time_t)v;
     }
@@ -104,6 +107,10 @@ static unsigned negotiated(const struct session *s)
     const struct crypto_map_entry *last = NULL;
     unsigned n = 0;
     PTRLIST_FOR (struct target_map, m, &s->apply.target.maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) { /* its lines are nobody's until somebody calls */
+            const struct crypto_map *dynamic = e->dynamic.target;
+            n += dynamic ? dynamic->entries.n : 0;
+        }
         PTRLIST_FOR (struct target_line, l, &m->lines) {
             bool is_next = l->entry != last && l->entry->type.v != ENTRY_MANUAL;
             n += is_next;
@@ -202,7 +209,9 @@ static int print_status(struct session *s)
     if (!written)
         return EXIT_SYSTEM;
     bool has_address = !s->compiled.diags.per_id[D_LX_ADDRESS]; /* that of its crypto maps; the finding says which */
-    bool is_whole = !drift && !st->applying && !late && complete && has_address && !*s->apply.lacks;
+    bool is_routed_here =
+        !s->compiled.diags.per_id[D_LX_ROUTED]; /* else it leaves by another interface, in the clear */
+    bool is_whole = is_routed_here && !drift && !st->applying && !late && complete && has_address && !*s->apply.lacks;
     return is_whole ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 
@@ -216,6 +225,14 @@ static int run_status(const struct command *c, int argc, char **argv)
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
     s.is_status = true;
+    if (s.state.current.file && access(current_path(&s), R_OK) != 0) {
+        fprintf(stderr,
+                "ioscc status: %s is gone, what stands cannot be compared: 'ioscc apply FILE' (with a daemon 'ioscc "
+                "reload FILE') writes it again\n",
+                current_path(&s));
+        session_close(&s);
+        return EXIT_SYSTEM;
+    }
     code = session_plan(&s, current_path(&s), &s.state.current);
     if (code == EXIT_CLEAN)
         code = print_status(&s);
@@ -391,7 +408,7 @@ static int run_rollback(const struct command *c, int argc, char **argv)
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
     if (q.at)
-        confirm_wait(q.at);
+        confirm_wait(q.at, q.at_boot);
     code = go_back_once(c, &q, &a);
     for (unsigned i = 0; i < AGAIN_MAX && q.at && code != EXIT_CLEAN; i++) {
         sleep(AGAIN_S);

@@ -71,9 +71,9 @@ bool confirm_is_late(const struct state *st)
     return has_restarted || st->confirm_boot < boot_now();
 }
 
-void confirm_wait(time_t deadline)
+void confirm_wait(time_t deadline, time_t deadline_boot)
 {
-    const time_t until = on_boot_clock(deadline);
+    const time_t until = deadline_boot ? deadline_boot : on_boot_clock(deadline);
     for (time_t now; (now = boot_now()) < until;)
         sleep((unsigned)(until - now));
 }
@@ -87,8 +87,9 @@ time_t confirm_deadline(unsigned seconds)
 static bool start(struct state *st, time_t deadline)
 {
     const char *dir = st->dir, *log = state_path(st, LOG_NAME);
-    char at[32];
+    char at[32], at_boot[32];
     snprintf(at, sizeof at, "%lld", (long long)deadline);
+    snprintf(at_boot, sizeof at_boot, "%lld", (long long)on_boot_clock(deadline));
     fflush(NULL); /* else both would print it */
     pid_t child = fork();
     if (child != 0)
@@ -100,7 +101,7 @@ static bool start(struct state *st, time_t deadline)
     if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) || dup2(1, 2) < 0)
         _exit(3);
     close_range(STDERR_FILENO + 1, ~0u, 0); /* whatever is open is not for it */
-    execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, (char *)NULL);
+    execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, "--at-boot", at_boot, (char *)NULL);
     _exit(3);
 }
 

@@ -13,8 +13,9 @@ time_t confirm_deadline(unsigned seconds) MUST_CHECK;
 void confirm_note(struct state *st, time_t deadline);
 /* Is it over? By the clock that nobody sets, where it is known. */
 bool confirm_is_late(const struct state *st) MUST_CHECK;
-/* Waits for it, however the time of day is set meanwhile. */
-void confirm_wait(time_t deadline);
+/* Waits for it, however the time of day is set meanwhile. `deadline_boot`: by CLOCK_BOOTTIME, in seconds; 0: not known.
+ */
+void confirm_wait(time_t deadline, time_t deadline_boot);
 /* Prints why it has not gone back, from the log of who tries; nothing where there is none. */
 void confirm_say_why(struct state *st);
 /* The log of who tries again begins anew. */

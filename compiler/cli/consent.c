@@ -76,6 +76,13 @@ static bool is_of_another(const struct session *s)
     return standing(s) && d->same + d->changed == 0 && is_named_otherwise;
 }
 
+/* ... and of what stands this state directory knows nothing: it was made with another one, or its state is lost. */
+static bool has_nothing_of_unknown(const struct session *s)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    return standing(s) && d->same + d->changed == 0 && !s->state.current.file && !s->state.applying;
+}
+
 /* Is there traffic that the packet filter alone protects? Where the remote network contains an inside one the policies
  * of what comes in let cleartext through, and a list on translated addresses is on what the filter translates. */
 static bool needs_filter(const struct session *s)
@@ -120,6 +127,10 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
                       "is not protected by its IPsec policies alone (--only xfrm): the packet filter is a part of it");
     if (is_of_another(s))
         return refuse(s, file, "is of another router, and nothing of what stands is in it");
+    if (has_nothing_of_unknown(s))
+        return refuse(s, file,
+                      "has nothing of what stands here, which was made with another state directory, or its state is "
+                      "lost (--state-dir says which)");
     if (loses_translation(s))
         return refuse(s, file, "does not translate any more what its crypto list is on (ip nat inside source)");
     if (is_cut_in_a_line(&s->compiled.source))

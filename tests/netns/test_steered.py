@@ -161,7 +161,104 @@ def routing_header():
             w.end()
 
 
+def packet6(src, dst, kind, body):
+    a, b = (socket.inet_pton(socket.AF_INET6, x) for x in (src, dst))
+    return struct.pack('>IHBB', 0x60000000, len(body), kind, 64) + a + b + body
+
+
+def packet4(src, dst, kind, body):
+    h = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(body), 7, 0, 64, kind, 0, socket.inet_aton(src), socket.inet_aton(dst))
+    return h[:10] + struct.pack('>H', lab.checksum(h)) + h[12:] + body
+
+
+def veiled(src, dst):
+    """two packets, each an atomic fragment around a fragment; what they are of stands behind destination options of the second"""
+    udp = struct.pack('>HHHH', 1500, 1500, 8 + len(MARK), 0) + MARK
+    for offset, more, data in ((0, 1, bytes([60, 0, 1, 4, 0, 0, 0, 0])), (8, 0, bytes([17, 0, 1, 4, 0, 0, 0, 0]) + udp)):
+        inner = struct.pack('>BBHI', 60, 0, offset | more, 5) + data
+        yield packet6(src, dst, 44, struct.pack('>BBHI', 44, 0, 0, 105 + offset) + inner)
+
+
+def veiled_fragments():
+    """lists with a protocol, which such a fragment does not show, both ways"""
+    lan, far = '2001:db8:1::9', '2001:db8:2::9'
+    for line in ('permit udp 2001:db8:1::/64 2001:db8:2::/64', 'permit udp 2001:db8:1::/64 2001:db8:2::/64 range 1000 2000'):
+        for out in (True, False):
+            with lab.Lab() as l:
+                w = closed.World(l, V6.replace('permit ipv6 2001:db8:1::/64 any', line))
+                try:
+                    w.shell(ADDRESSES6 + '; $IOSCC apply $OPTIONS $FILE')
+                    frm, at, link, to, wire = (w.lan, 'lan0', 'eth1', far, frames_of(w.isp)) if out else (w.isp, 'wan', 'eth0', lan, frames_of(w.lan))
+                    frm.run('ping', '-c', '1', '-W', '1', '2001:db8:1::1' if out else '2001:db8:f::1', ok=False)  # neighbours know each other
+                    raw = frm.wire(at)
+
+                    def send():
+                        for p in veiled(lan if out else far, to):
+                            raw.send(lab.frame(lab.mac(w.r, link), lab.mac(frm, at), p))
+                    both(w, wire, send, 'a veiled fragment, %s, %s' % (line, 'out' if out else 'in'))
+                finally:
+                    w.end()
+
+
+def another_port():
+    """a line with ports, and somebody's translation to another port: of the destination's address or not"""
+    for to in ('10.99.0.9:9999', '10.70.0.9:9999'):
+        with lab.Lab() as l:
+            w = closed.World(l, closed.CONFIG)
+            try:
+                w.shell('$IOSCC apply $OPTIONS $FILE; nft add table ip d; nft add chain ip d pre "{ type nat hook prerouting priority -100; }"; '
+                        'nft add rule ip d pre ip daddr 10.70.0.9 udp dport 1500 dnat to ' + to)
+                wire = frames_of(w.isp)
+                with w.lan.inside():
+                    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                both(w, wire, lambda: s.sendto(MARK, ('10.70.0.9', 1500)), 'sent on to ' + to)
+            finally:
+                w.end()
+
+
+def as_the_router():
+    """an inside host sends ESP, or from port 4500, as if it were the router: IPv6 forwards that, and where policies let inside
+    networks pass the guard is the one wall"""
+    inside = V6.replace('\nend\n', '\ninterface GigabitEthernet0/2\n ip address 10.3.0.1 255.255.255.0\n ipv6 address 2001:db8:3::1/64\nend\n')
+    for kind, port in ((50, 0), (17, 4500), (17, 4501)):
+        with lab.Lab() as l:
+            w = closed.World(l, inside)
+            try:
+                w.shell('ip link add eth2 type veth peer name far2; ip link set far2 up; ip link set eth2 up; ip addr add 2001:db8:3::1/64 dev eth2 nodad; ip addr add 10.3.0.1/24 dev eth2; ' + ADDRESSES6 +
+                        '; $IOSCC apply --state-dir $STATE -m Gi0/0=eth0,Gi0/1=eth1,Gi0/2=eth2 $FILE; ip link set eth2 down')
+                w.lan.run('ping', '-c', '1', '-W', '1', '2001:db8:1::1', ok=False)
+                raw, wire = w.lan.wire('lan0'), frames_of(w.isp)
+                body = struct.pack('>HHHH', port, 999, 8 + len(MARK), 0) + MARK if kind == 17 else struct.pack('>II', 0x1000, 1) + MARK
+                packet = lab.frame(lab.mac(w.r, 'eth1'), lab.mac(w.lan, 'lan0'), packet6('2001:db8:1::1', '2001:db8:3::9', kind, body))
+                both(w, wire, lambda: raw.send(packet), 'protocol %d port %d as the router' % (kind, port))
+            finally:
+                w.end()
+
+
+def no_lease_yet():
+    """`ip address dhcp`, applied before the lease comes: what comes in for IKE and IPsec is for this host, not for inside ones"""
+    config = closed.CONFIG.replace(' ip address 192.0.2.1 255.255.255.0\n', ' ip address dhcp\n').replace(' permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' permit ip 10.1.0.0 0.0.255.255 any')
+    with lab.Lab() as l:
+        w = closed.World(l, config)
+        try:
+            w.shell('ip addr flush dev eth0; $IOSCC apply $OPTIONS $FILE; ip addr add 192.0.2.1/24 dev eth0; ip route add default via 192.0.2.2')
+            w.isp.run('ping', '-c', '1', '-W', '1', '192.0.2.1', ok=False)
+            raw, wire = w.isp.wire('wan'), frames_of(w.lan)
+            for kind, port in ((17, 4500), (17, 500), (50, 1), (51, 1), (17, 999)):
+                body = struct.pack('>HHHH', 999, port, 8 + len(MARK), 0) + MARK
+                packet = lab.frame(lab.mac(w.r, 'eth0'), lab.mac(w.isp, 'wan'), packet4('10.2.0.9', '10.1.0.9', kind, body))
+                n = seen(wire, lambda: raw.send(packet))
+                assert n == 0, 'protocol %d port %d: %d come in' % (kind, port, n)
+            both(w, wire, lambda: raw.send(packet), 'what comes in before the lease')
+        finally:
+            w.end()
+
+
 def tests():
+    yield 'netns: steered: fragments that hide what they are of', veiled_fragments
+    yield 'netns: steered: somebody sends it to another port', another_port
+    yield 'netns: steered: an inside host as the router', as_the_router
+    yield 'netns: steered: no lease yet', no_lease_yet
     yield 'netns: steered: multicast that the host forwards', lambda: multicast(MULTICAST)
     yield 'netns: steered: multicast and a filter outbound', lambda: multicast(FILTERED)
     yield 'netns: steered: a source route', source_route
