@@ -33,7 +33,7 @@ static const int common[] = {SCMP_SYS(read),         SCMP_SYS(write),           
 static const int privileged[] = {SCMP_SYS(unlink),     SCMP_SYS(unlinkat), SCMP_SYS(getsockname),  SCMP_SYS(setsockopt),
                                  SCMP_SYS(getsockopt), SCMP_SYS(poll),     SCMP_SYS(ppoll),        SCMP_SYS(accept4),
                                  SCMP_SYS(pread64),    SCMP_SYS(umask),    SCMP_SYS(memfd_create), SCMP_SYS(fstat),
-                                 SCMP_SYS(newfstatat)};
+                                 SCMP_SYS(newfstatat), SCMP_SYS(waitid)}; /* how its children have ended */
 static const int keys[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64), SCMP_SYS(memfd_create),
                            SCMP_SYS(getrandom)};
 static const int network[] = {SCMP_SYS(poll),
