@@ -418,33 +418,30 @@ static void tcp_flags(struct emitter *x, uint8_t bits, uint8_t value, uint32_t o
     cmp(x, op, &value, 1);
 }
 
-/* RFC 8200 §4.5: the offset are the upper 13 bits. */
-static void fragment_header(struct emitter *x)
+/* RFC 8200 §4.5: what follows is said by the first byte, the offset by the upper 13 bits of the second two. */
+static void fragment_field(struct emitter *x, uint32_t offset, uint32_t len)
 {
-    const uint16_t bits = htons(0xfff8), zero = 0;
     struct nftnl_expr *e = begin(x, "exthdr");
     if (!e)
         return;
     nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
     nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 2);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 2);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, offset);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, len);
     nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+}
+
+static void fragment_header(struct emitter *x)
+{
+    const uint16_t bits = htons(0xfff8), zero = 0;
+    fragment_field(x, 2, 2);
     mask(x, &bits, sizeof bits, NFT_REG_1);
     cmp(x, NFT_CMP_NEQ, &zero, sizeof zero);
 }
 
-/* ... and the first byte what follows it. */
 static void fragment_of(struct emitter *x, uint8_t next_header)
 {
-    struct nftnl_expr *e = begin(x, "exthdr");
-    if (!e)
-        return;
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
-    nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 0);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 1);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+    fragment_field(x, 0, 1);
     cmp(x, NFT_CMP_EQ, &next_header, 1);
 }
 
