@@ -149,23 +149,18 @@ static void ct(struct emitter *x, uint32_t key, uint32_t reg)
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
 }
 
-/* What the flow began with. */
-static void flow_field(struct emitter *x, uint32_t key, uint32_t reg)
+/* An address that the flow began with. */
+static void flow_addr(struct emitter *x, uint8_t family, bool dst, uint32_t reg)
 {
+    uint32_t key = dst ? NFT_CT_DST_IP : NFT_CT_SRC_IP;
+    if (family == FAMILY_V6)
+        key = dst ? NFT_CT_DST_IP6 : NFT_CT_SRC_IP6;
     struct nftnl_expr *e = begin(x, "ct");
     if (!e)
         return;
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
     nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
-}
-
-static void flow_addr(struct emitter *x, uint8_t family, bool dst, uint32_t reg)
-{
-    uint32_t key = dst ? NFT_CT_DST_IP : NFT_CT_SRC_IP;
-    if (family == FAMILY_V6)
-        key = dst ? NFT_CT_DST_IP6 : NFT_CT_SRC_IP6;
-    flow_field(x, key, reg);
 }
 
 static uint32_t addr_offset(uint8_t family, bool dst)
@@ -193,20 +188,11 @@ static void address(struct emitter *x, const struct nft_expr *e)
     cmp(x, NFT_CMP_EQ, e->bits.value, len);
 }
 
-/* A port of the packet, or that the flow began with. */
-static void port(struct emitter *x, const struct nft_expr *e, bool dst, uint32_t reg)
-{
-    if (e->look >= LOOK_FLOW)
-        flow_field(x, dst ? NFT_CT_PROTO_DST : NFT_CT_PROTO_SRC, reg);
-    else
-        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, dst ? 2 : 0, 2, reg);
-}
-
 static void ports(struct emitter *x, const struct nft_expr *e)
 {
     const uint16_t lo = htons(e->ports.lo), hi = htons(e->ports.hi);
     bool dst = (e->kind == RULE_DPORT) != is_turned(e);
-    port(x, e, dst, NFT_REG_1);
+    payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, dst ? 2 : 0, 2, NFT_REG_1);
     if (e->ports.lo == e->ports.hi) {
         cmp(x, NFT_CMP_EQ, &lo, 2);
         return;
@@ -250,9 +236,9 @@ static void set_lookup(struct emitter *x, const struct nft_expr *e)
     if (s->fields & SET_PROTO)
         meta(x, NFT_META_L4PROTO, reg_at(word++));
     if (s->fields & SET_SPORT)
-        port(x, e, is_turned(e), reg_at(word++));
+        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, is_turned(e) ? 2 : 0, 2, reg_at(word++));
     if (s->fields & SET_DPORT)
-        port(x, e, !is_turned(e), reg_at(word++));
+        payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, is_turned(e) ? 0 : 2, 2, reg_at(word++));
     struct nftnl_expr *l = begin(x, "lookup");
     if (!l)
         return;

@@ -238,25 +238,51 @@ static void translated_jump(struct nft_plan *p, struct nft_chain *c, const struc
     jump_to(p, r, to);
 }
 
-/* Flows that somebody else has translated, or that we had before the list became what it is. */
-static void flows(struct nft_plan *p, struct nft_chain *c, const struct nft_chain *inbound, uint32_t number,
-                  uint8_t family)
+static bool has_source_ports(const struct target_map *m)
 {
+    for (uint32_t i = 0; i < m->flat.n; i++) {
+        const struct port_range *r = &m->flat.v[i].box.sport;
+        bool is_icmp = m->flat.v[i].box.proto == IPPROTO_ICMP || m->flat.v[i].box.proto == IPPROTO_ICMPV6;
+        if (!is_icmp && (r->lo != 0 || r->hi != 65535))
+            return true;
+    }
+    return false;
+}
+
+/* By addresses and protocol alone, as later fragments are judged: whoever translates may have changed the port, and
+ * which one the flow began with cannot be looked up in a set. */
+static const struct nft_chain *began_chain(struct nft_plan *p, const struct nft_chain *without_ports, uint32_t number,
+                                           uint8_t family)
+{
+    struct nft_chain *c = nft_chain_new(p, nft_name(p, "wherever%u", number));
+    copy_turned(p, c, without_ports, LOOK_FLOW_TURNED, RULE_DROP, family);
+    return c;
+}
+
+/* Flows that somebody else has translated, or that we had before the list became what it is. `without_ports`: the
+ * inbound check of later fragments, NULL: no line has ports. */
+static void flows(struct nft_plan *p, struct nft_chain *c, const struct target_map *m, const struct nft_chain *inbound,
+                  const struct nft_chain *without_ports, uint32_t number)
+{
+    const uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
     struct nft_chain *began = nft_chain_new(p, nft_name(p, "began%u", number));
     struct nft_chain *answer = nft_chain_new(p, nft_name(p, "answer%u", number));
     copy_turned(p, began, inbound, LOOK_FLOW_TURNED, RULE_DROP, family);
     copy_turned(p, answer, inbound, LOOK_FLOW, RULE_DROP, family);
+    const struct nft_chain *wherever = began;
+    if (without_ports)
+        wherever = began_chain(p, without_ports, number, family);
     struct nft_chain *look = nft_chain_new(p, nft_name(p, "flow%u", number));
     /* what somebody else has sent elsewhere: a static translation of ours turns destinations on the way in alone */
     struct nft_rule *elsewhere = nft_rule_new(p, look);
     nft_add(p, elsewhere, RULE_DEST_TRANSLATED);
     nft_add_number(p, elsewhere, RULE_FLOW_DIR, 0);
-    jump_to(p, elsewhere, began);
+    jump_to(p, elsewhere, wherever);
     struct nft_rule *ours = nft_rule_new(p, look);
     nft_add(p, ours, RULE_NAT_OURS);
     nft_add(p, ours, RULE_RETURN);
     ours->comment = "NAT before crypto: judged by what it has become";
-    flow_jump(p, look, 0, began);
+    flow_jump(p, look, 0, has_source_ports(m) ? wherever : began);
     flow_jump(p, look, 1, answer);
     translated_jump(p, c, look);
 }
@@ -292,7 +318,7 @@ void nft_guard_map(struct nft_plan *p, const struct nft_guard *g, const struct t
         nft_drop_veiled(p, all, RULE_OUT_IF, NULL);
     /* what has been translated first: an address of this host is then no proof that it is the host's own packet */
     translated_jump(p, all, packet);
-    flows(p, all, inbound, number, family);
+    flows(p, all, m, inbound, fragments, number);
     pass_ipsec(p, all, m, peers);
     pass_link(p, all, family);
     jump_to(p, nft_rule_new(p, all), packet);

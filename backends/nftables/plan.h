@@ -91,7 +91,8 @@ enum nft_kind {
 };
 
 /* What a rule's addresses and a set's key are taken from. Turned: destination before source, for sets and rules that
- * hold the way back. Of a flow: the addresses and ports that it began with, whatever NAT has made of them. */
+ * hold the way back. Of a flow: the addresses that it began with, whatever NAT has made of them; ports are the
+ * packet's, where they decide (nft has no concatenation with those that a flow began with). */
 enum nft_look { LOOK_PACKET, LOOK_PACKET_TURNED, LOOK_FLOW, LOOK_FLOW_TURNED };
 
 struct nft_set;

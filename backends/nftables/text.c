@@ -40,11 +40,7 @@ static void addr_field(struct buf *b, const struct nft_expr *e, uint8_t family, 
 
 static void port_field(struct buf *b, const struct nft_expr *e, bool dst)
 {
-    const char *where = e->look >= LOOK_FLOW ? "ct original proto-" : "th ";
-    const char *which = dst != is_turned(e) ? "dst" : "src";
-    if (e->look < LOOK_FLOW)
-        which = dst != is_turned(e) ? "dport" : "sport";
-    buf_printf(b, "%s%s", where, which);
+    buf_puts(b, dst != is_turned(e) ? "th dport" : "th sport");
 }
 
 static void addr_match(struct buf *b, const struct nft_expr *e)

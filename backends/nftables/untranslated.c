@@ -57,8 +57,10 @@ static struct nft_chain *protected_destinations(struct nft_plan *p, const struct
         b.sport = (struct port_range){0, 65535};
         if (!c)
             c = nft_chain_new(p, name);
-        drop_box(p, c, &b, look, false);
         bool has_ports = b.dport.lo != 0 || b.dport.hi != 65535;
+        if (look == LOOK_FLOW) /* whoever has sent it elsewhere may have changed the port */
+            b.dport = (struct port_range){0, 65535};
+        drop_box(p, c, &b, look, false);
         b.dport = (struct port_range){0, 65535};
         if (has_ports)
             drop_box(p, c, &b, look, true);
