@@ -166,7 +166,8 @@ void apply_print(struct buf *b, const struct apply *a)
     if (f->table_removed)
         buf_puts(b, "  - the table\n");
     if (nft_diff_follows_links(f))
-        buf_puts(b, "  links or addresses have changed since: until that is taken in, nothing that is protected leaves by new ones\n");
+        buf_puts(b, "  links or addresses have changed since: until that is taken in, nothing that is protected leaves "
+                    "by new ones\n");
     counted(b, "chains", f->chains_added, f->chains_changed, f->chains_removed);
     counted(b, "rules", f->rules_added, 0, f->rules_removed);
     counted(b, "sets", f->sets_added, f->sets_changed, f->sets_removed);

@@ -374,10 +374,10 @@ static json_t *state_json(const struct state *s)
     return json_pack("{s:i,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "went_back",
                      (json_int_t)s->went_back, "went_back_from", shown_name(s->went_back_from), "namespace",
                      (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
-                     (json_int_t)s->confirm_by, "confirm_boot", (json_int_t)s->confirm_boot, "current", config_json(&s->current), "previous",
-                     s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
-                     s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
-                     "counter_bases", bases_json(s), "names", names_json(s));
+                     (json_int_t)s->confirm_by, "confirm_boot", (json_int_t)s->confirm_boot, "current",
+                     config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
+                     "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
+                     s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s), "names", names_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */

@@ -88,7 +88,8 @@ struct ike_psk {
     const struct ip_addr *at; /* addresses of ours that it is for (`local-address`); none: all */
     unsigned n_at;
     struct ike_bytes local, remote;
-    bool lacks_local, lacks_remote; /* the configuration has none: it proves nobody, and no wider row does in its place */
+    bool lacks_local,
+        lacks_remote; /* the configuration has none: it proves nobody, and no wider row does in its place */
 };
 
 struct ike_aggressive_peer {

@@ -27,8 +27,8 @@ const char *addr_text(const struct ip_addr *a, char out[static ADDR_TEXT_MAX]);
 bool addr_eq(const struct ip_addr *a, const struct ip_addr *b) MUST_CHECK;
 /* fe80::/10 (RFC 4291 §2.5.6), which every link that is up has; no IPv4 address is. */
 bool addr_is_link_local(const struct ip_addr *a) MUST_CHECK;
-/* Not one peer's in the world (RFC 1918, 3927, 4193, 6598): who claims one, and comes from another, may be behind a NAT,
- * where others have the same. */
+/* Not one peer's in the world (RFC 1918, 3927, 4193, 6598): who claims one, and comes from another, may be behind a
+ * NAT, where others have the same. */
 bool addr_is_private(const struct ip_addr *a) MUST_CHECK;
 int addr_cmp(const struct ip_addr *a, const struct ip_addr *b) MUST_CHECK;
 
