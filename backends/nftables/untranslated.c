@@ -6,6 +6,8 @@
  * everything the NAT lists are read once more, as filters: what they would have translated, and has a destination that
  * is protected behind that translation, is dropped.
  */
+#include <netinet/in.h>
+
 #include "backends/nftables/plan.h"
 
 #define AFTER_GUARD 1001
@@ -147,12 +149,33 @@ static void pass_outsiders(struct nft_plan *p, const struct target *t, const str
     }
 }
 
+/* A packet that came in by an inside interface and has been encrypted still says so: the guard has judged where it
+ * goes. */
+static void pass_ipsec(struct nft_plan *p, struct nft_chain *c)
+{
+    static const struct {
+        uint8_t proto;
+        uint16_t port;
+    } kinds[] = {{IPPROTO_ESP, 0}, {IPPROTO_AH, 0}, {IPPROTO_UDP, 4500}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct nft_rule *r = nft_rule_new(p, c);
+        nft_add(p, r, RULE_FAMILY)->family = FAMILY_V4;
+        nft_add_number(p, r, RULE_PROTO, kinds[i].proto);
+        if (kinds[i].port)
+            nft_add(p, r, RULE_SPORT)->ports = (struct port_range){kinds[i].port, kinds[i].port};
+        nft_add(p, r, RULE_FROM_LOCAL);
+        nft_add(p, r, RULE_RETURN);
+        r->comment = "IPsec of this host";
+    }
+}
+
 /* Behind the rule of what was translated otherwise: what our NAT has translated as it should is no concern here. */
 static void end_of_ours(struct nft_plan *p, const struct target *t, const struct ptrlist *ways, struct nft_chain *c)
 {
     struct nft_rule *ours = nft_rule_new(p, c);
     nft_add(p, ours, RULE_NAT_OURS);
     nft_add(p, ours, RULE_RETURN);
+    pass_ipsec(p, c);
     struct nft_rule *own = nft_rule_new(p, c); /* what the host sends itself no NAT list is about */
     nft_add(p, own, RULE_OWN);
     nft_add(p, own, RULE_FROM_LOCAL);

@@ -153,15 +153,17 @@ struct xfrm_kept xfrm_kept(struct arena *ar, const struct xfrm_plan *p, const st
     PTRLIST_FOR (struct xfrm_pol, o, &k->policies) {
         if (!is_ours_outbound(o))
             continue;
+        if (closes_whole(o))
+            continue;
         cover_add(&now, o);
-        if (!protects(o) || closes_whole(o))
+        if (!protects(o))
             continue;
         bool is_lost = !is_mostly_in(&then, o);
         out.standing++;
         out.lost += is_lost;
     }
     PTRLIST_FOR (struct xfrm_pol, w, &p->policies[XFRM_DIR_OUT]) {
-        bool is_fresh = out.lost && protects(w) && !is_mostly_in(&now, w);
+        bool is_fresh = out.lost && protects(w) && !closes_whole(w) && !is_mostly_in(&now, w);
         out.fresh += is_fresh;
     }
     return out;

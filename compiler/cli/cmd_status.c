@@ -388,10 +388,11 @@ static int go_back_once(const struct command *c, const struct request *q, struct
                         "If that is what you want: 'ioscc remove', or --allow-less\n");
         code = EXIT_FINDINGS;
     } else {
-        a->from = strdup(s.state.current.name ? s.state.current.name : "the change");
+        if (!a->from) /* half of a try that failed may stand: the first one knows the name */
+            a->from = strdup(s.state.current.name ? s.state.current.name : "the change");
         state_reserve_end(&s.state);
         code = go_back_with_daemon(&s);
-        a->went_back = q->at && code == EXIT_CLEAN;
+        a->went_back = q->at && s.state.confirm_by != q->at; /* perhaps without the daemon: then that is what it says */
     }
     session_close(&s);
     return code;
@@ -410,10 +411,8 @@ static int run_rollback(const struct command *c, int argc, char **argv)
     if (q.at)
         confirm_wait(q.at, q.at_boot);
     code = go_back_once(c, &q, &a);
-    for (unsigned i = 0; i < AGAIN_MAX && q.at && code != EXIT_CLEAN; i++) {
+    for (unsigned i = 0; i < AGAIN_MAX && q.at && code != EXIT_CLEAN && !a.went_back; i++) {
         sleep(AGAIN_S);
-        free(a.from);
-        a = (struct attempt){0};
         confirm_log_anew();
         code = go_back_once(c, &q, &a);
     }

@@ -217,8 +217,10 @@ static bool keyring_fits(const struct v1_asker *x, const struct keyring *k, cons
 static bool has_password(const struct v1_asker *x)
 {
     PTRLIST_FOR (struct isakmp_peer, p, &x->c->isakmp_peers) {
-        bool is_there = addr_eq(&p->peer.addr, &x->peer->host.addr) || is_word(p->peer.name, x->peer->host.name);
-        if (is_there && p->password.s.form != SECRET_NONE)
+        const struct ip_addr *at = &x->peer->host.addr;
+        bool is_at = at->family != FAMILY_NONE && addr_eq(&p->peer.addr, at);
+        bool is_named = p->peer.name.len && is_word(p->peer.name, x->peer->host.name);
+        if ((is_at || is_named) && p->password.s.form != SECRET_NONE)
             return true;
     }
     return false;

@@ -78,6 +78,7 @@ ROWS = [
     (V2, 'proposal', 'POL\n proposal P\n', 'POL\n proposal TYPO\n', ' proposal TYPO', 'proposal that is not defined', 'IC3109'),
     (V1, 'isakmp key of another address', ' pre-shared-key address 192.0.2.2 key', ' pre-shared-key address 192.0.2.22 key', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
     (V1, 'isakmp key of another address, beside a host name\'s', ' pre-shared-key address 192.0.2.2 key', ' pre-shared-key hostname c.example key another-key-of-some-length\n pre-shared-key address 192.0.2.22 key', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
+    (V1, 'password of another peer', ' pre-shared-key address 192.0.2.2 key correct-horse-battery\n', ' pre-shared-key address 192.0.2.22 key correct-horse-battery\ncrypto isakmp peer address 192.0.2.33\n set aggressive-mode password a-key-of-some-length\n set aggressive-mode client-endpoint fqdn r1.example\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
     (V1, 'keyring default without keys', 'PROF\n keyring KR\n', 'PROF\n keyring default\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
     (V1, 'keyring for another address of ours', 'crypto keyring KR\n', 'crypto keyring KR\n local-address 192.0.2.9\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),
     (V2, 'key of another address', '  address 192.0.2.2\n', '  address 192.0.2.22\n', ' set peer 192.0.2.2', 'no pre-shared key', 'IC3705'),

@@ -54,6 +54,7 @@ def consent_by_addresses():
     one = wide.replace('10.64.0.0 0.0.0.255', '10.64.0.0 0.0.255.255')
     eight = ''.join(' permit ip 10.2.0.0 0.0.255.255 10.64.%d.0 0.0.31.255\n' % (32 * i) for i in range(8))
     pieces = one.replace(' permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n', eight)
+    half = many(2).replace('match address A1\n', 'match address A9\n')
     rows = (
         # before, after, is asked
         ('a wildcard that is narrower', one, wide, True),
@@ -63,6 +64,8 @@ def consent_by_addresses():
         ('one line becomes eight', one, pieces, False),
         ('eight lines become three', pieces, one.replace(' permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n', eight[:len(eight) // 8 * 3]), True),
         ('an entry that was blocked is corrected', one.replace('match address A0', 'match address A9'), one, False),
+        ('another network, beside an entry that is blocked', half, half.replace('10.64.0.0', '10.80.0.0'), False),
+        ('what works goes, what is blocked stays', half, half.replace(' match address A0\n', ' match address A8\n'), True),
         ('ip becomes tcp and udp', one, one.replace(' permit ip', ' permit tcp 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255\n permit udp'), False),
         ('ip becomes one port', one, one.replace('permit ip', 'permit tcp').replace('255.255\ncrypto', '255.255 eq 443\ncrypto').replace('0.0.255.255\nend', '0.0.255.255 eq 443\nend'), True),
         ('a deny of half of it', one, one.replace(' permit ip', ' deny ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.127.255\n permit ip'), False),
@@ -73,7 +76,7 @@ def consent_by_addresses():
         with Lab() as l:
             r = Router(l)
             r.ioscc('apply', '--allow-partial', write(r, 'a.cfg', before))
-            p = r.ioscc('apply', write(r, 'b.cfg', after), ok=(1,) if asked else (0,))
+            p = r.ioscc('apply', '--allow-partial', write(r, 'b.cfg', after), ok=(1,) if asked else (0,))
             need(('protects less than half of what stands' in p.stderr) == asked, '%s: %s' % (name, p.stdout + p.stderr))
 
 

@@ -181,6 +181,33 @@ static void look_at_key(const struct ike_policy *p, const struct looker *l)
         fail_msg("%s: '%s', not '%s'", r->name, got, r->want);
 }
 
+/* A row's network: its length stands behind the address. */
+static void look_at_network(const struct ike_policy *p, const struct looker *l)
+{
+    struct ip_addr own, inside, outside;
+    (void)l;
+    assert_true(addr_parse(str_lit("2001:db8::1"), &own) && addr_parse(str_lit("2001:db8:1:2::7"), &inside) &&
+                addr_parse(str_lit("2001:db8:2::7"), &outside));
+    assert_int_equal(p->n_profiles, 1);
+    const struct ike_profile *f = &p->profiles[0];
+    const struct ike_psk *k = ike_psk_find(f->keys, f->n_keys, &own, &inside, NULL);
+    assert_non_null(k);
+    assert_memory_equal(k->local.p, "SIX", 3);
+    assert_null(ike_psk_find(f->keys, f->n_keys, &own, &outside, NULL));
+}
+
+static void networks_of_ipv6(void **state)
+{
+    static const struct row row = {"an IPv6 network", 2,
+                                   " peer A\n  address " PEER "\n  pre-shared-key ITS-OWN\n peer S\n  address "
+                                   "2001:DB8:1::/48\n  pre-shared-key SIX\n",
+                                   NULL};
+    struct ios_parser *parser = ios_parser_new();
+    (void)state;
+    with_policy(parser, &(struct looker){&row, NULL, look_at_network});
+    ios_parser_free(parser);
+}
+
 static void keyrings(void **state)
 {
     struct ios_parser *parser = ios_parser_new();
@@ -269,7 +296,7 @@ static void names(void **state)
 int main(void)
 {
     symtab_seed_init();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keyrings), cmocka_unit_test(call_admission),
-                                       cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(networks_of_ipv6), cmocka_unit_test(keyrings),
+                                       cmocka_unit_test(call_admission), cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,13 +260,17 @@ static bool profile_names(const struct ike_profile *p, const struct ike_psk *k, 
     return false;
 }
 
-/* Is the profile that of a static entry for who is there? Then who is there is its peer. */
+/* Is the profile that of a static entry for who is there? Then who is there is its peer. Where a host name leads says
+ * nothing. */
 static bool is_bound_to(const struct ike_policy *p, const struct ike_profile *its, const struct ip_addr *peer)
 {
     for (uint32_t i = 0; i < p->n_entries; i++)
-        for (unsigned k = 0; p->entries[i].profile == its && k < p->entries[i].n_peers; k++)
-            if (addr_eq(&p->entries[i].peers[k].addr, peer))
+        for (unsigned k = 0; p->entries[i].profile == its && k < p->entries[i].n_peers; k++) {
+            const char *host = p->entries[i].peers[k].host;
+            bool is_by_name = host && *host;
+            if (!is_by_name && addr_eq(&p->entries[i].peers[k].addr, peer))
                 return true;
+        }
     return false;
 }
 

@@ -193,6 +193,7 @@ struct ike_sa *ike_sa_beside(struct ike *ike, const struct ike_sa *sa)
     o->entry = sa->entry;
     o->profile = sa->profile;
     o->peer_at = sa->peer_at;
+    o->is_by_password = sa->is_by_password;
     o->begun_at = sa->begun_at;
     o->half_open_until = sa->half_open_until;
     o->expire_at = sa->expire_at; /* of the negotiation: one of those that stand begins nothing */

@@ -223,6 +223,18 @@ static void unknown_peer(struct maker *m, const struct ike_profile *x, const str
     ptrlist_add(m->a, &m->profile_lacks[m->p->n_profiles].lines, said.lines.v[0]);
 }
 
+/* `address 2001:db8::/48`: the length is the address' own. */
+static uint8_t plen_of_row(const struct ikev2_peer *p)
+{
+    static const uint8_t zero[16];
+    bool is_v6 = p->address.a.family == FAMILY_V6, has_length = p->address.plen <= 128;
+    if (!is_v6)
+        return plen_of(&p->address.a, &p->mask);
+    if (memcmp(p->address.a.b, zero, sizeof zero) == 0)
+        return 0;
+    return has_length ? p->address.plen : 128;
+}
+
 static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct ikev2_profile *from,
                     struct ike_profile *x)
 {
@@ -249,7 +261,7 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
             e->host = maker_bytes(m, p->hostname.s);
         if (has_address) {
             e->who.addr = p->address.a;
-            e->who.plen = plen_of(&p->address.a, &p->mask);
+            e->who.plen = plen_of_row(p);
         } else if (IR_IS_SET(p->identity_kind)) {
             /* by that alone */
         } else if (IR_IS_SET(p->hostname)) {

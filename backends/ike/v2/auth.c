@@ -300,10 +300,11 @@ void v2_established(struct ike *ike, struct ike_sa *sa)
 static struct ike_task *take_first_child(const struct ike *ike, struct ike_sa *sa)
 {
     struct ike_task **p = &sa->tasks, *t;
-    while ((t = *p) && !(t->kind == TASK_CHILD && ike_entry_is_its(ike, sa, t->entry)))
+    while ((t = *p) && t->kind != TASK_DELETE_IKE && !(t->kind == TASK_CHILD && ike_entry_is_its(ike, sa, t->entry)))
         p = &t->next;
-    if (t)
-        *p = t->next;
+    if (!t || t->kind == TASK_DELETE_IKE) /* it ends: nothing is asked for any more */
+        return NULL;
+    *p = t->next;
     return t;
 }
 
