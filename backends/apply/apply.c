@@ -113,7 +113,8 @@ static void say_lost_address(struct apply *a)
     }
 }
 
-static int plan_for(struct apply *a, const struct ir_config *c, const struct state_config *how, struct diag_list *diags)
+static int plan_for(struct apply *a, const struct ir_config *c, const struct state_config *how, const struct state *s,
+                    struct diag_list *diags)
 {
     const char *bad = if_map_parse(a->arena, &a->ifs, c, str_lit(how->interface_map));
     if (bad) {
@@ -164,6 +165,7 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         xfrm_plan_build(&a->xfrm, &a->target);
     if (!how->only_xfrm)
         nft_plan_build(&a->nft, &a->target);
+    nft_plan_own(&a->nft, s->id);
     return 0;
 }
 
@@ -254,7 +256,7 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
     int r = host_links_read(ar, &a->ifs.links);
     if (r < 0)
         return fail(a, r, "cannot read the host's interfaces", NULL);
-    if (c && (r = plan_for(a, c, how, diags)) < 0)
+    if (c && (r = plan_for(a, c, how, s, diags)) < 0)
         return r;
     a->xfrm.arena = a->nft.arena = ar;
     r = finish_reading(a);

@@ -168,6 +168,8 @@ void apply_print(struct buf *b, const struct apply *a)
     if (nft_diff_follows_links(f))
         buf_puts(b, "  links or addresses have changed since: until that is taken in, nothing that is protected leaves "
                     "by new ones\n");
+    if (f->owner_changed)
+        buf_puts(b, "  applied by the state of another directory, or by one that is lost\n");
     counted(b, "chains", f->chains_added, f->chains_changed, f->chains_removed);
     counted(b, "rules", f->rules_added, 0, f->rules_removed);
     counted(b, "sets", f->sets_added, f->sets_changed, f->sets_removed);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -294,6 +295,7 @@ static int read_state(struct state *s, const char **why)
             "remove the directory)";
         return -EXDEV;
     }
+    s->id = (uint64_t)json_integer_value(json_object_get(o, "id"));
     s->applying = json_is_true(json_object_get(o, "applying"));
     s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
     s->confirm_by = (time_t)json_integer_value(json_object_get(o, "confirm_by"));
@@ -326,6 +328,24 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
     if (r < 0)
         state_close(s);
     return r;
+}
+
+void state_take_id(struct state *s)
+{
+    const uint64_t largest = INT64_MAX; /* of a JSON integer */
+    while (!s->id) {
+        if (getrandom(&s->id, sizeof s->id, 0) != sizeof s->id)
+            s->id = 0;
+        s->id &= largest;
+    }
+}
+
+void state_forget(struct state *s)
+{
+    const struct state before = *s;
+    *s = (struct state){
+        .arena = before.arena, .dir = before.dir, .lock_fd = before.lock_fd, .netns = before.netns, .id = before.id};
+    s->current.interface_map = s->previous.interface_map = "";
 }
 
 void state_unlock(struct state *s)
@@ -371,7 +391,8 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "went_back",
+    return json_pack("{s:i,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "id",
+                     (json_int_t)s->id, "went_back",
                      (json_int_t)s->went_back, "went_back_from", shown_name(s->went_back_from), "namespace",
                      (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
                      (json_int_t)s->confirm_by, "confirm_boot", (json_int_t)s->confirm_boot, "current",

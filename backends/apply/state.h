@@ -37,6 +37,7 @@ struct state_name {
 struct state {
     struct arena *arena;
     uint64_t netns; /* the network namespace that it is about: inode of /proc/self/ns/net */
+    uint64_t id;    /* of this state among all: our nftables table says by which one it was applied. 0: none yet */
     const char *dir;
     int lock_fd;
     bool applying; /* the last apply did not come to its end */
@@ -73,6 +74,13 @@ int state_daemon_begin(const char *dir, const char *config, bool applies) MUST_C
 void state_daemon_ask(const char *dir, struct state_daemon *out);
 /* It has another configuration now. 0, or a negative errno (-ESRCH: none runs). Call it under the state's lock. */
 int state_daemon_rename(const char *dir, const char *config) MUST_CHECK;
+
+/* Before a configuration is planned that is to be carried out: the state has an id from now on, which state_save()
+ * stores. */
+void state_take_id(struct state *s);
+/* Another state directory has taken over what this one had applied: then nothing of it is applied, to be confirmed or
+ * to be gone back to. */
+void state_forget(struct state *s);
 
 /* Takes the lock, waiting up to `wait_s` seconds (-EWOULDBLOCK then), and reads the state; an empty one if there is
  * none. Makes the directory. `wait_s` < 0: reads without the lock and makes nothing. */

@@ -370,6 +370,7 @@ static void removals(struct differ *x, const struct wanted_chain *w)
         symtab_put(x->ar, &chains, str_lit(w[i].c->name), 0, (void *)w[i].c);
         bool changed = k && (w[i].same < k->rules.n || w[i].same < w[i].c->rules.n);
         x->d->chains_changed += changed;
+        x->d->owner_changed |= changed && strcmp(k->name, NFT_OWNER_CHAIN) == 0;
         x->d->chains_followed += changed && w[i].c->follows_links;
         for (uint32_t r = w[i].same; k && r < k->rules.n; r++)
             delete_rule(x, k->name, k->rules.v[r]);

@@ -6,6 +6,8 @@
 #ifndef IOSCC_BACKENDS_NFTABLES_KERNEL_H
 #define IOSCC_BACKENDS_NFTABLES_KERNEL_H
 
+#include <inttypes.h>
+
 #include <stdio.h>
 
 #include <libnftnl/chain.h>
@@ -49,6 +51,10 @@ struct nft_held {
 /* Reads our table. Returns 0 or a negative errno; no table is not an error. */
 int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h) MUST_CHECK;
 
+/* The id of the state that our table was applied by (nft_plan_own()); 0: no table, or it says nothing. 0 or a negative
+ * errno. */
+int nft_owner_read(struct netlink *n, uint64_t *id) MUST_CHECK;
+
 /* libnftnl objects; NULL when memory is out. The caller frees them. */
 struct nftnl_rule *nft_build_rule(const struct nft_chain *c, const struct nft_rule *r);
 struct nftnl_chain *nft_build_chain(const struct nft_chain *c);
@@ -66,6 +72,7 @@ struct nft_diff {
     uint32_t sets_added, sets_removed, sets_changed, elements_added, elements_removed;
     uint32_t chains_followed; /* of those changed: such as only say which links are known */
     bool table_added, table_removed;
+    bool owner_changed; /* the table says that another state applied it */
     bool any; /* something changes */
     struct netlink_batch batch;
 };

@@ -2,6 +2,8 @@
 /* The table: base chains, the crypto check in both directions, IKE and IPsec from peers, MSS. */
 #include "backends/nftables/plan.h"
 
+#include <inttypes.h>
+
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <stdarg.h>
@@ -607,4 +609,13 @@ void nft_plan_build(struct nft_plan *p, struct target *t)
         nft_guard_elsewhere(p, &g, t);
     }
     nft_nat(p, t);
+}
+
+void nft_plan_own(struct nft_plan *p, uint64_t id)
+{
+    if (!id || p->chains.n == 0)
+        return;
+    struct nft_rule *r = nft_rule_new(p, nft_chain_new(p, NFT_OWNER_CHAIN));
+    nft_add(p, r, RULE_RETURN);
+    r->comment = nft_name(p, NFT_OWNER_WORDS "%016" PRIx64, id);
 }

@@ -24,6 +24,9 @@
 #define NFT_TABLE "ioscc"
 /* Our table's comment: by it we know it again when no state tells whose it is. */
 #define NFT_TABLE_MARK "made by ioscc"
+/* A chain that nothing jumps to; the comment of its one rule says which state the table is of. */
+#define NFT_OWNER_CHAIN "owner"
+#define NFT_OWNER_WORDS "applied by state "
 /* The conntrack label of flows that our own rules translate: the highest of 128, which tools that number them from 0 do
  * not come to. */
 #define NFT_NAT_LABEL 127u
@@ -155,6 +158,9 @@ struct nft_plan {
 };
 
 void nft_plan_build(struct nft_plan *p, struct target *t);
+/* The table says whose it is: of the state with that id (state.h). After nft_plan_build(); 0, or a plan without chains:
+ * it says nothing. */
+void nft_plan_own(struct nft_plan *p, uint64_t id);
 void nft_plan_text(struct buf *b, const struct nft_plan *p);
 
 /* ---- what it does to a flow (walk.c) ---- */

@@ -266,3 +266,40 @@ int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h)
     }
     return r;
 }
+
+static int owner_row(const struct nlmsghdr *m, void *arg)
+{
+    uint64_t *id = arg;
+    uint32_t len = 0;
+    struct arena scratch;
+    struct nftnl_rule *r = nftnl_rule_alloc();
+    bool has_room = arena_init(&scratch, SIZE_MAX);
+    bool is_read = has_room && r && nftnl_rule_nlmsg_parse(m, r) == 0;
+    bool is_ours = is_read && is_our_table(nftnl_rule_get_str(r, NFTNL_RULE_TABLE),
+                                           nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY)) &&
+                   strcmp(nftnl_rule_get_str(r, NFTNL_RULE_CHAIN), NFT_OWNER_CHAIN) == 0;
+    if (is_ours && nftnl_rule_is_set(r, NFTNL_RULE_USERDATA)) {
+        const void *data = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);
+        const char *words = comment_of(&scratch, NFTNL_UDATA_RULE_COMMENT, data, len);
+        if (words && sscanf(words, NFT_OWNER_WORDS "%16" SCNx64, id) != 1)
+            *id = 0;
+    }
+    if (r)
+        nftnl_rule_free(r);
+    if (has_room)
+        arena_free(&scratch);
+    return is_read ? 0 : -ENOMEM;
+}
+
+static void owner_again(void *arg)
+{
+    *(uint64_t *)arg = 0;
+}
+
+int nft_owner_read(struct netlink *n, uint64_t *id)
+{
+    *id = 0;
+    const struct request q = request_for(NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFT_OWNER_CHAIN);
+    int r = netlink_dump(n, message(NFT_MSG_GETRULE), q.len, q.bytes, owner_row, id, owner_again);
+    return r == -ENOENT ? 0 : r;
+}

@@ -11,6 +11,38 @@
 
 #define NAMES_AGAIN_S 10 /* those that have no address */
 
+/* What this state says to be applied may be taken over by another one meanwhile: it must not be looked after, confirmed
+ * or taken away by this one. A table that does not say leaves it as it is, and so does a kernel that has no tables, or
+ * none for who asks. 0 or a negative errno. */
+static int forget_what_another_has(struct session *s, bool quietly)
+{
+    struct netlink kernel;
+    uint64_t owner = 0;
+    struct state *st = &s->state;
+    int r = st->id ? netlink_open(&kernel, NETLINK_NETFILTER) : -ESRCH;
+    if (r < 0)
+        return 0;
+    r = nft_owner_read(&kernel, &owner);
+    netlink_close(&kernel);
+    const bool has_no_tables = r == -EPERM || r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
+    if (r < 0)
+        return has_no_tables ? 0 : r;
+    if (!owner || owner == st->id)
+        return 0;
+    if (st->current.file && !quietly)
+        fprintf(stderr, "ioscc %s: what %s had applied has been replaced with another state directory since\n",
+                s->command->name, st->dir);
+    state_forget(st);
+    return 0;
+}
+
+static void close_unused(struct session *s)
+{
+    state_close(&s->state);
+    arena_free(&s->arena);
+    lookup_close(s->asker);
+}
+
 int session_open(struct session *s, const struct command *c, const char *dir, int wait_s, enum session_names names)
 {
     const char *why = "cannot read the state";
@@ -25,13 +57,16 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
     s->nothing.arena = &s->arena;
     bool quietly = wait_s == SESSION_QUIETLY;
     int r = state_open(&s->state, &s->arena, dir, quietly ? 0 : wait_s, &why);
+    s->is_busy = r == -EWOULDBLOCK;
+    if (r == 0) {
+        why = "cannot read whose the kernel's table is, nothing is touched";
+        r = forget_what_another_has(s, quietly);
+    }
     if (r == 0)
         return EXIT_CLEAN;
-    s->is_busy = r == -EWOULDBLOCK;
     if (!s->is_busy || !quietly)
         fprintf(stderr, "ioscc %s: %s: %s: %s%s\n", c->name, dir, why, strerror(-r), cli_as_root(r));
-    arena_free(&s->arena);
-    lookup_close(s->asker);
+    close_unused(s);
     return EXIT_SYSTEM;
 }
 
@@ -215,6 +250,8 @@ int session_plan(struct session *s, const char *path, const struct state_config 
     s->apply.looks_at_routes = !s->is_repair;
     s->apply.ifs.settled = s->settled_links;
     s->prepared = true;
+    if (s->says_notes)
+        state_take_id(&s->state);
     int code = path ? session_load(s, path, how) : EXIT_CLEAN;
     if (code != EXIT_CLEAN)
         return code;

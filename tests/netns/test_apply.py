@@ -25,8 +25,9 @@ def write(r, name, text):
 
 
 def held(r):
+    """what packets meet"""
     policies = sorted(x for x in r.node.ip('xfrm', 'policy').split('\nsrc') if 'socket' not in x)
-    return policies, re.sub(r'packets \d+ bytes \d+', '', r.node.run('nft', 'list', 'ruleset').stdout), r.node.ip('xfrm', 'state')
+    return policies, re.sub(r'packets \d+ bytes \d+', '', re.sub('applied by state [0-9a-f]{16}', '', r.node.run('nft', 'list', 'ruleset').stdout)), r.node.ip('xfrm', 'state')
 
 
 def edits():
@@ -179,7 +180,9 @@ def table_of_our_name():
         r.node.run('nft', 'delete table inet ioscc')
         r.ioscc('apply', PAIR)
         r.node.run('rm', '-r', r.dir + '/state')
-        need('Nothing to change' in r.ioscc('apply', PAIR).stdout, 'ours is not known again')
+        p = r.ioscc('apply', PAIR)
+        need(re.search(r'applied by the state of another directory, or by one that is lost\n  ~ chains: 1 to change\n  ~ rules: 1 to add, 1 to remove\nPlan: 0 policies to add, 0 to change, 0 to remove', p.stdout), 'ours is not known again: ' + p.stdout)
+        need('Nothing to change' in r.ioscc('apply', PAIR).stdout, 'nor a second time')
         saved = r.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout
         r.node.run('nft', 'flush ruleset; ' + saved)
         r.node.run('rm', '-r', r.dir + '/state')
@@ -522,6 +525,37 @@ def confirm_without_state():
         r.ioscc('confirm')
 
 
+def confirm_taken_over():
+    """what one state directory has applied is taken over by another: the first one takes nothing away any more, neither when
+    it is told to nor when its time for 'ioscc confirm' is over"""
+    with Lab() as l:
+        r = Router(l)
+        a, b, c = (write(r, n + '.cfg', many(k)) for n, k in (('a', 3), ('b', 5), ('c', 6)))
+
+        def second(*words, ok=(0,)):
+            p = r.node.run(IOSCC, words[0], '--state-dir', r.dir + '/second', *words[1:], ok=False)
+            need(p.returncode in ok, '%s: %d %s' % (words, p.returncode, p.stdout + p.stderr))
+            return p
+        r.ioscc('apply', a)
+        r.ioscc('apply', '--confirm', '3', b)
+        p = second('apply', c)
+        need('applied by the state of another directory' in p.stdout and 'are taken over' in p.stderr, p.stdout + p.stderr)
+        before = held(r)
+        wait_for('the first one has ended', lambda: not watchers(r))
+        need(held(r) == before, 'it has gone back')
+        need(not open(r.dir + '/state/rollback.log').read().count('Back to'), 'it says that it has')
+        for words, code, says in ((['status'], 1, 'Nothing is applied with state directory'), (['rollback'], 2, 'nothing to go back to'), (['confirm'], 1, 'Nothing waits'),
+                                  (['remove'], 1, 'nothing is applied with state directory')):
+            p = r.ioscc(*words, ok=(code,))
+            need(says in p.stdout + p.stderr and 'has been replaced with another state directory since' in p.stderr and held(r) == before, '%s: %s' % (words, p.stdout + p.stderr))
+        second('status')
+        need('are taken over' in r.ioscc('apply', a).stderr, 'back to the first')
+        second('rollback', ok=(2,))
+        second('apply', c)
+        second('remove')
+        need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'removed')
+
+
 def confirm_full():
     """the state directory is full when the time to confirm is over: it goes back all the same"""
     with Lab() as l:
@@ -644,7 +678,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_by_another_clock, confirm_without_a_link, confirm_killed, confirm_without_state, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_by_another_clock, confirm_without_a_link, confirm_killed, confirm_without_state, confirm_taken_over, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 
