@@ -107,7 +107,7 @@ check: programs ## a part of everything, in two minutes: see CONTRIBUTING.md
 programs:
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=asan build/asan/ioscc unit-programs
 	@$(MAKE) $(JOBS) --no-print-directory VARIANT=release all build/release/tests/vm/resend build/release/tests/sim/sim_exchanges build/release/tests/sim/sim_tamper build/release/tests/sim/sim_load \
-		build/release/tests/netns/failing.so build/release/tests/netns/clock.so build/release/tests/netns/noring.so build/release/tests/netns/sandbox build/release/tests/attack/attack
+		build/release/tests/netns/failing.so build/release/tests/netns/clock.so build/release/tests/netns/noring.so build/release/tests/netns/sandbox build/release/tests/netns/flood build/release/tests/attack/attack
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c)) \
         $(patsubst tests/property/%.c,$(B)/tests/property/%,$(wildcard tests/property/prop_*.c)) \
@@ -135,6 +135,11 @@ build/release/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)
 	@echo "  CCLD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -Wno-missing-prototypes -O2 -fPIC -shared -o $@ $< -ldl
+
+build/release/tests/netns/flood: tests/netns/flood.c
+	@mkdir -p $(@D)
+	@echo "  CCLD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(BASEFLAGS) -O2 -o $@ $<
 
 # for the guest of the VM tests, where no library is missed
 build/release/tests/vm/resend: tests/vm/resend.c

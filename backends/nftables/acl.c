@@ -324,7 +324,7 @@ static void layer_rules(struct nft_plan *p, struct nft_chain *chain, const struc
         if (!g->map)
             g->map = map_of(p, chain, g);
         struct nft_element *e = ARENA_NEW(p->arena, struct nft_element);
-        *e = (struct nft_element){&y->box, line_comment(p, l, y->line), !y->line->permit};
+        *e = (struct nft_element){.box = &y->box, .comment = line_comment(p, l, y->line), .drop = !y->line->permit};
         ptrlist_add(p->arena, &g->map->elements, e);
     }
 }

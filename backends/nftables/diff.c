@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The one batch that makes our table in the kernel into a plan. */
-#include "backends/nftables/kernel.h"
+/* The batch that makes our table in the kernel into a plan, or two: generation.h says why. */
+#include "backends/nftables/generation.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 struct differ {
     struct netlink *n;
     struct nft_diff *d;
+    struct netlink_batch *to; /* which of its batches messages are added to */
     struct nft_plan *p;
     const struct nft_held *h;
     struct arena *ar;
@@ -27,7 +28,7 @@ struct differ {
 static struct nlmsghdr *begin(struct differ *x, uint16_t type, uint16_t flags, size_t max)
 {
     void *body;
-    struct nlmsghdr *h = netlink_begin(x->n, &x->d->batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
+    struct nlmsghdr *h = netlink_begin(x->n, x->to, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
                                        (uint16_t)(NLM_F_REQUEST | flags), sizeof(struct nfgenmsg), max, &body);
     if (!h) {
         x->failed = true;
@@ -39,13 +40,13 @@ static struct nlmsghdr *begin(struct differ *x, uint16_t type, uint16_t flags, s
 
 static void end(struct differ *x, struct nlmsghdr *h)
 {
-    netlink_end(&x->d->batch, h);
+    netlink_end(x->to, h);
 }
 
 static void mark(struct differ *x, uint16_t type)
 {
     void *body;
-    struct nlmsghdr *h = netlink_begin(x->n, &x->d->batch, type, NLM_F_REQUEST, sizeof(struct nfgenmsg), 128, &body);
+    struct nlmsghdr *h = netlink_begin(x->n, x->to, type, NLM_F_REQUEST, sizeof(struct nfgenmsg), 128, &body);
     if (!h) {
         x->failed = true;
         return;
@@ -331,15 +332,15 @@ bool nft_diff_follows_links(const struct nft_diff *d)
     return d->any && !adds && !removes && !fills && d->chains_changed == d->chains_followed;
 }
 
-/* ---- the whole ---- */
+/* ---- a part of the table ---- */
 
 static void *held_by_name(const struct differ *x, const struct symtab *t, const char *name)
 {
     return x->fresh ? NULL : symtab_get(t, str_lit(name), 0);
 }
 
-/* A chain or set of the same name but another form: then everything is made anew, in the same transaction. */
-static bool form_differs(struct differ *x)
+/* A chain of the same name with another hook or priority: then the table is made anew, in the same transaction. */
+static bool chain_differs(struct differ *x)
 {
     PTRLIST_FOR (struct nft_chain, c, &x->p->chains) {
         const struct nft_held_chain *k = symtab_get(&x->held_chains, str_lit(c->name), 0);
@@ -350,6 +351,12 @@ static bool form_differs(struct differ *x)
         if (differs)
             return true;
     }
+    return false;
+}
+
+/* A set of the same name with other fields: it cannot become the one that is wanted. */
+static bool set_differs(struct differ *x)
+{
     PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
         const struct nft_held_set *k = symtab_get(&x->held_sets, str_lit(s->name), 0);
         struct nftnl_set *want = k ? nft_build_set(s) : NULL;
@@ -360,6 +367,14 @@ static bool form_differs(struct differ *x)
             return true;
     }
     return false;
+}
+
+/* Chains of a part of the plan. */
+enum part { PART_ALL, PART_BESIDE /* what nobody looks at yet: sets and inner chains */, PART_LIVE /* the rest */ };
+
+static bool is_in(const struct nft_chain *c, enum part part)
+{
+    return part == PART_ALL || nft_has_generations(c) == (part == PART_BESIDE);
 }
 
 static void removals(struct differ *x, const struct wanted_chain *w)
@@ -396,21 +411,22 @@ static void removals(struct differ *x, const struct wanted_chain *w)
     }
 }
 
-static void additions(struct differ *x, const struct wanted_chain *w)
+static void additions(struct differ *x, const struct wanted_chain *w, enum part part)
 {
     PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
-        if (!held_by_name(x, &x->held_sets, s->name))
+        if (part != PART_LIVE && !held_by_name(x, &x->held_sets, s->name))
             add_set(x, s);
     }
     for (uint32_t i = 0; i < x->p->chains.n; i++)
-        if (!held_by_name(x, &x->held_chains, w[i].c->name))
+        if (is_in(w[i].c, part) && !held_by_name(x, &x->held_chains, w[i].c->name))
             add_chain(x, w[i].c);
     for (uint32_t i = 0; i < x->p->chains.n; i++)
-        for (uint32_t r = w[i].same; r < w[i].c->rules.n; r++)
+        for (uint32_t r = w[i].same; is_in(w[i].c, part) && r < w[i].c->rules.n; r++)
             if (w[i].rules[r])
                 add_rule(x, w[i].rules[r]);
     /* last: a rule that binds a full map makes the kernel look through all of it */
-    PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
+    for (uint32_t i = 0; part != PART_LIVE && i < x->p->sets.n; i++) {
+        const struct nft_set *s = x->p->sets.v[i];
         const struct nft_held_set *k = held_by_name(x, &x->held_sets, s->name);
         uint32_t before = x->d->elements_added + x->d->elements_removed;
         if (k)
@@ -420,40 +436,170 @@ static void additions(struct differ *x, const struct wanted_chain *w)
     }
 }
 
-static void work(struct differ *x)
+static struct wanted_chain *build_chains(struct differ *x)
 {
-    uint32_t n = x->p->chains.n;
+    const uint32_t n = x->p->chains.n;
     struct wanted_chain *w = arena_array(x->ar, n + 1, sizeof *w);
     for (uint32_t i = 0; i < n && !x->failed; i++) {
         w[i].c = x->p->chains.v[i];
         const struct nft_held_chain *k = held_by_name(x, &x->held_chains, w[i].c->name);
         build_rules(x, &w[i], k);
     }
-    if (!x->failed) {
-        if (!x->fresh)
-            removals(x, w);
-        additions(x, w);
-    }
-    for (uint32_t i = 0; i < n; i++)
+    return w;
+}
+
+static void free_rules(const struct differ *x, const struct wanted_chain *w)
+{
+    for (uint32_t i = 0; i < x->p->chains.n; i++)
         for (uint32_t r = 0; w[i].rules && r < w[i].c->rules.n; r++)
             if (w[i].rules[r])
                 nftnl_rule_free(w[i].rules[r]);
 }
 
-int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h)
+static void in_one_batch(struct differ *x)
 {
-    struct differ x = {.n = n, .d = d, .p = p, .h = h, .ar = p->arena};
-    *d = (struct nft_diff){0};
+    struct wanted_chain *w = build_chains(x);
+    if (!x->failed && !x->fresh)
+        removals(x, w);
+    if (!x->failed)
+        additions(x, w, PART_ALL);
+    free_rules(x, w);
+}
+
+/* ---- in two ---- */
+
+/* In one transaction, and yet one after another: what moves between sets, or rules that look into other sets. */
+static bool is_seen_half(const struct nft_diff *d)
+{
+    const uint32_t sets = d->sets_added + d->sets_changed;
+    const uint32_t owners = d->owner_changed;
+    const bool has_other_rules = d->rules_added > owners || d->rules_removed > owners;
+    return sets > 1 || (sets && has_other_rules);
+}
+
+/* Behind the rules of all chains, as they jump to one another. */
+static void remove_beside(struct differ *x, const struct ptrlist *chains, const struct ptrlist *sets)
+{
+    PTRLIST_FOR (struct nft_held_chain, c, chains) {
+        named(x, NFT_MSG_DELRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN, c->name);
+    }
+    PTRLIST_FOR (struct nft_held_chain, c, chains) {
+        named(x, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, c->name);
+    }
+    PTRLIST_FOR (struct nft_held_set, s, sets) {
+        named(x, NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME, s->name);
+    }
+}
+
+/* Somebody ended an earlier change between its two batches. */
+static void remove_left_over(struct differ *x, bool is_second)
+{
+    const struct nft_held left = nft_generation_only(x->ar, x->h, is_second);
+    struct ptrlist chains = {0};
+    PTRLIST_FOR (struct nft_held_chain, c, &left.chains) {
+        bool is_inner = !c->form.len && strcmp(c->name, NFT_OWNER_CHAIN) != 0;
+        if (is_inner)
+            ptrlist_add(x->ar, &chains, c);
+    }
+    remove_beside(x, &chains, &left.sets);
+}
+
+static void take_back(struct differ *x)
+{
+    struct ptrlist chains = {0}, sets = {0};
+    PTRLIST_FOR (struct nft_chain, c, &x->p->chains) {
+        struct nft_held_chain *k = ARENA_NEW(x->ar, struct nft_held_chain);
+        k->name = c->name;
+        if (nft_has_generations(c))
+            ptrlist_add(x->ar, &chains, k);
+    }
+    PTRLIST_FOR (struct nft_set, s, &x->p->sets) {
+        struct nft_held_set *k = ARENA_NEW(x->ar, struct nft_held_set);
+        k->name = s->name;
+        ptrlist_add(x->ar, &sets, k);
+    }
+    remove_beside(x, &chains, &sets);
+}
+
+static void begin_batch(struct differ *x, struct netlink_batch *b)
+{
+    x->to = b;
+    mark(x, NFNL_MSG_BATCH_BEGIN);
+}
+
+static void end_batch(struct differ *x)
+{
+    mark(x, NFNL_MSG_BATCH_END);
+    x->to->unanswered = 1;
+}
+
+static void look_up_held(struct differ *x, const struct nft_held *h)
+{
+    x->h = h;
+    x->held_chains = x->held_sets = (struct symtab){0};
     PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
-        symtab_put(x.ar, &x.held_chains, str_lit(c->name), 0, c);
+        symtab_put(x->ar, &x->held_chains, str_lit(c->name), 0, c);
     }
     PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
-        symtab_put(x.ar, &x.held_sets, str_lit(s->name), 0, s);
+        symtab_put(x->ar, &x->held_sets, str_lit(s->name), 0, s);
     }
-    bool none = p->chains.n == 0;
+}
+
+/* All sets and inner chains under the names of the other generation; then the base chains turn to them. */
+static void in_two_batches(struct differ *x)
+{
+    const bool is_second = !x->p->is_second;
+    struct nft_held *rest = ARENA_NEW(x->ar, struct nft_held);
+    *rest = nft_generation_only(x->ar, x->h, !is_second);
+    nft_generation_count(x->p, x->h);
+    nft_generation_name(x->p, is_second);
+    begin_batch(x, &x->d->fill);
+    remove_left_over(x, is_second);
+    look_up_held(x, rest);
+    struct wanted_chain *w = build_chains(x);
+    if (!x->failed)
+        additions(x, w, PART_BESIDE);
+    end_batch(x);
+    begin_batch(x, &x->d->batch);
+    if (!x->failed) {
+        removals(x, w);
+        additions(x, w, PART_LIVE);
+    }
+    end_batch(x);
+    begin_batch(x, &x->d->unfill);
+    take_back(x);
+    end_batch(x);
+    free_rules(x, w);
+}
+
+/* What changes is said as it would be in one batch: what the second generation is for is nobody's question. */
+static void beside(struct differ *x)
+{
+    struct nft_diff seen = *x->d;
+    in_two_batches(x);
+    seen.fill = x->d->fill;
+    seen.batch = x->d->batch;
+    seen.unfill = x->d->unfill;
+    *x->d = seen;
+}
+
+/* ---- the whole ---- */
+
+int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h)
+{
+    struct differ x = {.n = n, .d = d, .p = p, .ar = p->arena};
+    *d = (struct nft_diff){0};
+    look_up_held(&x, h);
+    const bool none = p->chains.n == 0;
+    nft_generation_name(p, nft_generation_held(h));
     take_over(&x);
-    x.fresh = !h->exists || h->is_dormant || none || form_differs(&x);
-    mark(&x, NFNL_MSG_BATCH_BEGIN);
+    x.fresh = !h->exists || h->is_dormant || none || chain_differs(&x);
+    if (!x.fresh && set_differs(&x)) {
+        in_two_batches(&x);
+        d->any = true;
+        return x.failed ? -ENOMEM : 0;
+    }
+    begin_batch(&x, &d->batch);
     if (h->exists && x.fresh)
         delete_table(&x);
     if (x.fresh && !none)
@@ -461,20 +607,36 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, co
     d->table_removed = h->exists && none;
     d->table_added = !h->exists && !none;
     if (!none)
-        work(&x);
+        in_one_batch(&x);
     d->any = d->batch.n > 1;
-    mark(&x, NFNL_MSG_BATCH_END);
-    d->batch.unanswered = 1;
+    end_batch(&x);
+    if (!x.failed && !x.fresh && is_seen_half(d)) {
+        netlink_batch_free(&d->batch);
+        d->batch = (struct netlink_batch){0};
+        beside(&x);
+    }
     return x.failed ? -ENOMEM : 0;
 }
 
 int nft_diff_run(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
-    return d->any ? netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed) : 0;
+    int r = 0;
+    if (!d->any)
+        return 0;
+    if (d->fill.n)
+        r = netlink_send(n, &d->fill, 0, 0, NULL, NULL, &failed);
+    if (r < 0)
+        return r;
+    r = netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed);
+    if (r < 0 && d->unfill.n) /* who finds it left over takes it away */
+        (void)!netlink_send(n, &d->unfill, 0, 0, NULL, NULL, &failed);
+    return r;
 }
 
 void nft_diff_free(struct nft_diff *d)
 {
+    netlink_batch_free(&d->fill);
+    netlink_batch_free(&d->unfill);
     netlink_batch_free(&d->batch);
 }

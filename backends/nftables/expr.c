@@ -21,6 +21,7 @@
 
 struct emitter {
     struct nftnl_rule *r;
+    const struct nft_rule *of;
     bool failed;
 };
 
@@ -32,6 +33,15 @@ static struct nftnl_expr *begin(struct emitter *x, const char *name)
     else
         x->failed = true;
     return e;
+}
+
+static void counter(struct emitter *x)
+{
+    struct nftnl_expr *e = begin(x, "counter");
+    if (!e || !x->of->packets)
+        return;
+    nftnl_expr_set_u64(e, NFTNL_EXPR_CTR_PACKETS, x->of->packets);
+    nftnl_expr_set_u64(e, NFTNL_EXPR_CTR_BYTES, x->of->bytes);
 }
 
 static void cmp(struct emitter *x, uint32_t op, const void *data, uint32_t len)
@@ -605,7 +615,7 @@ static void emit(struct emitter *x, const struct nft_expr *e)
         set_lookup(x, e);
         break;
     case RULE_COUNTER:
-        begin(x, "counter");
+        counter(x);
         break;
     case RULE_LOG:
         log_to(x, e->name);
@@ -639,7 +649,7 @@ static void emit(struct emitter *x, const struct nft_expr *e)
 
 struct nftnl_rule *nft_build_rule(const struct nft_chain *c, const struct nft_rule *r)
 {
-    struct emitter x = {.r = nftnl_rule_alloc()};
+    struct emitter x = {.r = nftnl_rule_alloc(), .of = r};
     if (!x.r)
         return NULL;
     nftnl_rule_set_u32(x.r, NFTNL_RULE_FAMILY, NFPROTO_INET);

@@ -73,14 +73,18 @@ struct nft_diff {
     uint32_t chains_followed; /* of those changed: such as only say which links are known */
     bool table_added, table_removed;
     bool owner_changed; /* the table says that another state applied it */
-    bool any; /* something changes */
+    bool any;           /* something changes */
+    /* What is made beside the rest before, where nobody looks (generation.h), and the same taken back; n 0: not needed.
+     */
+    struct netlink_batch fill, unfill;
     struct netlink_batch batch;
 };
-/* Makes the batch. Rules before the first difference of a chain stay with their counters, and so do all elements that
+/* Makes the batches. Rules before the first difference of a chain stay with their counters, and so do all elements that
  * are in both. What the kernel's table says of known links is taken over into the plan. Returns 0 or -ENOMEM. */
 int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h) MUST_CHECK;
 /* Is all that changes that links have come which were not known? */
 bool nft_diff_follows_links(const struct nft_diff *d) MUST_CHECK;
+/* Sends them. 0, or a negative errno and the table is as it was. */
 int nft_diff_run(struct netlink *n, struct nft_diff *d) MUST_CHECK;
 void nft_diff_free(struct nft_diff *d);
 

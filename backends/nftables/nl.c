@@ -124,6 +124,16 @@ static uint32_t element_key(const struct nft_set *s, const struct box *b, bool e
     return n;
 }
 
+static void begin_counter(struct nftnl_set_elem *x, const struct nft_element *e)
+{
+    struct nftnl_expr *c = nftnl_expr_alloc("counter");
+    if (!c)
+        return;
+    nftnl_expr_set_u64(c, NFTNL_EXPR_CTR_PACKETS, e->packets);
+    nftnl_expr_set_u64(c, NFTNL_EXPR_CTR_BYTES, e->bytes);
+    nftnl_set_elem_set(x, NFTNL_SET_ELEM_EXPR, c, 0);
+}
+
 struct nftnl_set_elem *nft_build_element(const struct nft_set *s, const struct nft_element *e)
 {
     struct nftnl_set_elem *x = nftnl_set_elem_alloc();
@@ -138,6 +148,8 @@ struct nftnl_set_elem *nft_build_element(const struct nft_set *s, const struct n
     }
     if (s->verdicts)
         nftnl_set_elem_set_u32(x, NFTNL_SET_ELEM_VERDICT, e->drop ? NF_DROP : (uint32_t)NFT_RETURN);
+    if (e->packets)
+        begin_counter(x, e);
     if (e->comment) {
         struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
         if (u && nftnl_udata_put_strz(u, NFTNL_UDATA_SET_ELEM_COMMENT, e->comment))

@@ -112,7 +112,8 @@ struct nft_expr {
 struct nft_rule {
     struct nft_expr *v;
     uint32_t n, cap;
-    const char *comment; /* what the rule stands for, or NULL */
+    uint64_t packets, bytes; /* its counter begins with them */
+    const char *comment;     /* what the rule stands for, or NULL */
 };
 
 /* What a rule about an empty bridge is: it jumps by the link's number. `to` NULL: the chain has none. */
@@ -138,7 +139,8 @@ enum { SET_SADDR = 1, SET_DADDR = 2, SET_PROTO = 4, SET_SPORT = 8, SET_DPORT = 1
 struct nft_element {
     const struct box *box; /* prefixes and ranges; only the set's fields count */
     const char *comment;
-    bool drop; /* of a verdict map: drop, else return */
+    bool drop;               /* of a verdict map: drop, else return */
+    uint64_t packets, bytes; /* its counter begins with them */
 };
 struct nft_set {
     const char *name;
@@ -155,6 +157,7 @@ struct nft_plan {
     struct arena *arena;
     const struct if_map *ifs;    /* what the host had when it was made */
     struct ptrlist sets, chains; /* struct nft_set, struct nft_chain; in order of definition */
+    bool is_second;              /* names are those of the second generation (generation.h) */
 };
 
 void nft_plan_build(struct nft_plan *p, struct target *t);

@@ -25,9 +25,11 @@ def write(r, name, text):
 
 
 def held(r):
-    """what packets meet"""
+    """what packets meet: whatever the generation of the names, and in whichever order sets and chains were made"""
     policies = sorted(x for x in r.node.ip('xfrm', 'policy').split('\nsrc') if 'socket' not in x)
-    return policies, re.sub(r'packets \d+ bytes \d+', '', re.sub('applied by state [0-9a-f]{16}', '', r.node.run('nft', 'list', 'ruleset').stdout)), r.node.ip('xfrm', 'state')
+    rules = r.node.run('nft', 'list', 'ruleset').stdout
+    rules = re.sub(r'packets \d+ bytes \d+|applied by state [0-9a-f]{16}', '', re.sub(r'\bb_', '', rules))
+    return policies, '\n'.join(sorted(x.strip() for x in re.split(r'\n(?=\t[a-z]|})', rules))), r.node.ip('xfrm', 'state')
 
 
 def edits():
@@ -263,7 +265,13 @@ ROUTES = [
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', [], None),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 via 10.9.0.2'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.0.0.0/8 dev eth2'], 'to 10.64.0.1 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 dev eth2'], None),  # of a part of it
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 dev eth2'], 'to 10.64.0.1 by eth2'),  # of a part of it
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.77.9/32 via 10.9.0.2'], 'to 10.64.77.9 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 via 10.2.0.2'], None),  # the router's inside
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 dev eth2 table 77'], None),  # which nobody asks
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 any', ['10.64.0.0/24 via 10.9.0.2'], None),  # a host's management
     ('permit ip 10.2.0.0 0.0.255.255 host 10.64.0.7', ['10.64.0.7/32 dev eth2'], 'to 10.64.0.7 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['unreachable 10.64.0.0/16'], None),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 dev eth2', '10.64.0.0/16 dev eth0 metric 9'], 'to 10.64.0.1 by eth2'),
@@ -316,7 +324,7 @@ def routed_elsewhere():
             r.node.ip('link', 'set', 'eth2', 'up')
             r.node.ip('addr', 'add', '10.9.0.1/24', 'dev', 'eth2')
             for route in routes:
-                r.node.ip('route', 'replace', *route.split())
+                r.node.ip(*(['rule', 'add'] if route.startswith('RULE') else ['route', 'replace']), *route.removeprefix('RULE').split())
             path = write(r, 'a.cfg', text.replace('LINE', line))
             for command, ok in (('plan', (0, 1)), ('apply', (0,)), ('status', (1 if said else 0,))):
                 p = r.ioscc(command, *([path] if command != 'status' else []), ok=ok)

@@ -706,7 +706,7 @@ def filter_agrees(rounds=8 if lab.QUICK else 40):
             r.ioscc('apply', path)
             same = r.ioscc('apply', path).stdout
             need('Nothing to change' in same, lambda: 'seed %d round %d: the second apply changes something\n%s' % (seed, n, same))
-            maps += r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'acl_IN').stdout.count('vmap')
+            maps += re.search(r'chain (b_)?acl_IN {[^}]*', r.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout).group().count('vmap')
             packets = list({(p[1], p[0]) + p[2:] for p in (random_packet(rng) for _ in range(60))})
             want = decide(path, 'acl IN', packets)
             got = r.outcome_once(packets, True)

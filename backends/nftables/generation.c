@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Two generations of the sets and chains that base chains lead to.
+ *
+ * A batch of nf_tables is one transaction, and yet not one moment: all chains' rules change at once, and what is in a
+ * set changes after them, a set at a time (nft_set_commit_update(): pipapo exchanges a whole copy). What moves from one
+ * set to another, or into a new one, is in neither meanwhile, and a packet that a list protects passes. So such a
+ * change is made beside what stands, under other names, where nobody looks; and then the base chains turn to it, which
+ * is one moment.
+ */
+#include "backends/nftables/generation.h"
+
+#include <stdio.h>
+
+static bool is_second_name(const char *name)
+{
+    return strncmp(name, NFT_SECOND, strlen(NFT_SECOND)) == 0;
+}
+
+/* An inner chain of the first generation leads to none of the second; a base chain leads to that which holds. */
+bool nft_generation_held(const struct nft_held *h)
+{
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        if (is_second_name(c->name))
+            continue;
+        PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
+            if (strstr(r->form.p, " " NFT_SECOND))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool nft_has_generations(const struct nft_chain *c)
+{
+    return c->hook == HOOK_NONE && strcmp(c->name, NFT_OWNER_CHAIN) != 0;
+}
+
+static const char *renamed(struct nft_plan *p, const char *name, bool is_second)
+{
+    return is_second ? nft_name(p, NFT_SECOND "%s", name) : name + strlen(NFT_SECOND);
+}
+
+void nft_generation_name(struct nft_plan *p, bool is_second)
+{
+    if (p->is_second == is_second)
+        return;
+    p->is_second = is_second;
+    PTRLIST_FOR (struct nft_set, s, &p->sets) {
+        s->name = renamed(p, s->name, is_second);
+    }
+    PTRLIST_FOR (struct nft_chain, c, &p->chains) {
+        if (nft_has_generations(c))
+            c->name = renamed(p, c->name, is_second);
+        if (c->idle.to)
+            c->idle.to = renamed(p, c->idle.to, is_second);
+        PTRLIST_FOR (struct nft_rule, r, &c->rules) {
+            for (uint32_t i = 0; i < r->n; i++)
+                if (r->v[i].kind == RULE_JUMP)
+                    r->v[i].name = renamed(p, r->v[i].name, is_second);
+        }
+    }
+}
+
+static bool is_of(const char *name, bool is_second)
+{
+    return is_second_name(name) == is_second;
+}
+
+struct nft_held nft_generation_only(struct arena *ar, const struct nft_held *h, bool is_second)
+{
+    struct nft_held out = *h;
+    out.chains = out.sets = (struct ptrlist){0};
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        bool is_base = c->form.len || strcmp(c->name, NFT_OWNER_CHAIN) == 0;
+        if (is_base || is_of(c->name, is_second))
+            ptrlist_add(ar, &out.chains, c);
+    }
+    PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
+        if (is_of(s->name, is_second))
+            ptrlist_add(ar, &out.sets, s);
+    }
+    return out;
+}
+
+/* ---- counters ---- */
+
+struct count {
+    uint64_t packets, bytes;
+};
+
+/* What lines have counted, by where they stand and what their comment says of them: whichever layer of a list a line is
+ * in. */
+struct counts {
+    struct arena *ar;
+    struct symtab at; /* (place, comment) -> struct count */
+};
+
+/* "in0_protect" of "b_in0_protect12" */
+static struct str place(const char *name)
+{
+    const char *own = is_second_name(name) ? name + strlen(NFT_SECOND) : name;
+    uint32_t n = (uint32_t)strlen(own);
+    while (n && own[n - 1] >= '0' && own[n - 1] <= '9')
+        n--;
+    return (struct str){own, n};
+}
+
+static struct str key_of(struct counts *k, const char *name, const char *comment)
+{
+    struct buf b = {0};
+    buf_printf(&b, STR_FMT "\n%s", STR_ARG(place(name)), comment);
+    struct str key = {b.failed ? NULL : arena_strndup(k->ar, b.p, b.len), (uint32_t)b.len};
+    buf_free(&b);
+    return key.p ? key : (struct str){"", 0};
+}
+
+static void note(struct counts *k, const char *name, const char *comment, struct count n)
+{
+    if (!comment || !n.packets)
+        return;
+    const struct str key = key_of(k, name, comment);
+    struct count *c = symtab_get(&k->at, key, 0);
+    if (!c) {
+        c = ARENA_NEW(k->ar, struct count);
+        symtab_put(k->ar, &k->at, key, 0, c);
+    }
+    c->packets += n.packets;
+    c->bytes += n.bytes;
+}
+
+static struct count take(struct counts *k, const char *name, const char *comment)
+{
+    struct count *c = comment ? symtab_get(&k->at, key_of(k, name, comment), 0) : NULL;
+    const struct count n = c ? *c : (struct count){0, 0};
+    if (c)
+        *c = (struct count){0, 0};
+    return n;
+}
+
+static bool has_counter(const struct nft_rule *r)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->v[i].kind == RULE_COUNTER)
+            return true;
+    return false;
+}
+
+void nft_generation_count(struct nft_plan *p, const struct nft_held *h)
+{
+    struct counts k = {.ar = p->arena};
+    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+        PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
+            note(&k, c->name, r->comment, (struct count){r->packets, r->bytes});
+        }
+    }
+    PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
+        PTRLIST_FOR (struct nft_held_element, e, &s->elements) {
+            note(&k, s->name, e->comment, (struct count){e->packets, e->bytes});
+        }
+    }
+    if (k.at.n == 0)
+        return;
+    PTRLIST_FOR (struct nft_chain, c, &p->chains) {
+        PTRLIST_FOR (struct nft_rule, r, &c->rules) {
+            const struct count n = has_counter(r) ? take(&k, c->name, r->comment) : (struct count){0, 0};
+            r->packets = n.packets;
+            r->bytes = n.bytes;
+        }
+    }
+    PTRLIST_FOR (struct nft_set, s, &p->sets) {
+        PTRLIST_FOR (struct nft_element, e, &s->elements) {
+            const struct count n = s->counters ? take(&k, s->name, e->comment) : (struct count){0, 0};
+            e->packets = n.packets;
+            e->bytes = n.bytes;
+        }
+    }
+}
