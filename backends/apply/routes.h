@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* By which interface this host would send to an address: its kernel is asked, once for each. */
+/* By which interface this host would send: its kernel is asked, once for each way; and which routes it has. */
 #ifndef IOSCC_BACKENDS_APPLY_ROUTES_H
 #define IOSCC_BACKENDS_APPLY_ROUTES_H
 
 #include "backends/netlink/netlink.h"
 #include "backends/target/target.h"
 
+/* A unicast route that somebody has made, or one way of a route that has several. Of all tables: whether it is used is
+ * asked by routes_way(). */
+struct route {
+    uint8_t family, plen;
+    uint8_t to[16]; /* 4 bytes of IPv4 */
+    uint32_t ifindex;
+    bool is_one_of_many;
+};
+
 struct routes {
     struct netlink netlink;
     struct arena *arena;
     const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
-    struct symtab known;         /* (address, family) → struct routes_way */
+    struct symtab known;         /* (source, address, family) → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
+    bool has_rules;    /* sources, marks or incoming interfaces may decide: `ip rule` has more than three rows */
+    struct route *all; /* sorted by family, address and length; routes_read() */
+    uint32_t n, room;
 };
 
 /* Answers live as long as the arena, and the links. Returns 0 or a negative errno; close it in both cases. */
@@ -26,6 +38,13 @@ struct routes_way {
     bool is_encapsulated;
 };
 struct routes_way routes_way(struct routes *r, uint8_t family, const uint8_t *to);
+/* ... of what comes from `src`, where this host has rules about sources: as it comes by the interface that leads there.
+ */
+struct routes_way routes_way_from(struct routes *r, uint8_t family, const uint8_t *src, const uint8_t *to);
+/* Reads all routes and whether there are rules. 0 or a negative errno. */
+int routes_read(struct routes *r) MUST_CHECK;
+/* The place of the first route whose network is not before that address; `n` where there is none. */
+uint32_t routes_from(const struct routes *r, uint8_t family, const uint8_t *to) MUST_CHECK;
 /* The prefix length of the route that leads there. False: there is none. */
 bool routes_prefix(struct routes *r, uint8_t family, const uint8_t *to, uint8_t *plen) MUST_CHECK;
 

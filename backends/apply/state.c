@@ -63,6 +63,21 @@ int state_lock(struct state *s, int wait_s, const char **why)
     return -errno;
 }
 
+static uint64_t inode_of_state(struct state *s)
+{
+    struct stat st;
+    return lstat(state_path(s, "state.json"), &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+int state_lock_again(struct state *s, int wait_s, const char **why)
+{
+    int r = state_lock(s, wait_s, why);
+    if (r < 0 || inode_of_state(s) == s->read_inode)
+        return r;
+    *why = "another ioscc has changed what is applied meanwhile, try again";
+    return -ESTALE;
+}
+
 /* ---- one daemon ---- */
 
 #define DAEMON_LOCK "daemon.lock"
@@ -273,6 +288,7 @@ static int read_state(struct state *s, const char **why)
 {
     json_error_t error;
     FILE *f = state_read_file(s, "state.json");
+    s->read_inode = f ? inode_of_state(s) : 0;
     if (!f && errno == ENOENT)
         return 0;
     if (!f) {
@@ -343,8 +359,12 @@ void state_take_id(struct state *s)
 void state_forget(struct state *s)
 {
     const struct state before = *s;
-    *s = (struct state){
-        .arena = before.arena, .dir = before.dir, .lock_fd = before.lock_fd, .netns = before.netns, .id = before.id};
+    *s = (struct state){.arena = before.arena,
+                        .dir = before.dir,
+                        .lock_fd = before.lock_fd,
+                        .netns = before.netns,
+                        .id = before.id,
+                        .read_inode = before.read_inode};
     s->current.interface_map = s->previous.interface_map = "";
 }
 
@@ -392,13 +412,13 @@ static json_t *state_json(const struct state *s)
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
     return json_pack("{s:i,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "id",
-                     (json_int_t)s->id, "went_back",
-                     (json_int_t)s->went_back, "went_back_from", shown_name(s->went_back_from), "namespace",
-                     (json_int_t)s->netns, "applying", s->applying, "applied", (json_int_t)s->applied, "confirm_by",
-                     (json_int_t)s->confirm_by, "confirm_boot", (json_int_t)s->confirm_boot, "current",
-                     config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
-                     "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
-                     s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s), "names", names_json(s));
+                     (json_int_t)s->id, "went_back", (json_int_t)s->went_back, "went_back_from",
+                     shown_name(s->went_back_from), "namespace", (json_int_t)s->netns, "applying", s->applying,
+                     "applied", (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "confirm_boot",
+                     (json_int_t)s->confirm_boot, "current", config_json(&s->current), "previous",
+                     s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
+                     s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
+                     "counter_bases", bases_json(s), "names", names_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */

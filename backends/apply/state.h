@@ -40,7 +40,8 @@ struct state {
     uint64_t id;    /* of this state among all: our nftables table says by which one it was applied. 0: none yet */
     const char *dir;
     int lock_fd;
-    bool applying; /* the last apply did not come to its end */
+    uint64_t read_inode; /* of the state file that was read; each save makes another one. 0: there was none */
+    bool applying;       /* the last apply did not come to its end */
     struct state_config current, previous;
     bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
     struct ptrlist sas;         /* struct xfrm_sa_id */
@@ -111,6 +112,8 @@ void state_sweep(struct state *s);
 void state_unlock(struct state *s);
 /* Takes the lock again, within `wait_s` seconds: whoever writes holds it. 0 or a negative errno with *why. */
 int state_lock(struct state *s, int wait_s, const char **why) MUST_CHECK;
+/* The same by who has let others in, and goes by what it had read before: -ESTALE where one of them has written. */
+int state_lock_again(struct state *s, int wait_s, const char **why) MUST_CHECK;
 void state_close(struct state *s);
 
 #endif

@@ -250,23 +250,32 @@ static void bound(struct planner *x, const struct rule *u, struct xfrm_pol pol, 
     }
 }
 
+/* ICMP is another matter: its type 0 is the echo reply, which a block policy would stop (consent.c, needs_filter). */
 static bool is_by_ports(const struct rule *u)
 {
     const struct box *b = &u->r->box;
     bool has_ports = b->sport.lo || b->dport.lo || b->sport.hi != 65535 || b->dport.hi != 65535;
     bool is_icmp = b->proto == IPPROTO_ICMP || b->proto == IPPROTO_ICMPV6;
-    return u->r->verdict != VERDICT_CLEAR && has_ports && !is_icmp;
+    return has_ports && !is_icmp;
+}
+
+/* `deny udp A B lt 1024`: the kernel would take fragments for such, and let them go. */
+static bool lets_port_0_go(const struct rule *u)
+{
+    const struct box *b = &u->r->box;
+    return u->r->verdict == VERDICT_CLEAR && !b->sport.lo && !b->dport.lo;
 }
 
 /* Fragments have no ports for the kernel's lookup: it takes 0 for them. Where ports decide, and nobody puts fragments
  * together before (conntrack does, while the packet filter stands), they go nowhere: they might be protected ones.
- * `like`: the rule's box, or its mirror. False: the rule is not by ports, or has too many selectors, which is said of
- * the line itself. */
+ * `like`: the rule's box, or its mirror. False: the rule says nothing of them, or has too many selectors, which is said
+ * of the line itself. */
 static bool fragments(struct planner *x, const struct rule *u, const struct box *like, struct ptrlist *sels)
 {
     struct box b = *like;
     b.sport = b.dport = (struct port_range){0, 0};
-    return is_by_ports(u) && xfrm_select(x->p->arena, &b, TARGET_LINE_MAX, sels);
+    bool concerns = is_by_ports(u) && (u->r->verdict != VERDICT_CLEAR || lets_port_0_go(u));
+    return concerns && xfrm_select(x->p->arena, &b, TARGET_LINE_MAX, sels);
 }
 
 static struct xfrm_pol block_of(const struct rule *u, enum xfrm_dir dir)
@@ -278,8 +287,11 @@ static struct xfrm_pol block_of(const struct rule *u, enum xfrm_dir dir)
 static void outbound(struct planner *x, const struct rule *u, const struct ptrlist *sels)
 {
     struct ptrlist pieces = {0};
+    bool has_pieces = fragments(x, u, &u->r->box, &pieces);
+    if (has_pieces && lets_port_0_go(u))
+        bound(x, u, block_of(u, XFRM_DIR_OUT), &pieces);
     bound(x, u, policy_of(u, XFRM_DIR_OUT), sels);
-    if (fragments(x, u, &u->r->box, &pieces))
+    if (has_pieces)
         bound(x, u, block_of(u, XFRM_DIR_OUT), &pieces);
 }
 
@@ -375,6 +387,8 @@ static void one_rule(struct planner *x, struct rule *u)
         return;
     }
     bool ambiguous = checks && both_sides(&mirror, &both);
+    if (lets_port_0_go(u))
+        inbound_fragments(x, u, &mirror);
     if (ambiguous)
         inbound(x, u, &both, true);
     if (!ambiguous || !box_equal(&both, &mirror))

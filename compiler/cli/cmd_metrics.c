@@ -102,7 +102,8 @@ static void map_entries(struct buf *b, const struct session *s, const json_t *sa
 {
     PTRLIST_FOR (struct crypto_map_entry, outer, &m->entries) {
         const struct crypto_map *dynamic = outer->dynamic.target;
-        if (!dynamic && outer->type.v == ENTRY_ISAKMP)
+        bool is_negotiated = outer->type.v == ENTRY_ISAKMP || outer->type.v == ENTRY_DYNAMIC;
+        if (!dynamic && is_negotiated)
             one_entry(b, s, sas, &(struct applied_entry){m, outer, outer}, n);
         if (!dynamic)
             continue;
@@ -146,9 +147,10 @@ static void print_metrics(struct buf *b, struct session *s)
     state_daemon_ask(st->dir, &d);
     bool answers = d.is_running && ask_is_answered(st->dir);
     json_t *a = answers ? ask_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
-    bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying;
+    bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying ||
+                  session_not_in_force(s);
     gauge(b, "applied", "1: a configuration is applied", st->current.file != NULL);
-    gauge(b, "in_sync", "1: the kernel is as the configuration says", !drifts);
+    gauge(b, "in_sync", "1: the kernel is as the configuration says, and all that it protects leaves by it", !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);
     gauge(b, "daemon_answers", "1: it answers; 0: it may be stopped, nothing is known of its SAs", answers);
     gauge(b, "confirm_pending", "1: it goes back unless it is confirmed", st->confirm_by != 0);
@@ -179,6 +181,7 @@ static int run(const struct command *c, int argc, char **argv)
     if (code != EXIT_CLEAN)
         return code;
     s.is_repair = true; /* findings are for status */
+    s.wants_routes = true;
     const char *path = s.state.current.file ? state_path(&s.state, s.state.current.file) : NULL;
     code = session_plan(&s, path, &s.state.current);
     if (code == EXIT_CLEAN) {

@@ -208,10 +208,8 @@ static int print_status(struct session *s)
     buf_free(&b);
     if (!written)
         return EXIT_SYSTEM;
-    bool has_address = !s->compiled.diags.per_id[D_LX_ADDRESS]; /* that of its crypto maps; the finding says which */
-    bool is_routed_here =
-        !s->compiled.diags.per_id[D_LX_ROUTED]; /* else it leaves by another interface, in the clear */
-    bool is_whole = is_routed_here && !drift && !st->applying && !late && complete && has_address && !*s->apply.lacks;
+    bool is_in_force = !session_not_in_force(s);
+    bool is_whole = is_in_force && !drift && !st->applying && !late && complete && !*s->apply.lacks;
     return is_whole ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 

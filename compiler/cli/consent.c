@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/consent.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -83,6 +84,22 @@ static bool has_nothing_of_unknown(const struct session *s)
     return standing(s) && d->same + d->changed == 0 && !s->state.current.file && !s->state.applying;
 }
 
+/* Does a line say something of some ICMP types? What a fragment is of only the packet filter finds out, by putting it
+ * together: to the policies it is of type 0. */
+static bool judges_icmp_by_type(const struct target *t)
+{
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        for (uint32_t i = 0; i < m->flat.n; i++) {
+            const struct box *b = &m->flat.v[i].box;
+            bool is_icmp = b->proto == IPPROTO_ICMP || b->proto == IPPROTO_ICMPV6;
+            bool is_by_type = b->sport.lo || b->dport.lo || b->sport.hi != 65535 || b->dport.hi != 65535;
+            if (is_icmp && is_by_type)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Is there traffic that the packet filter alone protects? Where the remote network contains an inside one the policies
  * of what comes in let cleartext through, and a list on translated addresses is on what the filter translates. */
 static bool needs_filter(const struct session *s)
@@ -93,6 +110,8 @@ static bool needs_filter(const struct session *s)
                 return true;
         }
     }
+    if (judges_icmp_by_type(&s->apply.target))
+        return true;
     struct nft_plan filter;
     nft_plan_build(&filter, (struct target *)(uintptr_t)&s->apply.target);
     return nft_chain_named(&filter, NFT_UNTRANSLATED) != NULL;

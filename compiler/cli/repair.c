@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/apply/unprotected.h"
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/watch.h"
 #include "backends/ike/from_ir.h"
@@ -189,11 +190,15 @@ static int complain(const struct session *s, const struct watch_look *l)
 {
     char text[768];
     const char *why = what_is_in_the_way(s);
-    if (!why) {
+    const char *open = session_not_in_force(s);
+    if (!why && !open) {
         say_over(l->shared);
         return WATCH_IN_ORDER;
     }
-    snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)", why);
+    if (why)
+        snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)", why);
+    else
+        snprintf(text, sizeof text, "what is applied is not all in force: %s ('ioscc status' says more)", open);
     say(l, IKE_WARNING, text);
     return WATCH_CANNOT;
 }
@@ -235,6 +240,8 @@ static int look(struct session *s, const struct watch_look *l)
     l->shared->names_hold_s = s->names_hold_s;
     l->shared->has_sas = s->apply.xfrm.sas.n != 0;
     int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;
+    if (unprotected_find(&s->apply.target) < 0) /* after what is put right, which is in a hurry */
+        found = WATCH_CANNOT;
     if (found != WATCH_CANNOT)
         found = follow(s, found);
     int lacks = complain(s, l);

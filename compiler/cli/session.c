@@ -46,7 +46,7 @@ static void close_unused(struct session *s)
 int session_open(struct session *s, const struct command *c, const char *dir, int wait_s, enum session_names names)
 {
     const char *why = "cannot read the state";
-    *s = (struct session){.command = c, .asker = -1};
+    *s = (struct session){.command = c, .asker = -1, .wait_s = wait_s == SESSION_QUIETLY ? 0 : wait_s};
     if (names == NAMES_ASKED)
         s->asker = lookup_open(); /* negative: then no name has an address */
     if (!arena_init(&s->arena, SIZE_MAX)) {
@@ -186,24 +186,41 @@ static void keep_answers(struct session *s, const struct names *names)
     }
 }
 
+/* Whoever keeps the host in order needs the state's lock, and the DNS may take its time: it is not held meanwhile. */
+static int ask_unlocked(struct session *s, struct names *names)
+{
+    const char *why = "cannot take the lock again";
+    bool is_held = s->wait_s >= 0;
+    if (is_held)
+        state_unlock(&s->state);
+    int r = lookup_ask(s->asker, names->v, names->n);
+    if (r < 0 && !s->is_repair)
+        fprintf(stderr, "ioscc %s: peers known by name cannot be looked up: %s\n", s->command->name, strerror(-r));
+    s->has_asked = true;
+    r = is_held ? state_lock_again(&s->state, s->wait_s, &why) : 0;
+    if (r == 0)
+        return EXIT_CLEAN;
+    fprintf(stderr, "ioscc %s: %s: %s: nothing is touched\n", s->command->name, s->state.dir, why);
+    return EXIT_SYSTEM;
+}
+
 /* As on the router when the line is entered. */
-static void find_peers(struct session *s)
+static int find_peers(struct session *s)
 {
     struct names names = {0};
     if (s->asker < 0) {
         each_named_peer(s, take_kept, NULL);
-        return;
+        return EXIT_CLEAN;
     }
     each_named_peer(s, count_name, &names);
     names.v = names.room ? arena_array(&s->arena, names.room, sizeof *names.v) : NULL;
     if (!names.v)
-        return;
+        return EXIT_CLEAN;
     each_named_peer(s, collect_name, &names);
-    int r = lookup_ask(s->asker, names.v, names.n);
-    if (r < 0 && !s->is_repair)
-        fprintf(stderr, "ioscc %s: peers known by name cannot be looked up: %s\n", s->command->name, strerror(-r));
+    int code = ask_unlocked(s, &names);
     each_named_peer(s, take_answer, &names);
     keep_answers(s, &names);
+    return code;
 }
 
 static int stored_has_changed(const struct session *s, const char *path)
@@ -239,22 +256,30 @@ int session_load(struct session *s, const char *path, const struct state_config 
     s->router = cli_router(&s->compiled, how->device);
     if (!s->router)
         return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);
-    find_peers(s);
-    return EXIT_CLEAN;
+    return find_peers(s);
+}
+
+static void begin_reading(struct session *s, const struct state_config *how)
+{
+    apply_begin(&s->apply, how);
+    s->apply.is_repair = s->is_repair || s->is_status;
+    s->apply.looks_at_routes = !s->is_repair || s->wants_routes;
+    s->apply.ifs.settled = s->settled_links;
+    s->prepared = true;
 }
 
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
-    apply_begin(&s->apply, how);
-    s->apply.is_repair = s->is_repair || s->is_status;
-    s->apply.looks_at_routes = !s->is_repair;
-    s->apply.ifs.settled = s->settled_links;
-    s->prepared = true;
+    begin_reading(s, how);
     if (s->says_notes)
         state_take_id(&s->state);
     int code = path ? session_load(s, path, how) : EXIT_CLEAN;
     if (code != EXIT_CLEAN)
         return code;
+    if (s->has_asked) {
+        apply_end(&s->apply);
+        begin_reading(s, how);
+    }
     struct arena *ar = s->loaded ? &s->compiled.arena : &s->arena;
     int r = apply_prepare(&s->apply, ar, s->router, how, &s->state, s->loaded ? &s->compiled.diags : &s->nothing);
     if (s->loaded)
@@ -402,6 +427,18 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     }
     sigprocmask(SIG_SETMASK, &old, NULL);
     return code;
+}
+
+const char *session_not_in_force(const struct session *s)
+{
+    const struct diag_list *l = &s->compiled.diags;
+    if (!s->loaded || l->per_id[D_LX_ROUTED] + l->per_id[D_LX_ADDRESS] == 0)
+        return NULL;
+    PTRLIST_FOR (struct diag, d, &l->items) {
+        if (d->id == D_LX_ROUTED || d->id == D_LX_ADDRESS)
+            return d->message;
+    }
+    return "more findings than are kept"; /* DIAG_CAP */
 }
 
 int session_no_daemon(const struct session *s, const char *advice)

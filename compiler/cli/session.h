@@ -19,14 +19,17 @@ struct session {
     struct diag_list nothing; /* findings of a session without a configuration */
     const struct ir_config *router;
     struct apply apply;
-    uint32_t errors;        /* findings that stop an apply */
-    bool is_busy;           /* session_open(): another command holds the state's lock */
-    bool says_notes;        /* a file is to be carried out: what will differ on the host is said; not of what stands */
-    bool is_repair;         /* nobody is there to read findings that were told */
-    bool is_status;         /* set after session_open(): what is missing on the host is told with the rest */
+    uint32_t errors;   /* findings that stop an apply */
+    bool is_busy;      /* session_open(): another command holds the state's lock */
+    bool says_notes;   /* a file is to be carried out: what will differ on the host is said; not of what stands */
+    bool wants_routes; /* set after session_open(): of a repair too, what the routes lead elsewhere is looked for */
+    bool is_repair;    /* nobody is there to read findings that were told */
+    bool is_status;    /* set after session_open(): what is missing on the host is told with the rest */
     uint32_t settled_links; /* set after session_open(): if_map.settled */
     int asker;              /* of names (backends/ike/daemon/lookup.h); -1: none */
     struct symtab names_at; /* ("", name) -> struct state_name of state.names */
+    int wait_s;             /* for the state's lock; negative: it is not held */
+    bool has_asked;         /* names have been looked up: what was read of the kernel before is of then */
     uint32_t names_hold_s;  /* when names that were looked up want to be looked up again; 0: there are none */
     bool fatal;             /* one of them stops it even with --allow-partial */
 };
@@ -50,6 +53,9 @@ int session_plan(struct session *s, const char *path, const struct state_config 
 enum session_previous { PREVIOUS_IS_CURRENT, PREVIOUS_STAYS, PREVIOUS_FORGOTTEN };
 int session_run(struct session *s, struct state_config how, enum session_previous previous,
                 time_t confirm_by) MUST_CHECK;
+/* What stands is as it should be, and yet does not protect all of it: a map's address is on no interface, or a route
+ * leads elsewhere what a line protects. What the first such finding says; NULL: there is none. After session_plan(). */
+const char *session_not_in_force(const struct session *s) MUST_CHECK;
 void session_close(struct session *s);
 /* Does a daemon run that applies its own configuration? Then nobody changes the kernel beside it: EXIT_FINDINGS after a
  * message that ends with `advice`. */

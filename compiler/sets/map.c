@@ -33,7 +33,8 @@ const struct acl *map_entry_list(const struct crypto_map_entry *e)
     return NULL;
 }
 
-/* The entries that look at outbound traffic, a dynamic map in place of the entry that names it. */
+/* The entries that look at outbound traffic, a dynamic map in place of the entry that names it. Where that is not
+ * defined nobody knows what it would be about: the entry has no list, and drops all that reaches it. */
 static struct ptrlist entries_of(struct arena *ar, const struct crypto_map *m)
 {
     struct ptrlist l = {0};
@@ -44,7 +45,7 @@ static struct ptrlist entries_of(struct arena *ar, const struct crypto_map *m)
                 if (IR_IS_SET(x->acl))
                     ptrlist_add(ar, &l, x);
             }
-        } else if (e->type.v != ENTRY_DYNAMIC && e->type.v != ENTRY_GDOI && IR_IS_SET(e->acl)) {
+        } else if (e->type.v == ENTRY_DYNAMIC || (e->type.v != ENTRY_GDOI && IR_IS_SET(e->acl))) {
             ptrlist_add(ar, &l, e);
         }
     }

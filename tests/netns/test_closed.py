@@ -44,6 +44,8 @@ ip nat inside source list NAT interface GigabitEthernet0/0 overload
 crypto map M 10''').replace(' crypto map M\n', ' ip nat outside\n crypto map M\n').replace('end\n', ' ip nat inside\nend\n')
 # the list is on what NAT makes of the packets
 TRANSLATED = NAT.replace(' deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n', '').replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', 'permit ip host 192.0.2.1 10.2.0.0 0.0.255.255', 1)
+# port 0, which fragments have to policies, is let go
+LOW_PORTS = CONFIG.replace(' permit udp 10.1.0.0 0.0.255.255 10.70.0.0 0.0.255.255 range 1000 2000', ' deny udp 10.1.0.0 0.0.255.255 10.70.0.0 0.0.255.255 lt 1000\n permit ip 10.1.0.0 0.0.255.255 10.70.0.0 0.0.255.255')
 # what is translated to 192.0.2.51 is protected, and nothing is as yet
 POOL = TRANSLATED.replace('permit ip host 192.0.2.1 10.2', 'permit ip host 192.0.2.51 10.2').replace('ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip nat pool P 192.0.2.51 192.0.2.51 prefix-length 24\nip nat inside source list NAT pool P overload')
 # ... and a port of IKE of the outside address is an inside host's
@@ -163,6 +165,8 @@ EVENTS = [
     ('the link goes, and those that were known stay known', CONFIG, '', 'exec 2>&1; ip link add eth7 type bridge; $IOSCC apply $OPTIONS $FILE; ' + RUN + '; ' + KNOWN + ' > $FILE.1; ip link del eth0; ip link add eth8 type bridge; for i in $(seq 100); do grep -q "has no interface" $FILE.log && break; sleep 0.1; done; ip link add eth9 type bridge; sleep 1; ' + KNOWN + ' > $FILE.2; cmp $FILE.1 $FILE.2 && grep -c "links up to" $FILE.2; ' + ANEW.split('; ', 1)[1] + '; r: sleep 5; ' + KNOWN + ' | cmp - $FILE.1' + STATUS, r'\n2\n[\s\S]* differ: [\s\S]*status 0'),
     ('links come and go', CONFIG, '', BRIDGE + STATUS + '; $IOSCC apply $OPTIONS $FILE' + STATUS + '; ip link del br0' + STATUS, r'links or addresses have changed since: until that is taken in, nothing that is protected leaves by new ones(.|\n)*status 1\n(.|\n)*Applied(.|\n)*status 0\n(.|\n)*status 0'),
     ('links come and go under a watch', CONFIG, '', 'exec 2>&1; ' + RUN + '; ' + BRIDGE + '; for i in $(seq 100); do $IOSCC status --state-dir $STATE > /dev/null && break; sleep 0.1; done' + STATUS + '; ip link del br0; sleep 0.5' + STATUS + '; cat $FILE.log', r'\A(?!.*repaired)[\s\S]*status 0\n[\s\S]*status 0\n[\s\S]*links have come: they are taken in'),
+    ('policies alone, low ports are let go', LOW_PORTS, '', 'nft delete table inet ioscc'),
+    ('an ICMP type is named, policies alone', CONFIG.replace(' permit udp 10.1', ' permit icmp 10.1.0.0 0.0.255.255 10.71.0.0 0.0.255.255 echo\n permit udp 10.1'), '', 'exec 2>&1; $IOSCC plan --only xfrm --state-dir $STATE.2 -m Gi0/0=eth0,Gi0/1=eth1 $FILE; echo status $?', r'is not protected by its IPsec policies alone \(--only xfrm\): the packet filter is a part of it(.|\n)*status 2'),
     ('other addresses', CONFIG, '', 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.77/24 dev eth0; ip route add default via 192.0.2.2'),
     ('one more address', CONFIG, '', 'ip addr add 192.0.2.78/24 dev eth0'),
     ('the default route goes and comes', CONFIG, '', 'ip route del default; ip route add default via 192.0.2.2'),
@@ -205,7 +209,7 @@ EVENTS = [
     ('the state directory is full with the configuration', CONFIG, '', 'exec 2>&1; mount -t tmpfs -o size=4k,mode=700 none $STATE; $IOSCC apply $OPTIONS $FILE; umount $STATE; $IOSCC apply $OPTIONS $FILE' + STATUS, r'cannot write the state in \S+/state: No space left on device: nothing is touched\n[\s\S]*status 0'),
     # daemons
     ('a daemon comes, and is killed', CONFIG, '', RUN + '; kill -9 $(cat $FILE.pid)'),
-    ('a daemon comes, and ends', CONFIG, '', RUN + '; kill $(cat $FILE.pid); sleep 0.5; $IOSCC status --state-dir $STATE', 'IKE daemon has ended'),
+    ('a daemon comes, and ends', CONFIG, '', RUN + '; kill $(cat $FILE.pid); wait; $IOSCC status --state-dir $STATE', 'IKE daemon has ended'),
     ('a daemon comes, and each of its processes is killed', NAT, '', RUN + '; for p in $(pgrep -P $(cat $FILE.pid)); do kill -9 $p; done'),
     ('a daemon ends, and the next one comes at once', CONFIG, '', RUN + '; o=$(cat $FILE.pid); kill $o; for i in $(seq 200); do $IOSCC run $OPTIONS $FILE > $FILE.log 2>&1 & echo $! > $FILE.pid; sleep 0.2; kill -0 $! 2>/dev/null && break; done; wait $o; for i in $(seq 200); do [ -S $STATE/control.sock ] && break; sleep 0.1; done; $IOSCC show crypto session --state-dir $STATE; echo shown $?', 'shown 0'),
     ('a daemon whose interfaces are in a file', CONFIG, '', 'printf "Gi0/0=eth0\\n# inside\\nGi0/1=eth1\\n" > $FILE.map; ' + RUN.replace('$OPTIONS', '--state-dir $STATE -M $FILE.map') + '; $IOSCC reload --state-dir $STATE -M $FILE.map $FILE; echo reloaded $?; $IOSCC status --state-dir $STATE; echo status $?', r'(?s)reloaded 0.*The IKE daemon runs.*status 0'),
@@ -404,14 +408,27 @@ def event(config, before, what, says=''):
             w.end()
 
 
+NO_MAP = CONFIG.replace('\n crypto map M\n', '\n crypto map N\n')
+NO_DYNAMIC = re.sub(r'crypto map M 10 ipsec-isakmp\n( .*\n)*', 'crypto map M 10 ipsec-isakmp dynamic E\n', CONFIG)
+
+
 def map_that_is_not_there():
     """with --allow-partial nothing passes the interface, what is clear neither: nobody knows what should be protected"""
+    nothing_passes(NO_MAP, 'crypto map N of GigabitEthernet0/0 is not defined: what it would protect is not known, all IPv4 packets of the interface are dropped')
+
+
+def dynamic_map_that_is_not_there():
+    """... nor where the map's entry names a dynamic map that is not defined"""
+    nothing_passes(NO_DYNAMIC, 'entry 10 is blocked: its dynamic map is not defined (E)')
+
+
+def nothing_passes(config, says):
     with lab.Lab() as l:
-        w = World(l, CONFIG.replace('\n crypto map M\n', '\n crypto map N\n'))
+        w = World(l, config)
         try:
             wait_for('the control: packets pass without walls', lambda: w.leaks and w.came and w.clear)
             said = w.shell('$IOSCC apply --allow-partial --allow-less $OPTIONS $FILE')
-            assert 'crypto map N of GigabitEthernet0/0 is not defined: what it would protect is not known, all IPv4 packets of the interface are dropped' in said, said
+            assert says in said, said
             time.sleep(0.2)
             w.forget()
             clear = w.clear
@@ -419,6 +436,30 @@ def map_that_is_not_there():
             assert not w.leaks and not w.came and w.clear == clear, (w.leaks[:1], w.came[:1], w.clear - clear)
             w.shell('nft delete table inet ioscc; ip xfrm policy flush', ok=False)
             wait_for('it leaks without the walls', lambda: w.leaks)
+        finally:
+            w.end()
+
+
+def rules_are_flushed_while_a_name_is_asked_for():
+    """a reload waits for a DNS that does not answer: whoever takes away policies and rules meanwhile meets the watch"""
+    with lab.Lab() as l:
+        w = World(l, CONFIG)
+        try:
+            w.isp.run('sh', '-c', 'nft add table ip dns; nft add chain ip dns i "{ type filter hook input priority 0; }"; nft add rule ip dns i udp dport 53 counter drop')
+            w.shell('$IOSCC apply $OPTIONS $FILE; ' + RUN)
+            w.shell('echo nameserver 192.0.2.2 > $FILE.resolv; sed "s/set peer 192.0.2.2/set peer hq.example.net/" $FILE > $FILE.2')
+            env = dict(os.environ, IOSCC=IOSCC, FILE=w.file, STATE=w.dir + '/state')
+            reload = subprocess.Popen(['ip', 'netns', 'exec', w.r.name, 'unshare', '-m', 'sh', '-c', 'mount --bind $FILE.resolv /etc/resolv.conf && exec $IOSCC reload --allow-partial --state-dir $STATE $FILE.2'], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            wait_for('it asks', lambda: re.search(r'dport 53 counter packets [1-9]', w.isp.run('nft', 'list', 'ruleset').stdout))
+            time.sleep(0.5)
+            w.shell('ip xfrm policy flush; nft delete table inet ioscc')
+            wait_for('the watch has put it right', lambda: 'repaired in' in open(w.file + '.log').read())
+            assert reload.poll() is None, 'the reload has ended before: ' + reload.communicate()[0]
+            w.forget()
+            said = reload.communicate(timeout=lab.BOUND)[0]
+            assert 'peer hq.example.net is not found' in said and 'Nothing was changed' not in said, said
+            w.flows()
+            assert not w.leaks and not w.came, (w.leaks[:1], w.came[:1], said)
         finally:
             w.end()
 
@@ -475,6 +516,8 @@ def filter_of_the_inside():
 
 def tests():
     yield 'netns: closed: a map that is not there, and what is missing is allowed', map_that_is_not_there
+    yield 'netns: closed: a dynamic map that is not there, and what is missing is allowed', dynamic_map_that_is_not_there
+    yield 'netns: closed: rules are flushed while a name is asked for', rules_are_flushed_while_a_name_is_asked_for
     yield 'netns: closed: ports of IKE that are translated', translated_port_of_ike
     yield 'netns: closed: the filter of an interface without a map', filter_of_the_inside
     for name, *row in EVENTS[::8] if lab.QUICK else EVENTS:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From which address, by which link and to whom the daemon negotiates while a router's uplinks come, go and change. The other
 side only looks: what counts is the first datagram of a negotiation, where it comes from and where it goes."""
-import os, select, socket, struct, subprocess, sys, threading
+import os, re, select, socket, struct, subprocess, sys, threading
 
 sys.path[:0] = ['tests/netns']
 import lab
@@ -197,6 +197,33 @@ ONE_KEY = TWO.replace('set peer 192.0.2.1', 'set peer hq.example.net dynamic')
 NAMED = TWO.replace('set peer 192.0.2.1', 'set peer hq.example.net dynamic').replace('address 192.0.2.1\n', 'address 0.0.0.0\n')
 
 
+OTHER_MAP = TWO.replace('crypto map M 10', """ip access-list extended L2
+ permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255
+crypto isakmp key other address 192.0.2.3
+crypto map N 10 ipsec-isakmp
+ set peer 192.0.2.3
+ set transform-set T
+ match address L2
+crypto map M 10""").replace(' crypto map M\n', ' crypto map N\n', 1)
+
+
+def routed_by_the_other_uplink():
+    """a line has failed, and its route leads by an uplink that has another map: status, log and metrics say so, until it is over"""
+    said = 'this host sends to 10.2.0.1 by wan1, whose crypto map N does not protect it: it is not encrypted there, as it would not be on the router'
+    with Uplinks(OTHER_MAP, before='ip route add 10.2.0.0/16 via 198.51.100.1') as u:
+        in_sync = lambda: re.search(r'(?m)^ioscc_in_sync (\d)', u.ioscc('metrics').stdout).group(1)
+        u.ioscc('status')
+        assert in_sync() == '1', u.said()
+        u.node.ip('route', 'replace', '10.2.0.0/16', 'via', '203.0.113.1')
+        lab.wait_for('the log says so', lambda: 'what is applied is not all in force: ' + said in u.said(), alive=lambda: u.p.poll() is None)
+        p = u.ioscc('status', ok=False)
+        assert p.returncode == 1 and said in p.stdout + p.stderr and in_sync() == '0', p.stdout + p.stderr
+        u.node.ip('route', 'replace', '10.2.0.0/16', 'via', '198.51.100.1')
+        lab.wait_for('it is over', lambda: 'what was complained of is over' in u.said(), alive=lambda: u.p.poll() is None)
+        u.ioscc('status')
+        assert in_sync() == '1', u.said()
+
+
 def name_moves():
     """E25: the peer's name gets another address; it is asked for again by its TTL and when it is called"""
     with Uplinks(NAMED, names={'hq.example.net': ('192.0.2.1',)}) as u:
@@ -323,5 +350,5 @@ def interface_that_comes_later():
 
 def tests():
     waiting = () if lab.QUICK else (name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies)
-    for f in (interface_that_comes_later, *waiting, name_of_the_host_table, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
+    for f in (routed_by_the_other_uplink, interface_that_comes_later, *waiting, name_of_the_host_table, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f
