@@ -14,6 +14,7 @@
 #include "backends/apply/idle_host.h"
 #include "backends/apply/obstacles.h"
 #include "backends/apply/unprotected.h"
+#include "backends/xfrm/probe.h"
 
 /* ---- errors as sentences ---- */
 
@@ -105,10 +106,12 @@ static void say_lost_address(struct apply *a)
     PTRLIST_FOR (struct target_map, m, &a->target.maps) {
         for (uint32_t k = 0; k < m->links.n; k++) {
             const struct host_link *l = if_map_link(&a->ifs, m->links.v[k]);
-            if (l && if_map_has_lost_address(m->ifs.v[k], l) && !*a->lacks)
-                snprintf(a->lacks, sizeof a->lacks,
-                         "%s has no address: what is protected leaves by no link that the configuration does not name",
-                         l->name);
+            const char *kind = l ? if_map_lost_address(m->ifs.v[k], l) : NULL;
+            if (kind && !*a->lacks)
+                snprintf(
+                    a->lacks, sizeof a->lacks,
+                    "%s has no %s address: what is protected leaves by no link that the configuration does not name",
+                    l->name, kind);
         }
     }
 }
@@ -363,6 +366,19 @@ int apply_repair(struct apply *a)
     return first;
 }
 
+/* Does the kernel take SAs as the configuration's peers will want them? */
+static bool has_sas(struct apply *a, struct netlink *n)
+{
+    int error = 0;
+    const struct transform_set *bad = xfrm_probe(n, &a->target, &error);
+    char what[160];
+    if (!bad)
+        return true;
+    snprintf(what, sizeof what, "an SA of transform set " STR_FMT, STR_ARG(bad->name.s));
+    fail(a, error, what, n);
+    return false;
+}
+
 /* In the child: everything is new there, whatever the host has. */
 static int rehearse_here(struct apply *a)
 {
@@ -377,10 +393,15 @@ static int rehearse_here(struct apply *a)
         r = compare(&b, &nothing);
     if (r == 0)
         r = apply_run(&b);
-    memcpy(a->error, b.error, sizeof a->error);
+    if (r == 0 && a->reader.want_xfrm && !has_sas(a, &b.xfrm_link))
+        r = REHEARSED_WITHOUT_SAS;
+    if (r < 0)
+        memcpy(a->error, b.error, sizeof a->error);
     apply_end(&b);
     return r;
 }
+
+#define NO_SAS 3 /* the child's exit status */
 
 int apply_rehearse(struct apply *a)
 {
@@ -396,9 +417,9 @@ int apply_rehearse(struct apply *a)
     }
     if (child == 0) {
         int r = unshare(CLONE_NEWNET) < 0 ? fail(a, -errno, "cannot make a network namespace", NULL) : rehearse_here(a);
-        if (r < 0 && write(pipes[1], a->error, sizeof a->error) < 0)
+        if (r != 0 && write(pipes[1], a->error, sizeof a->error) < 0)
             _exit(2);
-        _exit(r < 0);
+        _exit(r == REHEARSED_WITHOUT_SAS ? NO_SAS : r < 0);
     }
     close(pipes[1]);
     char words[sizeof a->error] = "the rehearsal died";
@@ -410,5 +431,5 @@ int apply_rehearse(struct apply *a)
     if (n > 0)
         words[n] = '\0';
     memcpy(a->error, words, sizeof words);
-    return -ECANCELED;
+    return WIFEXITED(status) && WEXITSTATUS(status) == NO_SAS ? REHEARSED_WITHOUT_SAS : -ECANCELED;
 }

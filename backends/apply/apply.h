@@ -70,7 +70,9 @@ int apply_run(struct apply *a) MUST_CHECK;
 /* The same for a repair: policies and nftables each as far as the kernel takes them, and nothing is put back. 0, or the
  * first error with a->error. */
 int apply_repair(struct apply *a) MUST_CHECK;
-/* The same in a network namespace made for it and thrown away, from nothing. */
+/* The same in a network namespace made for it and thrown away, from nothing; and an SA of each transform set is tried.
+ * 0, a negative errno, or REHEARSED_WITHOUT_SAS: the kernel takes all but SAs. a->error says why. */
+#define REHEARSED_WITHOUT_SAS 1
 int apply_rehearse(struct apply *a) MUST_CHECK;
 void apply_end(struct apply *a);
 

@@ -98,23 +98,30 @@ static void forget_table(void *arg)
     *(bool *)arg = false;
 }
 
-static int look_at_early_table(struct target *t)
+int idle_host_is_early(bool *is_there)
 {
     struct netlink n;
-    bool is_there = false;
+    *is_there = false;
     const uint16_t type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
     const struct nfgenmsg all = {.nfgen_family = AF_UNSPEC};
     int r = netlink_open(&n, NETLINK_NETFILTER);
     if (r == 0)
-        r = netlink_dump(&n, type, sizeof all, &all, is_early, &is_there, forget_table);
+        r = netlink_dump(&n, type, sizeof all, &all, is_early, is_there, forget_table);
     netlink_close(&n);
+    return r == -EINVAL ? 0 : r; /* that is: this kernel has no nf_tables, hence no table */
+}
+
+static int look_at_early_table(struct target *t)
+{
+    bool is_there;
+    int r = idle_host_is_early(&is_there);
     if (is_there) {
         struct diag *d = diag_add(t->diags, D_LX_IDLE_HOST, t->c->unit,
                                   "table inet " EARLY_TABLE " of early boot still drops all that is forwarded");
         diag_hint(t->diags, d,
                   "the units take it away when they have applied; by hand: nft delete table inet " EARLY_TABLE);
     }
-    return r == -EINVAL ? 0 : r; /* that is: this kernel has no nf_tables, hence no table */
+    return r;
 }
 
 int idle_host_find(struct target *t)

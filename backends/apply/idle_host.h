@@ -9,5 +9,7 @@
  * for the table of early boot (packaging/systemd/early.nft) that still drops all. 0 or a negative errno: it cannot be
  * told. */
 int idle_host_find(struct target *t) MUST_CHECK;
+/* Does the table of early boot stand? 0 or a negative errno. */
+int idle_host_is_early(bool *is_early) MUST_CHECK;
 
 #endif

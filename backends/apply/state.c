@@ -31,6 +31,15 @@ const char *state_path(struct state *s, const char *file)
 }
 
 /* The directory holds keys: it must be ours and closed to others. */
+static int judge_dir(const struct stat *st, bool may_be_anothers, const char **why)
+{
+    bool is_ours = may_be_anothers || st->st_uid == geteuid();
+    if (S_ISDIR(st->st_mode) && is_ours && !(st->st_mode & 022))
+        return 0;
+    *why = "the state directory must be a directory of who runs this, and nobody else may write to it (chmod go-w)";
+    return -EPERM;
+}
+
 int state_make_dir(const char *dir, const char **why)
 {
     struct stat st;
@@ -38,11 +47,16 @@ int state_make_dir(const char *dir, const char **why)
         *why = "cannot make the state directory";
         return -errno;
     }
-    if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022)) {
-        *why = "the state directory must be a directory of who runs this, and nobody else may write to it (chmod go-w)";
-        return -EPERM;
-    }
-    return 0;
+    *why = "cannot look at the state directory";
+    return lstat(dir, &st) < 0 ? -errno : judge_dir(&st, false, why);
+}
+
+/* Who only reads may be another user than root, who then sees nothing of it; what everybody can write is not believed.
+ */
+static int look_at_dir(const char *dir, const char **why)
+{
+    struct stat st;
+    return lstat(dir, &st) < 0 ? 0 : judge_dir(&st, true, why);
 }
 
 int state_lock(struct state *s, int wait_s, const char **why)
@@ -104,10 +118,26 @@ static int write_holder(int fd, long pid, bool applies, const char *config)
     return k < 0 ? -errno : -EIO;
 }
 
-int state_daemon_begin(const char *dir, const char *config, bool applies)
+void state_daemon_not_begun(int lock)
 {
-    const char *why;
-    int fd = state_make_dir(dir, &why);
+    (void)!ftruncate(lock, 0);
+}
+
+void state_daemon_forget(const char *dir)
+{
+    struct state_daemon d;
+    state_daemon_ask(dir, &d);
+    int fd = d.is_running ? -1 : daemon_lock(dir, O_RDWR);
+    if (fd < 0)
+        return;
+    state_daemon_not_begun(fd);
+    close(fd);
+}
+
+int state_daemon_begin(const char *dir, const char *config, bool applies, const char **why)
+{
+    *why = "cannot write that a daemon runs";
+    int fd = state_make_dir(dir, why);
     if (fd == 0)
         fd = daemon_lock(dir, O_RDWR | O_CREAT);
     if (fd < 0)
@@ -138,7 +168,8 @@ void state_daemon_ask(const char *dir, struct state_daemon *out)
     int fd = daemon_lock(dir, O_RDONLY);
     if (fd < 0)
         return;
-    out->was_there = true;
+    struct stat st;
+    out->was_there = fstat(fd, &st) == 0 && st.st_size > 0;
     struct flock wish = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* asking takes nothing: a daemon may begin now */
     out->is_running = fcntl(fd, F_OFD_GETLK, &wish) == 0 && wish.l_type != F_UNLCK;
     ssize_t n = out->is_running ? pread(fd, line, sizeof line - 1, 0) : 0;
@@ -316,6 +347,7 @@ static int read_state(struct state *s, const char **why)
     s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
     s->confirm_by = (time_t)json_integer_value(json_object_get(o, "confirm_by"));
     s->confirm_boot = (time_t)json_integer_value(json_object_get(o, "confirm_boot"));
+    s->boot = (uint64_t)json_integer_value(json_object_get(o, "boot"));
     s->went_back = (time_t)json_integer_value(json_object_get(o, "went_back"));
     const char *from = json_string_value(json_object_get(o, "went_back_from"));
     s->went_back_from = from ? arena_strndup(s->arena, from, strlen(from)) : NULL;
@@ -336,7 +368,7 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
 {
     *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1, .netns = namespace_here()};
     s->current.interface_map = s->previous.interface_map = "";
-    int r = wait_s < 0 ? 0 : state_make_dir(dir, why);
+    int r = wait_s < 0 ? look_at_dir(dir, why) : state_make_dir(dir, why);
     if (r == 0 && wait_s >= 0)
         r = state_lock(s, wait_s, why);
     if (r == 0)
@@ -411,12 +443,12 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "id",
+    return json_pack("{s:i,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "id",
                      (json_int_t)s->id, "went_back", (json_int_t)s->went_back, "went_back_from",
                      shown_name(s->went_back_from), "namespace", (json_int_t)s->netns, "applying", s->applying,
                      "applied", (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "confirm_boot",
-                     (json_int_t)s->confirm_boot, "current", config_json(&s->current), "previous",
-                     s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
+                     (json_int_t)s->confirm_boot, "boot", (json_int_t)s->boot, "current", config_json(&s->current),
+                     "previous", s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
                      s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
                      "counter_bases", bases_json(s), "names", names_json(s));
 }

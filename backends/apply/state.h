@@ -50,6 +50,7 @@ struct state {
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */
     time_t confirm_boot;        /* the same moment by CLOCK_BOOTTIME, which nobody sets; 0: not known */
+    uint64_t boot;              /* which start of the host that clock counts from (confirm.c); 0: not known */
     /* It went back by itself, as that configuration was not confirmed; until the next change. 0 and NULL: it did not.
      */
     time_t went_back;
@@ -69,9 +70,13 @@ struct state_daemon {
     long pid;
     char config[256]; /* as it was named */
 };
-/* Takes it for this process and what it forks; never given back by hand. A descriptor, or a negative errno
+/* Takes it for this process and what it forks; never given back by hand. A descriptor, or a negative errno with *why
  * (-EWOULDBLOCK: another one runs). */
-int state_daemon_begin(const char *dir, const char *config, bool applies) MUST_CHECK;
+int state_daemon_begin(const char *dir, const char *config, bool applies, const char **why) MUST_CHECK;
+/* It has not come to run: nobody is told that one has. By who has begun it. */
+void state_daemon_not_begun(int lock);
+/* That one has run is not of interest any more. Call it under the state's lock. */
+void state_daemon_forget(const char *dir);
 void state_daemon_ask(const char *dir, struct state_daemon *out);
 /* It has another configuration now. 0, or a negative errno (-ESRCH: none runs). Call it under the state's lock. */
 int state_daemon_rename(const char *dir, const char *config) MUST_CHECK;

@@ -87,7 +87,7 @@ static bool is_one_elsewhere(const struct target *t)
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         for (uint32_t k = 0; k < m->links.n; k++) {
             const struct host_link *l = if_map_link(t->ifs, m->links.v[k]);
-            if (l && if_map_has_lost_address(m->ifs.v[k], l))
+            if (l && if_map_lost_address(m->ifs.v[k], l))
                 return true;
         }
     }

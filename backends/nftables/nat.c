@@ -209,9 +209,11 @@ static struct nft_chain *route_map_chain(struct natter *x, const struct nat_rule
 {
     struct nft_chain *c = nft_chain_new(x->p, nft_name(x->p, "nat%u", x->rules++));
     static const struct action leave = {.kind = RULE_ACCEPT};
+    bool is_defined = false;
     PTRLIST_FOR (struct route_map, e, &x->t->c->route_maps) {
         if (!str_eq(e->name.s, r->route_map.name))
             continue;
+        is_defined = true;
         if (e->other.n) {
             refuse(x, r, "its route map matches or sets more than access lists");
             return NULL;
@@ -229,6 +231,10 @@ static struct nft_chain *route_map_chain(struct natter *x, const struct nat_rule
             struct nft_rule *rule = nft_rule_new(x->p, c);
             add_action(x, rule, e->permit.v ? act : &leave);
         }
+    }
+    if (!is_defined) {
+        refuse(x, r, "its route map does not exist");
+        return NULL;
     }
     return c;
 }

@@ -146,10 +146,12 @@ static bool has_family(const struct host_link *l, uint8_t family)
     return false;
 }
 
-bool if_map_has_lost_address(const struct interface *i, const struct host_link *l)
+const char *if_map_lost_address(const struct interface *i, const struct host_link *l)
 {
     bool wants4 = i->addresses.n || i->dynamic_address.s.len;
-    return (wants4 && !has_family(l, FAMILY_V4)) || (i->addresses6.n && !has_family(l, FAMILY_V6));
+    if (wants4 && !has_family(l, FAMILY_V4))
+        return "IPv4";
+    return i->addresses6.n && !has_family(l, FAMILY_V6) ? "IPv6" : NULL;
 }
 
 const struct host_link *if_map_either(const struct if_map *m, const struct interface *i)

@@ -52,9 +52,9 @@ const char *if_map_find(const struct if_map *m, const struct interface *i);
 /* The interface that has the address which the one it is mapped to should have: then the map is wrong. NULL: there is
  * none (an address that no interface has may be there later, or be a NAT device's). */
 const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i);
-/* Is the router interface one with an address, and has the link none of that family? Then what leaves may do so by any.
- */
-bool if_map_has_lost_address(const struct interface *i, const struct host_link *l) MUST_CHECK;
+/* Is the router interface one with an address, and has the link none of that family? "IPv4" or "IPv6", and then what
+ * leaves may do so by any link; NULL: it has lost none. */
+const char *if_map_lost_address(const struct interface *i, const struct host_link *l) MUST_CHECK;
 /* Has the link an address of that router interface, or does the configuration give it none? Else it may be another. */
 bool if_map_is_itself(const struct interface *i, const struct host_link *l) MUST_CHECK;
 /* A second interface that has its address, where no row says which one it is: it may be either. NULL: there is none. */

@@ -119,3 +119,29 @@ bool ask_is_answered(const char *dir)
         close(fd);
     return is_alive;
 }
+
+static bool is_stopped(long pid)
+{
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *f = fopen(path, "re");
+    bool is_read = f && fgets(line, sizeof line, f);
+    if (f)
+        fclose(f);
+    const char *name_end = is_read ? strrchr(line, ')') : NULL; /* "PID (NAME) STATE …", and a name may hold any sign */
+    char state = name_end && strlen(name_end) > 2 ? name_end[2] : '?';
+    return state == 'T' || state == 't';
+}
+
+long ask_stopped(long pid)
+{
+    char path[64];
+    long child, found = is_stopped(pid) ? pid : 0;
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", pid, pid);
+    FILE *f = fopen(path, "re");
+    while (f && !found && fscanf(f, "%ld", &child) == 1)
+        found = is_stopped(child) ? child : 0;
+    if (f)
+        fclose(f);
+    return found;
+}

@@ -14,6 +14,9 @@ int ask_connect(const struct command *c, const char *dir, const char *name, int 
 void ask_failed(const struct command *c, const char *dir, int error);
 /* Asks by the control socket (docs/control.md); takes the request over. NULL after a message. */
 json_t *ask_daemon(const struct command *c, const char *dir, json_t *request);
+/* A process of the daemon whose main one is `pid` that is stopped (SIGSTOP, a debugger), that one included; 0: none, or
+ * it cannot be seen. */
+long ask_stopped(long pid) MUST_CHECK;
 /* Does the daemon answer? Waits for ten seconds at most, and says nothing. */
 bool ask_is_answered(const char *dir) MUST_CHECK;
 

@@ -245,6 +245,25 @@ static int lacks(struct session *s, const struct request *q, const char *file)
     return code;
 }
 
+/* Beside a daemon 'ioscc reload' would carry it out, which knows the interfaces that were named before. */
+static int as_the_daemon(struct session *s, struct request *q)
+{
+    struct state_daemon d;
+    struct run_inputs in = {.interface_map = *q->how.interface_map ? q->how.interface_map : NULL,
+                            .device = q->how.device,
+                            .pki_dir = PKI_DIR_DEFAULT,
+                            .master_key_file = ""};
+    state_daemon_ask(s->state.dir, &d);
+    if (!d.is_running || !d.applies)
+        return EXIT_CLEAN;
+    if (!run_inputs_default(&s->state, s->command->name, &in))
+        return EXIT_SYSTEM;
+    if (in.interface_map)
+        q->how.interface_map = in.interface_map;
+    q->how.device = in.device;
+    return EXIT_CLEAN;
+}
+
 static int run_plan(const struct command *c, int argc, char **argv)
 {
     struct request q = {.dir = STATE_DIR_DEFAULT};
@@ -258,7 +277,9 @@ static int run_plan(const struct command *c, int argc, char **argv)
         return code < 0 ? EXIT_CLEAN : code;
     }
     s.says_notes = true;
-    code = session_plan(&s, file, &q.how);
+    code = as_the_daemon(&s, &q);
+    if (code == EXIT_CLEAN)
+        code = session_plan(&s, file, &q.how);
     if (code == EXIT_FINDINGS) /* it is refused as it is */
         code = EXIT_USAGE;
     if (code == EXIT_CLEAN) {
@@ -320,12 +341,17 @@ static int do_apply(struct session *s, const struct request *q, const char *file
     if (code != EXIT_CLEAN)
         return code;
     if (q->dry_run) {
-        if (apply_rehearse(&s->apply) == 0) {
+        int r = apply_rehearse(&s->apply);
+        if (r == 0)
             printf("Dry run: this kernel takes all of it.\n");
-            return EXIT_CLEAN;
-        }
-        fprintf(stderr, "ioscc apply: dry run: %s\n", s->apply.error);
-        return EXIT_SYSTEM;
+        else if (r == REHEARSED_WITHOUT_SAS)
+            printf("Dry run: this kernel takes the policies and rules. What they protect would wait for ever: %s.\n",
+                   s->apply.error);
+        else
+            fprintf(stderr, "ioscc apply: dry run: %s\n", s->apply.error);
+        if (r < 0)
+            return EXIT_SYSTEM;
+        return r == 0 ? EXIT_CLEAN : EXIT_FINDINGS;
     }
     code = session_no_daemon(s, "'ioscc reload FILE' hands it another configuration.");
     return code == EXIT_CLEAN ? carry_out(s, q) : code;

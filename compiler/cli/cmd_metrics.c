@@ -153,6 +153,8 @@ static void print_metrics(struct buf *b, struct session *s)
     gauge(b, "in_sync", "1: the kernel is as the configuration says, and all that it protects leaves by it", !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);
     gauge(b, "daemon_answers", "1: it answers; 0: it may be stopped, nothing is known of its SAs", answers);
+    gauge(b, "daemon_stopped", "1: one of its processes is stopped (SIGSTOP, a debugger)",
+          d.is_running && ask_stopped(d.pid) != 0);
     gauge(b, "confirm_pending", "1: it goes back unless it is confirmed", st->confirm_by != 0);
     gauge(b, "applied_timestamp_seconds", "when the configuration was applied", (unsigned long long)st->applied);
     counter(b, "repairs", "what had changed was put right", repairs.done);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
@@ -143,7 +144,7 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     return code == EXIT_CLEAN ? run_inputs_check(c, &q->inputs) : code;
 }
 
-/* What was not named: as the daemon was started, where one is asked to load anew; else as the manual says. */
+/* What was not named: as at the last reload, or the start, where one is asked to load anew; else as the manual says. */
 static int complete(struct session *s, struct request *q, bool anew)
 {
     struct run_inputs *in = &q->inputs;
@@ -209,6 +210,38 @@ static int say_plan(const struct session *s)
     return written ? EXIT_CLEAN : EXIT_SYSTEM;
 }
 
+/* For who reads the journal: a reload that takes protection away leaves no other trace. */
+static void note_change(const struct session *s, const struct request *q)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    char text[400];
+    const bool is_start = q->policy_file >= 0; /* the daemon says itself that it runs */
+    if (is_start || !apply_needed(&s->apply))
+        return;
+    snprintf(text, sizeof text, "%s %.200s: %u policies added, %u changed, %u removed, %u stay; packet filter %s",
+             s->command->name, q->how.name ? q->how.name : "nothing", d->added, d->changed, d->removed, d->same,
+             s->apply.nft_diff.any ? "changed" : "unchanged");
+    if (q->by_signal)
+        daemon_log(IKE_NOTICE, "%s", text);
+    else
+        syslog(LOG_DAEMON | LOG_NOTICE, "ioscc: %s", text);
+}
+
+/* The daemon starts (again): with the file that waits to be confirmed, or with another one, as a unit names it? Then
+ * nothing waits any more. */
+static bool is_what_waits(const struct session *s)
+{
+    const struct state *st = &s->state;
+    const struct str text = {s->compiled.source.text, s->compiled.source.len};
+    if (!st->confirm_by)
+        return false;
+    if (st->current.file && state_is_as_stored(st->current.file, text))
+        return true;
+    fprintf(stderr, "ioscc %s: %s, which waited for 'ioscc confirm', is replaced: nothing waits any more\n",
+            s->command->name, st->current.name ? st->current.name : "a configuration");
+    return false;
+}
+
 /* The kernel's part. What waits to be confirmed is still what it goes back from, whatever file comes meanwhile. */
 static int carry_out(struct session *s, const struct request *q)
 {
@@ -217,7 +250,8 @@ static int carry_out(struct session *s, const struct request *q)
         return EXIT_CLEAN;
     if (s->state.confirm_by && previous == PREVIOUS_IS_CURRENT)
         previous = PREVIOUS_STAYS;
-    time_t deadline = q->leaves_pending ? s->state.confirm_by : confirm_deadline(q->confirm_s);
+    bool still_waits = q->leaves_pending && is_what_waits(s);
+    time_t deadline = still_waits ? s->state.confirm_by : confirm_deadline(q->confirm_s);
     /* also where nothing of the kernel changes: what is shown is told from what is kept */
     int code = q->confirm_s ? confirm_reserve(s, deadline) : EXIT_CLEAN;
     if (code == EXIT_CLEAN && q->confirm_s)
@@ -226,6 +260,8 @@ static int carry_out(struct session *s, const struct request *q)
         code = say_plan(s);
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
+    if (code == EXIT_CLEAN)
+        note_change(s, q);
     if (code == EXIT_CLEAN && q->confirm_s)
         confirm_say(s, deadline, q->confirm_s);
     return code;
@@ -365,13 +401,14 @@ static int no_other(const struct command *c, const char *state_dir)
 static int only_daemon(const struct command *c, struct request *q, const char *file)
 {
     struct state_daemon d;
-    int r = state_daemon_begin(q->daemon.state_dir, file, !q->no_apply);
+    const char *why;
+    int r = state_daemon_begin(q->daemon.state_dir, file, !q->no_apply, &why);
     if (r >= 0) {
         q->daemon.lock = r;
         return no_other(c, q->daemon.state_dir);
     }
     if (r != -EWOULDBLOCK) {
-        fprintf(stderr, "ioscc %s: %s: %s%s\n", c->name, q->daemon.state_dir, strerror(-r), cli_as_root(r));
+        fprintf(stderr, "ioscc %s: %s: %s: %s%s\n", c->name, q->daemon.state_dir, why, strerror(-r), cli_as_root(r));
         return EXIT_SYSTEM;
     }
     state_daemon_ask(q->daemon.state_dir, &d);
@@ -397,6 +434,8 @@ static int run(const struct command *c, int argc, char **argv)
         code = only_daemon(c, &q, file);
     if (code == EXIT_CLEAN)
         code = daemon_run(&q.daemon, file, load_for_daemon, &l);
+    else if (q.daemon.lock)
+        state_daemon_not_begun(q.daemon.lock);
     return finished(&q, code);
 }
 

@@ -5,13 +5,14 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "backends/apply/idle_host.h"
 #include "compiler/cli/ask.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
 
-enum { OPT_STATE, OPT_WAIT, OPT_LESS, OPT_AT, OPT_AT_BOOT };
+enum { OPT_STATE, OPT_WAIT, OPT_LESS, OPT_AT, OPT_AT_BOOT, OPT_MAP, OPT_MAP_FILE };
 #define LESS_WORDS "also where what stands is not of this state directory, or all of it would go"
 static const struct cli_option options[] = {
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
@@ -30,6 +31,9 @@ static const struct cli_option rollback_options[] = {
     [OPT_LESS] = {"allow-less", 0, NULL, LESS_WORDS},
     [OPT_AT] = {"at", 0, "TIME", "wait until then (seconds since 1970), and only if that was not confirmed"},
     [OPT_AT_BOOT] = {"at-boot", 0, "SECONDS", "with --at: the same moment by the clock since boot, which nobody sets"},
+    [OPT_MAP] = {"interface-map", 'm', "MAP",
+                 "Gi0/0=eth0,…: where links have other names now (else as it was applied)"},
+    [OPT_MAP_FILE] = {"interface-map-file", 'M', "FILE", "the same from a file, one pair a line, # comments"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -38,6 +42,7 @@ struct request {
     int wait_s;
     bool allow_less;
     time_t at, at_boot; /* the same moment by two clocks; 0: at once, resp. not known */
+    struct buf map;     /* interface maps, a pair a line; empty: as it was applied */
 };
 
 /* -1: help was printed. */
@@ -51,7 +56,12 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
             q->dir = value;
         if (k == OPT_LESS)
             q->allow_less = true;
-        if (k == OPT_STATE || k == OPT_LESS)
+        if (k == OPT_MAP)
+            buf_printf(&q->map, "%s\n", value);
+        int code = k == OPT_MAP_FILE ? cli_map_file(c, value, &q->map) : EXIT_CLEAN;
+        if (code != EXIT_CLEAN)
+            return code;
+        if (k == OPT_STATE || k == OPT_LESS || k == OPT_MAP || k == OPT_MAP_FILE)
             continue;
         char *end;
         errno = 0;
@@ -95,10 +105,14 @@ static bool print_daemon(const struct session *s)
     bool is_silent = d.is_running && !ask_is_answered(s->state.dir);
     if (is_silent)
         printf("The IKE daemon does not answer, it may be stopped: nothing is negotiated.\n");
+    const long stopped = d.is_running ? ask_stopped(d.pid) : 0;
+    if (stopped)
+        printf("Process %ld of the daemon is stopped, what it does is not done: 'kill -CONT %ld' lets it go on.\n",
+               stopped, stopped);
     bool is_lost = d.is_running && d.applies && !s->state.current.file;
     if (is_lost)
         printf("The state directory has lost what it applies: 'ioscc reload %s' writes it again.\n", d.config);
-    return !is_lost && !is_silent && (d.is_running || !d.was_there || !s->state.current.file);
+    return !is_lost && !is_silent && !stopped && (d.is_running || !d.was_there || !s->state.current.file);
 }
 
 /* Crypto map entries on this host that need IKE. */
@@ -160,10 +174,22 @@ static int print_stranger(const struct session *s)
     return EXIT_FINDINGS;
 }
 
+/* Nothing is applied, and nothing is forwarded either. */
+static bool say_early(void)
+{
+    bool is_early = false;
+    if (idle_host_is_early(&is_early) < 0 || !is_early)
+        return false;
+    printf("The table of early boot (inet ioscc_early) stands: nothing is forwarded until a configuration is applied.\n"
+           "The units take it away then; by hand: nft delete table inet ioscc_early\n");
+    return true;
+}
+
 static int print_status(struct session *s)
 {
     struct state *st = &s->state;
     struct buf b = {0};
+    bool is_early = false;
     if (!st->current.file && (s->apply.xfrm_diff.removed || s->apply.nft_diff.table_removed))
         return print_stranger(s);
     if (st->current.file) {
@@ -172,6 +198,7 @@ static int print_status(struct session *s)
         printf("%s\n", st->current.only_xfrm ? ", IPsec only" : st->current.only_nftables ? ", nftables only" : "");
     } else {
         printf("Nothing is applied.\n");
+        is_early = say_early();
     }
     if (st->applying)
         printf("The last change was interrupted: the same again, or 'ioscc rollback', ends it.\n");
@@ -209,7 +236,7 @@ static int print_status(struct session *s)
     if (!written)
         return EXIT_SYSTEM;
     bool is_in_force = !session_not_in_force(s);
-    bool is_whole = is_in_force && !drift && !st->applying && !late && complete && !*s->apply.lacks;
+    bool is_whole = !is_early && is_in_force && !drift && !st->applying && !late && complete && !*s->apply.lacks;
     return is_whole ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 
@@ -280,6 +307,7 @@ static int run_remove(const struct command *c, int argc, char **argv)
         code = session_run(&s, nothing, PREVIOUS_FORGOTTEN, 0);
     }
     if (code == EXIT_CLEAN) {
+        state_daemon_forget(s.state.dir);
         memset(s.state.thresholds, 0, sizeof s.state.thresholds);
         code = state_save(&s.state) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
         printf("Removed.\n");
@@ -389,6 +417,8 @@ static int go_back_once(const struct command *c, const struct request *q, struct
         if (!a->from) /* half of a try that failed may stand: the first one knows the name */
             a->from = strdup(s.state.current.name ? s.state.current.name : "the change");
         state_reserve_end(&s.state);
+        if (q->map.len)
+            s.state.previous.interface_map = arena_strndup(s.state.arena, q->map.p, q->map.len);
         code = go_back_with_daemon(&s);
         a->went_back = q->at && s.state.confirm_by != q->at; /* perhaps without the daemon: then that is what it says */
     }
@@ -404,8 +434,10 @@ static int run_rollback(const struct command *c, int argc, char **argv)
     struct request q;
     struct attempt a = {0};
     int code = parse(c, argc, argv, &q);
-    if (code != EXIT_CLEAN)
+    if (code != EXIT_CLEAN) {
+        buf_free(&q.map);
         return code < 0 ? EXIT_CLEAN : code;
+    }
     if (q.at)
         confirm_wait(q.at, q.at_boot);
     code = go_back_once(c, &q, &a);
@@ -417,6 +449,7 @@ static int run_rollback(const struct command *c, int argc, char **argv)
     if (a.went_back)
         note_that_it_went_back(c, &q, a.from);
     free(a.from);
+    buf_free(&q.map);
     return code;
 }
 

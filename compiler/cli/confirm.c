@@ -30,6 +30,19 @@ static time_t boot_now(void)
     return clock_gettime(CLOCK_BOOTTIME, &t) == 0 ? t.tv_sec : 0;
 }
 
+/* Another one after each start of the host; 0: it cannot be read. */
+static uint64_t boot_id(void)
+{
+    uint64_t id = 0;
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re"); /* "3b8e2f6c-…": half of it tells them apart */
+    unsigned first = 0, second = 0, third = 0;
+    if (f && fscanf(f, "%8x-%4x-%4x", &first, &second, &third) == 3)
+        id = (uint64_t)(first & 0x7fffffff) << 32 | second << 16 | third; /* JSON's integers have a sign */
+    if (f)
+        fclose(f);
+    return id;
+}
+
 static time_t on_boot_clock(time_t deadline)
 {
     return deadline ? boot_now() + (deadline - time(NULL)) : 0;
@@ -39,8 +52,10 @@ void confirm_note(struct state *st, time_t deadline)
 {
     bool is_noted = deadline && deadline == st->confirm_by && st->confirm_boot;
     st->confirm_by = deadline;
-    if (!is_noted)
+    if (!is_noted) {
         st->confirm_boot = on_boot_clock(deadline);
+        st->boot = deadline ? boot_id() : 0;
+    }
 }
 
 void confirm_say_why(struct state *st)
@@ -67,15 +82,17 @@ bool confirm_is_late(const struct state *st)
 {
     if (!st->confirm_by || !st->confirm_boot)
         return st->confirm_by && st->confirm_by < time(NULL);
-    bool has_restarted = boot_now() + LONGEST_S < st->confirm_boot; /* the host: the clock is another one */
+    bool has_restarted = st->boot && st->boot != boot_id(); /* the host: the clock is another one */
     return has_restarted || st->confirm_boot < boot_now();
 }
 
 void confirm_wait(time_t deadline, time_t deadline_boot)
 {
     const time_t until = deadline_boot ? deadline_boot : on_boot_clock(deadline);
-    for (time_t now; (now = boot_now()) < until;)
-        sleep((unsigned)(until - now));
+    for (time_t now; (now = boot_now()) < until;) {
+        const struct timespec rest = {.tv_sec = until - now};
+        (void)clock_nanosleep(CLOCK_BOOTTIME, 0, &rest, NULL); /* a host that sleeps counts on */
+    }
 }
 
 time_t confirm_deadline(unsigned seconds)

@@ -3,6 +3,7 @@
 #include "compiler/cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -134,8 +135,20 @@ bool cli_write(FILE *to, const struct buf *b)
     return true;
 }
 
+/* What is opened must not become standard input, output or error of who is started: whoever starts us may have closed
+ * them. */
+static bool open_standard(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!open_standard())
+        return EXIT_SYSTEM;
     /* Files come and go by the thousand: keep their memory instead of giving it back to the kernel after each, which
      * costs page faults and makes threads wait for one another. */
     mallopt(M_MMAP_THRESHOLD, 16 << 20);

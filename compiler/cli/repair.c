@@ -87,7 +87,7 @@ static int put_right(struct session *s, const struct watch_look *l)
         l->shared->repaired++;
     keep_count(s, l->shared);
     if (r == 0 && is_news)
-        daemon_log(IKE_INFO, "links have come: they are taken in");
+        daemon_log(IKE_INFO, "links or addresses have come or gone: they are taken in");
     if (r == 0 && is_news)
         return WATCH_IN_ORDER;
     if (r == 0) {

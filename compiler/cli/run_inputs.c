@@ -94,7 +94,7 @@ static void fill_in(struct state *s, const char *command, const char *option, co
     for (const char *line = *to; *line;) {
         size_t n = strcspn(line, "\n");
         if (n && command)
-            fprintf(stderr, "ioscc %s: --%s %.*s, as the daemon was started\n", command, option, (int)n, line);
+            fprintf(stderr, "ioscc %s: --%s %.*s, as at the last reload or start\n", command, option, (int)n, line);
         line += n + (line[n] == '\n');
     }
 }

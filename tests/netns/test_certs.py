@@ -104,7 +104,7 @@ def reloaded(pair, ours, pki):
             return subprocess.run([ike.IOSCC, 'reload', '--discard-sas', '--no-apply', '--state-dir', ours.dir, *more, ours.dir + '/r.cfg'], capture_output=True, text=True)
     p = reload()
     assert p.returncode == 0 and p.stdout == '1 IKE SAs with 1 child SAs stay, 0 and 0 are ended.\n', p.stdout + p.stderr
-    assert '--pki-dir %s, as the daemon was started' % pki in p.stderr and '--interface-map Gi0/0=eth0, as the daemon' in p.stderr, p.stderr
+    assert '--pki-dir %s, as at the last reload or start' % pki in p.stderr and '--interface-map Gi0/0=eth0, as at' in p.stderr, p.stderr
     os.rename(pki, pki + '.files')  # 75 of docs/security.md: a link means what it leads to when it is followed
     os.symlink(pki + '.files', pki)
     p = reload()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is applied stays applied while `ioscc run` runs (backends/ike/daemon/watch.c): somebody takes a part of it away, and it is
 there again, said by one line of the log. By which of the kernel's notifications it is noticed is each event's own matter."""
-import fcntl, os, re, statistics, subprocess, sys, time
+import fcntl, os, re, signal, statistics, subprocess, sys, time
 
 sys.path[:0] = ['tests/netns']
 import lab, test_closed as closed
@@ -153,6 +153,21 @@ def foreign_policy_in_the_way():
         assert w.said().count('cannot be put right whole') == 1, w.said()
 
 
+def stopped():
+    """a process of the daemon that somebody has stopped: log, status and metrics say so"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        os.kill(int(watch_of(w)), signal.SIGSTOP)
+        lab.wait_for(w.said, lambda: "the process that watches is stopped (signal 19): 'kill -CONT %s' lets it go on" % watch_of(w) in w.said())
+        p = w.status()
+        assert p.returncode == 1 and 'Process %s of the daemon is stopped, what it does is not done' % watch_of(w) in p.stdout, p.stdout
+        assert 'ioscc_daemon_stopped 1' in w.node.run(IOSCC, 'metrics', '--state-dir', w.dir + '/state').stdout
+        os.kill(int(watch_of(w)), signal.SIGCONT)
+        lab.wait_for(w.said, lambda: 'the process that watches goes on' in w.said())
+        lab.wait_for('in order', w.in_order)
+        assert 'ioscc_daemon_stopped 0' in w.node.run(IOSCC, 'metrics', '--state-dir', w.dir + '/state').stdout
+
+
 def watch_of(w):
     """the process that watches: the one that holds sockets of three netlink families"""
     for pid in subprocess.run(['pgrep', '-P', str(w.p.pid)], capture_output=True, text=True).stdout.split():
@@ -209,6 +224,7 @@ def hangup():
         os.kill(w.p.pid, 1)
         lab.wait_for(w.said, lambda: 'SIGHUP: reloaded' in w.said())
         assert '10.7.0.0' in w.node.ip('xfrm', 'policy')
+        assert re.search(r'r\.cfg: 3 policies added, 0 changed, 0 removed, 29 stay; packet filter changed', w.said()), w.said()
         lab.wait_for(w.said, w.in_order)
         open(w.dir + '/r.cfg', 'w').write('')
         os.kill(w.p.pid, 1)
@@ -238,7 +254,7 @@ def nobody_reads_the_log():
 def tests():
     for row in EVENTS[::2] if lab.QUICK else EVENTS:
         yield 'netns: watch: ' + row[0], lambda row=row: event(row)
-    for f in (nothing, missing, again_and_again, reload_beside, address_elsewhere, foreign_policy_in_the_way, another_link_is_missing, lock_is_held, state_is_lost, hangup, nobody_reads_the_log):
+    for f in (nothing, missing, again_and_again, reload_beside, address_elsewhere, foreign_policy_in_the_way, stopped, another_link_is_missing, lock_is_held, state_is_lost, hangup, nobody_reads_the_log):
         yield 'netns: watch: ' + f.__name__.replace('_', ' '), f
 
     def times():

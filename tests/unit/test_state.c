@@ -89,9 +89,10 @@ static void ask(struct state *s)
 static void test_asked_while_it_begins(void **unused)
 {
     (void)unused;
+    const char *why;
     pid_t other = child(ask);
     for (int i = 0; i < ROUNDS * 10; i++) {
-        int fd = state_daemon_begin(dir, "a.cfg", true);
+        int fd = state_daemon_begin(dir, "a.cfg", true, &why);
         assert_true(fd >= 0);
         close(fd);
     }
@@ -102,10 +103,11 @@ static void test_asked_while_it_begins(void **unused)
 static void test_who_runs(void **unused)
 {
     struct state_daemon d;
+    const char *why;
     (void)unused;
-    int fd = state_daemon_begin(dir, "a b.cfg", true);
+    int fd = state_daemon_begin(dir, "a b.cfg", true, &why);
     assert_true(fd >= 0);
-    assert_true(state_daemon_begin(dir, "second.cfg", true) < 0);
+    assert_true(state_daemon_begin(dir, "second.cfg", true, &why) < 0);
     state_daemon_ask(dir, &d);
     assert_true(d.is_running && d.applies);
     assert_int_equal(d.pid, getpid());
@@ -119,6 +121,15 @@ static void test_who_runs(void **unused)
     state_daemon_ask(dir, &d);
     assert_true(!d.is_running && d.was_there);
     assert_true(state_daemon_rename(dir, "d.cfg") < 0);
+    state_daemon_forget(dir);
+    state_daemon_ask(dir, &d);
+    assert_true(!d.is_running && !d.was_there);
+    fd = state_daemon_begin(dir, "refused.cfg", true, &why);
+    assert_true(fd >= 0);
+    state_daemon_not_begun(fd);
+    close(fd);
+    state_daemon_ask(dir, &d);
+    assert_true(!d.is_running && !d.was_there);
 }
 
 /* JSON holds UTF-8: what is only shown is kept as far as it goes. */

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backends/apply/state.h"
 #include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/fetch.h"
 #include "backends/ike/daemon/keys.h"
@@ -486,6 +487,22 @@ static void say_gone(struct parts *p, enum part heard)
     daemon_log(IKE_ERROR, "%s is gone: all ends", part_names[cause_of(p, heard)]);
 }
 
+/* Somebody stops one (SIGSTOP, a debugger): what it does is not done until it goes on. */
+static void look_for_stopped(const struct parts *p)
+{
+    for (unsigned i = 0; i < PARTS; i++) {
+        siginfo_t how = {0};
+        const pid_t child = p->child[i];
+        bool is_news =
+            child > 0 && waitid(P_PID, (id_t)child, &how, WSTOPPED | WCONTINUED | WNOHANG) == 0 && how.si_pid;
+        if (is_news && how.si_code == CLD_CONTINUED)
+            daemon_log(IKE_NOTICE, "%s goes on", part_names[i]);
+        else if (is_news)
+            daemon_log(IKE_ERROR, "%s is stopped (signal %d): 'kill -CONT %ld' lets it go on", part_names[i],
+                       how.si_status, (long)child);
+    }
+}
+
 /* Said once: the others follow. */
 static void is_gone(struct parts *p, enum part heard)
 {
@@ -513,6 +530,7 @@ static void serve_all(struct parts *p)
         int n = poll(v, WATCHED, p->ending ? END_MS : STATE_MS);
         if (n < 0)
             continue;
+        look_for_stopped(p);
         if (!p->ending)
             look_for_state(p);
         else if (n == 0) {
@@ -630,6 +648,8 @@ int daemon_run(const struct daemon_options *o, const char *config, daemon_load_f
     close_end(&p, NETWORK_FETCH, 0);
     close_end(&p, NETWORK_FETCH, 1);
     int code = load_policy(&p, load, arg, &whole);
+    if (code != 0 && o->lock)
+        state_daemon_not_begun(o->lock);
     close_inherited(&p, whole);
     if (code == 0 && !start_watch(&p)) {
         daemon_log(IKE_ERROR, "the IKE daemon cannot start: %s", strerror(errno));

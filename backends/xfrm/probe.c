@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/xfrm/probe.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "backends/xfrm/kernel.h"
+
+#define PROBE_SPI 0x5c000001u /* in a namespace of its own */
+
+/* No key of anybody's; no two parts of it are equal, which 3DES may be refused for. */
+static void put_key(struct xfrm_alg_key *k, const struct algo *a, unsigned bits)
+{
+    k->name = a->xfrm;
+    k->icv = a->icv;
+    k->len = (uint16_t)((bits + a->salt) / 8);
+    for (unsigned i = 0; i < k->len && i < sizeof k->key; i++)
+        k->key[i] = (uint8_t)(17 * i + 3);
+}
+
+/* Of the parts of one protocol: false where the set has none of it, or one that no kernel has. */
+static bool sa_of(const struct transform_set *set, enum ipsec_proto proto, struct xfrm_sa *sa)
+{
+    bool has_any = false, has_cipher = false;
+    *sa = (struct xfrm_sa){.src = {FAMILY_V4, {192, 0, 2, 1}},
+                           .dst = {FAMILY_V4, {192, 0, 2, 2}},
+                           .spi = PROBE_SPI,
+                           .proto = proto == PROTO_AH ? IPPROTO_AH : IPPROTO_ESP,
+                           .mode = XFRM_MODE_IS_TUNNEL,
+                           .replay_window = 64,
+                           .sel = {.family = FAMILY_V4}};
+    PTRLIST_FOR (struct ir_transform, x, &set->transforms) {
+        const struct algo *a = algo_get(x->alg);
+        const bool is_cipher = proto == PROTO_ESP && a->kind == ALGO_ENCR;
+        if (x->proto != proto)
+            continue;
+        if (!a->xfrm)
+            return false;
+        has_any = true;
+        has_cipher |= is_cipher;
+        if (is_cipher && a->is_aead)
+            put_key(&sa->aead, a, x->bits ? x->bits : a->keys[0]);
+        else if (is_cipher)
+            put_key(&sa->crypt, a, x->bits ? x->bits : a->keys[0]);
+        else
+            put_key(&sa->auth, a, a->keys[0]);
+    }
+    if (proto == PROTO_ESP && !has_cipher)
+        sa->crypt.name = algo_get(ALGO_ENCR_NULL)->xfrm;
+    return has_any;
+}
+
+static int try_sa(struct netlink *n, const struct xfrm_sa *sa)
+{
+    struct netlink_batch add = {0}, del = {0};
+    uint32_t failed;
+    int r = xfrm_put_sa(n, &add, sa) ? netlink_send(n, &add, 0, 0, NULL, NULL, &failed) : -ENOMEM;
+    if (r == 0 && xfrm_put_sa_delete(n, &del, sa))
+        (void)!netlink_send(n, &del, 0, 0, NULL, NULL, &failed);
+    netlink_batch_free(&add);
+    netlink_batch_free(&del);
+    return r;
+}
+
+static int try_set(struct netlink *n, const struct transform_set *set)
+{
+    static const enum ipsec_proto protocols[] = {PROTO_ESP, PROTO_AH};
+    struct xfrm_sa sa;
+    int r = 0;
+    for (int i = 0; i < 2 && r == 0; i++)
+        if (sa_of(set, protocols[i], &sa))
+            r = try_sa(n, &sa);
+    return r;
+}
+
+static const struct transform_set *first_failing(struct netlink *n, struct symtab *tried, struct arena *ar,
+                                                 const struct crypto_map_entry *e, int *error)
+{
+    PTRLIST_FOR (struct ir_ref, r, &e->sa.transform_sets) {
+        const struct transform_set *set = r->target;
+        if (!set || symtab_get(tried, set->name.s, 0))
+            continue;
+        symtab_put(ar, tried, set->name.s, 0, (void *)(uintptr_t)set);
+        *error = try_set(n, set);
+        if (*error < 0)
+            return set;
+    }
+    return NULL;
+}
+
+const struct transform_set *xfrm_probe(struct netlink *n, const struct target *t, int *error)
+{
+    struct symtab tried = {0};
+    const struct transform_set *bad = NULL;
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
+            const struct crypto_map *dynamic = e->dynamic.target;
+            if (!bad)
+                bad = first_failing(n, &tried, t->arena, e, error);
+            for (uint32_t i = 0; dynamic && !bad && i < dynamic->entries.n; i++)
+                bad = first_failing(n, &tried, t->arena, dynamic->entries.v[i], error);
+        }
+    }
+    return bad;
+}
