@@ -42,7 +42,8 @@ static json_t *places_now(const struct session *s)
     local_places(s, local);
     for (uint32_t i = 0; s->router && i < s->router->crypto_maps.n; i++)
         peer_places(s->router->crypto_maps.v[i], peers);
-    return json_pack("{s:i,s:o,s:o}", "format", FORMAT, "local", local, "peers", peers);
+    return json_pack("{s:i,s:s?,s:o,s:o}", "format", FORMAT, "configuration", s->state.current.file, "local", local,
+                     "peers", peers);
 }
 
 int places_save(struct session *s)
@@ -70,6 +71,15 @@ static void table_moved(const json_t *was, const json_t *is, struct buf *what)
         const char *before = old && *old ? old : "not known";
         buf_printf(what, "%s%s was %s, is %s", what->len ? "; " : "", key, before, now);
     }
+}
+
+bool places_of_another(struct session *s)
+{
+    json_t *was = state_read_json(&s->state, FILE_NAME);
+    const char *file = json_string_value(json_object_get(was, "configuration")), *now = s->state.current.file;
+    bool is_another = file && now && strcmp(file, now) != 0;
+    json_decref(was);
+    return is_another;
 }
 
 bool places_moved(struct session *s, struct buf *what)

@@ -13,5 +13,7 @@ int places_save(struct session *s) MUST_CHECK;
  * ended because its interface has lost its address for a moment. `what` gets them in words, for the log. False also
  * where none were kept. */
 bool places_moved(struct session *s, struct buf *what) MUST_CHECK;
+/* Were they kept of another configuration than the one that stands? Then that one has not come to the daemon (yet). */
+bool places_of_another(struct session *s) MUST_CHECK;
 
 #endif

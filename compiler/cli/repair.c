@@ -150,13 +150,40 @@ static int tell_daemon(struct session *s, const char *why)
     return WATCH_REPAIRED;
 }
 
+/* A reload hands the policy over once the kernel has its part. One that was killed in between has left the daemon with
+ * the peers of before. */
+#define GIVES_MS 15000
+
+static bool was_never_given(struct session *s, struct watch_shared *w)
+{
+    const uint64_t now = watch_now_ms();
+    bool is_unlike = places_of_another(s);
+    if (!is_unlike || !w->unlike_since_ms)
+        w->unlike_since_ms = is_unlike ? now : 0;
+    bool is_late = is_unlike && now >= w->unlike_since_ms + GIVES_MS;
+    if (is_unlike && !is_late)
+        w->again_at_ms = w->unlike_since_ms + GIVES_MS;
+    return is_late;
+}
+
+static int give_late(struct session *s)
+{
+    int found = tell_daemon(s, "what stands had not come to the daemon, as a reload did not end");
+    const char *name = s->state.current.name;
+    if (found == WATCH_REPAIRED && name && state_daemon_rename(s->state.dir, name) < 0)
+        return WATCH_CANNOT;
+    return found;
+}
+
 /* Where they begin and end may have changed; and peers of dynamic entries have policies that the daemon makes. */
-static int follow(struct session *s, int found)
+static int follow(struct session *s, int found, struct watch_shared *w)
 {
     struct buf what = {0};
     bool moved = places_moved(s, &what);
     buf_putc(&what, '\0');
-    if (moved)
+    if (was_never_given(s, w))
+        found = give_late(s);
+    else if (moved)
         found = tell_daemon(s, what.p);
     else if (found == WATCH_REPAIRED && s->apply.xfrm_diff.ops.n && has_peers_policies(s))
         found = tell_daemon(s, "policies that the peers decide are set again");
@@ -243,7 +270,7 @@ static int look(struct session *s, const struct watch_look *l)
     if (unprotected_find(&s->apply.target) < 0) /* after what is put right, which is in a hurry */
         found = WATCH_CANNOT;
     if (found != WATCH_CANNOT)
-        found = follow(s, found);
+        found = follow(s, found, l->shared);
     int lacks = complain(s, l);
     return lacks == WATCH_CANNOT ? lacks : found;
 }

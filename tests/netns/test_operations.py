@@ -11,7 +11,7 @@ PAGE = open('docs/operations.md').read()
 # when it is tried, and the exit statuses that it may have then; None: not a command for a test
 ROWS = {
     'ioscc check r.cfg': ('before', (0, 1)), 'ioscc plan -m Gi0/0=eth0 r.cfg': ('before', (1,)), 'ioscc plan -m Gi0/0=eth0 --pki-dir /etc/ioscc/pki r.cfg': ('before', (1,)),
-    'ioscc apply --dry-run -m Gi0/0=eth0 r.cfg': ('before', (0,)), 'ioscc apply --confirm 300 -m Gi0/0=eth0 r.cfg': ('before', (0,)), 'ioscc apply FILE': ('before', (0,)),
+    'ioscc apply --dry-run -m Gi0/0=eth0 r.cfg': ('before', (0, 1)), 'ioscc apply --confirm 300 -m Gi0/0=eth0 r.cfg': ('before', (0,)), 'ioscc apply FILE': ('before', (0,)),
     'nft list chain inet ioscc packet0': ('before', (0,)), 'nft delete table inet ioscc_early': ('early', (0,)),
     'ioscc run': ('run', (0,)), 'ioscc reload FILE': ('daemon', (0,)), 'ioscc reload': ('daemon', (2,)), 'ioscc reload --confirm 300 r.cfg': ('daemon', (0,)), 'ioscc confirm': ('daemon', (0,)),
     'ioscc metrics': ('daemon', (0,)), 'ioscc status': ('daemon', (0,)), 'ioscc rollback': ('rollback', (0,)), 'ioscc remove': ('end', (0,)),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is applied stays applied while `ioscc run` runs (backends/ike/daemon/watch.c): somebody takes a part of it away, and it is
 there again, said by one line of the log. By which of the kernel's notifications it is noticed is each event's own matter."""
-import fcntl, os, re, signal, statistics, subprocess, sys, time
+import fcntl, json, os, re, signal, statistics, subprocess, sys, time
 
 sys.path[:0] = ['tests/netns']
 import lab, test_closed as closed
@@ -129,6 +129,20 @@ def reload_beside():
         assert '10.7.0.0' in policies and '10.2.0.0' not in policies, policies
 
 
+def reload_that_did_not_end():
+    """a reload was killed when the kernel had its part, and the daemon had not: it gets it, and what it runs with is named"""
+    with Watched() as w:
+        lab.wait_for('in order', w.in_order)
+        open(w.dir + '/b.cfg', 'w').write(closed.CONFIG.replace('correct-horse', 'incorrect-horse'))
+        before = open(w.dir + '/state/places.json').read()
+        w.node.run(IOSCC, 'reload', '--state-dir', w.dir + '/state', w.dir + '/b.cfg')
+        open(w.dir + '/state/places.json', 'w').write(before)  # as it is when the second half is missing
+        w.node.run('ip', 'addr', 'add', '192.0.2.9/32', 'dev', 'lo')
+        lab.wait_for(w.said, lambda: 'what stands had not come to the daemon, as a reload did not end: ' in w.said())
+        assert json.load(open(w.dir + '/state/places.json'))['configuration'] != json.loads(before)['configuration']
+        assert w.said().count('had not come to the daemon') == 1 and 'b.cfg' in w.status().stdout, w.said()
+
+
 def address_elsewhere():
     """interfaces were found by address; the same address on another one moves nothing"""
     with Watched(options=()) as w:
@@ -254,7 +268,7 @@ def nobody_reads_the_log():
 def tests():
     for row in EVENTS[::2] if lab.QUICK else EVENTS:
         yield 'netns: watch: ' + row[0], lambda row=row: event(row)
-    for f in (nothing, missing, again_and_again, reload_beside, address_elsewhere, foreign_policy_in_the_way, stopped, another_link_is_missing, lock_is_held, state_is_lost, hangup, nobody_reads_the_log):
+    for f in (nothing, missing, again_and_again, reload_beside, reload_that_did_not_end, address_elsewhere, foreign_policy_in_the_way, stopped, another_link_is_missing, lock_is_held, state_is_lost, hangup, nobody_reads_the_log):
         yield 'netns: watch: ' + f.__name__.replace('_', ' '), f
 
     def times():

@@ -80,6 +80,7 @@ row() { ip netns exec ha ping -c 40 -i 0.2 -W $BOUND 10.2.0.9 > /tmp/ping 2>&1; 
 while read -r number other version mode words; do
     what="case $number ($other IKEv$version $mode $words)"
     rm -f /run/?/control.sock
+    ip netns exec a ioscc apply --dry-run --allow-partial --state-dir /run/a -m Gi0/0=eth0 /test/a$number.cfg > /tmp/out 2>&1 && grep -q 'Dry run: this kernel takes all of it' /tmp/out || { say "$what: dry run"; cat /tmp/out; }
     ip netns exec a ioscc run --state-dir /run/a -m Gi0/0=eth0 /test/a$number.cfg > /tmp/a.log 2>&1 &
     ours=$!
     if [ $other = charon ]; then

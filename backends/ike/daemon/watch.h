@@ -27,6 +27,7 @@ struct watch_shared {
     uint32_t newest, settled;  /* links: the highest number, and that of those which have been there for a while */
     uint64_t newest_at_ms;     /* when it was seen first, by watch_now_ms() */
     uint64_t again_at_ms;      /* out: another look is wanted then; 0: none */
+    uint64_t unlike_since_ms;  /* the daemon has another configuration than the one that stands; 0: it has not */
     uint64_t said, said_at_ms; /* what was complained of last, as a hash, and when */
     uint64_t repaired, failed; /* how often, since the daemon began */
 };
