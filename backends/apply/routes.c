@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "backends/apply/routes.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +35,6 @@ static bool leads_nowhere(int error)
     return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EACCES || error == -EINVAL || error == -EAGAIN;
 }
 
-/* What is asked: `src` NULL and `ifindex` 0 for what this host sends itself. */
-struct question {
-    uint8_t family;
-    const uint8_t *to, *src;
-    uint32_t ifindex; /* by which it comes */
-    uint32_t flags;   /* RTM_F_FIB_MATCH for the route itself, 0 for the way that it leads */
-};
-
 static size_t put_attribute(uint8_t *at, unsigned short type, const void *value, size_t n)
 {
     const struct rtattr head = {.rta_len = (unsigned short)RTA_LENGTH(n), .rta_type = type};
@@ -49,20 +43,28 @@ static size_t put_attribute(uint8_t *at, unsigned short type, const void *value,
     return RTA_SPACE(n);
 }
 
-static int ask(struct routes *k, const struct question *q, struct way_found *w)
+/* `flags`: RTM_F_FIB_MATCH for the route itself, 0 for the way that it leads. */
+static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, struct way_found *w)
 {
-    uint8_t body[sizeof(struct rtmsg) + 64] __attribute__((aligned(4))) = {0};
+    uint8_t body[sizeof(struct rtmsg) + 128] __attribute__((aligned(4))) = {0};
     const size_t n = q->family == FAMILY_V6 ? 16 : 4;
     const uint8_t bits = (uint8_t)(n * 8);
+    const uint16_t sport = htons(q->sport), dport = htons(q->dport);
     const struct rtmsg m = {.rtm_family = q->family == FAMILY_V6 ? AF_INET6 : AF_INET,
                             .rtm_dst_len = bits,
-                            .rtm_src_len = q->src ? bits : 0,
-                            .rtm_flags = q->flags};
+                            .rtm_src_len = q->has_src ? bits : 0,
+                            .rtm_flags = flags};
     memcpy(body, &m, sizeof m);
     size_t len = sizeof m;
     len += put_attribute(body + len, RTA_DST, q->to, n);
-    if (q->src)
+    if (q->has_src)
         len += put_attribute(body + len, RTA_SRC, q->src, n);
+    if (q->proto)
+        len += put_attribute(body + len, RTA_IP_PROTO, &q->proto, sizeof q->proto);
+    if (q->proto && q->sport)
+        len += put_attribute(body + len, RTA_SPORT, &sport, sizeof sport);
+    if (q->proto && q->dport)
+        len += put_attribute(body + len, RTA_DPORT, &dport, sizeof dport);
     if (q->ifindex)
         len += put_attribute(body + len, RTA_IIF, &q->ifindex, sizeof q->ifindex);
     int r = netlink_get(&k->netlink, RTM_GETROUTE, len, body, keep_route, w);
@@ -82,39 +84,54 @@ static struct routes_way way_by(const struct routes *k, const struct way_found *
     return nowhere;
 }
 
-static struct routes_way ask_way(struct routes *k, const struct question *q)
+static struct routes_way ask_way(struct routes *k, const struct routes_packet *q)
 {
     struct way_found w = {0};
-    int r = ask(k, q, &w);
+    int r = ask(k, q, 0, &w);
     if (r < 0 || w.is_local)
         return nowhere;
     return way_by(k, &w);
 }
 
-static struct routes_way known_way(struct routes *k, const struct question *q)
+struct routes_way routes_way_of(struct routes *k, const struct routes_packet *q)
 {
-    char bytes[32];
-    const uint32_t n = q->family == FAMILY_V6 ? 16 : 4, len = q->src ? 2 * n : n;
-    memcpy(bytes, q->to, n);
-    if (q->src)
-        memcpy(bytes + n, q->src, n);
-    const struct str key = {bytes, len};
-    struct routes_way *way = symtab_get(&k->known, key, q->family);
+    struct routes_packet bytes; /* holes too */
+    memset(&bytes, 0, sizeof bytes);
+    const size_t n = q->family == FAMILY_V6 ? 16 : 4;
+    bytes.family = q->family;
+    memcpy(bytes.to, q->to, n);
+    bytes.has_src = q->has_src;
+    if (q->has_src)
+        memcpy(bytes.src, q->src, n);
+    bytes.ifindex = q->ifindex;
+    bytes.proto = q->proto;
+    bytes.sport = q->sport;
+    bytes.dport = q->dport;
+    const struct str key = {(const char *)&bytes, sizeof bytes};
+    struct routes_way *way = symtab_get(&k->known, key, 0);
     if (!way) {
         const struct str kept = {arena_strndup(k->arena, key.p, key.len), key.len};
         way = ARENA_NEW(k->arena, struct routes_way);
         *way = ask_way(k, q);
-        symtab_put(k->arena, &k->known, kept, q->family, way);
+        symtab_put(k->arena, &k->known, kept, 0, way);
     }
     return *way;
 }
 
-struct routes_way routes_way(struct routes *k, uint8_t family, const uint8_t *to)
+static struct routes_packet packet_to(uint8_t family, const uint8_t *to)
 {
-    return known_way(k, &(struct question){.family = family, .to = to});
+    struct routes_packet p = {.family = family};
+    memcpy(p.to, to, family == FAMILY_V6 ? 16 : 4);
+    return p;
 }
 
-static uint32_t number_of(const struct routes *k, const char *link)
+struct routes_way routes_way(struct routes *k, uint8_t family, const uint8_t *to)
+{
+    const struct routes_packet p = packet_to(family, to);
+    return routes_way_of(k, &p);
+}
+
+uint32_t routes_number(const struct routes *k, const char *link)
 {
     PTRLIST_FOR (struct host_link, l, k->links) {
         if (link && strcmp(l->name, link) == 0)
@@ -123,11 +140,35 @@ static uint32_t number_of(const struct routes *k, const char *link)
     return 0;
 }
 
+static bool is_in_network(const struct host_address *a, uint8_t family, const uint8_t *address)
+{
+    const size_t n = family == FAMILY_V6 ? 16 : 4;
+    if (a->addr.family != family || a->plen == 0)
+        return false;
+    for (unsigned bit = 0; bit < a->plen && bit < n * 8; bit++)
+        if ((a->addr.b[bit / 8] ^ address[bit / 8]) & 0x80 >> bit % 8)
+            return false;
+    return true;
+}
+
+const char *routes_source_link(struct routes *k, uint8_t family, const uint8_t *src)
+{
+    PTRLIST_FOR (struct host_link, l, k->links) {
+        PTRLIST_FOR (struct host_address, a, &l->addresses) {
+            if (is_in_network(a, family, src))
+                return l->name;
+        }
+    }
+    return routes_link(k, family, src);
+}
+
 struct routes_way routes_way_from(struct routes *k, uint8_t family, const uint8_t *src, const uint8_t *to)
 {
-    const uint32_t from = k->has_rules ? number_of(k, routes_link(k, family, src)) : 0;
-    const struct question q = {.family = family, .to = to, .src = src, .ifindex = from};
-    const struct routes_way way = from ? known_way(k, &q) : nowhere;
+    struct routes_packet p = packet_to(family, to);
+    p.has_src = true;
+    memcpy(p.src, src, family == FAMILY_V6 ? 16 : 4);
+    p.ifindex = k->n_rules ? routes_number(k, routes_source_link(k, family, src)) : 0;
+    const struct routes_way way = p.ifindex ? routes_way_of(k, &p) : nowhere;
     return way.link ? way
                     : routes_way(k, family, to); /* a host that does not forward, or does not believe the source */
 }
@@ -203,35 +244,134 @@ static int order(const void *a, const void *b)
     return by_address ? by_address : (int)x->plen - (int)y->plen;
 }
 
-struct rules_seen {
-    uint32_t n;
+/* ---- rules ---- */
+
+static void keep_rule(struct routes *k, const struct route_rule *r)
+{
+    if (k->n_rules == k->rules_room) {
+        uint32_t room = k->rules_room ? 2 * k->rules_room : 16;
+        struct route_rule *rules = arena_array(k->arena, room, sizeof *rules);
+        if (k->n_rules)
+            memcpy(rules, k->rules, k->n_rules * sizeof *rules);
+        k->rules = rules;
+        k->rules_room = room;
+    }
+    k->rules[k->n_rules++] = *r;
+}
+
+static struct addr_bits prefix(const void *address, size_t n, uint8_t plen)
+{
+    struct addr_bits b = {{0}, {0}};
+    if (address)
+        memcpy(b.value, address, n);
+    for (unsigned bit = 0; address && bit < plen && bit < n * 8; bit++)
+        b.care[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    return b;
+}
+
+static struct port_range port_range(const struct nlattr *a)
+{
+    struct fib_rule_port_range r = {0, 65535};
+    if (mnl_attr_get_payload_len(a) == sizeof r)
+        memcpy(&r, mnl_attr_get_payload(a), sizeof r);
+    return (struct port_range){r.start, r.end};
+}
+
+/* What a rule says, attribute by attribute. */
+struct rule_words {
+    const void *src, *dst;
+    uint32_t table;
+    bool has_others; /* than addresses */
+    bool has_mark;
 };
+
+static void read_word(const struct routes *k, const struct nlattr *a, size_t n, struct rule_words *w,
+                      struct route_rule *r)
+{
+    const uint16_t len = mnl_attr_get_payload_len(a);
+    switch (mnl_attr_get_type(a)) {
+    case FRA_SRC:
+        w->src = len == n ? mnl_attr_get_payload(a) : NULL;
+        return;
+    case FRA_DST:
+        w->dst = len == n ? mnl_attr_get_payload(a) : NULL;
+        return;
+    case FRA_TABLE:
+        w->table = len == 4 ? mnl_attr_get_u32(a) : RT_TABLE_UNSPEC;
+        return;
+    case FRA_FWMARK:
+        w->has_mark = true;
+        return;
+    case FRA_IP_PROTO:
+        r->box.proto = len == 1 ? mnl_attr_get_u8(a) : PROTO_ANY;
+        break;
+    case FRA_SPORT_RANGE:
+        r->box.sport = port_range(a);
+        break;
+    case FRA_DPORT_RANGE:
+        r->box.dport = port_range(a);
+        break;
+    case FRA_IIFNAME:
+        if (mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
+            break;
+        r->is_of_own = strcmp(mnl_attr_get_str(a), "lo") == 0;
+        r->ifindex = r->is_of_own ? 0 : routes_number(k, mnl_attr_get_str(a));
+        break;
+    case FRA_OIFNAME:
+    case FRA_UID_RANGE:
+        break;
+    default:
+        return;
+    }
+    w->has_others = true;
+}
+
+/* As rules are from the start: of all packets, to the tables local, main and default. */
+static bool is_usual(const struct fib_rule_hdr *m, const struct rule_words *w)
+{
+    bool is_of_all = !m->src_len && !m->dst_len && !m->tos && !w->has_others;
+    return is_of_all && m->action == FR_ACT_TO_TBL &&
+           (w->table == RT_TABLE_LOCAL || w->table == RT_TABLE_MAIN || w->table == RT_TABLE_DEFAULT);
+}
 
 static int rule_row(const struct nlmsghdr *h, void *arg)
 {
-    (void)h;
-    ((struct rules_seen *)arg)->n++;
+    struct routes *k = arg;
+    const struct fib_rule_hdr *m = mnl_nlmsg_get_payload(h);
+    const size_t n = m->family == AF_INET6 ? 16 : 4;
+    struct rule_words w = {.table = m->table};
+    struct route_rule r = {.box = {.family = m->family == AF_INET6 ? FAMILY_V6 : FAMILY_V4,
+                                   .proto = PROTO_ANY,
+                                   .sport = {0, 65535},
+                                   .dport = {0, 65535}}};
+    NETLINK_FOR_ATTRS (a, h, sizeof *m) {
+        read_word(k, a, n, &w, &r);
+    }
+    if (w.has_mark || is_usual(m, &w))
+        return 0;
+    if (!(m->flags & FIB_RULE_INVERT)) {
+        r.box.src = prefix(w.src, n, m->src_len);
+        r.box.dst = prefix(w.dst, n, m->dst_len);
+    }
+    keep_rule(k, &r);
     return 0;
 }
 
 static void rules_again(void *arg)
 {
-    ((struct rules_seen *)arg)->n = 0;
+    ((struct routes *)arg)->n_rules = 0;
 }
 
-/* IPv4 has three rules from the start (local, main, default), IPv6 two. */
 static int read_rules(struct routes *r)
 {
-    static const struct {
-        uint8_t family;
-        uint32_t usual;
-    } families[] = {{AF_INET, 3}, {AF_INET6, 2}};
+    static const uint8_t families[] = {AF_INET, AF_INET6};
     int error = 0;
     for (size_t i = 0; i < 2 && error == 0; i++) {
-        const struct rtmsg m = {.rtm_family = families[i].family};
-        struct rules_seen seen = {0};
-        error = netlink_dump(&r->netlink, RTM_GETRULE, sizeof m, &m, rule_row, &seen, rules_again);
-        r->has_rules |= seen.n > families[i].usual;
+        const struct fib_rule_hdr m = {.family = families[i]};
+        struct routes one = {.arena = r->arena, .links = r->links};
+        error = netlink_dump(&r->netlink, RTM_GETRULE, sizeof m, &m, rule_row, &one, rules_again);
+        for (uint32_t k = 0; error == 0 && k < one.n_rules; k++)
+            keep_rule(r, &one.rules[k]);
         if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT) /* a kernel without rules, or without the family */
             error = 0;
     }
@@ -272,7 +412,8 @@ const char *routes_link(struct routes *k, uint8_t family, const uint8_t *to)
 bool routes_prefix(struct routes *k, uint8_t family, const uint8_t *to, uint8_t *plen)
 {
     struct way_found w = {0};
-    int r = ask(k, &(struct question){.family = family, .to = to, .flags = RTM_F_FIB_MATCH}, &w);
+    const struct routes_packet p = packet_to(family, to);
+    int r = ask(k, &p, RTM_F_FIB_MATCH, &w);
     *plen = w.plen;
     return r == 0;
 }

@@ -15,13 +15,31 @@ struct route {
     bool is_one_of_many;
 };
 
+/* A rule (`ip rule`) that is about some packets, and not by their mark, which nobody knows before. */
+struct route_rule {
+    struct box box;   /* whose sources, destinations, protocol and ports; all of them where it is turned (`not`) */
+    uint32_t ifindex; /* that they come by; 0: any */
+    bool is_of_own;   /* packets that this host sends itself (`iif lo`) */
+};
+
+/* A packet whose way is asked for; of what is 0 nothing is said. */
+struct routes_packet {
+    uint8_t family;
+    uint8_t src[16], to[16]; /* 4 bytes of IPv4 */
+    bool has_src;
+    uint32_t ifindex; /* that it comes by; 0: this host sends it */
+    uint8_t proto;
+    uint16_t sport, dport; /* host byte order */
+};
+
 struct routes {
     struct netlink netlink;
     struct arena *arena;
     const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
-    struct symtab known;         /* (source, address, family) → struct routes_way */
+    struct symtab known;         /* struct routes_packet → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
-    bool has_rules;    /* sources, marks or incoming interfaces may decide: `ip rule` has more than three rows */
+    struct route_rule *rules;    /* routes_read() */
+    uint32_t n_rules, rules_room;
     struct route *all; /* sorted by family, address and length; routes_read() */
     uint32_t n, room;
 };
@@ -32,6 +50,11 @@ void routes_close(struct routes *r);
 /* The interface that leads to an address (4 or 16 bytes, FAMILY_V4 or FAMILY_V6), by the rules of routing for what this
  * host sends itself. NULL: it is this host's own, none leads there, or there was no answer (`error`). */
 const char *routes_link(struct routes *r, uint8_t family, const uint8_t *to);
+/* The interface that packets from a source come by: the one with an address of its network, else the one that leads
+ * there. NULL: none. */
+const char *routes_source_link(struct routes *r, uint8_t family, const uint8_t *src);
+/* The number of a link by its name, 0: NULL, or there is none. */
+uint32_t routes_number(const struct routes *r, const char *link) MUST_CHECK;
 /* The same, and whether the route puts it into something else (`encap`). */
 struct routes_way {
     const char *link; /* NULL: as above */
@@ -41,7 +64,9 @@ struct routes_way routes_way(struct routes *r, uint8_t family, const uint8_t *to
 /* ... of what comes from `src`, where this host has rules about sources: as it comes by the interface that leads there.
  */
 struct routes_way routes_way_from(struct routes *r, uint8_t family, const uint8_t *src, const uint8_t *to);
-/* Reads all routes and whether there are rules. 0 or a negative errno. */
+/* ... of one packet, as it is said. */
+struct routes_way routes_way_of(struct routes *r, const struct routes_packet *p);
+/* Reads all routes and rules. 0 or a negative errno. */
 int routes_read(struct routes *r) MUST_CHECK;
 /* The place of the first route whose network is not before that address; `n` where there is none. */
 uint32_t routes_from(const struct routes *r, uint8_t family, const uint8_t *to) MUST_CHECK;

@@ -77,16 +77,19 @@ int state_lock(struct state *s, int wait_s, const char **why)
     return -errno;
 }
 
-static uint64_t inode_of_state(struct state *s)
+/* Which save of it stands now: not its inode, which a file system gives away again. */
+static uint64_t written_now(struct state *s)
 {
-    struct stat st;
-    return lstat(state_path(s, "state.json"), &st) == 0 ? (uint64_t)st.st_ino : 0;
+    json_t *o = state_read_json(s, "state.json");
+    uint64_t written = (uint64_t)json_integer_value(json_object_get(o, "written"));
+    json_decref(o);
+    return written;
 }
 
 int state_lock_again(struct state *s, int wait_s, const char **why)
 {
     int r = state_lock(s, wait_s, why);
-    if (r < 0 || inode_of_state(s) == s->read_inode)
+    if (r < 0 || written_now(s) == s->written)
         return r;
     *why = "another ioscc has changed what is applied meanwhile, try again";
     return -ESTALE;
@@ -181,6 +184,18 @@ void state_daemon_ask(const char *dir, struct state_daemon *out)
 }
 
 /* ---- the state file ---- */
+
+/* Not 0, and small enough for an integer of JSON. */
+static uint64_t random_number(void)
+{
+    uint64_t n = 0;
+    while (!n) {
+        if (getrandom(&n, sizeof n, 0) != sizeof n)
+            n = 0;
+        n &= INT64_MAX;
+    }
+    return n;
+}
 
 static uint64_t namespace_here(void)
 {
@@ -319,7 +334,6 @@ static int read_state(struct state *s, const char **why)
 {
     json_error_t error;
     FILE *f = state_read_file(s, "state.json");
-    s->read_inode = f ? inode_of_state(s) : 0;
     if (!f && errno == ENOENT)
         return 0;
     if (!f) {
@@ -343,6 +357,7 @@ static int read_state(struct state *s, const char **why)
         return -EXDEV;
     }
     s->id = (uint64_t)json_integer_value(json_object_get(o, "id"));
+    s->written = (uint64_t)json_integer_value(json_object_get(o, "written"));
     s->applying = json_is_true(json_object_get(o, "applying"));
     s->applied = (time_t)json_integer_value(json_object_get(o, "applied"));
     s->confirm_by = (time_t)json_integer_value(json_object_get(o, "confirm_by"));
@@ -380,12 +395,8 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
 
 void state_take_id(struct state *s)
 {
-    const uint64_t largest = INT64_MAX; /* of a JSON integer */
-    while (!s->id) {
-        if (getrandom(&s->id, sizeof s->id, 0) != sizeof s->id)
-            s->id = 0;
-        s->id &= largest;
-    }
+    if (!s->id)
+        s->id = random_number();
 }
 
 void state_forget(struct state *s)
@@ -396,7 +407,7 @@ void state_forget(struct state *s)
                         .lock_fd = before.lock_fd,
                         .netns = before.netns,
                         .id = before.id,
-                        .read_inode = before.read_inode};
+                        .written = before.written};
     s->current.interface_map = s->previous.interface_map = "";
 }
 
@@ -443,14 +454,14 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT, "id",
-                     (json_int_t)s->id, "went_back", (json_int_t)s->went_back, "went_back_from",
-                     shown_name(s->went_back_from), "namespace", (json_int_t)s->netns, "applying", s->applying,
-                     "applied", (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "confirm_boot",
-                     (json_int_t)s->confirm_boot, "boot", (json_int_t)s->boot, "current", config_json(&s->current),
-                     "previous", s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds",
-                     s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas,
-                     "counter_bases", bases_json(s), "names", names_json(s));
+    return json_pack("{s:i,s:I,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o}", "format", FORMAT,
+                     "id", (json_int_t)s->id, "written", (json_int_t)s->written, "went_back", (json_int_t)s->went_back,
+                     "went_back_from", shown_name(s->went_back_from), "namespace", (json_int_t)s->netns, "applying",
+                     s->applying, "applied", (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by,
+                     "confirm_boot", (json_int_t)s->confirm_boot, "boot", (json_int_t)s->boot, "current",
+                     config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
+                     "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
+                     s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s), "names", names_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */
@@ -482,6 +493,7 @@ static int write_whole(struct state *s, const char *name, const char *p, size_t 
 
 int state_save(struct state *s)
 {
+    s->written = random_number();
     json_t *o = state_json(s);
     char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);

@@ -40,7 +40,7 @@ struct state {
     uint64_t id;    /* of this state among all: our nftables table says by which one it was applied. 0: none yet */
     const char *dir;
     int lock_fd;
-    uint64_t read_inode; /* of the state file that was read; each save makes another one. 0: there was none */
+    uint64_t written; /* which save of the state file was read, or made: each has another number. 0: there was none */
     bool applying;       /* the last apply did not come to its end */
     struct state_config current, previous;
     bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */

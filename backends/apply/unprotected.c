@@ -102,8 +102,6 @@ static void say_routed(struct target *t, const struct target_line *l, const stru
              addr_text(to, text), link, why);
 }
 
-#define PARTS_MAX 4096 /* routes of a part of one network that are looked at */
-
 static const char *link_numbered(const struct routes *r, uint32_t ifindex)
 {
     PTRLIST_FOR (struct host_link, l, r->links) {
@@ -113,6 +111,96 @@ static const char *link_numbered(const struct routes *r, uint32_t ifindex)
     return NULL;
 }
 
+/* Behind the router as seen from the map's interface: what goes there does not leave. */
+static bool is_behind(const struct target *t, struct routes *r, const struct box *b, const char *link)
+{
+    const struct packet p = box_witness(b);
+    return is_inside(t, link) || routes_source_link(r, b->family, p.src) == link;
+}
+
+/* Several next hops of the route of the whole: the kernel takes one or the other, and all are looked at. True: it was
+ * said. */
+static bool look_at_hops(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
+                         const struct box *b)
+{
+    const struct ip_addr to = host_of(b);
+    struct packet p = box_witness(b);
+    uint8_t plen, network[16] = {0};
+    memcpy(p.dst, to.b, sizeof p.dst);
+    if (!is_of_all(r, &to, b) || !routes_prefix(r, to.family, to.b, &plen))
+        return false;
+    for (unsigned bit = 0; bit < plen; bit++)
+        network[bit / 8] |= (uint8_t)(to.b[bit / 8] & 0x80 >> bit % 8);
+    for (uint32_t i = routes_from(r, b->family, network); i < r->n; i++) {
+        const struct route *hop = &r->all[i];
+        if (hop->family != b->family || memcmp(hop->to, network, sizeof network) != 0)
+            return false;
+        const char *link = hop->plen == plen && hop->is_one_of_many ? link_numbered(r, hop->ifindex) : NULL;
+        const struct judged j = link ? judge(t, m, link, &p) : (struct judged){true, NULL};
+        if (j.is_closed)
+            continue;
+        say_routed(t, l, &to, link, j.map);
+        return true;
+    }
+    return false;
+}
+
+/* A source of this host among those of a box. */
+static bool own_source(const struct target *t, const struct box *b, struct packet *p)
+{
+    PTRLIST_FOR (struct host_link, h, &t->ifs->links) {
+        PTRLIST_FOR (struct host_address, a, &h->addresses) {
+            struct packet own = *p;
+            memcpy(own.src, a->addr.b, sizeof own.src);
+            if (a->addr.family != b->family || !box_contains(b, &own))
+                continue;
+            *p = own;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A rule about a part of what the line names (one host, one port) leads it elsewhere. True: it was said. */
+static bool look_at_rule(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
+                         const struct box *b, const struct route_rule *rule)
+{
+    struct box common;
+    if (rule->box.family != b->family || !box_intersect(b, &rule->box, &common))
+        return false;
+    struct packet p = box_witness(&common);
+    const struct ip_addr to = host_of(&common);
+    memcpy(p.dst, to.b, sizeof p.dst);
+    if (rule->is_of_own && !own_source(t, &common, &p))
+        return false;
+    const uint32_t comes_by = routes_number(r, routes_source_link(r, b->family, p.src));
+    if (rule->ifindex && rule->ifindex != comes_by)
+        return false;
+    struct routes_packet q = {.family = b->family, .has_src = true, .ifindex = rule->is_of_own ? 0 : comes_by};
+    memcpy(q.src, p.src, sizeof q.src);
+    memcpy(q.to, to.b, sizeof q.to);
+    if (rule->box.proto != PROTO_ANY) {
+        q.proto = (uint8_t)rule->box.proto;
+        q.sport = p.sport;
+        q.dport = p.dport;
+    }
+    const struct routes_way way = routes_way_of(r, &q);
+    const bool leaves = way.link && !is_behind(t, r, &common, way.link);
+    const struct judged j = leaves ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
+    if (!j.is_closed)
+        say_routed(t, l, &to, way.link, j.map);
+    return !j.is_closed;
+}
+
+static bool look_at_rules(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
+                          const struct box *b)
+{
+    for (uint32_t i = 0; i < r->n_rules; i++)
+        if (look_at_rule(t, r, m, l, b, &r->rules[i]))
+            return true;
+    return false;
+}
+
 /* A route inside of the network that a line names leads elsewhere. Of `any` it is no news: a host has its management.
  * True: it was said. */
 static bool look_at_parts(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
@@ -120,8 +208,8 @@ static bool look_at_parts(struct target *t, struct routes *r, const struct targe
 {
     struct packet p = box_witness(b); /* from the first address of the line's own network */
     const bool is_any = !b->dst.care[0];
-    const uint32_t first = is_any ? r->n : routes_from(r, b->family, b->dst.value);
-    for (uint32_t i = first; i < r->n && i - first < PARTS_MAX; i++) {
+    uint32_t closed = 0; /* the link that was judged last, and encrypts or drops */
+    for (uint32_t i = is_any ? r->n : routes_from(r, b->family, b->dst.value); i < r->n; i++) {
         const struct route *part = &r->all[i];
         struct box of_part = *b;
         memcpy(of_part.dst.value, part->to, sizeof part->to);
@@ -132,11 +220,12 @@ static bool look_at_parts(struct target *t, struct routes *r, const struct targe
         memcpy(p.dst, to.b, sizeof p.dst);
         if (part->family != b->family || !box_contains(b, &p))
             return false;
-        const char *link = link_numbered(r, part->ifindex);
-        const bool is_behind = link && (is_inside(t, link) || routes_link(r, b->family, p.src) == link);
-        if (!link || is_behind)
+        const char *link = part->ifindex == closed ? NULL : link_numbered(r, part->ifindex);
+        if (!link || is_behind(t, r, b, link))
             continue;
         const struct judged j = judge(t, m, link, &p);
+        if (is_on(t, m, link))
+            closed = part->ifindex;
         const bool is_taken =
             j.is_closed || part->is_one_of_many || routes_way_from(r, to.family, p.src, to.b).link == link;
         if (j.is_closed || !is_taken)
@@ -161,7 +250,7 @@ static void look_at_line(struct target *t, struct routes *r, const struct target
             say_encapsulated(t, l, &to);
         else if (is_open)
             say_routed(t, l, &to, way.link, j.map);
-        if (is_open || look_at_parts(t, r, m, l, b))
+        if (is_open || look_at_hops(t, r, m, l, b) || look_at_parts(t, r, m, l, b) || look_at_rules(t, r, m, l, b))
             return;
     }
 }

@@ -17,16 +17,21 @@ static bool is_second_name(const char *name)
     return strncmp(name, NFT_SECOND, strlen(NFT_SECOND)) == 0;
 }
 
-/* An inner chain of the first generation leads to none of the second; a base chain leads to that which holds. */
+/* In the form of a rule: what it jumps to, or looks into. Texts of the configuration (a log's prefix) are in inner
+ * chains alone. */
+static bool leads_to_second(const struct nft_held_rule *r)
+{
+    return strstr(r->form.p, " -> " NFT_SECOND) || strstr(r->form.p, " set " NFT_SECOND);
+}
+
+/* Base chains lead to that which holds. */
 bool nft_generation_held(const struct nft_held *h)
 {
     PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
-        if (is_second_name(c->name))
-            continue;
-        PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
-            if (strstr(r->form.p, " " NFT_SECOND))
+        const bool is_base = c->form.len != 0;
+        for (uint32_t i = 0; is_base && i < c->rules.n; i++)
+            if (leads_to_second(c->rules.v[i]))
                 return true;
-        }
     }
     return false;
 }

@@ -365,6 +365,19 @@ ROUTES = [
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 dev eth2 table 77'], None),  # which nobody asks
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.2.0.9 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE to 10.64.7.0/24 lookup 77'], 'to 10.64.7.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 ipproto udp dport 9 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif lo lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE not from 10.2.9.0/24 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'UNRULE lookup default', 'RULE from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.99.0.0/16 lookup 77'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE to 10.65.0.0/16 lookup 77'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE fwmark 5 lookup 77'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth2 lookup 77'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth2'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth0 weight 2'], None),
     ('permit ip 10.2.0.0 0.0.255.255 any', ['10.64.0.0/24 via 10.9.0.2'], None),  # a host's management
     ('permit ip 10.2.0.0 0.0.255.255 host 10.64.0.7', ['10.64.0.7/32 dev eth2'], 'to 10.64.0.7 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['unreachable 10.64.0.0/16'], None),
@@ -418,7 +431,9 @@ def routed_elsewhere():
             r.node.ip('link', 'set', 'eth2', 'up')
             r.node.ip('addr', 'add', '10.9.0.1/24', 'dev', 'eth2')
             for route in routes:
-                r.node.ip(*(['rule', 'add'] if route.startswith('RULE') else ['route', 'replace']), *route.removeprefix('RULE').split())
+                words = route.split()
+                what = {'RULE': ('rule', 'add'), 'UNRULE': ('rule', 'del')}.get(words[0])
+                r.node.ip(*(what or ('route', 'replace')), *words[1 if what else 0:])
             path = write(r, 'a.cfg', text.replace('LINE', line))
             for command, ok in (('plan', (0, 1)), ('apply', (0,)), ('status', (1 if said else 0,))):
                 p = r.ioscc(command, *([path] if command != 'status' else []), ok=ok)
