@@ -32,7 +32,9 @@ static int keep_route(const struct nlmsghdr *h, void *arg)
 /* The kernel's words for "no way": its answer, not a failure to answer (fib_props of net/ipv4/fib_semantics.c). */
 static bool leads_nowhere(int error)
 {
-    return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EACCES || error == -EINVAL || error == -EAGAIN;
+    return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EACCES || error == -EINVAL ||
+           error == -EAGAIN || error == -EXDEV /* the source is not believed (rp_filter), before Linux 6.13 */ ||
+           error == -ENODEV;
 }
 
 static size_t put_attribute(uint8_t *at, unsigned short type, const void *value, size_t n)
@@ -220,6 +222,7 @@ static int route_row(const struct nlmsghdr *h, void *arg)
             r.ifindex = mnl_attr_get_u32(a);
         if (type == RTA_DST && len == n)
             memcpy(r.to, mnl_attr_get_payload(a), n);
+        r.is_encapsulated |= type == RTA_ENCAP_TYPE;
         if (type == RTA_MULTIPATH)
             ways = a;
     }

@@ -12,7 +12,7 @@ struct route {
     uint8_t family, plen;
     uint8_t to[16]; /* 4 bytes of IPv4 */
     uint32_t ifindex;
-    bool is_one_of_many;
+    bool is_one_of_many, is_encapsulated;
 };
 
 /* A rule (`ip rule`) that is about some packets, and not by their mark, which nobody knows before. */

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/apply/owner.h"
+
 #define FORMAT 1
 
 static const char *join(struct arena *ar, const char *dir, const char *file)
@@ -30,10 +32,10 @@ const char *state_path(struct state *s, const char *file)
     return join(s->arena, s->dir, file);
 }
 
-/* The directory holds keys: it must be ours and closed to others. */
-static int judge_dir(const struct stat *st, bool may_be_anothers, const char **why)
+/* The directory holds keys: it must be ours, or root's for who only reads, and closed to others. */
+static int judge_dir(const struct stat *st, bool may_be_roots, const char **why)
 {
-    bool is_ours = may_be_anothers || st->st_uid == geteuid();
+    bool is_ours = st->st_uid == geteuid() || (may_be_roots && st->st_uid == 0);
     if (S_ISDIR(st->st_mode) && is_ours && !(st->st_mode & 022))
         return 0;
     *why = "the state directory must be a directory of who runs this, and nobody else may write to it (chmod go-w)";
@@ -59,7 +61,7 @@ static int look_at_dir(const char *dir, const char **why)
     return lstat(dir, &st) < 0 ? 0 : judge_dir(&st, true, why);
 }
 
-int state_lock(struct state *s, int wait_s, const char **why)
+static int lock_directory(struct state *s, int wait_s, const char **why)
 {
     s->lock_fd = open(state_path(s, "lock"), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock_fd < 0) {
@@ -75,6 +77,23 @@ int state_lock(struct state *s, int wait_s, const char **why)
     }
     *why = "another ioscc is at work on this host";
     return -errno;
+}
+
+/* Then that of the namespace, always in this order: two state directories do not change one kernel at once. */
+int state_lock(struct state *s, int wait_s, const char **why)
+{
+    int r = lock_directory(s, wait_s, why);
+    s->owner_fd = r == 0 ? owner_lock(s->netns, wait_s) : -1;
+    if (s->owner_fd != -EWOULDBLOCK)
+        return r;
+    *why = "another ioscc is at work on this host, with another state directory";
+    return -EWOULDBLOCK;
+}
+
+void state_own(struct state *s, bool is_gone)
+{
+    if (s->owner_fd >= 0)
+        owner_write(s->owner_fd, is_gone ? 0 : s->id);
 }
 
 /* Which save of it stands now: not its inode, which a file system gives away again. */
@@ -108,11 +127,16 @@ static int daemon_lock(const char *dir, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* The line of who holds the lock: process, whether it applies, configuration. */
-static int write_holder(int fd, long pid, bool applies, const char *config)
+/* In the second number of a holder's line. */
+#define HOLDER_APPLIES 1
+#define HOLDER_AFTER_ANOTHER 2 /* one had run before it */
+
+/* The line of who holds the lock: process, HOLDER_…, configuration. */
+static int write_holder(int fd, const struct state_daemon *d)
 {
     char line[400];
-    int n = snprintf(line, sizeof line, "%ld %d %.250s\n", pid, applies, config);
+    int facts = (d->applies ? HOLDER_APPLIES : 0) | (d->had_run ? HOLDER_AFTER_ANOTHER : 0);
+    int n = snprintf(line, sizeof line, "%ld %d %.250s\n", d->pid, facts, d->config);
     if (ftruncate(fd, 0) < 0)
         return -errno;
     ssize_t k = pwrite(fd, line, (size_t)n, 0);
@@ -121,19 +145,42 @@ static int write_holder(int fd, long pid, bool applies, const char *config)
     return k < 0 ? -errno : -EIO;
 }
 
+static bool has_line(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_size > 0;
+}
+
+/* False: there is none. */
+static bool read_holder(int fd, struct state_daemon *out)
+{
+    char line[400] = "";
+    int facts = 0, at = 0;
+    ssize_t n = pread(fd, line, sizeof line - 1, 0);
+    if (n <= 0 || sscanf(line, "%ld %d %n", &out->pid, &facts, &at) != 2)
+        return false;
+    snprintf(out->config, sizeof out->config, "%.*s", (int)strcspn(line + at, "\n"), line + at);
+    out->applies = facts & HOLDER_APPLIES;
+    out->had_run = facts & HOLDER_AFTER_ANOTHER;
+    return true;
+}
+
 void state_daemon_not_begun(int lock)
 {
-    (void)!ftruncate(lock, 0);
+    struct state_daemon d = {.pid = 0};
+    if (!read_holder(lock, &d) || !d.had_run)
+        (void)!ftruncate(lock, 0);
 }
 
 void state_daemon_forget(const char *dir)
 {
-    struct state_daemon d;
-    state_daemon_ask(dir, &d);
-    int fd = d.is_running ? -1 : daemon_lock(dir, O_RDWR);
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = daemon_lock(dir, O_RDWR);
     if (fd < 0)
         return;
-    state_daemon_not_begun(fd);
+    bool is_ended = fcntl(fd, F_OFD_SETLK, &all) == 0; /* and none begins meanwhile */
+    if (is_ended)
+        (void)!ftruncate(fd, 0);
     close(fd);
 }
 
@@ -146,7 +193,9 @@ int state_daemon_begin(const char *dir, const char *config, bool applies, const 
     if (fd < 0)
         return fd;
     bool held = fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}) == 0;
-    int r = held ? write_holder(fd, (long)getpid(), applies, config) : -errno;
+    struct state_daemon d = {.pid = (long)getpid(), .applies = applies, .had_run = has_line(fd)};
+    snprintf(d.config, sizeof d.config, "%s", config);
+    int r = held ? write_holder(fd, &d) : -errno;
     if (r == 0)
         return fd;
     close(fd);
@@ -158,7 +207,8 @@ int state_daemon_rename(const char *dir, const char *config)
     struct state_daemon d;
     state_daemon_ask(dir, &d);
     int fd = d.is_running ? daemon_lock(dir, O_RDWR) : -ESRCH;
-    int r = fd < 0 ? fd : write_holder(fd, d.pid, d.applies, config);
+    snprintf(d.config, sizeof d.config, "%s", config);
+    int r = fd < 0 ? fd : write_holder(fd, &d);
     if (fd >= 0)
         close(fd);
     return r;
@@ -166,21 +216,16 @@ int state_daemon_rename(const char *dir, const char *config)
 
 void state_daemon_ask(const char *dir, struct state_daemon *out)
 {
-    char line[400] = "";
     *out = (struct state_daemon){.pid = 0};
     int fd = daemon_lock(dir, O_RDONLY);
     if (fd < 0)
         return;
-    struct stat st;
-    out->was_there = fstat(fd, &st) == 0 && st.st_size > 0;
+    out->was_there = has_line(fd);
     struct flock wish = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* asking takes nothing: a daemon may begin now */
     out->is_running = fcntl(fd, F_OFD_GETLK, &wish) == 0 && wish.l_type != F_UNLCK;
-    ssize_t n = out->is_running ? pread(fd, line, sizeof line - 1, 0) : 0;
+    if (out->is_running)
+        (void)!read_holder(fd, out);
     close(fd);
-    int applies = 0, at = 0;
-    if (n > 0 && sscanf(line, "%ld %d %n", &out->pid, &applies, &at) == 2)
-        snprintf(out->config, sizeof out->config, "%.*s", (int)strcspn(line + at, "\n"), line + at);
-    out->applies = applies;
 }
 
 /* ---- the state file ---- */
@@ -309,7 +354,8 @@ FILE *state_read_file(struct state *s, const char *file)
     int fd = open(state_path(s, file), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    bool is_plain = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (!is_plain || (st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022)) {
         close(fd);
         errno = EINVAL;
         return NULL;
@@ -381,7 +427,7 @@ static int read_state(struct state *s, const char **why)
 
 int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why)
 {
-    *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1, .netns = namespace_here()};
+    *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1, .owner_fd = -1, .netns = namespace_here()};
     s->current.interface_map = s->previous.interface_map = "";
     int r = wait_s < 0 ? look_at_dir(dir, why) : state_make_dir(dir, why);
     if (r == 0 && wait_s >= 0)
@@ -401,21 +447,21 @@ void state_take_id(struct state *s)
 
 void state_forget(struct state *s)
 {
-    const struct state before = *s;
-    *s = (struct state){.arena = before.arena,
-                        .dir = before.dir,
-                        .lock_fd = before.lock_fd,
-                        .netns = before.netns,
-                        .id = before.id,
-                        .written = before.written};
-    s->current.interface_map = s->previous.interface_map = "";
+    static const struct state_config nothing = {.interface_map = ""};
+    s->current = s->previous = nothing;
+    s->has_previous = s->applying = false;
+    s->confirm_by = s->confirm_boot = s->went_back = s->applied = 0;
+    s->went_back_from = NULL;
+    s->is_taken_over = true;
 }
 
 void state_unlock(struct state *s)
 {
+    if (s->owner_fd >= 0)
+        close(s->owner_fd);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
-    s->lock_fd = -1;
+    s->lock_fd = s->owner_fd = -1;
 }
 
 void state_close(struct state *s)

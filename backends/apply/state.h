@@ -40,8 +40,10 @@ struct state {
     uint64_t id;    /* of this state among all: our nftables table says by which one it was applied. 0: none yet */
     const char *dir;
     int lock_fd;
-    uint64_t written; /* which save of the state file was read, or made: each has another number. 0: there was none */
-    bool applying;       /* the last apply did not come to its end */
+    int owner_fd;       /* the lock of the network namespace (owner.h), held together with the other; -1: not */
+    bool is_taken_over; /* by another state directory: state_forget() */
+    uint64_t written;   /* which save of the state file was read, or made: each has another number. 0: there was none */
+    bool applying;      /* the last apply did not come to its end */
     struct state_config current, previous;
     bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
     struct ptrlist sas;         /* struct xfrm_sa_id */
@@ -67,13 +69,14 @@ struct state_daemon {
     bool is_running;
     bool was_there; /* one has run since the host's start (the state directory is of that time) */
     bool applies;   /* it has applied its configuration too, and does so at a reload */
+    bool had_run;   /* one had run before the one that runs now */
     long pid;
     char config[256]; /* as it was named */
 };
 /* Takes it for this process and what it forks; never given back by hand. A descriptor, or a negative errno with *why
  * (-EWOULDBLOCK: another one runs). */
 int state_daemon_begin(const char *dir, const char *config, bool applies, const char **why) MUST_CHECK;
-/* It has not come to run: nobody is told that one has. By who has begun it. */
+/* It has not come to run: nobody is told that one has, unless one had before. By who has begun it. */
 void state_daemon_not_begun(int lock);
 /* That one has run is not of interest any more. Call it under the state's lock. */
 void state_daemon_forget(const char *dir);
@@ -84,8 +87,10 @@ int state_daemon_rename(const char *dir, const char *config) MUST_CHECK;
 /* Before a configuration is planned that is to be carried out: the state has an id from now on, which state_save()
  * stores. */
 void state_take_id(struct state *s);
+/* What stands in this network namespace is of this state from now on, or (`is_gone`) nobody's. Under the lock. */
+void state_own(struct state *s, bool is_gone);
 /* Another state directory has taken over what this one had applied: then nothing of it is applied, to be confirmed or
- * to be gone back to. */
+ * to be gone back to. SAs with manual keys and the kernel's thresholds are known to nobody else: they stay. */
 void state_forget(struct state *s);
 
 /* Takes the lock, waiting up to `wait_s` seconds (-EWOULDBLOCK then), and reads the state; an empty one if there is
@@ -106,8 +111,8 @@ void state_reserve_end(struct state *s);
 int state_put(struct state *s, const char *file, struct str text) MUST_CHECK;
 /* Path of a stored configuration, in the arena. */
 const char *state_path(struct state *s, const char *file);
-/* Opens a file beside the state for reading: a plain one only, as whoever looks must not wait at a pipe. NULL and errno
- * (ELOOP: a link, EINVAL: no plain file); the caller closes it. */
+/* Opens a file beside the state for reading: a plain one only, as whoever looks must not wait at a pipe, and one that
+ * nobody else could have written. NULL and errno (ELOOP: a link, EINVAL: no such file); the caller closes it. */
 FILE *state_read_file(struct state *s, const char *file) MUST_CHECK;
 /* ... whole, as JSON; NULL: it cannot be read, or is none. */
 json_t *state_read_json(struct state *s, const char *file) MUST_CHECK;

@@ -33,8 +33,11 @@ static bool is_carried_by(const struct target *t, const struct interface *i, con
     return false;
 }
 
+/* Policies of IPv6 maps hold on every interface. */
 static bool is_on(const struct target *t, const struct target_map *m, const char *link)
 {
+    if (m->map->ipv6.v)
+        return true;
     for (uint32_t k = 0; k < m->links.n; k++)
         if (strcmp(m->links.v[k], link) == 0 || is_carried_by(t, m->ifs.v[k], link))
             return true;
@@ -60,25 +63,71 @@ static struct judged judge(const struct target *t, const struct target_map *own,
     return j;
 }
 
-/* An interface of the configuration without a crypto map: what is routed there is behind the router, whatever wide
- * network a list names. */
+/* What comes from there is what lists protect: an address of the link is among the sources of a line, other than `any`.
+ * What is routed there is behind the router. */
 static bool is_inside(const struct target *t, const char *link)
 {
-    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
-        const char *host = if_map_find(t->ifs, i);
-        if (host && strcmp(host, link) == 0)
-            return !i->crypto_map.target && !i->crypto_map6.target;
+    const struct host_link *l = if_map_link(t->ifs, link);
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        for (uint32_t i = 0; l && i < m->flat.n; i++) {
+            const struct box *b = &m->flat.v[i].box;
+            PTRLIST_FOR (struct host_address, a, &l->addresses) {
+                struct packet p = box_witness(b);
+                memcpy(p.src, a->addr.b, sizeof p.src);
+                p.family = a->addr.family;
+                if (m->flat.v[i].line && b->src.care[0] && box_contains(b, &p))
+                    return true;
+            }
+        }
     }
     return false;
 }
 
-/* A route of a part (an inside network, where a list protects all of 10.0.0.0/8) says nothing of the whole. */
-static bool is_of_all(struct routes *r, const struct ip_addr *to, const struct box *b)
+static unsigned prefix_of(const struct box *b)
 {
-    uint8_t plen, cared = 0;
+    unsigned n = 0;
     for (size_t i = 0; i < sizeof b->dst.care; i++)
-        cared = (uint8_t)(cared + __builtin_popcount(b->dst.care[i]));
-    return routes_prefix(r, to->family, to->b, &plen) && plen <= cared;
+        n += (unsigned)__builtin_popcount(b->dst.care[i]);
+    return n;
+}
+
+/* The first address behind the network of that length which `a` is in. False: there is none. */
+static bool step_over(struct ip_addr *a, unsigned plen)
+{
+    const unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
+    for (unsigned bit = plen; bit < bytes * 8; bit++)
+        a->b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    for (unsigned i = bytes; i-- > 0;)
+        if (++a->b[i])
+            return true;
+    return false;
+}
+
+#define GAPS_MAX 256
+
+/* An address that stands for the network as a whole: no route of a part (an inside network, where a list protects all
+ * of 10.0.0.0/8; the one address that a probe asks) covers it. False: there is none among those that were looked at. */
+static bool whole_witness(struct routes *r, const struct box *b, struct packet *p)
+{
+    struct ip_addr to = host_of(b);
+    const unsigned bits = to.family == FAMILY_V6 ? 128 : 32, whole = prefix_of(b);
+    *p = box_witness(b);
+    for (unsigned i = 0; i < GAPS_MAX; i++) {
+        uint8_t plen = 0;
+        memcpy(p->dst, to.b, sizeof p->dst);
+        if (!box_contains(b, p))
+            return false;
+        bool has_route = routes_prefix(r, to.family, to.b, &plen);
+        if (has_route && plen <= whole)
+            return true;
+        unsigned part = plen;
+        if (!has_route) /* a route that leads nowhere does not say how long it is */
+            part = whole + 8 < bits ? whole + 8 : bits;
+        if (!step_over(&to, part))
+            return false;
+        to.b[bits / 8 - 1] |= 1;
+    }
+    return false;
 }
 
 /* The kernel sends it on before policies and filters are asked. */
@@ -118,17 +167,23 @@ static bool is_behind(const struct target *t, struct routes *r, const struct box
     return is_inside(t, link) || routes_source_link(r, b->family, p.src) == link;
 }
 
+static struct ip_addr destination(const struct packet *p)
+{
+    struct ip_addr a = {.family = p->family};
+    memcpy(a.b, p->dst, sizeof a.b);
+    return a;
+}
+
 /* Several next hops of the route of the whole: the kernel takes one or the other, and all are looked at. True: it was
  * said. */
 static bool look_at_hops(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
                          const struct box *b)
 {
-    const struct ip_addr to = host_of(b);
-    struct packet p = box_witness(b);
+    struct packet p;
     uint8_t plen, network[16] = {0};
-    memcpy(p.dst, to.b, sizeof p.dst);
-    if (!is_of_all(r, &to, b) || !routes_prefix(r, to.family, to.b, &plen))
+    if (!whole_witness(r, b, &p) || !routes_prefix(r, b->family, p.dst, &plen))
         return false;
+    const struct ip_addr to = destination(&p);
     for (unsigned bit = 0; bit < plen; bit++)
         network[bit / 8] |= (uint8_t)(to.b[bit / 8] & 0x80 >> bit % 8);
     for (uint32_t i = routes_from(r, b->family, network); i < r->n; i++) {
@@ -201,6 +256,16 @@ static bool look_at_rules(struct target *t, struct routes *r, const struct targe
     return false;
 }
 
+/* Does it begin behind the last address of the box? So do all that come after it. */
+static bool is_behind_box(const struct route *r, const struct box *b)
+{
+    uint8_t last[16];
+    const size_t n = b->family == FAMILY_V6 ? 16 : 4;
+    for (size_t i = 0; i < n; i++)
+        last[i] = (uint8_t)(b->dst.value[i] | ~b->dst.care[i]);
+    return memcmp(r->to, last, n) > 0;
+}
+
 /* A route inside of the network that a line names leads elsewhere. Of `any` it is no news: a host has its management.
  * True: it was said. */
 static bool look_at_parts(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
@@ -218,16 +283,25 @@ static bool look_at_parts(struct target *t, struct routes *r, const struct targe
             of_part.dst.care[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
         const struct ip_addr to = host_of(&of_part);
         memcpy(p.dst, to.b, sizeof p.dst);
-        if (part->family != b->family || !box_contains(b, &p))
+        if (part->family != b->family || is_behind_box(part, b))
             return false;
-        const char *link = part->ifindex == closed ? NULL : link_numbered(r, part->ifindex);
+        if (!box_contains(b, &p)) /* in a hole of the wildcard */
+            continue;
+        const bool is_known = part->ifindex == closed && !part->is_encapsulated;
+        const char *link = is_known ? NULL : link_numbered(r, part->ifindex);
         if (!link || is_behind(t, r, b, link))
             continue;
+        const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
+        if (part->is_encapsulated && way.link == link && way.is_encapsulated) {
+            say_encapsulated(t, l, &to);
+            return true;
+        }
         const struct judged j = judge(t, m, link, &p);
         if (is_on(t, m, link))
             closed = part->ifindex;
-        const bool is_taken =
-            j.is_closed || part->is_one_of_many || routes_way_from(r, to.family, p.src, to.b).link == link;
+        uint8_t plen;
+        bool is_one_way = part->is_one_of_many && routes_prefix(r, to.family, to.b, &plen) && plen == part->plen;
+        const bool is_taken = j.is_closed || is_one_way || way.link == link;
         if (j.is_closed || !is_taken)
             continue;
         say_routed(t, l, &to, link, j.map);
@@ -240,16 +314,19 @@ static void look_at_line(struct target *t, struct routes *r, const struct target
 {
     for (uint32_t i = 0; i < l->boxes.n; i++) {
         const struct box *b = &l->boxes.v[i];
-        const struct ip_addr to = host_of(b);
-        struct packet p = box_witness(b);
-        memcpy(p.dst, to.b, sizeof p.dst);
-        const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
-        const struct judged j = way.link ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
-        const bool is_open = way.link && (way.is_encapsulated || !j.is_closed) && is_of_all(r, &to, b);
-        if (is_open && way.is_encapsulated)
-            say_encapsulated(t, l, &to);
-        else if (is_open)
-            say_routed(t, l, &to, way.link, j.map);
+        struct packet p;
+        bool is_open = false;
+        if (whole_witness(r, b, &p)) {
+            const struct ip_addr to = destination(&p);
+            const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
+            const bool leaves = way.link && !is_inside(t, way.link);
+            const struct judged j = leaves ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
+            is_open = leaves && (way.is_encapsulated || !j.is_closed);
+            if (is_open && way.is_encapsulated)
+                say_encapsulated(t, l, &to);
+            else if (is_open)
+                say_routed(t, l, &to, way.link, j.map);
+        }
         if (is_open || look_at_hops(t, r, m, l, b) || look_at_parts(t, r, m, l, b) || look_at_rules(t, r, m, l, b))
             return;
     }

@@ -377,7 +377,14 @@ static bool is_in(const struct nft_chain *c, enum part part)
     return part == PART_ALL || nft_has_generations(c) == (part == PART_BESIDE);
 }
 
-static void removals(struct differ *x, const struct wanted_chain *w)
+/* Inner chains of what was live stay until nobody looks at them any more. */
+static bool is_held_in(const struct nft_held_chain *k, enum part part)
+{
+    return part == PART_ALL || k->form.len || strcmp(k->name, NFT_OWNER_CHAIN) == 0;
+}
+
+/* `part`: PART_ALL or PART_LIVE. */
+static void removals(struct differ *x, const struct wanted_chain *w, enum part part)
 {
     struct symtab chains = {0}, sets = {0};
     for (uint32_t i = 0; i < x->p->chains.n; i++) {
@@ -394,17 +401,18 @@ static void removals(struct differ *x, const struct wanted_chain *w)
         symtab_put(x->ar, &sets, str_lit(s->name), 0, s);
     }
     PTRLIST_FOR (struct nft_held_chain, k, &x->h->chains) {
-        for (uint32_t r = 0; r < k->rules.n && !symtab_get(&chains, str_lit(k->name), 0); r++)
+        const bool goes = is_held_in(k, part) && !symtab_get(&chains, str_lit(k->name), 0);
+        for (uint32_t r = 0; goes && r < k->rules.n; r++)
             delete_rule(x, k->name, k->rules.v[r]);
     }
     PTRLIST_FOR (struct nft_held_chain, k, &x->h->chains) {
-        if (symtab_get(&chains, str_lit(k->name), 0))
+        if (!is_held_in(k, part) || symtab_get(&chains, str_lit(k->name), 0))
             continue;
         named(x, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, k->name);
         x->d->chains_removed++;
     }
     PTRLIST_FOR (struct nft_held_set, k, &x->h->sets) {
-        if (symtab_get(&sets, str_lit(k->name), 0))
+        if (part == PART_LIVE || symtab_get(&sets, str_lit(k->name), 0))
             continue;
         named(x, NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME, k->name);
         x->d->sets_removed++;
@@ -460,7 +468,7 @@ static void in_one_batch(struct differ *x)
 {
     struct wanted_chain *w = build_chains(x);
     if (!x->failed && !x->fresh)
-        removals(x, w);
+        removals(x, w, PART_ALL);
     if (!x->failed)
         additions(x, w, PART_ALL);
     free_rules(x, w);
@@ -471,7 +479,7 @@ static void in_one_batch(struct differ *x)
 /* In one transaction, and yet one after another: what moves between sets, or rules that look into other sets. */
 static bool is_seen_half(const struct nft_diff *d)
 {
-    const uint32_t sets = d->sets_added + d->sets_changed;
+    const uint32_t sets = d->sets_added + d->sets_changed + d->sets_removed;
     const uint32_t owners = d->owner_changed;
     const bool has_other_rules = d->rules_added > owners || d->rules_removed > owners;
     return sets > 1 || (sets && has_other_rules);
@@ -491,10 +499,10 @@ static void remove_beside(struct differ *x, const struct ptrlist *chains, const 
     }
 }
 
-/* Somebody ended an earlier change between its two batches. */
-static void remove_left_over(struct differ *x, bool is_second)
+/* Sets and inner chains that no base chain leads to any more. */
+static void remove_generation(struct differ *x, const struct nft_held *both, bool is_second)
 {
-    const struct nft_held left = nft_generation_only(x->ar, x->h, is_second);
+    const struct nft_held left = nft_generation_only(x->ar, both, is_second);
     struct ptrlist chains = {0};
     PTRLIST_FOR (struct nft_held_chain, c, &left.chains) {
         bool is_inner = !c->form.len && strcmp(c->name, NFT_OWNER_CHAIN) != 0;
@@ -554,7 +562,8 @@ static void in_two_batches(struct differ *x)
     nft_generation_count(x->p, x->h);
     nft_generation_name(x->p, is_second);
     begin_batch(x, &x->d->fill);
-    remove_left_over(x, is_second);
+    const struct nft_held *both = x->h;
+    remove_generation(x, both, is_second); /* somebody has ended an earlier change in the middle */
     look_up_held(x, rest);
     struct wanted_chain *w = build_chains(x);
     if (!x->failed)
@@ -562,12 +571,15 @@ static void in_two_batches(struct differ *x)
     end_batch(x);
     begin_batch(x, &x->d->batch);
     if (!x->failed) {
-        removals(x, w);
+        removals(x, w, PART_LIVE);
         additions(x, w, PART_LIVE);
     }
     end_batch(x);
     begin_batch(x, &x->d->unfill);
     take_back(x);
+    end_batch(x);
+    begin_batch(x, &x->d->sweep);
+    remove_generation(x, both, !is_second);
     end_batch(x);
     free_rules(x, w);
 }
@@ -580,6 +592,7 @@ static void beside(struct differ *x)
     seen.fill = x->d->fill;
     seen.batch = x->d->batch;
     seen.unfill = x->d->unfill;
+    seen.sweep = x->d->sweep;
     *x->d = seen;
 }
 
@@ -618,25 +631,63 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, co
     return x.failed ? -ENOMEM : 0;
 }
 
-int nft_diff_run(struct netlink *n, struct nft_diff *d)
+static int send_batches(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
-    int r = 0;
+    char words[sizeof n->extack];
+    int r = d->fill.n ? netlink_send(n, &d->fill, 0, 0, NULL, NULL, &failed) : 0;
+    if (r == 0)
+        r = netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed);
+    else
+        return r;
+    if (r == 0 && d->sweep.n) /* what stays is left over, which the next change takes away */
+        (void)!netlink_send(n, &d->sweep, 0, 0, NULL, NULL, &failed);
+    if (r == 0 || !d->unfill.n)
+        return r;
+    memcpy(words, n->extack, sizeof words);
+    (void)!netlink_send(n, &d->unfill, 0, 0, NULL, NULL, &failed); /* who finds it left over takes it away */
+    memcpy(n->extack, words, sizeof words);
+    return r;
+}
+
+/* What chains and sets of ours somebody's rules lead to cannot be deleted one by one. */
+static bool is_held_by_others(int error)
+{
+    return error == -EBUSY || error == -ENOENT || error == -EEXIST || error == -EMLINK;
+}
+
+static int make_anew(struct netlink *n, struct nft_plan *p)
+{
+    struct nft_diff d = {0};
+    const struct nft_held nothing = {.arena = p->arena};
+    struct differ x = {.n = n, .d = &d, .p = p, .ar = p->arena, .fresh = true};
+    uint32_t failed;
+    look_up_held(&x, &nothing);
+    begin_batch(&x, &d.batch);
+    make_table(&x); /* so that there is one to delete */
+    delete_table(&x);
+    if (p->chains.n) {
+        make_table(&x);
+        in_one_batch(&x);
+    }
+    end_batch(&x);
+    int r = x.failed ? -ENOMEM : netlink_send(n, &d.batch, 0, 0, NULL, NULL, &failed);
+    nft_diff_free(&d);
+    return r;
+}
+
+int nft_diff_run(struct netlink *n, struct nft_diff *d, struct nft_plan *p)
+{
     if (!d->any)
         return 0;
-    if (d->fill.n)
-        r = netlink_send(n, &d->fill, 0, 0, NULL, NULL, &failed);
-    if (r < 0)
-        return r;
-    r = netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed);
-    if (r < 0 && d->unfill.n) /* who finds it left over takes it away */
-        (void)!netlink_send(n, &d->unfill, 0, 0, NULL, NULL, &failed);
-    return r;
+    int r = send_batches(n, d);
+    return is_held_by_others(r) ? make_anew(n, p) : r;
 }
 
 void nft_diff_free(struct nft_diff *d)
 {
     netlink_batch_free(&d->fill);
     netlink_batch_free(&d->unfill);
+    netlink_batch_free(&d->sweep);
     netlink_batch_free(&d->batch);
 }

@@ -4,9 +4,9 @@
  *
  * A batch of nf_tables is one transaction, and yet not one moment: all chains' rules change at once, and what is in a
  * set changes after them, a set at a time (nft_set_commit_update(): pipapo exchanges a whole copy). What moves from one
- * set to another, or into a new one, is in neither meanwhile, and a packet that a list protects passes. So such a
- * change is made beside what stands, under other names, where nobody looks; and then the base chains turn to it, which
- * is one moment.
+ * set to another, or into a new one, is in neither meanwhile, and a packet that a list protects passes. So such a change
+ * is made beside what stands, under other names, where nobody looks; then the base chains turn to it, which is one
+ * moment; and when nobody looks at what stood before, that is taken away.
  */
 #include "backends/nftables/generation.h"
 
@@ -101,20 +101,20 @@ struct counts {
     struct symtab at; /* (place, comment) -> struct count */
 };
 
-/* "in0_protect" of "b_in0_protect12" */
-static struct str place(const char *name)
+/* "in_protect_ports" of "b_in0_protect12_ports": numbers are those of maps, of layers, and sizes. */
+static void put_place(struct buf *b, const char *name)
 {
     const char *own = is_second_name(name) ? name + strlen(NFT_SECOND) : name;
-    uint32_t n = (uint32_t)strlen(own);
-    while (n && own[n - 1] >= '0' && own[n - 1] <= '9')
-        n--;
-    return (struct str){own, n};
+    for (; *own; own++)
+        if (*own < '0' || *own > '9')
+            buf_putc(b, *own);
 }
 
 static struct str key_of(struct counts *k, const char *name, const char *comment)
 {
     struct buf b = {0};
-    buf_printf(&b, STR_FMT "\n%s", STR_ARG(place(name)), comment);
+    put_place(&b, name);
+    buf_printf(&b, "\n%s", comment);
     struct str key = {b.failed ? NULL : arena_strndup(k->ar, b.p, b.len), (uint32_t)b.len};
     buf_free(&b);
     return key.p ? key : (struct str){"", 0};
@@ -151,9 +151,10 @@ static bool has_counter(const struct nft_rule *r)
     return false;
 }
 
-void nft_generation_count(struct nft_plan *p, const struct nft_held *h)
+void nft_generation_count(struct nft_plan *p, const struct nft_held *both)
 {
     struct counts k = {.ar = p->arena};
+    const struct nft_held live = nft_generation_only(p->arena, both, nft_generation_held(both)), *h = &live;
     PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
         PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
             note(&k, c->name, r->comment, (struct count){r->packets, r->bytes});

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The names of sets and inner chains, of which there are two: one that packets meet, and one to be filled beside it.
- * Internal to the nftables backend. */
+ */
 #ifndef IOSCC_BACKENDS_NFTABLES_GENERATION_H
 #define IOSCC_BACKENDS_NFTABLES_GENERATION_H
 
@@ -20,6 +20,6 @@ void nft_generation_name(struct nft_plan *p, bool is_second);
 struct nft_held nft_generation_only(struct arena *ar, const struct nft_held *h, bool is_second);
 /* Rules and elements of the plan begin with what those of the same line have counted. The line's comment says which it
  * is; what several objects of one line have counted goes to its first one. */
-void nft_generation_count(struct nft_plan *p, const struct nft_held *h);
+void nft_generation_count(struct nft_plan *p, const struct nft_held *both);
 
 #endif

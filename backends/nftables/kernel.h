@@ -74,9 +74,9 @@ struct nft_diff {
     bool table_added, table_removed;
     bool owner_changed; /* the table says that another state applied it */
     bool any;           /* something changes */
-    /* What is made beside the rest before, where nobody looks (generation.h), and the same taken back; n 0: not needed.
-     */
-    struct netlink_batch fill, unfill;
+    /* What is made beside the rest before, where nobody looks (generation.h), the same taken back, and what nobody
+     * looks at any more afterwards; n 0: not needed. */
+    struct netlink_batch fill, unfill, sweep;
     struct netlink_batch batch;
 };
 /* Makes the batches. Rules before the first difference of a chain stay with their counters, and so do all elements that
@@ -84,8 +84,10 @@ struct nft_diff {
 int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h) MUST_CHECK;
 /* Is all that changes that links have come which were not known? */
 bool nft_diff_follows_links(const struct nft_diff *d) MUST_CHECK;
-/* Sends them. 0, or a negative errno and the table is as it was. */
-int nft_diff_run(struct netlink *n, struct nft_diff *d) MUST_CHECK;
+/* Sends them. 0, or a negative errno and the table is as it was. Where the kernel refuses as something in the table is
+ * not what it seems (somebody has put rules of his own there that lead to ours), the table is deleted and made anew in
+ * one transaction, whatever is in it. */
+int nft_diff_run(struct netlink *n, struct nft_diff *d, struct nft_plan *p) MUST_CHECK;
 void nft_diff_free(struct nft_diff *d);
 
 #endif

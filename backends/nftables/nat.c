@@ -338,6 +338,8 @@ static void dynamic_rule(struct natter *x, const struct nat_rule *r)
     struct nft_chain *c = NULL;
     if (IR_IS_SET(r->route_map))
         c = route_map_chain(x, r, &act);
+    else if (r->acl.target && !acl_has_lines(r->acl.target))
+        refuse(x, r, "its access list has no lines");
     else if (r->acl.target)
         c = list_chain(x, r, r->acl.target, &act);
     else

@@ -158,8 +158,10 @@ static int set_row(const struct nlmsghdr *m, void *arg)
     struct nftnl_set *s = nftnl_set_alloc();
     if (!s)
         return -ENOMEM;
-    if (nftnl_set_nlmsg_parse(m, s) == 0 &&
-        is_our_table(nftnl_set_get_str(s, NFTNL_SET_TABLE), nftnl_set_get_u32(s, NFTNL_SET_FAMILY))) {
+    bool is_ours = nftnl_set_nlmsg_parse(m, s) == 0 &&
+                   is_our_table(nftnl_set_get_str(s, NFTNL_SET_TABLE), nftnl_set_get_u32(s, NFTNL_SET_FAMILY));
+    bool is_of_a_rule = is_ours && (nftnl_set_get_u32(s, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS); /* and goes with it */
+    if (is_ours && !is_of_a_rule) {
         struct nft_held_set *x = ARENA_NEW(h->arena, struct nft_held_set);
         x->name = own(h->arena, nftnl_set_get_str(s, NFTNL_SET_NAME));
         x->form = nft_set_form(h->arena, s);
@@ -275,8 +277,8 @@ static int owner_row(const struct nlmsghdr *m, void *arg)
     struct nftnl_rule *r = nftnl_rule_alloc();
     bool has_room = arena_init(&scratch, SIZE_MAX);
     bool is_read = has_room && r && nftnl_rule_nlmsg_parse(m, r) == 0;
-    bool is_ours = is_read && is_our_table(nftnl_rule_get_str(r, NFTNL_RULE_TABLE),
-                                           nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY)) &&
+    bool is_ours = is_read &&
+                   is_our_table(nftnl_rule_get_str(r, NFTNL_RULE_TABLE), nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY)) &&
                    strcmp(nftnl_rule_get_str(r, NFTNL_RULE_CHAIN), NFT_OWNER_CHAIN) == 0;
     if (is_ours && nftnl_rule_is_set(r, NFTNL_RULE_USERDATA)) {
         const void *data = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);

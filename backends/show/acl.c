@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* show access-lists, and the table of show commands. */
 #include "backends/ios/acl.h"
+#include "backends/nftables/generation.h"
 #include "backends/show/show.h"
 
 /* Matches are counted by rules and set elements whose comment names the line: comment → how many. */
@@ -27,12 +28,14 @@ static struct counts counts_of(const struct show_filter *f)
     struct counts x = {.ar = h ? h->arena : NULL};
     if (!h)
         return x;
-    PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
+    /* while a change is made there are two generations, and what is made beside begins with the same counts */
+    const struct nft_held live = nft_generation_only(h->arena, h, nft_generation_held(h));
+    PTRLIST_FOR (struct nft_held_chain, c, &live.chains) {
         PTRLIST_FOR (struct nft_held_rule, r, &c->rules) {
             add_count(&x, r->comment, r->packets);
         }
     }
-    PTRLIST_FOR (struct nft_held_set, s, &h->sets) {
+    PTRLIST_FOR (struct nft_held_set, s, &live.sets) {
         PTRLIST_FOR (struct nft_held_element, e, &s->elements) {
             add_count(&x, e->comment, e->packets);
         }

@@ -91,8 +91,11 @@ const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_con
             ios = trim((struct str){ios.p, ios.len - 1});
         if (!ios.len)
             return text(ar, "not ROUTER-INTERFACE=HOST-INTERFACE:", item);
+        const bool yields = ios.p[0] == '?';
+        if (yields)
+            ios = (struct str){ios.p + 1, ios.len - 1};
         const char *bad = row(ar, m, c, ios, (struct str){item.p + sep, item.len - sep});
-        if (bad)
+        if (bad && !yields)
             return bad;
     }
     return NULL;

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "backends/ike/engine/engine.h"
+#include "backends/apply/idle_host.h"
 #include "compiler/cli/ask.h"
 #include "compiler/cli/repair.h"
 #include "compiler/cli/session.h"
@@ -139,6 +140,13 @@ static void print_daemon(struct buf *b, const struct command *c, const char *dir
     json_decref(a);
 }
 
+/* ... or that cannot be told. */
+static bool is_early(void)
+{
+    bool stands = false;
+    return idle_host_is_early(&stands) < 0 || stands;
+}
+
 static void print_metrics(struct buf *b, struct session *s)
 {
     const struct state *st = &s->state;
@@ -148,7 +156,7 @@ static void print_metrics(struct buf *b, struct session *s)
     bool answers = d.is_running && ask_is_answered(st->dir);
     json_t *a = answers ? ask_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
     bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying ||
-                  session_not_in_force(s);
+                  session_not_in_force(s) || is_early();
     gauge(b, "applied", "1: a configuration is applied", st->current.file != NULL);
     gauge(b, "in_sync", "1: the kernel is as the configuration says, and all that it protects leaves by it", !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);

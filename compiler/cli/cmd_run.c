@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "backends/ike/daemon/daemon.h"
@@ -210,23 +209,6 @@ static int say_plan(const struct session *s)
     return written ? EXIT_CLEAN : EXIT_SYSTEM;
 }
 
-/* For who reads the journal: a reload that takes protection away leaves no other trace. */
-static void note_change(const struct session *s, const struct request *q)
-{
-    const struct xfrm_diff *d = &s->apply.xfrm_diff;
-    char text[400];
-    const bool is_start = q->policy_file >= 0; /* the daemon says itself that it runs */
-    if (is_start || !apply_needed(&s->apply))
-        return;
-    snprintf(text, sizeof text, "%s %.200s: %u policies added, %u changed, %u removed, %u stay; packet filter %s",
-             s->command->name, q->how.name ? q->how.name : "nothing", d->added, d->changed, d->removed, d->same,
-             s->apply.nft_diff.any ? "changed" : "unchanged");
-    if (q->by_signal)
-        daemon_log(IKE_NOTICE, "%s", text);
-    else
-        syslog(LOG_DAEMON | LOG_NOTICE, "ioscc: %s", text);
-}
-
 /* The daemon starts (again): with the file that waits to be confirmed, or with another one, as a unit names it? Then
  * nothing waits any more. */
 static bool is_what_waits(const struct session *s)
@@ -235,11 +217,7 @@ static bool is_what_waits(const struct session *s)
     const struct str text = {s->compiled.source.text, s->compiled.source.len};
     if (!st->confirm_by)
         return false;
-    if (st->current.file && state_is_as_stored(st->current.file, text))
-        return true;
-    fprintf(stderr, "ioscc %s: %s, which waited for 'ioscc confirm', is replaced: nothing waits any more\n",
-            s->command->name, st->current.name ? st->current.name : "a configuration");
-    return false;
+    return st->current.file && state_is_as_stored(st->current.file, text);
 }
 
 /* The kernel's part. What waits to be confirmed is still what it goes back from, whatever file comes meanwhile. */
@@ -250,6 +228,7 @@ static int carry_out(struct session *s, const struct request *q)
         return EXIT_CLEAN;
     if (s->state.confirm_by && previous == PREVIOUS_IS_CURRENT)
         previous = PREVIOUS_STAYS;
+    const char *waited = s->state.confirm_by ? s->state.current.name : NULL;
     bool still_waits = q->leaves_pending && is_what_waits(s);
     time_t deadline = still_waits ? s->state.confirm_by : confirm_deadline(q->confirm_s);
     /* also where nothing of the kernel changes: what is shown is told from what is kept */
@@ -260,8 +239,12 @@ static int carry_out(struct session *s, const struct request *q)
         code = say_plan(s);
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
-    if (code == EXIT_CLEAN)
-        note_change(s, q);
+    bool is_replaced = code == EXIT_CLEAN && waited && q->leaves_pending && !still_waits;
+    if (is_replaced) {
+        state_reserve_end(&s->state);
+        fprintf(stderr, "ioscc %s: %s, which waited for 'ioscc confirm', is replaced: nothing waits any more\n",
+                s->command->name, waited);
+    }
     if (code == EXIT_CLEAN && q->confirm_s)
         confirm_say(s, deadline, q->confirm_s);
     return code;
@@ -309,6 +292,11 @@ static int in_session(struct session *s, struct request *q, const char *file, bo
                 s->state.current.name ? s->state.current.name : file);
         return EXIT_FINDINGS;
     }
+    const bool is_start = q->policy_file >= 0; /* the daemon says itself that it runs */
+    if (is_start)
+        s->journal = JOURNAL_NOT;
+    else if (q->by_signal)
+        s->journal = JOURNAL_OF_DAEMON;
     int code = complete(s, q, anew);
     if (code == EXIT_CLEAN)
         code = plan(s, q, file);
@@ -452,7 +440,7 @@ static int there_is_one(const struct command *c, struct request *q)
     return EXIT_SYSTEM;
 }
 
-int reload_previous(struct session *s)
+int reload_previous(struct session *s, bool has_map)
 {
     const struct state_config *before = &s->state.previous;
     if (!before->file) {
@@ -464,7 +452,7 @@ int reload_previous(struct session *s)
                         .how = *before,
                         .inputs = {before->pki_dir, before->master_key_file, before->interface_map, before->device},
                         .allow_less = true,
-                        .goes_back = true,
+                        .goes_back = !has_map, /* else the options are those of now */
                         .previous = PREVIOUS_FORGOTTEN,
                         .policy_file = -1};
     int code = in_session(s, &q, state_path(&s->state, before->file), true, as_reload);

@@ -110,7 +110,9 @@ static bool print_daemon(const struct session *s)
         printf("Process %ld of the daemon is stopped, what it does is not done: 'kill -CONT %ld' lets it go on.\n",
                stopped, stopped);
     bool is_lost = d.is_running && d.applies && !s->state.current.file;
-    if (is_lost)
+    if (is_lost && s->state.is_taken_over)
+        printf("Another state directory has taken over what is applied: this daemon watches nothing.\n");
+    else if (is_lost)
         printf("The state directory has lost what it applies: 'ioscc reload %s' writes it again.\n", d.config);
     return !is_lost && !is_silent && !stopped && (d.is_running || !d.was_there || !s->state.current.file);
 }
@@ -174,22 +176,26 @@ static int print_stranger(const struct session *s)
     return EXIT_FINDINGS;
 }
 
-/* Nothing is applied, and nothing is forwarded either. */
+/* Nothing is forwarded, whatever is applied. True: that is so, or cannot be told. */
 static bool say_early(void)
 {
     bool is_early = false;
-    if (idle_host_is_early(&is_early) < 0 || !is_early)
-        return false;
-    printf("The table of early boot (inet ioscc_early) stands: nothing is forwarded until a configuration is applied.\n"
-           "The units take it away then; by hand: nft delete table inet ioscc_early\n");
-    return true;
+    if (idle_host_is_early(&is_early) < 0) {
+        printf("Whether the table of early boot (inet ioscc_early) stands cannot be read.\n");
+        return true;
+    }
+    if (is_early)
+        printf(
+            "The table of early boot (inet ioscc_early) stands: nothing is forwarded. The units take it away when they "
+            "have applied a configuration ('systemctl restart ioscc-ike'); by hand: nft delete table inet "
+            "ioscc_early\n");
+    return is_early;
 }
 
 static int print_status(struct session *s)
 {
     struct state *st = &s->state;
     struct buf b = {0};
-    bool is_early = false;
     if (!st->current.file && (s->apply.xfrm_diff.removed || s->apply.nft_diff.table_removed))
         return print_stranger(s);
     if (st->current.file) {
@@ -198,8 +204,8 @@ static int print_status(struct session *s)
         printf("%s\n", st->current.only_xfrm ? ", IPsec only" : st->current.only_nftables ? ", nftables only" : "");
     } else {
         printf("Nothing is applied.\n");
-        is_early = say_early();
     }
+    bool is_early = say_early();
     if (st->applying)
         printf("The last change was interrupted: the same again, or 'ioscc rollback', ends it.\n");
     if (st->went_back) {
@@ -370,11 +376,11 @@ static int go_back(struct session *s)
 }
 
 /* With a daemon that applies, by that one. */
-static int go_back_with_daemon(struct session *s)
+static int go_back_with_daemon(struct session *s, bool has_map)
 {
     struct state_daemon d;
     state_daemon_ask(s->state.dir, &d);
-    return d.is_running && d.applies ? reload_previous(s) : go_back(s);
+    return d.is_running && d.applies ? reload_previous(s, has_map) : go_back(s);
 }
 
 /* Who goes back by itself waits for a command that hangs: the host may be out of reach. */
@@ -384,13 +390,29 @@ static int go_back_with_daemon(struct session *s)
 static void note_that_it_went_back(const struct command *c, const struct request *q, const char *from)
 {
     struct session s;
-    syslog(LOG_DAEMON | LOG_WARNING, "ioscc: went back by itself, as %s was not confirmed", from ? from : "a change");
+    syslog(LOG_DAEMON | LOG_WARNING, "went back by itself, as %s was not confirmed", from ? from : "a change");
     if (session_open(&s, c, q->dir, q->wait_s, NAMES_KEPT) != EXIT_CLEAN)
         return;
     s.state.went_back = time(NULL);
     s.state.went_back_from = from;
     (void)!state_save(&s.state);
     session_close(&s);
+}
+
+/* The links that are named now; those of then hold for the other interfaces (if_map_parse(): `?`). */
+static void put_map_before(struct session *s, const struct buf *given)
+{
+    struct buf both = {0};
+    buf_add(&both, given->p, given->len);
+    for (const char *line = s->state.previous.interface_map; *line;) {
+        size_t n = strcspn(line, "\n");
+        if (n)
+            buf_printf(&both, "?%.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    if (!both.failed)
+        s->state.previous.interface_map = arena_strndup(s->state.arena, both.p, both.len);
+    buf_free(&both);
 }
 
 struct attempt {
@@ -417,9 +439,10 @@ static int go_back_once(const struct command *c, const struct request *q, struct
         if (!a->from) /* half of a try that failed may stand: the first one knows the name */
             a->from = strdup(s.state.current.name ? s.state.current.name : "the change");
         state_reserve_end(&s.state);
-        if (q->map.len)
-            s.state.previous.interface_map = arena_strndup(s.state.arena, q->map.p, q->map.len);
-        code = go_back_with_daemon(&s);
+        bool has_map = q->map.len != 0;
+        if (has_map)
+            put_map_before(&s, &q->map);
+        code = go_back_with_daemon(&s, has_map);
         a->went_back = q->at && s.state.confirm_by != q->at; /* perhaps without the daemon: then that is what it says */
     }
     session_close(&s);

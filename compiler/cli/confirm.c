@@ -82,7 +82,8 @@ bool confirm_is_late(const struct state *st)
 {
     if (!st->confirm_by || !st->confirm_boot)
         return st->confirm_by && st->confirm_by < time(NULL);
-    bool has_restarted = st->boot && st->boot != boot_id(); /* the host: the clock is another one */
+    const uint64_t now = boot_id();
+    bool has_restarted = now && st->boot && st->boot != now; /* the host: the clock is another one */
     return has_restarted || st->confirm_boot < boot_now();
 }
 
@@ -91,7 +92,9 @@ void confirm_wait(time_t deadline, time_t deadline_boot)
     const time_t until = deadline_boot ? deadline_boot : on_boot_clock(deadline);
     for (time_t now; (now = boot_now()) < until;) {
         const struct timespec rest = {.tv_sec = until - now};
-        (void)clock_nanosleep(CLOCK_BOOTTIME, 0, &rest, NULL); /* a host that sleeps counts on */
+        int r = clock_nanosleep(CLOCK_BOOTTIME, 0, &rest, NULL); /* a host that sleeps counts on */
+        if (r != 0 && r != EINTR)
+            sleep(1);
     }
 }
 

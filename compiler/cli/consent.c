@@ -100,6 +100,17 @@ static bool judges_icmp_by_type(const struct target *t)
     return false;
 }
 
+/* A list that does not exist: what comes in then the filter alone drops, which knows the interface. */
+static bool drops_all(const struct target *t)
+{
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        for (uint32_t i = 0; i < m->flat.n; i++)
+            if (m->flat.v[i].verdict == VERDICT_DROP && !m->flat.v[i].line)
+                return true;
+    }
+    return false;
+}
+
 /* Is there traffic that the packet filter alone protects? Where the remote network contains an inside one the policies
  * of what comes in let cleartext through, and a list on translated addresses is on what the filter translates. */
 static bool needs_filter(const struct session *s)
@@ -110,7 +121,7 @@ static bool needs_filter(const struct session *s)
                 return true;
         }
     }
-    if (judges_icmp_by_type(&s->apply.target))
+    if (judges_icmp_by_type(&s->apply.target) || drops_all(&s->apply.target))
         return true;
     struct nft_plan filter;
     nft_plan_build(&filter, (struct target *)(uintptr_t)&s->apply.target);

@@ -39,15 +39,19 @@ static uint64_t sentence_hash(const char *text)
 }
 
 /* The same sentence once a minute at most, while looks follow one another. */
-static void say(const struct watch_look *l, enum ike_level level, const char *text)
+static void say_once(struct watch_said *told, enum ike_level level, const char *text)
 {
     uint64_t hash = sentence_hash(text), now = watch_now_ms();
-    struct watch_shared *told = l->shared;
-    if (told->said == hash && now < told->said_at_ms + 60000)
+    if (told->hash == hash && now < told->at_ms + 60000)
         return;
-    told->said = hash;
-    told->said_at_ms = now;
+    told->hash = hash;
+    told->at_ms = now;
     daemon_log(level, "%s", text);
+}
+
+static void say(const struct watch_look *l, enum ike_level level, const char *text)
+{
+    say_once(&l->shared->said, level, text);
 }
 
 #define COUNT_FILE "watch.json"
@@ -191,7 +195,6 @@ static int follow(struct session *s, int found, struct watch_shared *w)
     return found;
 }
 
-/* What stands in the way of the rest. */
 /* What no repair of ours ends. NULL: nothing. */
 static const char *what_is_in_the_way(const struct session *s)
 {
@@ -208,26 +211,37 @@ static const char *what_is_in_the_way(const struct session *s)
 /* Who has read the complaint need not ask whether it still holds. */
 static void say_over(struct watch_shared *told)
 {
-    if (told->said)
+    if (told->said.hash)
         daemon_log(IKE_NOTICE, "what was complained of is over: all is as it was applied");
-    told->said = 0;
+    told->said.hash = 0;
 }
 
-static int complain(const struct session *s, const struct watch_look *l)
+/* `found`: what the look has come to. What is in the way makes it another; a route is not the watch's to put right. */
+static int complain(const struct session *s, const struct watch_look *l, int found)
 {
     char text[768];
     const char *why = what_is_in_the_way(s);
     const char *open = session_not_in_force(s);
-    if (!why && !open) {
-        say_over(l->shared);
-        return WATCH_IN_ORDER;
-    }
     if (why)
         snprintf(text, sizeof text, "what is applied cannot be put right whole: %s ('ioscc status' says more)", why);
-    else
+    else if (open)
         snprintf(text, sizeof text, "what is applied is not all in force: %s ('ioscc status' says more)", open);
-    say(l, IKE_WARNING, text);
-    return WATCH_CANNOT;
+    if (why || open)
+        say(l, IKE_WARNING, text);
+    else if (found != WATCH_CANNOT)
+        say_over(l->shared);
+    return why ? WATCH_CANNOT : found;
+}
+
+/* After what is put right, which is in a hurry. */
+static int look_at_routes(struct session *s, const struct watch_look *l, int found)
+{
+    if (unprotected_find(&s->apply.target) == 0)
+        return complain(s, l, found);
+    say(l, IKE_WARNING,
+        "cannot read where this host's routes lead: whether what is protected leaves by another link is not "
+        "known");
+    return found;
 }
 
 /* A bridge is made, and gets its ports a moment later: a link is taken in when it has been there for a while. */
@@ -256,8 +270,11 @@ static int look(struct session *s, const struct watch_look *l)
     s->settled_links = l->shared->settled;
     if (!s->state.current.file) {
         say(l, IKE_ERROR,
-            "the state directory has lost what is applied: nothing is watched until 'ioscc reload FILE' writes it "
-            "again");
+            s->state.is_taken_over
+                ? "another state directory has taken over what is applied: nothing is watched by this daemon"
+                : "the state directory has lost what is applied: nothing is watched until 'ioscc reload FILE' writes "
+                  "it "
+                  "again");
         return WATCH_CANNOT;
     }
     const char *path = state_path(&s->state, s->state.current.file);
@@ -267,12 +284,9 @@ static int look(struct session *s, const struct watch_look *l)
     l->shared->names_hold_s = s->names_hold_s;
     l->shared->has_sas = s->apply.xfrm.sas.n != 0;
     int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;
-    if (unprotected_find(&s->apply.target) < 0) /* after what is put right, which is in a hurry */
-        found = WATCH_CANNOT;
     if (found != WATCH_CANNOT)
         found = follow(s, found, l->shared);
-    int lacks = complain(s, l);
-    return lacks == WATCH_CANNOT ? lacks : found;
+    return look_at_routes(s, l, found);
 }
 
 /* ---- names ---- */
@@ -297,7 +311,7 @@ static bool take_names(struct session *s, const struct watch_look *l, const stru
     unsigned taken = moved_names_take(s, asked, &refused);
     buf_putc(&refused, '\0');
     if (refused.len > 1)
-        say(l, IKE_WARNING, refused.p);
+        say_once(&l->shared->said_of_names, IKE_WARNING, refused.p);
     buf_free(&refused);
     return taken != 0;
 }

@@ -4,36 +4,52 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
 #include <unistd.h>
 
+#include "backends/apply/owner.h"
+#include "backends/ike/daemon/daemon.h"
 #include "backends/ike/daemon/lookup.h"
 #include "compiler/cli/confirm.h"
 
 #define NAMES_AGAIN_S 10 /* those that have no address */
 
-/* What this state says to be applied may be taken over by another one meanwhile: it must not be looked after, confirmed
- * or taken away by this one. A table that does not say leaves it as it is, and so does a kernel that has no tables, or
- * none for who asks. 0 or a negative errno. */
-static int forget_what_another_has(struct session *s, bool quietly)
+/* Which state's is what stands here? The kernel's table says so, or the file beside where it has been flushed. A kernel
+ * without tables says nothing, nor one that does not tell who asks. 0 or a negative errno. */
+static int read_owner(const struct state *st, uint64_t *owner)
 {
     struct netlink kernel;
-    uint64_t owner = 0;
-    struct state *st = &s->state;
-    int r = st->id ? netlink_open(&kernel, NETLINK_NETFILTER) : -ESRCH;
-    if (r < 0)
-        return 0;
-    r = nft_owner_read(&kernel, &owner);
+    *owner = 0;
+    int r = netlink_open(&kernel, NETLINK_NETFILTER);
+    if (r == 0)
+        r = nft_owner_read(&kernel, owner);
     netlink_close(&kernel);
     const bool has_no_tables = r == -EPERM || r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
-    if (r < 0)
-        return has_no_tables ? 0 : r;
-    if (!owner || owner == st->id)
-        return 0;
+    if (r < 0 && !has_no_tables)
+        return r;
+    if (!*owner)
+        *owner = owner_read(st->netns);
+    return 0;
+}
+
+/* What this state says to be applied may be taken over by another one meanwhile: it must not be looked after, confirmed
+ * or taken away by this one, and is not, even when the other one has gone. 0 or a negative errno. */
+static int forget_what_another_has(struct session *s, bool quietly)
+{
+    uint64_t owner = 0;
+    struct state *st = &s->state;
+    int r = read_owner(st, &owner);
+    s->owner = owner;
+    if (!st->id)
+        return r;
+    if (r < 0 || !owner || owner == st->id)
+        return r;
     if (st->current.file && !quietly)
         fprintf(stderr, "ioscc %s: what %s had applied has been replaced with another state directory since\n",
                 s->command->name, st->dir);
     state_forget(st);
-    return 0;
+    return s->wait_s >= 0 ? state_save(st) : 0; /* it holds the lock */
 }
 
 static void close_unused(struct session *s)
@@ -93,10 +109,10 @@ static struct state_name *name_find(struct session *s, struct str name)
     return symtab_get(&s->names_at, name, 0);
 }
 
-static struct ip_addr name_kept(struct session *s, struct str name)
+static struct ip_addr name_kept(struct session *s, struct str name, uint8_t family)
 {
     const struct state_name *n = name_find(s, name);
-    return n ? n->addr : (struct ip_addr){0};
+    return n && n->addr.family == family ? n->addr : (struct ip_addr){0};
 }
 
 bool session_name_keep(struct session *s, const char *name, const struct ip_addr *a)
@@ -113,13 +129,16 @@ bool session_name_keep(struct session *s, const char *name, const struct ip_addr
     return is_new;
 }
 
-static void each_named_peer(struct session *s, void (*f)(struct session *s, struct map_peer *p, void *arg), void *arg)
+/* `family`: that of the peer's crypto map. */
+typedef void named_peer_fn(struct session *s, struct map_peer *p, uint8_t family, void *arg);
+
+static void each_named_peer(struct session *s, named_peer_fn *f, void *arg)
 {
     PTRLIST_FOR (struct crypto_map, m, &s->router->crypto_maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
             PTRLIST_FOR (struct map_peer, p, &e->peers) {
                 if (p->host.addr.family == FAMILY_NONE && p->host.name.len)
-                    f(s, p, arg);
+                    f(s, p, m->ipv6.v ? FAMILY_V6 : FAMILY_V4, arg);
             }
         }
     }
@@ -128,21 +147,23 @@ static void each_named_peer(struct session *s, void (*f)(struct session *s, stru
 struct names {
     struct symtab at; /* ("", name) -> its place in `v`, counted from one */
     struct lookup *v;
+    uint8_t *families; /* of each, that of the first crypto map that names it */
     size_t n, room;
 };
 
-static void count_name(struct session *s, struct map_peer *p, void *arg)
+static void count_name(struct session *s, struct map_peer *p, uint8_t family, void *arg)
 {
     struct names *names = arg;
-    (void)s, (void)p;
+    (void)s, (void)p, (void)family;
     names->room++;
 }
 
-static void collect_name(struct session *s, struct map_peer *p, void *arg)
+static void collect_name(struct session *s, struct map_peer *p, uint8_t family, void *arg)
 {
     struct names *names = arg;
     if (symtab_get(&names->at, p->host.name, 0))
         return;
+    names->families[names->n] = family;
     struct lookup *l = &names->v[names->n++];
     l->name = arena_strndup(&s->arena, p->host.name.p, p->host.name.len);
     symtab_put(&s->arena, &names->at, p->host.name, 0, l);
@@ -150,19 +171,20 @@ static void collect_name(struct session *s, struct map_peer *p, void *arg)
 
 /* One that has no address now keeps the one that it had; one that never had any stays a name: its traffic waits
  * (IC4012). */
-static void take_answer(struct session *s, struct map_peer *p, void *arg)
+static void take_answer(struct session *s, struct map_peer *p, uint8_t family, void *arg)
 {
     const struct names *names = arg;
     const struct lookup *l = symtab_get(&names->at, p->host.name, 0);
-    const struct ip_addr kept = name_kept(s, p->host.name);
-    p->host.addr = l && l->n ? lookup_choose(l, &kept) : kept;
+    const struct ip_addr kept = name_kept(s, p->host.name, family);
+    const struct ip_addr found = l ? lookup_choose(l, family, &kept) : (struct ip_addr){0};
+    p->host.addr = found.family ? found : kept;
 }
 
-static void take_kept(struct session *s, struct map_peer *p, void *arg)
+static void take_kept(struct session *s, struct map_peer *p, uint8_t family, void *arg)
 {
     (void)arg;
     s->names_hold_s = NAMES_AGAIN_S;
-    p->host.addr = name_kept(s, p->host.name);
+    p->host.addr = name_kept(s, p->host.name, family);
 }
 
 static void keep_answers(struct session *s, const struct names *names)
@@ -170,13 +192,14 @@ static void keep_answers(struct session *s, const struct names *names)
     char t[ADDR_TEXT_MAX];
     for (size_t i = 0; i < names->n; i++) {
         const struct lookup *l = &names->v[i];
-        const struct ip_addr kept = name_kept(s, str_lit(l->name)), now = lookup_choose(l, &kept);
-        uint32_t again_s = l->n ? l->ttl_s : NAMES_AGAIN_S;
+        const uint8_t family = names->families[i];
+        const struct ip_addr kept = name_kept(s, str_lit(l->name), family), now = lookup_choose(l, family, &kept);
+        uint32_t again_s = now.family ? l->ttl_s : NAMES_AGAIN_S;
         if (!s->names_hold_s || again_s < s->names_hold_s)
             s->names_hold_s = again_s;
-        if (l->n)
+        if (now.family)
             (void)!session_name_keep(s, l->name, &now);
-        if (l->n && !s->is_repair)
+        if (now.family && !s->is_repair)
             fprintf(stderr, "ioscc %s: peer %s is %s\n", s->command->name, l->name, addr_text(&now, t));
         else if (kept.family && !s->is_repair)
             fprintf(stderr, "ioscc %s: peer %s is not found now: it was %s\n", s->command->name, l->name,
@@ -198,8 +221,15 @@ static int ask_unlocked(struct session *s, struct names *names)
         fprintf(stderr, "ioscc %s: peers known by name cannot be looked up: %s\n", s->command->name, strerror(-r));
     s->has_asked = true;
     r = is_held ? state_lock_again(&s->state, s->wait_s, &why) : 0;
-    if (r == 0)
+    uint64_t owner = s->owner;
+    if (r == 0 && is_held)
+        r = read_owner(&s->state, &owner);
+    if (r == 0 && owner == s->owner)
         return EXIT_CLEAN;
+    if (r == 0) {
+        r = -ESTALE;
+        why = "another ioscc has taken over what is applied meanwhile, try again";
+    }
     fprintf(stderr, "ioscc %s: %s: %s: nothing is touched\n", s->command->name, s->state.dir, why);
     return EXIT_SYSTEM;
 }
@@ -214,6 +244,7 @@ static int find_peers(struct session *s)
     }
     each_named_peer(s, count_name, &names);
     names.v = names.room ? arena_array(&s->arena, names.room, sizeof *names.v) : NULL;
+    names.families = names.room ? arena_array(&s->arena, names.room, 1) : NULL;
     if (!names.v)
         return EXIT_CLEAN;
     each_named_peer(s, collect_name, &names);
@@ -347,7 +378,10 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
     if (s->apply.xfrm_diff.threshold && !st->thresholds[0][0])
         memcpy(st->thresholds, s->apply.xfrm_held.hash_threshold, sizeof st->thresholds);
     own_sas(s, true);
-    return save(s, "nothing is touched");
+    int code = save(s, "nothing is touched");
+    if (code == EXIT_CLEAN)
+        state_own(st, false);
+    return code;
 }
 
 static int finish(struct session *s, const struct state_config *how, enum session_previous previous, time_t confirm_by)
@@ -363,6 +397,10 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
     if (!how->only_nftables)
         own_sas(s, false);
     int code = save(s, "the kernel has what was applied; when there is room, the same again ends it");
+    if (!how->file) {
+        state_own(st, true);
+        st->names.n = 0; /* what the DNS has said is of what was applied */
+    }
     state_sweep(st);
     return code;
 }
@@ -393,6 +431,31 @@ static const char *pairs_found(struct session *s)
     return text;
 }
 
+/* With its whole path, for whoever asks in another directory; what is not there any more keeps the name it had. */
+static const char *whole_name(struct session *s, const char *name)
+{
+    char *whole = name && *name != '/' ? realpath(name, NULL) : NULL;
+    const char *out = whole ? arena_strndup(&s->arena, whole, strlen(whole)) : name;
+    free(whole);
+    return out;
+}
+
+/* For who reads the journal: a change that takes protection away leaves no other trace. */
+static void note_change(const struct session *s, const struct state_config *how)
+{
+    const struct xfrm_diff *d = &s->apply.xfrm_diff;
+    char text[400];
+    if (s->journal == JOURNAL_NOT || !apply_needed(&s->apply))
+        return;
+    snprintf(text, sizeof text, "%s: %.200s: %u policies added, %u changed, %u removed, %u stay; packet filter %s",
+             s->command->name, how->name ? how->name : "nothing is applied", d->added, d->changed, d->removed, d->same,
+             s->apply.nft_diff.any ? "changed" : "unchanged");
+    if (s->journal == JOURNAL_OF_DAEMON)
+        daemon_log(IKE_NOTICE, "%s", text);
+    else
+        syslog(LOG_DAEMON | LOG_NOTICE, "%s", text);
+}
+
 int session_run(struct session *s, struct state_config how, enum session_previous previous, time_t confirm_by)
 {
     const struct state before = s->state;
@@ -405,6 +468,7 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     sigaddset(&quiet, SIGHUP);
     sigaddset(&quiet, SIGPIPE);
     how.hostname = router_name(s);
+    how.name = whole_name(s, how.name);
     int code = write_ahead(s, &how, previous, confirm_by);
     if (code != EXIT_CLEAN)
         return code;
@@ -412,6 +476,7 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     int r = apply_run(&s->apply);
     if (r == 0) {
         code = finish(s, &how, previous, confirm_by);
+        note_change(s, &how);
         if (s->apply.warning[0])
             fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.warning);
     } else {

@@ -10,6 +10,9 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/load.h"
 
+/* Where a change of what stands is noted. */
+enum session_journal { JOURNAL_SYSTEM, JOURNAL_OF_DAEMON, JOURNAL_NOT };
+
 struct session {
     const struct command *command;
     struct arena arena;
@@ -19,15 +22,17 @@ struct session {
     struct diag_list nothing; /* findings of a session without a configuration */
     const struct ir_config *router;
     struct apply apply;
-    uint32_t errors;   /* findings that stop an apply */
-    bool is_busy;      /* session_open(): another command holds the state's lock */
-    bool says_notes;   /* a file is to be carried out: what will differ on the host is said; not of what stands */
+    uint32_t errors; /* findings that stop an apply */
+    bool is_busy;    /* session_open(): another command holds the state's lock */
+    bool says_notes; /* a file is to be carried out: what will differ on the host is said; not of what stands */
+    enum session_journal journal;
     bool wants_routes; /* set after session_open(): of a repair too, what the routes lead elsewhere is looked for */
     bool is_repair;    /* nobody is there to read findings that were told */
     bool is_status;    /* set after session_open(): what is missing on the host is told with the rest */
     uint32_t settled_links; /* set after session_open(): if_map.settled */
     int asker;              /* of names (backends/ike/daemon/lookup.h); -1: none */
     struct symtab names_at; /* ("", name) -> struct state_name of state.names */
+    uint64_t owner;         /* of what stands, when the session was opened (owner.h); 0: none, or it is not known */
     int wait_s;             /* for the state's lock; negative: it is not held */
     bool has_asked;         /* names have been looked up: what was read of the kernel before is of then */
     uint32_t names_hold_s;  /* when names that were looked up want to be looked up again; 0: there are none */

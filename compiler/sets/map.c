@@ -244,9 +244,8 @@ static bool flatten_entry(struct flattening *x, const struct crypto_map_entry *e
 {
     const struct acl *l = map_entry_list(e);
     x->here.n = 0;
-    if (!l) { /* drops all that reaches it: nothing behind can matter */
+    if (!l) { /* drops all that reaches it; what is behind tells still what comes in by later entries */
         const struct flat_rule drop = {everything(family), VERDICT_DROP, e, NULL, true};
-        x->behind.n = 0;
         return flat_add(x->ar, &x->behind, &drop, x->limit);
     }
     for (uint32_t i = 0; i < l->aces.n; i++) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How apply behaves: nothing half done, nothing of others touched, back by itself, killed at any moment."""
-import errno, json, os, random, re, shutil, signal, subprocess, sys, threading, time
+import errno, fcntl, json, os, random, re, shutil, signal, subprocess, sys, threading, time
 
 import lab
 from lab import Lab, drain, frame, ip_packet, mac, parse, wait_for
@@ -378,6 +378,11 @@ ROUTES = [
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth2 lookup 77'], None),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth2'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth0 weight 2'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.1/32 dev eth0'], 'to 10.64.0.3 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.0/24 dev eth0'], 'to 10.64.1.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', 'blackhole 10.64.0.1'], 'to 10.64.1.1 by eth2'),
+    ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255', [], 'to 10.2.0.3 by eth1'),  # source and destination are exchanged
+    ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', [], None),  # both ways
     ('permit ip 10.2.0.0 0.0.255.255 any', ['10.64.0.0/24 via 10.9.0.2'], None),  # a host's management
     ('permit ip 10.2.0.0 0.0.255.255 host 10.64.0.7', ['10.64.0.7/32 dev eth2'], 'to 10.64.0.7 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['unreachable 10.64.0.0/16'], None),
@@ -660,17 +665,64 @@ def confirm_taken_over():
         before = held(r)
         wait_for('the first one has ended', lambda: not watchers(r))
         need(held(r) == before, 'it has gone back')
+        need('has been replaced with another state directory since' in open(r.dir + '/state/rollback.log').read(), open(r.dir + '/state/rollback.log').read())
         need(not open(r.dir + '/state/rollback.log').read().count('Back to'), 'it says that it has')
         for words, code, says in ((['status'], 1, 'Nothing is applied with state directory'), (['rollback'], 2, 'nothing to go back to'), (['confirm'], 1, 'Nothing waits'),
                                   (['remove'], 1, 'nothing is applied with state directory')):
             p = r.ioscc(*words, ok=(code,))
-            need(says in p.stdout + p.stderr and 'has been replaced with another state directory since' in p.stderr and held(r) == before, '%s: %s' % (words, p.stdout + p.stderr))
+            need(says in p.stdout + p.stderr and held(r) == before, '%s: %s' % (words, p.stdout + p.stderr))
         second('status')
         need('are taken over' in r.ioscc('apply', a).stderr, 'back to the first')
         second('rollback', ok=(2,))
         second('apply', c)
         second('remove')
         need(not [x for x in held(r)[0] if x.strip()] and not held(r)[1].strip(), 'removed')
+
+
+def confirm_taken_over_and_flushed():
+    """... also where nobody can read from the table whose it is, or where there is none (--only xfrm), and before another command"""
+    for only in ([], ['--only', 'xfrm']):
+        for flush in ('nft flush ruleset', 'nft flush chain inet ioscc owner', 'true'):
+            with Lab() as l:
+                r = Router(l)
+                a, b, c = (write(r, n + '.cfg', many(k)) for n, k in (('a', 3), ('b', 5), ('c', 6)))
+                r.ioscc('apply', *only, a)
+                r.ioscc('apply', *only, '--confirm', '2', b)
+                r.node.run(IOSCC, 'apply', '--allow-less', '--state-dir', r.dir + '/second', *only, c)
+                r.node.run('sh', '-c', flush, ok=False)
+                before = held(r)
+                wait_for('the first one has ended', lambda: not watchers(r))
+                need(held(r) == before and 'dir out' in r.node.ip('xfrm', 'policy'), '%s, %s: %s' % (only, flush, open(r.dir + '/state/rollback.log').read()))
+                r.ioscc('remove', ok=(1,))
+                r.ioscc('rollback', ok=(2,))
+                need(held(r) == before, 'it was taken away')
+
+
+def two_directories_at_once():
+    """two state directories do not change one kernel at once: the second waits, or is refused"""
+    with Lab() as l:
+        r = Router(l)
+        a = write(r, 'a.cfg', many(3))
+        r.ioscc('apply', a)
+        inode = os.stat('/run/netns/' + r.node.name).st_ino
+        with open('/run/ioscc-owners/%d' % inode, 'r+') as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            p = r.node.run(IOSCC, 'apply', '--wait', '0', '--allow-less', '--state-dir', r.dir + '/second', a, ok=False)
+            need(p.returncode == 3 and 'another ioscc is at work on this host, with another state directory' in p.stderr, p.stderr)
+            r.ioscc('status')
+        r.node.run(IOSCC, 'apply', '--wait', '0', '--allow-less', '--state-dir', r.dir + '/second', a)
+
+
+def dynamic_map_and_policies_alone():
+    """an entry whose dynamic map is not defined, in front: what later entries protect is asked for inbound all the same"""
+    with Lab() as l:
+        r = Router(l)
+        text = many(2).replace('crypto map M 1 ipsec-isakmp\n', 'crypto map M 10 ipsec-isakmp\n').replace('interface GigabitEthernet0/0\n', 'crypto map M 1 ipsec-isakmp dynamic NOSUCH\ninterface GigabitEthernet0/0\n')
+        path = write(r, 'a.cfg', text)
+        p = r.ioscc('apply', '--only', 'xfrm', '--allow-partial', path, ok=(1,))
+        need('the packet filter is a part of it' in p.stderr, p.stderr)
+        r.ioscc('apply', '--allow-partial', path)
+        need(r.node.ip('xfrm', 'policy').count('dir fwd') == 2, r.node.ip('xfrm', 'policy'))
 
 
 def confirm_full():
@@ -795,7 +847,7 @@ def killed(rounds=15 if lab.QUICK else 200):
 
 
 def tests():
-    for f in (edits, rollback_by_another_link, confirm_after_a_restart, early_table, nobody_listens, state_directory_of_everybody, daemon_that_has_run, nat_by_a_route_map, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_by_another_clock, confirm_without_a_link, confirm_killed, confirm_without_state, confirm_taken_over, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
+    for f in (edits, rollback_by_another_link, confirm_after_a_restart, early_table, nobody_listens, state_directory_of_everybody, daemon_that_has_run, nat_by_a_route_map, consent_by_addresses, deny_in_the_middle, drift, refusals, no_privilege, as_nobody, table_of_our_name, no_buffers, no_esp, confirm, confirm_by_another_clock, confirm_without_a_link, confirm_killed, confirm_without_state, confirm_taken_over, confirm_taken_over_and_flushed, two_directories_at_once, dynamic_map_and_policies_alone, confirm_full, exit_statuses, watchdog_killed, shut_interface, routed_elsewhere, routed_in_something_else, idle_host, sentences_of_status, locked, only, killed):
         yield 'netns: apply: ' + f.__name__.replace('_', ' '), f
 
 

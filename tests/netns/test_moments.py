@@ -2,7 +2,7 @@
 """The moments while a configuration changes: a frame that both the old and the new one protect, or deny, is sent as fast as it
 can be while apply goes to and fro between the two, and none passes. One packet filter transaction is not one moment: rules change
 at once, and what is in sets after them."""
-import os, subprocess, sys, time
+import os, re, subprocess, sys, time
 
 sys.path[:0] = ['tests/netns']
 import lab
@@ -55,6 +55,7 @@ def filtered(lines):
 
 STATIC = ('ip nat inside source list', 'ip nat inside source static tcp 10.1.0.77 80 192.0.2.1 8080\nip nat inside source list')
 BEFORE_IN = ' permit udp host 9.9.9.9 host 10.1.0.9 eq 5002\n permit udp 9.9.9.0 0.0.0.255 host 10.1.0.9 range 5002 5003\n deny udp 9.9.0.0 0.0.255.255 host 10.1.0.9 range 5001 5003\n'
+NAMED = filtered('').replace('IN in', 'b_IN in').replace('extended IN', 'extended b_IN').replace('10.1.0.9 eq 5001', '10.1.0.9 eq 5001 log')
 # name, a configuration, another, which way the frame goes (and from where), how the host is got ready
 CHANGE = [
     ('a deny is put first', ANY, ANY.replace(LIST, DENY), 'in', ''),
@@ -64,6 +65,8 @@ CHANGE = [
     ('a deny is put first in a long NAT list', translating(hosts(1000)), translating(' deny tcp 10.1.0.0 0.0.255.255 host 10.70.0.8 eq 80\n' + hosts(1000)), 'out', ''),
     ('a static translation is put before', translating(hosts(12)), translating(hosts(12)).replace(*STATIC), 'out', ''),
     ('lines are put before denies of a filter', filtered(''), filtered(BEFORE_IN), 'filter', ''),
+    ('... that is named as the second generation is', NAMED, NAMED.replace('extended b_IN\n', 'extended b_IN\n' + BEFORE_IN), 'filter', ''),
+    ('a deny of a filter gets wider', filtered(''), filtered('').replace('host 9.9.9.9 host 10.1.0.9 eq 5001', 'host 9.9.9.9 host 10.1.0.9 range 5000 5002'), 'filter', ''),
 ]
 
 
@@ -175,11 +178,42 @@ def cut_between_the_two():
             w.end()
 
 
+HANDS = [  # what somebody puts into the table by hand
+    'insert rule inet ioscc %s ip saddr { 192.0.2.77, 192.0.2.78 } counter',
+    'add chain inet ioscc b_left; insert rule inet ioscc prerouting jump b_left',
+    'add chain inet ioscc mine { type filter hook forward priority 7; }; insert rule inet ioscc mine jump %s',
+    'add chain inet ioscc b_mine { type filter hook forward priority 7; }; add chain inet ioscc b_x; insert rule inet ioscc b_mine jump b_x',
+    'add map inet ioscc m { type ipv4_addr : verdict; elements = { 192.0.2.77 : jump %s } }',
+    'insert rule inet ioscc prerouting log prefix "to b_ "',
+    'flush chain inet ioscc owner', 'delete chain inet ioscc owner', 'flush chain inet ioscc postrouting',
+]
+
+
+def edited_by_hand():
+    """whatever is put into the table or taken out of it, in whichever generation: the same file puts it right, and so does another"""
+    with lab.Lab() as l:
+        w = closed.World(l, filtered(''))
+        with open(w.file + '.2', 'w') as f:
+            f.write(filtered(BEFORE_IN))
+        try:
+            w.shell('$RELEASE apply $OPTIONS $FILE')
+            for n, edit in enumerate(HANDS * 2):
+                inner = re.search(r'jump (b_)?(clear0)', w.shell('nft list chain inet ioscc prerouting')).group().split()[1]
+                w.r.run('nft', edit.replace('%s', inner))
+                for again in ('', '.2' if n % 2 else '', '.2', ''):
+                    said = w.shell('$RELEASE apply --allow-less $OPTIONS $FILE' + again)
+                    assert 'Applied.' in said, '%s: %s' % (edit, said)
+                w.shell('$RELEASE status --state-dir $STATE')
+                assert 'm {' not in w.shell('nft list table inet ioscc') and 'mine' not in w.shell('nft list table inet ioscc'), edit
+        finally:
+            w.end()
+
+
 def tests():
     for name, one, other, way, prepare in CHANGE:
         assert one != other, name
         yield 'netns: moments: ' + name, lambda one=one, other=other, way=way, prepare=prepare: change(one, other, way, prepare)
-    for f in (counters_stay, cut_between_the_two):
+    for f in (edited_by_hand, counters_stay, cut_between_the_two):
         yield 'netns: moments: ' + f.__name__.replace('_', ' '), f
 
 

@@ -289,6 +289,22 @@ crypto map M 20 ipsec-isakmp
 crypto map M 10''')
 
 
+def name_with_an_ipv6_address_alone():
+    """a peer of an IPv4 crypto map: an AAAA is no answer, at the start and later"""
+    names = {'hq.example.net': ('2001:db8::1',)}
+    with Uplinks(ONE_KEY, options=('--allow-partial',), names=dict(names)) as u:
+        assert 'peer hq.example.net is not found' in u.said(), u.said()
+        assert '2001:' not in u.node.ip('xfrm', 'policy'), u.node.ip('xfrm', 'policy')
+        u.ioscc('status')
+        u.dns.names['hq.example.net'] = ('2001:db8::1', '192.0.2.1')
+        lab.wait_for(u.said, lambda: '192.0.2.1' in u.node.ip('xfrm', 'policy'))
+        u.dns.names['hq.example.net'] = ('2001:db8::1',)
+        asked = len(u.dns.asked)
+        lab.wait_for('it asks again', lambda: len(u.dns.asked) > asked + 4)
+        assert '2001:' not in u.node.ip('xfrm', 'policy') and '192.0.2.1' in u.node.ip('xfrm', 'policy'), u.said()
+        assert 'another program' not in u.said(), u.said()
+
+
 def name_without_a_key():
     """h12u B1: the name leads to an address that there is no key for (a wrong or a forged answer): the tunnel stays where it is,
     another name's move is not held back by that, and when the answer is right again nothing has happened"""
@@ -349,6 +365,6 @@ def interface_that_comes_later():
 
 
 def tests():
-    waiting = () if lab.QUICK else (name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies)
+    waiting = () if lab.QUICK else (name_with_an_ipv6_address_alone, name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies)
     for f in (routed_by_the_other_uplink, interface_that_comes_later, *waiting, name_of_the_host_table, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The state directory between processes: two that write, one that asks while another begins, names of any bytes. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -130,6 +131,36 @@ static void test_who_runs(void **unused)
     close(fd);
     state_daemon_ask(dir, &d);
     assert_true(!d.is_running && !d.was_there);
+    fd = state_daemon_begin(dir, "a.cfg", true, &why);
+    close(fd); /* it has run, and ended; the next one does not come to run */
+    fd = state_daemon_begin(dir, "refused.cfg", true, &why);
+    state_daemon_not_begun(fd);
+    close(fd);
+    state_daemon_ask(dir, &d);
+    assert_true(!d.is_running && d.was_there);
+}
+
+/* Who lets others in sees that one of them has written, whichever inode the file has now. */
+static void test_written_meanwhile(void **unused)
+{
+    struct state one, other;
+    const char *why = "";
+    (void)unused;
+    assert_int_equal(state_open(&one, &arena, dir, 10, &why), 0);
+    assert_int_equal(state_save(&one), 0);
+    state_unlock(&one);
+    assert_int_equal(state_lock_again(&one, 10, &why), 0);
+    for (int i = 0; i < 20; i++) {
+        state_unlock(&one);
+        assert_int_equal(state_open(&other, &arena, dir, 10, &why), 0);
+        assert_int_equal(state_save(&other), 0);
+        assert_int_equal(state_save(&other), 0);
+        state_close(&other);
+        assert_int_equal(state_lock_again(&one, 10, &why), -ESTALE);
+        state_close(&one);
+        assert_int_equal(state_open(&one, &arena, dir, 10, &why), 0);
+    }
+    state_close(&one);
 }
 
 /* JSON holds UTF-8: what is only shown is kept as far as it goes. */
@@ -153,9 +184,8 @@ static void test_names(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_writers),
-        cmocka_unit_test(test_asked_while_it_begins),
-        cmocka_unit_test(test_who_runs),
+        cmocka_unit_test(test_two_writers), cmocka_unit_test(test_asked_while_it_begins),
+        cmocka_unit_test(test_who_runs),    cmocka_unit_test(test_written_meanwhile),
         cmocka_unit_test(test_names),
     };
     if (!mkdtemp(dir) || !arena_init(&arena, SIZE_MAX))

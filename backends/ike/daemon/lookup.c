@@ -303,10 +303,17 @@ void lookup_close(int asker)
         close(asker); /* who has nothing to look up ends by that */
 }
 
-struct ip_addr lookup_choose(const struct lookup *l, const struct ip_addr *kept)
+struct ip_addr lookup_choose(const struct lookup *l, uint8_t family, const struct ip_addr *kept)
 {
-    for (unsigned i = 0; i < l->n; i++)
-        if (addr_eq(&l->addr[i], kept))
+    struct ip_addr first = {0};
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct ip_addr *a = &l->addr[i];
+        if (a->family != family)
+            continue;
+        if (addr_eq(a, kept))
             return *kept;
-    return l->n ? l->addr[0] : (struct ip_addr){0};
+        if (!first.family)
+            first = *a;
+    }
+    return first;
 }

@@ -18,7 +18,7 @@
 
 #define LOOKUP_ADDRESSES 8
 #define LOOKUP_MS 15000       /* for all names together; those without an answer then have none */
-#define LOOKUP_TTL_MIN_S 5   /* whatever the DNS says */
+#define LOOKUP_TTL_MIN_S 5    /* whatever the DNS says */
 #define LOOKUP_TTL_MAX_S 3600 /* /etc/hosts and names without a TTL too */
 
 struct lookup {
@@ -36,7 +36,7 @@ int lookup_open(void) MUST_CHECK;
 int lookup_ask(int asker, struct lookup *v, size_t n) MUST_CHECK;
 void lookup_close(int asker);
 /* Which of the answers to take: `kept` as long as it is one of them (the order of answers is chance), else the first.
- * Family FAMILY_NONE if there is none. */
-struct ip_addr lookup_choose(const struct lookup *l, const struct ip_addr *kept);
+ * Of `family`, that of the crypto map which the peer is in. Family FAMILY_NONE if there is none. */
+struct ip_addr lookup_choose(const struct lookup *l, uint8_t family, const struct ip_addr *kept);
 
 #endif

@@ -27,6 +27,7 @@
 #define LOOK_SHARE 2        /* a look may take half of the time: where it takes long, there are fewer */
 #define REPAIRS_A_MINUTE 30 /* more: somebody changes it again and again, and this is no race that can be won */
 #define PATIENCE_MS 5000
+#define ROUTES_MS 5000
 #define NAMES_EVERY_MS 5000 /* not more often, whoever calls */
 #define NAMES_SHARE 4       /* and where it takes long, four times as long apart */
 #define AGAIN_MS 1000
@@ -34,7 +35,7 @@
 #define EVERY_MS 60000      /* where nothing is heard: not everything is told of */
 #define LOOK_MOST_MS 120000 /* for any host; then it hangs */
 
-enum news { LINKS, POLICIES, NFTABLES, SAS, SOURCES };
+enum news { LINKS, POLICIES, NFTABLES, SAS, ROUTES, SOURCES };
 
 static const struct {
     const char *words;
@@ -45,6 +46,9 @@ static const struct {
     [POLICIES] = {"policies", NETLINK_XFRM, {XFRMNLGRP_POLICY, 0, 0, 0}},
     [NFTABLES] = {"nftables", NETLINK_NETFILTER, {NFNLGRP_NFTABLES, 0, 0, 0}},
     [SAS] = {"SAs", NETLINK_XFRM, {XFRMNLGRP_SA, 0, 0, 0}},
+    [ROUTES] = {"routes",
+                NETLINK_ROUTE,
+                {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}},
 };
 
 struct watch {
@@ -152,6 +156,12 @@ static enum watch_found look(struct watch *w, const struct watch_look *l)
 }
 
 /* Later and later, but not because events follow one another: only what was tried by time counts. */
+static void look_again_by(struct watch *w, uint64_t at)
+{
+    if (!w->again_at || at < w->again_at)
+        w->again_at = at;
+}
+
 static void again_later(struct watch *w, bool by_time)
 {
     if (!w->again_ms)
@@ -247,9 +257,8 @@ static void look_now(struct watch *w)
     if (found != WATCH_CANNOT || l.look_up)
         names_again(w, &l, begun, took_ms);
     looked(w, found, l.look_up ? 0 : took_ms, by_time);
-    const uint64_t wanted_at = w->shared->again_at_ms;
-    if (wanted_at && (!w->again_at || wanted_at < w->again_at))
-        w->again_at = wanted_at;
+    if (w->shared->again_at_ms)
+        look_again_by(w, w->shared->again_at_ms);
 }
 
 /* False: the others are gone. */
@@ -269,12 +278,18 @@ static bool heard_main(struct watch *w)
     return true;
 }
 
+/* Routes undo nothing of what is applied, and a routing protocol changes them all the time: whether they lead elsewhere
+ * what is protected is asked a while later. */
 static void heard(struct watch *w, const struct pollfd *v)
 {
     for (int i = 0; i < SOURCES; i++) {
         bool is_told = v[i].revents && drain(w->news[i]);
         if (!is_told || (i == SAS && !w->shared->has_sas))
             continue;
+        if (i == ROUTES) {
+            look_again_by(w, watch_now_ms() + ROUTES_MS);
+            continue;
+        }
         w->changed[i] = true;
         w->last_at = watch_now_ms();
         w->first_at = w->first_at ? w->first_at : w->last_at;

@@ -22,13 +22,15 @@ enum watch_found {
 
 /* In memory that the watch and the process that looks have both. */
 struct watch_shared {
-    bool has_sas;              /* out: SAs are applied too (manual keys); those of IKE are the daemon's */
-    uint32_t names_hold_s;     /* out: when names want to be looked up again, in seconds; 0: there are none */
-    uint32_t newest, settled;  /* links: the highest number, and that of those which have been there for a while */
-    uint64_t newest_at_ms;     /* when it was seen first, by watch_now_ms() */
-    uint64_t again_at_ms;      /* out: another look is wanted then; 0: none */
-    uint64_t unlike_since_ms;  /* the daemon has another configuration than the one that stands; 0: it has not */
-    uint64_t said, said_at_ms; /* what was complained of last, as a hash, and when */
+    bool has_sas;             /* out: SAs are applied too (manual keys); those of IKE are the daemon's */
+    uint32_t names_hold_s;    /* out: when names want to be looked up again, in seconds; 0: there are none */
+    uint32_t newest, settled; /* links: the highest number, and that of those which have been there for a while */
+    uint64_t newest_at_ms;    /* when it was seen first, by watch_now_ms() */
+    uint64_t again_at_ms;     /* out: another look is wanted then; 0: none */
+    uint64_t unlike_since_ms; /* the daemon has another configuration than the one that stands; 0: it has not */
+    struct watch_said {
+        uint64_t hash, at_ms; /* of a sentence, and when it was said last; 0: nothing is complained of */
+    } said, said_of_names;
     uint64_t repaired, failed; /* how often, since the daemon began */
 };
 
