@@ -270,9 +270,12 @@ def early_table():
         r = Router(l)
         r.node.run('nft', '-f', 'packaging/systemd/early.nft')
         p = r.ioscc('status', ok=(1,))
-        need('Nothing is applied.\nThe table of early boot (inet ioscc_early) stands: nothing is forwarded until' in p.stdout, p.stdout)
+        need('Nothing is applied.\nThe table of early boot (inet ioscc_early) stands: nothing is forwarded.' in p.stdout, p.stdout)
+        r.ioscc('apply', write(r, 'a.cfg', many(3)))
+        for command, code, says in (('status', 1, 'stands: nothing is forwarded.'), ('metrics', 0, 'ioscc_in_sync 0')):
+            need(says in r.ioscc(command, ok=(code,)).stdout, command)
         r.node.run('nft', 'delete table inet ioscc_early')
-        need('early' not in r.ioscc('status').stdout, 'without it')
+        need('early' not in r.ioscc('status').stdout and 'ioscc_in_sync 1' in r.ioscc('metrics').stdout, 'without it')
 
 
 def nobody_listens():
