@@ -169,7 +169,7 @@ struct routes_way routes_way_from(struct routes *k, uint8_t family, const uint8_
     struct routes_packet p = packet_to(family, to);
     p.has_src = true;
     memcpy(p.src, src, family == FAMILY_V6 ? 16 : 4);
-    p.ifindex = k->n_rules ? routes_number(k, routes_source_link(k, family, src)) : 0;
+    p.ifindex = k->rules.n ? routes_number(k, routes_source_link(k, family, src)) : 0;
     const struct routes_way way = p.ifindex ? routes_way_of(k, &p) : nowhere;
     return way.link ? way
                     : routes_way(k, family, to); /* a host that does not forward, or does not believe the source */
@@ -248,19 +248,6 @@ static int order(const void *a, const void *b)
 }
 
 /* ---- rules ---- */
-
-static void keep_rule(struct routes *k, const struct route_rule *r)
-{
-    if (k->n_rules == k->rules_room) {
-        uint32_t room = k->rules_room ? 2 * k->rules_room : 16;
-        struct route_rule *rules = arena_array(k->arena, room, sizeof *rules);
-        if (k->n_rules)
-            memcpy(rules, k->rules, k->n_rules * sizeof *rules);
-        k->rules = rules;
-        k->rules_room = room;
-    }
-    k->rules[k->n_rules++] = *r;
-}
 
 static struct addr_bits prefix(const void *address, size_t n, uint8_t plen)
 {
@@ -356,13 +343,15 @@ static int rule_row(const struct nlmsghdr *h, void *arg)
         r.box.src = prefix(w.src, n, m->src_len);
         r.box.dst = prefix(w.dst, n, m->dst_len);
     }
-    keep_rule(k, &r);
+    struct route_rule *kept = ARENA_NEW(k->arena, struct route_rule);
+    *kept = r;
+    ptrlist_add(k->arena, &k->rules, kept);
     return 0;
 }
 
 static void rules_again(void *arg)
 {
-    ((struct routes *)arg)->n_rules = 0;
+    ((struct routes *)arg)->rules.n = 0;
 }
 
 static int read_rules(struct routes *r)
@@ -373,8 +362,8 @@ static int read_rules(struct routes *r)
         const struct fib_rule_hdr m = {.family = families[i]};
         struct routes one = {.arena = r->arena, .links = r->links};
         error = netlink_dump(&r->netlink, RTM_GETRULE, sizeof m, &m, rule_row, &one, rules_again);
-        for (uint32_t k = 0; error == 0 && k < one.n_rules; k++)
-            keep_rule(r, &one.rules[k]);
+        for (uint32_t k = 0; error == 0 && k < one.rules.n; k++)
+            ptrlist_add(r->arena, &r->rules, one.rules.v[k]);
         if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT) /* a kernel without rules, or without the family */
             error = 0;
     }

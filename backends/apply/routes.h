@@ -38,9 +38,8 @@ struct routes {
     const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
     struct symtab known;         /* struct routes_packet → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
-    struct route_rule *rules;    /* routes_read() */
-    uint32_t n_rules, rules_room;
-    struct route *all; /* sorted by family, address and length; routes_read() */
+    struct ptrlist rules;        /* struct route_rule; routes_read() */
+    struct route *all;           /* sorted by family, address and length; routes_read() */
     uint32_t n, room;
 };
 

@@ -250,9 +250,10 @@ static bool look_at_rule(struct target *t, struct routes *r, const struct target
 static bool look_at_rules(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
                           const struct box *b)
 {
-    for (uint32_t i = 0; i < r->n_rules; i++)
-        if (look_at_rule(t, r, m, l, b, &r->rules[i]))
+    PTRLIST_FOR (struct route_rule, rule, &r->rules) {
+        if (look_at_rule(t, r, m, l, b, rule))
             return true;
+    }
     return false;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends/apply/idle_host.h"
+#include "backends/ike/daemon/daemon.h"
 #include "compiler/cli/ask.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
@@ -93,11 +94,21 @@ static void when(const char *before, time_t t)
         printf("%s%s", before, text);
 }
 
+/* It reads its configuration, or asks the DNS for the peers that are known by name. */
+static bool is_starting(struct state *st, const struct state_daemon *d)
+{
+    return d->is_running && !st->current.file && access(state_path(st, DAEMON_CONTROL_SOCKET), F_OK) != 0;
+}
+
 /* Is what negotiates there? False: it was, and is not. */
-static bool print_daemon(const struct session *s)
+static bool print_daemon(struct session *s)
 {
     struct state_daemon d;
     state_daemon_ask(s->state.dir, &d);
+    if (is_starting(&s->state, &d)) {
+        printf("The IKE daemon starts with %s, process %ld.\n", d.config, d.pid);
+        return false;
+    }
     if (d.is_running)
         printf("The IKE daemon runs with %s, process %ld.\n", d.config, d.pid);
     else if (d.was_there && s->state.current.file)
@@ -166,7 +177,7 @@ static void say_file_differs(struct session *s)
 
 /* Ours stands, and this state directory knows nothing of it: to list it as what is in the way would be to ask for its
  * removal. */
-static int print_stranger(const struct session *s)
+static int print_stranger(struct session *s)
 {
     printf(
         "Nothing is applied with state directory %s, and what ioscc has made stands on this host.\n"
