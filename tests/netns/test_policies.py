@@ -599,7 +599,7 @@ def nat_sets():
         return random_nat(random.Random(1)).split('ip access-list extended N')[0] + 'ip access-list extended N\n' + '\n'.join(lines) + '\nend\n'
 
     def rules(r):
-        return len(re.findall(r'^\t\t\S', r.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'nat0').stdout, re.M))
+        return len(re.findall(r'^\t\t\S', re.search(r'chain (b_)?nat0 {\n([^}]*)', r.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout).group(), re.M))
     with Lab() as l:
         r = Router(l, lan='10.2.100.1/16')
         path = os.path.join(r.dir, 'nat.cfg')
