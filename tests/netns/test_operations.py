@@ -15,7 +15,8 @@ ROWS = {
     'nft list chain inet ioscc packet0': ('before', (0,)), 'nft delete table inet ioscc_early': ('early', (0,)),
     'ioscc run': ('run', (0,)), 'ioscc reload FILE': ('daemon', (0,)), 'ioscc reload': ('daemon', (2,)), 'ioscc reload --confirm 300 r.cfg': ('daemon', (0,)), 'ioscc confirm': ('daemon', (0,)),
     'ioscc metrics': ('daemon', (0,)), 'ioscc status': ('daemon', (0,)), 'ioscc rollback': ('rollback', (0,)), 'ioscc remove': ('end', (0,)),
-    'ip xfrm state flush': ('daemon', (0,)), 'ip xfrm policy': ('daemon', (0,)), 'ip route get 10.2.0.9': ('daemon', (0,)), 'ip netns exec': None, 'systemctl start ioscc-ike': None,
+    'ip xfrm state flush': ('daemon', (0,)), 'ip xfrm policy': ('daemon', (0,)), 'ip route get 10.2.0.9': ('daemon', (0,)), 'ip netns exec': None, 'systemctl start ioscc-ike': None, 'systemctl restart ioscc-early': None, 'systemctl restart ioscc-ike': None,
+    'ip rule': ('daemon', (0,)), 'ip route': ('daemon', (0,)),
 }
 COMMANDS = list(dict.fromkeys(re.findall(r'`((?:ioscc|nft|ip|systemctl) [^`]+)`', PAGE)))  # as they come there
 
