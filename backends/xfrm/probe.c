@@ -19,16 +19,20 @@ static void put_key(struct xfrm_alg_key *k, const struct algo *a, unsigned bits)
 }
 
 /* Of the parts of one protocol: false where the set has none of it, or one that no kernel has. */
-static bool sa_of(const struct transform_set *set, enum ipsec_proto proto, struct xfrm_sa *sa)
+static bool sa_of(const struct transform_set *set, enum ipsec_proto proto, uint8_t family, struct xfrm_sa *sa)
 {
+    static const struct ip_addr ends[2][2] = {
+        {{FAMILY_V4, {192, 0, 2, 1}}, {FAMILY_V4, {192, 0, 2, 2}}},
+        {{FAMILY_V6, {0x20, 0x01, 0x0d, 0xb8, 1}}, {FAMILY_V6, {0x20, 0x01, 0x0d, 0xb8, 2}}}};
+    const struct ip_addr *end = ends[family == FAMILY_V6];
     bool has_any = false, has_cipher = false;
-    *sa = (struct xfrm_sa){.src = {FAMILY_V4, {192, 0, 2, 1}},
-                           .dst = {FAMILY_V4, {192, 0, 2, 2}},
+    *sa = (struct xfrm_sa){.src = end[0],
+                           .dst = end[1],
                            .spi = PROBE_SPI,
                            .proto = proto == PROTO_AH ? IPPROTO_AH : IPPROTO_ESP,
                            .mode = XFRM_MODE_IS_TUNNEL,
                            .replay_window = 64,
-                           .sel = {.family = FAMILY_V4}};
+                           .sel = {.family = family}};
     PTRLIST_FOR (struct ir_transform, x, &set->transforms) {
         const struct algo *a = algo_get(x->alg);
         const bool is_cipher = proto == PROTO_ESP && a->kind == ALGO_ENCR;
@@ -62,26 +66,26 @@ static int try_sa(struct netlink *n, const struct xfrm_sa *sa)
     return r;
 }
 
-static int try_set(struct netlink *n, const struct transform_set *set)
+static int try_set(struct netlink *n, const struct transform_set *set, uint8_t family)
 {
     static const enum ipsec_proto protocols[] = {PROTO_ESP, PROTO_AH};
     struct xfrm_sa sa;
     int r = 0;
     for (int i = 0; i < 2 && r == 0; i++)
-        if (sa_of(set, protocols[i], &sa))
+        if (sa_of(set, protocols[i], family, &sa))
             r = try_sa(n, &sa);
     return r;
 }
 
 static const struct transform_set *first_failing(struct netlink *n, struct symtab *tried, struct arena *ar,
-                                                 const struct crypto_map_entry *e, int *error)
+                                                 const struct crypto_map_entry *e, uint8_t family, int *error)
 {
     PTRLIST_FOR (struct ir_ref, r, &e->sa.transform_sets) {
         const struct transform_set *set = r->target;
-        if (!set || symtab_get(tried, set->name.s, 0))
+        if (!set || symtab_get(tried, set->name.s, family))
             continue;
-        symtab_put(ar, tried, set->name.s, 0, (void *)(uintptr_t)set);
-        *error = try_set(n, set);
+        symtab_put(ar, tried, set->name.s, family, (void *)(uintptr_t)set);
+        *error = try_set(n, set, family);
         if (*error < 0)
             return set;
     }
@@ -95,10 +99,11 @@ const struct transform_set *xfrm_probe(struct netlink *n, const struct target *t
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
             const struct crypto_map *dynamic = e->dynamic.target;
+            const uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
             if (!bad)
-                bad = first_failing(n, &tried, t->arena, e, error);
+                bad = first_failing(n, &tried, t->arena, e, family, error);
             for (uint32_t i = 0; dynamic && !bad && i < dynamic->entries.n; i++)
-                bad = first_failing(n, &tried, t->arena, dynamic->entries.v[i], error);
+                bad = first_failing(n, &tried, t->arena, dynamic->entries.v[i], family, error);
         }
     }
     return bad;

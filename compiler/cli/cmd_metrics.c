@@ -5,6 +5,7 @@
 #include "backends/ike/engine/engine.h"
 #include "backends/apply/idle_host.h"
 #include "compiler/cli/ask.h"
+#include "compiler/cli/places.h"
 #include "compiler/cli/repair.h"
 #include "compiler/cli/session.h"
 
@@ -17,6 +18,7 @@ static const struct cli_option options[] = {
 /* Entries of the maps on interfaces that IKE is to make SAs for. */
 struct entries {
     unsigned configured, up, down, blocked;
+    const json_t *given; /* what the daemon was given (places_read()), NULL: nothing, or there is none */
 };
 
 static void family(struct buf *b, const char *name, const char *type, const char *help)
@@ -84,7 +86,7 @@ static void one_entry(struct buf *b, const struct session *s, const json_t *sas,
 {
     const unsigned children = children_of(sas, a);
     n->configured++;
-    if (target_blocked(&s->apply.target, a->entry))
+    if (target_blocked(&s->apply.target, a->entry) || places_is_blocked(n->given, a->entry))
         n->blocked++;
     else if (children)
         n->up++;
@@ -114,9 +116,10 @@ static void map_entries(struct buf *b, const struct session *s, const json_t *sa
     }
 }
 
-static void print_entries(struct buf *b, const struct session *s, const json_t *sas)
+/* `given`: places_read(). */
+static void print_entries(struct buf *b, const struct session *s, const json_t *sas, const json_t *given)
 {
-    struct entries n = {0};
+    struct entries n = {.given = given};
     family(b, "entry_child_sas", "gauge", "child SAs of a crypto map entry that stand");
     for (uint32_t i = 0; s->router && i < s->router->crypto_maps.n; i++) {
         const struct crypto_map *m = s->router->crypto_maps.v[i];
@@ -154,6 +157,7 @@ static void print_metrics(struct buf *b, struct session *s)
     struct repair_count repairs = repair_counted(&s->state);
     state_daemon_ask(st->dir, &d);
     bool answers = d.is_running && ask_is_answered(st->dir);
+    json_t *given = d.is_running ? places_read(s) : NULL;
     json_t *a = answers ? ask_daemon(s->command, st->dir, json_pack("{s:s}", "do", "sas")) : NULL;
     bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying ||
                   session_not_in_force(s) || is_early();
@@ -168,10 +172,11 @@ static void print_metrics(struct buf *b, struct session *s)
     counter(b, "repairs", "what had changed was put right", repairs.done);
     counter(b, "repairs_failed", "what had changed was not put right whole", repairs.failed);
     if (answers || !d.is_running) /* else it is not known what is up */
-        print_entries(b, s, json_object_get(a, "sas"));
+        print_entries(b, s, json_object_get(a, "sas"), given);
     if (answers)
         print_daemon(b, s->command, st->dir);
     buf_puts(b, "# EOF\n");
+    json_decref(given);
     json_decref(a);
 }
 

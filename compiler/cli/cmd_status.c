@@ -10,6 +10,7 @@
 #include "compiler/cli/ask.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
+#include "compiler/cli/places.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
 
@@ -236,6 +237,9 @@ static int print_status(struct session *s)
         confirm_say_why(st);
     bool complete = print_daemon(s);
     say_needs_daemon(s);
+    json_t *given = places_read(s);
+    places_say_blocked(&b, given);
+    json_decref(given);
     say_file_differs(s);
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
     if (*s->apply.lacks)

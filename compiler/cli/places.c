@@ -34,6 +34,25 @@ static void peer_places(const struct crypto_map *m, json_t *to)
     }
 }
 
+/* By their places in the text, which is stored beside. */
+static json_t *blocked_entries(const struct session *s)
+{
+    json_t *out = json_array();
+    PTRLIST_FOR (struct crypto_map_entry, e, &s->left_out.blocked) {
+        json_array_append_new(out, json_integer(e->span.off));
+    }
+    return out;
+}
+
+static json_t *lacking_lines(const struct session *s)
+{
+    json_t *out = json_array();
+    PTRLIST_FOR (char, line, &s->left_out.lines) {
+        json_array_append_new(out, json_string(line));
+    }
+    return out;
+}
+
 /* {"local": {"M at eth0": "192.0.2.1"}, "peers": {"hq.example.net": "192.0.2.2"}}; an address that is not known is ""
  */
 static json_t *places_now(const struct session *s)
@@ -42,8 +61,8 @@ static json_t *places_now(const struct session *s)
     local_places(s, local);
     for (uint32_t i = 0; s->router && i < s->router->crypto_maps.n; i++)
         peer_places(s->router->crypto_maps.v[i], peers);
-    return json_pack("{s:i,s:s?,s:o,s:o}", "format", FORMAT, "configuration", s->state.current.file, "local", local,
-                     "peers", peers);
+    return json_pack("{s:i,s:s?,s:o,s:o,s:o,s:o}", "format", FORMAT, "configuration", s->state.current.file, "local",
+                     local, "peers", peers, "blocked", blocked_entries(s), "lacks", lacking_lines(s));
 }
 
 int places_save(struct session *s)
@@ -70,6 +89,41 @@ static void table_moved(const json_t *was, const json_t *is, struct buf *what)
             continue;
         const char *before = old && *old ? old : "not known";
         buf_printf(what, "%s%s was %s, is %s", what->len ? "; " : "", key, before, now);
+    }
+}
+
+json_t *places_read(struct session *s)
+{
+    json_t *kept = state_read_json(&s->state, FILE_NAME);
+    const char *file = json_string_value(json_object_get(kept, "configuration")), *now = s->state.current.file;
+    bool is_of_now = file && now && strcmp(file, now) == 0;
+    if (is_of_now)
+        return kept;
+    json_decref(kept);
+    return NULL;
+}
+
+bool places_is_blocked(const json_t *kept, const struct crypto_map_entry *e)
+{
+    size_t i;
+    json_t *at;
+    json_array_foreach(json_object_get(kept, "blocked"), i, at)
+    {
+        if (json_integer_value(at) == (json_int_t)e->span.off)
+            return true;
+    }
+    return false;
+}
+
+void places_say_blocked(struct buf *b, const json_t *kept)
+{
+    size_t i;
+    json_t *line;
+    json_array_foreach(json_object_get(kept, "lacks"), i, line)
+    {
+        const char *text = json_string_value(line);
+        if (text)
+            buf_printf(b, "The IKE daemon: %s.\n", text);
     }
 }
 

@@ -151,6 +151,7 @@ const struct ike_policy *run_policy(struct session *s, const struct run_inputs *
     PTRLIST_FOR (char, line, &left_out.lines) {
         daemon_log(IKE_WARNING, "%s: %s", file, line);
     }
+    s->left_out = left_out;
     *code = p ? EXIT_CLEAN : EXIT_SYSTEM;
     if (!p)
         fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);

@@ -209,6 +209,33 @@ static void keep_answers(struct session *s, const struct names *names)
     }
 }
 
+static bool is_own_address(const struct ptrlist *links, const struct ip_addr *a)
+{
+    PTRLIST_FOR (struct host_link, l, links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            if (addr_eq(&h->addr, a))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* An address of this host is no peer's. */
+static void drop_own_addresses(struct session *s, struct names *names)
+{
+    struct ptrlist links = {0};
+    if (host_links_read(&s->arena, &links) < 0)
+        return; /* said by who plans */
+    for (size_t i = 0; i < names->n; i++) {
+        struct lookup *l = &names->v[i];
+        unsigned kept = 0;
+        for (unsigned k = 0; k < l->n; k++)
+            if (!is_own_address(&links, &l->addr[k]))
+                l->addr[kept++] = l->addr[k];
+        l->n = kept;
+    }
+}
+
 /* Whoever keeps the host in order needs the state's lock, and the DNS may take its time: it is not held meanwhile. */
 static int ask_unlocked(struct session *s, struct names *names)
 {
@@ -219,6 +246,7 @@ static int ask_unlocked(struct session *s, struct names *names)
     int r = lookup_ask(s->asker, names->v, names->n);
     if (r < 0 && !s->is_repair)
         fprintf(stderr, "ioscc %s: peers known by name cannot be looked up: %s\n", s->command->name, strerror(-r));
+    drop_own_addresses(s, names);
     s->has_asked = true;
     r = is_held ? state_lock_again(&s->state, s->wait_s, &why) : 0;
     uint64_t owner = s->owner;

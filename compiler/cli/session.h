@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "backends/apply/apply.h"
+#include "backends/ike/from_ir.h"
 #include "compiler/base/must.h"
 #include "compiler/cli/cli.h"
 #include "compiler/cli/load.h"
@@ -26,6 +27,7 @@ struct session {
     bool is_busy;    /* session_open(): another command holds the state's lock */
     bool says_notes; /* a file is to be carried out: what will differ on the host is said; not of what stands */
     enum session_journal journal;
+    struct ike_omissions left_out; /* of the policy that was made last (run_policy()): in the configuration's arena */
     bool wants_routes; /* set after session_open(): of a repair too, what the routes lead elsewhere is looked for */
     bool is_repair;    /* nobody is there to read findings that were told */
     bool is_status;    /* set after session_open(): what is missing on the host is told with the rest */

@@ -296,6 +296,10 @@ def name_with_an_ipv6_address_alone():
         assert 'peer hq.example.net is not found' in u.said(), u.said()
         assert '2001:' not in u.node.ip('xfrm', 'policy'), u.node.ip('xfrm', 'policy')
         u.ioscc('status')
+        asked = len(u.dns.asked)
+        u.dns.names['hq.example.net'] = ('203.0.113.2', '198.51.100.2')  # this router itself
+        lab.wait_for('it asks again', lambda: len(u.dns.asked) > asked + 4)
+        assert 'dst 203.0.113.2' not in u.node.run('sh', '-c', 'ip xfrm policy | grep "tmpl src 203.0.113.2"', ok=False).stdout, u.node.ip('xfrm', 'policy')
         u.dns.names['hq.example.net'] = ('2001:db8::1', '192.0.2.1')
         lab.wait_for(u.said, lambda: '192.0.2.1' in u.node.ip('xfrm', 'policy'))
         u.dns.names['hq.example.net'] = ('2001:db8::1',)
@@ -322,6 +326,18 @@ def name_without_a_key():
         u.dns.names.update(names)
         lab.wait_for(u.said, lambda: 'branch.example.net was 192.0.2.4, is 192.0.2.3' in u.said())
         assert 'hq.example.net was' not in u.said() and 'cannot follow' not in u.said(), u.said()
+
+
+def name_without_a_key_from_the_start():
+    """what the daemon does not run for want of a key is in status and metrics, as long as it is so"""
+    names = {'hq.example.net': ('192.0.2.1',), 'branch.example.net': ('192.0.2.9',)}
+    blocked = lambda u: re.search(r'entries{state="blocked"} (\d)', u.ioscc('metrics').stdout).group(1)
+    with Uplinks(TWO_NAMES, options=('--allow-partial',), names=dict(names)) as u:
+        assert re.search(r'The IKE daemon: map M entry 20 \(line \d+\) is blocked: ', u.ioscc('status').stdout), u.ioscc('status').stdout
+        assert blocked(u) == '1', u.ioscc('metrics').stdout
+        u.dns.names['branch.example.net'] = ('192.0.2.3',)
+        lab.wait_for(u.said, lambda: 'branch.example.net was 192.0.2.9, is 192.0.2.3' in u.said())
+        lab.wait_for('it is run', lambda: blocked(u) == '0' and 'is blocked' not in u.ioscc('status').stdout)
 
 
 def names_judged_one_by_one():
@@ -365,6 +381,6 @@ def interface_that_comes_later():
 
 
 def tests():
-    waiting = () if lab.QUICK else (name_with_an_ipv6_address_alone, name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies)
+    waiting = () if lab.QUICK else (name_with_an_ipv6_address_alone, name_without_a_key_from_the_start, name_without_a_key, names_judged_one_by_one, name_first_found_where_no_key_is, name_moves, name_not_found_at_boot, name_with_several_addresses, name_that_lies)
     for f in (routed_by_the_other_uplink, interface_that_comes_later, *waiting, name_of_the_host_table, address_absent, other_uplink, new_lease, lease_lost_for_a_moment, first_lease):
         yield 'netns: uplinks: ' + f.__name__.replace('_', ' '), f
