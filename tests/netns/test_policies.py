@@ -114,9 +114,10 @@ def same_ruleset(r, cfg, *options):
         theirs = other.run('nft', 'list', 'ruleset').stdout
 
     def normal(t):
-        # text is for any host, and says nothing of the numbers of this one's links (elsewhere.c)
+        # text is for any host, and says nothing of the numbers of this one's links (elsewhere.c), nor of which state it is
+        t = re.sub(r'\bb_', '', t)
         t = re.sub(r'^\t\t(?:[io]if (?:\d+|").*|jump (?:later|idle)_\S+)\n', '', t, flags=re.M)
-        t = re.sub(r'^\tchain (?:elsewhere|later|young|idle|late_elsewhere)\S* \{.*?^\t\}\n', '', t, flags=re.S | re.M)
+        t = re.sub(r'^\tchain (?:elsewhere|later|young|idle|late_elsewhere|owner)\S* \{.*?^\t\}\n', '', t, flags=re.S | re.M)
         t = re.sub(r'counter packets \d+ bytes \d+', 'counter', t)
         chains = re.findall(r'^\t(chain \S+ \{.*?^\t\})', t, re.S | re.M)
         sets = re.findall(r'^\t((?:set|map) \S+ \{.*?^\t\})', t, re.S | re.M)
