@@ -195,6 +195,7 @@ static void keep_each_way(struct routes *k, struct route r, const struct nlattr 
     const uint8_t *at = mnl_attr_get_payload(ways), *end = at + mnl_attr_get_payload_len(ways);
     struct rtnexthop hop;
     r.is_one_of_many = true;
+    k->has_many = true;
     while (at + sizeof hop <= end) {
         memcpy(&hop, at, sizeof hop);
         if (hop.rtnh_len < sizeof hop)
@@ -214,7 +215,8 @@ static int route_row(const struct nlmsghdr *h, void *arg)
     const struct nlattr *ways = NULL;
     const bool is_family = m->rtm_family == AF_INET || m->rtm_family == AF_INET6;
     const bool is_connected = m->rtm_protocol == RTPROT_KERNEL; /* to the network of an address */
-    if (!is_family || m->rtm_type != RTN_UNICAST || is_connected || (m->rtm_flags & RTM_F_CLONED))
+    r.leads = m->rtm_type == RTN_UNICAST && !is_connected;
+    if (!is_family || (m->rtm_flags & RTM_F_CLONED))
         return 0;
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
         const uint16_t type = mnl_attr_get_type(a), len = mnl_attr_get_payload_len(a);

@@ -6,12 +6,12 @@
 #include "backends/netlink/netlink.h"
 #include "backends/target/target.h"
 
-/* A unicast route that somebody has made, or one way of a route that has several. Of all tables: whether it is used is
- * asked by routes_way(). */
+/* A route, or one way of a route that has several. Of all tables: whether it is used is asked by routes_way(). */
 struct route {
     uint8_t family, plen;
     uint8_t to[16]; /* 4 bytes of IPv4 */
     uint32_t ifindex;
+    bool leads; /* somebody has made it, and it leads to a link: it is no address, connected network or black hole */
     bool is_one_of_many, is_encapsulated;
 };
 
@@ -38,6 +38,8 @@ struct routes {
     const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
     struct symtab known;         /* struct routes_packet → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
+    struct symtab wholes;        /* for who looks at networks (unprotected.c) */
+    bool has_many;               /* a route has several ways */
     struct ptrlist rules;        /* struct route_rule; routes_read() */
     struct route *all;           /* sorted by family, address and length; routes_read() */
     uint32_t n, room;

@@ -91,11 +91,12 @@ static unsigned prefix_of(const struct box *b)
     return n;
 }
 
-/* The first address behind the network of that length which `a` is in. False: there is none. */
-static bool step_over(struct ip_addr *a, unsigned plen)
+/* The address behind the network of a route. False: there is none. */
+static bool step_over(const struct route *r, struct ip_addr *a)
 {
-    const unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
-    for (unsigned bit = plen; bit < bytes * 8; bit++)
+    const unsigned bytes = r->family == FAMILY_V6 ? 16 : 4;
+    memcpy(a->b, r->to, bytes);
+    for (unsigned bit = r->plen; bit < bytes * 8; bit++)
         a->b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
     for (unsigned i = bytes; i-- > 0;)
         if (++a->b[i])
@@ -103,31 +104,47 @@ static bool step_over(struct ip_addr *a, unsigned plen)
     return false;
 }
 
-#define GAPS_MAX 256
-
-/* An address that stands for the network as a whole: no route of a part (an inside network, where a list protects all
- * of 10.0.0.0/8; the one address that a probe asks) covers it. False: there is none among those that were looked at. */
-static bool whole_witness(struct routes *r, const struct box *b, struct packet *p)
+static bool route_covers(const struct route *r, const struct ip_addr *a)
 {
-    struct ip_addr to = host_of(b);
-    const unsigned bits = to.family == FAMILY_V6 ? 128 : 32, whole = prefix_of(b);
-    *p = box_witness(b);
-    for (unsigned i = 0; i < GAPS_MAX; i++) {
-        uint8_t plen = 0;
-        memcpy(p->dst, to.b, sizeof p->dst);
-        if (!box_contains(b, p))
+    for (unsigned bit = 0; bit < r->plen; bit++)
+        if ((r->to[bit / 8] ^ a->b[bit / 8]) & 0x80 >> bit % 8)
             return false;
-        bool has_route = routes_prefix(r, to.family, to.b, &plen);
-        if (has_route && plen <= whole)
-            return true;
-        unsigned part = plen;
-        if (!has_route) /* a route that leads nowhere does not say how long it is */
-            part = whole + 8 < bits ? whole + 8 : bits;
-        if (!step_over(&to, part))
-            return false;
-        to.b[bits / 8 - 1] |= 1;
+    return true;
+}
+
+/* An address of the network that no route of a part covers (an inside network, where a list protects all of 10.0.0.0/8;
+ * the one address that a probe asks); where parts cover all of it, the first one. */
+static struct ip_addr outside_of_parts(const struct routes *r, const struct box *b)
+{
+    const struct ip_addr first = host_of(b);
+    const unsigned whole = prefix_of(b), bytes = first.family == FAMILY_V6 ? 16 : 4;
+    struct ip_addr a = first;
+    struct packet p = box_witness(b);
+    for (uint32_t i = routes_from(r, b->family, b->dst.value); i < r->n; i++) {
+        const struct route *part = &r->all[i];
+        if (part->family != b->family || memcmp(part->to, a.b, bytes) > 0)
+            break; /* routes are sorted: there is a gap before this one */
+        if (part->plen > whole && route_covers(part, &a) && !step_over(part, &a))
+            return first;
     }
-    return false;
+    memcpy(p.dst, a.b, sizeof p.dst);
+    return box_contains(b, &p) ? a : first;
+}
+
+/* An address that stands for the network as a whole, asked for once for each network. */
+static struct ip_addr whole_witness(struct routes *r, const struct box *b, struct packet *p)
+{
+    const struct str key = {(const char *)&b->dst, sizeof b->dst};
+    struct ip_addr *a = symtab_get(&r->wholes, key, b->family);
+    if (!a) {
+        const struct str kept = {arena_strndup(r->arena, key.p, key.len), key.len};
+        a = ARENA_NEW(r->arena, struct ip_addr);
+        *a = outside_of_parts(r, b);
+        symtab_put(r->arena, &r->wholes, kept, b->family, a);
+    }
+    *p = box_witness(b);
+    memcpy(p->dst, a->b, sizeof p->dst);
+    return *a;
 }
 
 /* The kernel sends it on before policies and filters are asked. */
@@ -167,13 +184,6 @@ static bool is_behind(const struct target *t, struct routes *r, const struct box
     return is_inside(t, link) || routes_source_link(r, b->family, p.src) == link;
 }
 
-static struct ip_addr destination(const struct packet *p)
-{
-    struct ip_addr a = {.family = p->family};
-    memcpy(a.b, p->dst, sizeof a.b);
-    return a;
-}
-
 /* Several next hops of the route of the whole: the kernel takes one or the other, and all are looked at. True: it was
  * said. */
 static bool look_at_hops(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
@@ -181,9 +191,9 @@ static bool look_at_hops(struct target *t, struct routes *r, const struct target
 {
     struct packet p;
     uint8_t plen, network[16] = {0};
-    if (!whole_witness(r, b, &p) || !routes_prefix(r, b->family, p.dst, &plen))
+    const struct ip_addr to = whole_witness(r, b, &p);
+    if (!r->has_many || !routes_prefix(r, b->family, p.dst, &plen))
         return false;
-    const struct ip_addr to = destination(&p);
     for (unsigned bit = 0; bit < plen; bit++)
         network[bit / 8] |= (uint8_t)(to.b[bit / 8] & 0x80 >> bit % 8);
     for (uint32_t i = routes_from(r, b->family, network); i < r->n; i++) {
@@ -278,14 +288,16 @@ static bool look_at_parts(struct target *t, struct routes *r, const struct targe
     for (uint32_t i = is_any ? r->n : routes_from(r, b->family, b->dst.value); i < r->n; i++) {
         const struct route *part = &r->all[i];
         struct box of_part = *b;
+        if (part->family != b->family || is_behind_box(part, b))
+            return false;
+        if (!part->leads)
+            continue;
         memcpy(of_part.dst.value, part->to, sizeof part->to);
         memset(of_part.dst.care, 0, sizeof of_part.dst.care);
         for (unsigned bit = 0; bit < part->plen; bit++)
             of_part.dst.care[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
         const struct ip_addr to = host_of(&of_part);
         memcpy(p.dst, to.b, sizeof p.dst);
-        if (part->family != b->family || is_behind_box(part, b))
-            return false;
         if (!box_contains(b, &p)) /* in a hole of the wildcard */
             continue;
         const bool is_known = part->ifindex == closed && !part->is_encapsulated;
@@ -316,18 +328,15 @@ static void look_at_line(struct target *t, struct routes *r, const struct target
     for (uint32_t i = 0; i < l->boxes.n; i++) {
         const struct box *b = &l->boxes.v[i];
         struct packet p;
-        bool is_open = false;
-        if (whole_witness(r, b, &p)) {
-            const struct ip_addr to = destination(&p);
-            const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
-            const bool leaves = way.link && !is_inside(t, way.link);
-            const struct judged j = leaves ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
-            is_open = leaves && (way.is_encapsulated || !j.is_closed);
-            if (is_open && way.is_encapsulated)
-                say_encapsulated(t, l, &to);
-            else if (is_open)
-                say_routed(t, l, &to, way.link, j.map);
-        }
+        const struct ip_addr to = whole_witness(r, b, &p);
+        const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
+        const struct judged j = way.link ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
+        const bool leaves = way.link && (way.is_encapsulated || !j.is_closed);
+        const bool is_open = leaves && !is_inside(t, way.link);
+        if (is_open && way.is_encapsulated)
+            say_encapsulated(t, l, &to);
+        else if (is_open)
+            say_routed(t, l, &to, way.link, j.map);
         if (is_open || look_at_hops(t, r, m, l, b) || look_at_parts(t, r, m, l, b) || look_at_rules(t, r, m, l, b))
             return;
     }

@@ -381,10 +381,10 @@ ROUTES = [
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth2 lookup 77'], None),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth2'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth0 weight 2'], None),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.1/32 dev eth0'], 'to 10.64.0.3 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.0/24 dev eth0'], 'to 10.64.1.1 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', 'blackhole 10.64.0.1'], 'to 10.64.1.1 by eth2'),
-    ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255', [], 'to 10.2.0.3 by eth1'),  # source and destination are exchanged
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.1/32 dev eth0'], 'to 10.64.0.2 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.0/24 dev eth0'], 'to 10.64.1.0 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', 'blackhole 10.64.0.1'], 'to 10.64.0.2 by eth2'),
+    ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255', [], 'to 10.2.0.2 by eth1'),  # source and destination are exchanged
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', [], None),  # both ways
     ('permit ip 10.2.0.0 0.0.255.255 any', ['10.64.0.0/24 via 10.9.0.2'], None),  # a host's management
     ('permit ip 10.2.0.0 0.0.255.255 host 10.64.0.7', ['10.64.0.7/32 dev eth2'], 'to 10.64.0.7 by eth2'),
