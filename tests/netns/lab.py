@@ -60,6 +60,7 @@ class Lab:
         for n in self.nodes:
             subprocess.run(['ip', 'netns', 'del', n.name], capture_output=True)
         for d in self.dirs:
+            subprocess.run(['pkill', '-KILL', '-f', 'rollback --state-dir ' + d])  # what waits for a time that nobody waits for
             shutil.rmtree(d, ignore_errors=True)
 
     def directory(self):
