@@ -135,7 +135,9 @@ static int daemon_lock(const char *dir, int flags)
 static int write_holder(int fd, const struct state_daemon *d)
 {
     char line[400];
-    int facts = (d->applies ? HOLDER_APPLIES : 0) | (d->had_run ? HOLDER_AFTER_ANOTHER : 0);
+    int facts = d->applies ? HOLDER_APPLIES : 0;
+    if (d->had_run)
+        facts |= HOLDER_AFTER_ANOTHER;
     int n = snprintf(line, sizeof line, "%ld %d %.250s\n", d->pid, facts, d->config);
     if (ftruncate(fd, 0) < 0)
         return -errno;

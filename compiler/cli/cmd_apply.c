@@ -214,12 +214,12 @@ static int refused(const struct session *s, const struct request *q)
         return EXIT_FINDINGS;
     }
     if (s->apply.xfrm_diff.conflicts.n) {
-        fprintf(stderr,
-                "ioscc %s: objects of somebody else are in the way: nothing is touched\n"
-                "'ip xfrm policy' and 'ip xfrm state' show them; what was loaded by hand from 'ioscc compile' is of "
-                "nobody's "
-                "state, too: take it away first.\n",
-                name);
+        fprintf(
+            stderr,
+            "ioscc %s: policies or SAs of another program are in the way: nothing is touched\n"
+            "'ip xfrm policy' and 'ip xfrm state' show them. If you have loaded the output of 'ioscc compile', remove "
+            "it first.\n",
+            name);
         return EXIT_FINDINGS;
     }
     if (s->errors && (!q->how.allow_partial || s->fatal)) {
