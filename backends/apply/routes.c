@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,7 @@
 struct way_found {
     uint32_t ifindex;
     bool is_local, is_encapsulated;
-    uint8_t plen;
+    struct route_taken taken;
 };
 
 static int keep_route(const struct nlmsghdr *h, void *arg)
@@ -20,10 +21,14 @@ static int keep_route(const struct nlmsghdr *h, void *arg)
     struct way_found *w = arg;
     const struct rtmsg *m = mnl_nlmsg_get_payload(h);
     w->is_local = m->rtm_type != RTN_UNICAST;
-    w->plen = m->rtm_dst_len;
+    w->taken.plen = m->rtm_dst_len;
+    w->taken.table = m->rtm_table;
+    w->taken.is_connected = m->rtm_protocol == RTPROT_KERNEL;
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
         if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == 4)
             w->ifindex = mnl_attr_get_u32(a);
+        if (mnl_attr_get_type(a) == RTA_TABLE && mnl_attr_get_payload_len(a) == 4)
+            w->taken.table = mnl_attr_get_u32(a);
         w->is_encapsulated |= mnl_attr_get_type(a) == RTA_ENCAP_TYPE;
     }
     return 0;
@@ -45,6 +50,12 @@ static size_t put_attribute(uint8_t *at, unsigned short type, const void *value,
     return RTA_SPACE(n);
 }
 
+/* Of other protocols the kernel answers no question (rtm_getroute_parse_ip_proto()). */
+static bool can_be_asked(uint8_t proto)
+{
+    return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
 /* `flags`: RTM_F_FIB_MATCH for the route itself, 0 for the way that it leads. */
 static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, struct way_found *w)
 {
@@ -55,17 +66,19 @@ static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, 
     const struct rtmsg m = {.rtm_family = q->family == FAMILY_V6 ? AF_INET6 : AF_INET,
                             .rtm_dst_len = bits,
                             .rtm_src_len = q->has_src ? bits : 0,
+                            .rtm_tos = q->tos,
                             .rtm_flags = flags};
     memcpy(body, &m, sizeof m);
     size_t len = sizeof m;
     len += put_attribute(body + len, RTA_DST, q->to, n);
     if (q->has_src)
         len += put_attribute(body + len, RTA_SRC, q->src, n);
-    if (q->proto)
+    const bool has_ports = q->proto == IPPROTO_TCP || q->proto == IPPROTO_UDP;
+    if (can_be_asked(q->proto))
         len += put_attribute(body + len, RTA_IP_PROTO, &q->proto, sizeof q->proto);
-    if (q->proto && q->sport)
+    if (has_ports && q->sport)
         len += put_attribute(body + len, RTA_SPORT, &sport, sizeof sport);
-    if (q->proto && q->dport)
+    if (has_ports && q->dport)
         len += put_attribute(body + len, RTA_DPORT, &dport, sizeof dport);
     if (q->ifindex)
         len += put_attribute(body + len, RTA_IIF, &q->ifindex, sizeof q->ifindex);
@@ -109,6 +122,7 @@ struct routes_way routes_way_of(struct routes *k, const struct routes_packet *q)
     bytes.proto = q->proto;
     bytes.sport = q->sport;
     bytes.dport = q->dport;
+    bytes.tos = q->tos;
     const struct str key = {(const char *)&bytes, sizeof bytes};
     struct routes_way *way = symtab_get(&k->known, key, 0);
     if (!way) {
@@ -125,12 +139,6 @@ static struct routes_packet packet_to(uint8_t family, const uint8_t *to)
     struct routes_packet p = {.family = family};
     memcpy(p.to, to, family == FAMILY_V6 ? 16 : 4);
     return p;
-}
-
-struct routes_way routes_way(struct routes *k, uint8_t family, const uint8_t *to)
-{
-    const struct routes_packet p = packet_to(family, to);
-    return routes_way_of(k, &p);
 }
 
 uint32_t routes_number(const struct routes *k, const char *link)
@@ -162,17 +170,6 @@ const char *routes_source_link(struct routes *k, uint8_t family, const uint8_t *
         }
     }
     return routes_link(k, family, src);
-}
-
-struct routes_way routes_way_from(struct routes *k, uint8_t family, const uint8_t *src, const uint8_t *to)
-{
-    struct routes_packet p = packet_to(family, to);
-    p.has_src = true;
-    memcpy(p.src, src, family == FAMILY_V6 ? 16 : 4);
-    p.ifindex = k->rules.n ? routes_number(k, routes_source_link(k, family, src)) : 0;
-    const struct routes_way way = p.ifindex ? routes_way_of(k, &p) : nowhere;
-    return way.link ? way
-                    : routes_way(k, family, to); /* a host that does not forward, or does not believe the source */
 }
 
 /* ---- all of them ---- */
@@ -210,18 +207,25 @@ static int route_row(const struct nlmsghdr *h, void *arg)
 {
     struct routes *k = arg;
     const struct rtmsg *m = mnl_nlmsg_get_payload(h);
-    struct route r = {.family = m->rtm_family == AF_INET6 ? FAMILY_V6 : FAMILY_V4, .plen = m->rtm_dst_len};
+    struct route r = {.family = m->rtm_family == AF_INET6 ? FAMILY_V6 : FAMILY_V4,
+                      .plen = m->rtm_dst_len,
+                      .tos = m->rtm_tos,
+                      .table = m->rtm_table};
     const size_t n = r.family == FAMILY_V6 ? 16 : 4;
     const struct nlattr *ways = NULL;
     const bool is_family = m->rtm_family == AF_INET || m->rtm_family == AF_INET6;
-    const bool is_connected = m->rtm_protocol == RTPROT_KERNEL; /* to the network of an address */
-    r.leads = m->rtm_type == RTN_UNICAST && !is_connected;
+    r.leads = m->rtm_type == RTN_UNICAST;
+    r.is_address = (m->rtm_type == RTN_LOCAL || m->rtm_type == RTN_BROADCAST || m->rtm_type == RTN_ANYCAST) &&
+                   m->rtm_dst_len == n * 8;
+    r.is_connected = m->rtm_protocol == RTPROT_KERNEL;
     if (!is_family || (m->rtm_flags & RTM_F_CLONED))
         return 0;
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
         const uint16_t type = mnl_attr_get_type(a), len = mnl_attr_get_payload_len(a);
         if (type == RTA_OIF && len == 4)
             r.ifindex = mnl_attr_get_u32(a);
+        if (type == RTA_TABLE && len == 4)
+            r.table = mnl_attr_get_u32(a);
         if (type == RTA_DST && len == n)
             memcpy(r.to, mnl_attr_get_payload(a), n);
         r.is_encapsulated |= type == RTA_ENCAP_TYPE;
@@ -251,16 +255,6 @@ static int order(const void *a, const void *b)
 
 /* ---- rules ---- */
 
-static struct addr_bits prefix(const void *address, size_t n, uint8_t plen)
-{
-    struct addr_bits b = {{0}, {0}};
-    if (address)
-        memcpy(b.value, address, n);
-    for (unsigned bit = 0; address && bit < plen && bit < n * 8; bit++)
-        b.care[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-    return b;
-}
-
 static struct port_range port_range(const struct nlattr *a)
 {
     struct fib_rule_port_range r = {0, 65535};
@@ -271,14 +265,12 @@ static struct port_range port_range(const struct nlattr *a)
 
 /* What a rule says, attribute by attribute. */
 struct rule_words {
-    const void *src, *dst;
+    const uint8_t *src, *dst;
     uint32_t table;
     bool has_others; /* than addresses */
-    bool has_mark;
 };
 
-static void read_word(const struct routes *k, const struct nlattr *a, size_t n, struct rule_words *w,
-                      struct route_rule *r)
+static void read_word(const struct nlattr *a, size_t n, struct rule_words *w, struct route_rule *r)
 {
     const uint16_t len = mnl_attr_get_payload_len(a);
     switch (mnl_attr_get_type(a)) {
@@ -291,9 +283,6 @@ static void read_word(const struct routes *k, const struct nlattr *a, size_t n, 
     case FRA_TABLE:
         w->table = len == 4 ? mnl_attr_get_u32(a) : RT_TABLE_UNSPEC;
         return;
-    case FRA_FWMARK:
-        w->has_mark = true;
-        return;
     case FRA_IP_PROTO:
         r->box.proto = len == 1 ? mnl_attr_get_u8(a) : PROTO_ANY;
         break;
@@ -304,12 +293,8 @@ static void read_word(const struct routes *k, const struct nlattr *a, size_t n, 
         r->box.dport = port_range(a);
         break;
     case FRA_IIFNAME:
-        if (mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
-            break;
-        r->is_of_own = strcmp(mnl_attr_get_str(a), "lo") == 0;
-        r->ifindex = r->is_of_own ? 0 : routes_number(k, mnl_attr_get_str(a));
-        break;
     case FRA_OIFNAME:
+    case FRA_FWMARK:
     case FRA_UID_RANGE:
         break;
     default:
@@ -335,16 +320,17 @@ static int rule_row(const struct nlmsghdr *h, void *arg)
     struct route_rule r = {.box = {.family = m->family == AF_INET6 ? FAMILY_V6 : FAMILY_V4,
                                    .proto = PROTO_ANY,
                                    .sport = {0, 65535},
-                                   .dport = {0, 65535}}};
+                                   .dport = {0, 65535}},
+                           .tos = m->tos};
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
-        read_word(k, a, n, &w, &r);
+        read_word(a, n, &w, &r);
     }
-    if (w.has_mark || is_usual(m, &w))
+    if (is_usual(m, &w)) /* one by a mark cuts as well: without the mark, or with `not`, it may be about them */
         return 0;
-    if (!(m->flags & FIB_RULE_INVERT)) {
-        r.box.src = prefix(w.src, n, m->src_len);
-        r.box.dst = prefix(w.dst, n, m->dst_len);
-    }
+    if (w.src)
+        r.box.src = addr_bits_of(r.box.family, w.src, m->src_len);
+    if (w.dst)
+        r.box.dst = addr_bits_of(r.box.family, w.dst, m->dst_len);
     struct route_rule *kept = ARENA_NEW(k->arena, struct route_rule);
     *kept = r;
     ptrlist_add(k->arena, &k->rules, kept);
@@ -383,11 +369,12 @@ int routes_read(struct routes *r)
     return error;
 }
 
-uint32_t routes_from(const struct routes *r, uint8_t family, const uint8_t *to)
+/* `like`: family and prefix length. */
+static uint32_t first_not_before(const struct routes *r, const struct route *like, const uint8_t *to)
 {
-    struct route wanted = {.family = family};
+    struct route wanted = *like;
     uint32_t low = 0, high = r->n;
-    memcpy(wanted.to, to, family == FAMILY_V6 ? 16 : 4);
+    memcpy(wanted.to, to, wanted.family == FAMILY_V6 ? 16 : 4);
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         if (order(&r->all[middle], &wanted) < 0)
@@ -398,18 +385,36 @@ uint32_t routes_from(const struct routes *r, uint8_t family, const uint8_t *to)
     return low;
 }
 
-const char *routes_link(struct routes *k, uint8_t family, const uint8_t *to)
+uint32_t routes_from(const struct routes *r, uint8_t family, const uint8_t *to)
 {
-    return routes_way(k, family, to).link;
+    const struct route like = {.family = family};
+    return first_not_before(r, &like, to);
 }
 
-bool routes_prefix(struct routes *k, uint8_t family, const uint8_t *to, uint8_t *plen)
+const char *routes_link(struct routes *k, uint8_t family, const uint8_t *to)
+{
+    const struct routes_packet p = packet_to(family, to);
+    return routes_way_of(k, &p).link;
+}
+
+bool routes_taken(struct routes *k, const struct routes_packet *q, struct route_taken *taken)
 {
     struct way_found w = {0};
-    const struct routes_packet p = packet_to(family, to);
-    int r = ask(k, &p, RTM_F_FIB_MATCH, &w);
-    *plen = w.plen;
+    int r = ask(k, q, RTM_F_FIB_MATCH, &w);
+    *taken = w.taken;
     return r == 0;
+}
+
+bool routes_is_to(const struct route *r, uint8_t family, const uint8_t *network, uint8_t plen)
+{
+    return r->family == family && r->plen == plen && memcmp(r->to, network, family == FAMILY_V6 ? 16 : 4) == 0;
+}
+
+uint32_t routes_to(const struct routes *r, uint8_t family, const uint8_t *network, uint8_t plen)
+{
+    const struct route wanted = {.family = family, .plen = plen};
+    uint32_t at = first_not_before(r, &wanted, network);
+    return at < r->n && routes_is_to(&r->all[at], family, network, plen) ? at : r->n;
 }
 
 int routes_open(struct routes *r, struct arena *arena, const struct ptrlist *links)

@@ -9,17 +9,20 @@
 /* A route, or one way of a route that has several. Of all tables: whether it is used is asked by routes_way(). */
 struct route {
     uint8_t family, plen;
-    uint8_t to[16]; /* 4 bytes of IPv4 */
-    uint32_t ifindex;
-    bool leads; /* somebody has made it, and it leads to a link: it is no address, connected network or black hole */
+    uint8_t to[16];   /* 4 bytes of IPv4 */
+    uint8_t tos;      /* 0: of all packets */
+    uint32_t ifindex; /* 0: not said (a next hop object) */
+    uint32_t table;
+    bool leads;        /* to a link: it is no address of this host and no black hole */
+    bool is_address;   /* one of this host's own, or a broadcast address */
+    bool is_connected; /* to the network of an address, by the kernel itself */
     bool is_one_of_many, is_encapsulated;
 };
 
 /* A rule (`ip rule`) that is about some packets, and not by their mark, which nobody knows before. */
 struct route_rule {
-    struct box box;   /* whose sources, destinations, protocol and ports; all of them where it is turned (`not`) */
-    uint32_t ifindex; /* that they come by; 0: any */
-    bool is_of_own;   /* packets that this host sends itself (`iif lo`) */
+    struct box box; /* of these, or (`not`) of all others: it tells them apart */
+    uint8_t tos;    /* 0: of all packets */
 };
 
 /* A packet whose way is asked for; of what is 0 nothing is said. */
@@ -27,9 +30,10 @@ struct routes_packet {
     uint8_t family;
     uint8_t src[16], to[16]; /* 4 bytes of IPv4 */
     bool has_src;
-    uint32_t ifindex; /* that it comes by; 0: this host sends it */
-    uint8_t proto;
+    uint32_t ifindex;      /* that it comes by; 0: this host sends it */
+    uint8_t proto;         /* the kernel can be asked for TCP, UDP and ICMP */
     uint16_t sport, dport; /* host byte order */
+    uint8_t tos;
 };
 
 struct routes {
@@ -38,7 +42,6 @@ struct routes {
     const struct ptrlist *links; /* struct host_link: the interfaces whose names are answers */
     struct symtab known;         /* struct routes_packet → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
-    struct symtab wholes;        /* for who looks at networks (unprotected.c) */
     bool has_many;               /* a route has several ways */
     struct ptrlist rules;        /* struct route_rule; routes_read() */
     struct route *all;           /* sorted by family, address and length; routes_read() */
@@ -56,22 +59,26 @@ const char *routes_link(struct routes *r, uint8_t family, const uint8_t *to);
 const char *routes_source_link(struct routes *r, uint8_t family, const uint8_t *src);
 /* The number of a link by its name, 0: NULL, or there is none. */
 uint32_t routes_number(const struct routes *r, const char *link) MUST_CHECK;
-/* The same, and whether the route puts it into something else (`encap`). */
+/* The same of one packet, as it is said, and whether the route puts it into something else (`encap`). */
 struct routes_way {
     const char *link; /* NULL: as above */
     bool is_encapsulated;
 };
-struct routes_way routes_way(struct routes *r, uint8_t family, const uint8_t *to);
-/* ... of what comes from `src`, where this host has rules about sources: as it comes by the interface that leads there.
- */
-struct routes_way routes_way_from(struct routes *r, uint8_t family, const uint8_t *src, const uint8_t *to);
-/* ... of one packet, as it is said. */
 struct routes_way routes_way_of(struct routes *r, const struct routes_packet *p);
+/* Which route that is. False: there is none. */
+struct route_taken {
+    uint8_t plen;
+    uint32_t table;
+    bool is_connected;
+};
+bool routes_taken(struct routes *r, const struct routes_packet *p, struct route_taken *taken) MUST_CHECK;
 /* Reads all routes and rules. 0 or a negative errno. */
 int routes_read(struct routes *r) MUST_CHECK;
 /* The place of the first route whose network is not before that address; `n` where there is none. */
 uint32_t routes_from(const struct routes *r, uint8_t family, const uint8_t *to) MUST_CHECK;
-/* The prefix length of the route that leads there. False: there is none. */
-bool routes_prefix(struct routes *r, uint8_t family, const uint8_t *to, uint8_t *plen) MUST_CHECK;
+/* The place of the first route to exactly that network, others to it follow; `n`: there is none. */
+uint32_t routes_to(const struct routes *r, uint8_t family, const uint8_t *network, uint8_t plen) MUST_CHECK;
+/* Is it one to exactly that network? */
+bool routes_is_to(const struct route *r, uint8_t family, const uint8_t *network, uint8_t plen) MUST_CHECK;
 
 #endif

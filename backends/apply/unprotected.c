@@ -1,343 +1,566 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Where a packet leaves is decided by ranges: of routes, of rules of routing, of the lists of other maps. All of them
+ * cut what a line protects into pieces (kinds.h), and the kernel is asked for one packet of each piece that might leave
+ * in the clear. What it answers it would do with each packet of the piece.
+ */
 #include "backends/apply/unprotected.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/apply/egress.h"
+#include "backends/apply/kinds.h"
 #include "backends/apply/routes.h"
 
-#define PLACES_MAX 16
+#define QUESTIONS_MAX 100000u /* to the kernel, in all: half a second */
+#define TOS_MAX 16
 
-/* The first address of a network that a host may have; of `any`, one that the default route leads to. */
-static struct ip_addr host_of(const struct box *b)
+struct search {
+    struct target *t;
+    struct routes *r;
+    struct egresses *ways;
+    const struct target_map *map;
+    const struct target_line *line;
+    const struct box *box;
+    bool has_other_ways;      /* than by the map's own links */
+    bool is_exchanged;        /* the line's source and destination, it seems: what is routed inside is looked at too */
+    struct boxes tells_apart; /* what rules and lists say of the box's packets */
+    bool is_by_source;        /* ... and they look at who sends: it is said */
+    bool is_by_port;          /* ... at protocols and ports */
+    struct egress_rules own;  /* of the map itself: what an earlier deny takes out of the line */
+    struct ptrlist others;    /* struct egress_rules: lists of other maps */
+    uint8_t tos[TOS_MAX];
+    unsigned tos_n;
+    uint32_t *asked; /* of QUESTIONS_MAX */
+};
+
+static struct ip_addr ip_of(uint8_t family, const uint8_t *b)
 {
-    struct packet p = box_witness(b);
-    struct ip_addr a = {.family = b->family};
-    size_t n = b->family == FAMILY_V6 ? 16 : 4;
-    memcpy(a.b, p.dst, n);
-    bool is_free = !(b->dst.care[n - 1] & 1), is_any = !b->dst.care[0];
-    if (is_free)
-        a.b[n - 1] |= 1;
-    if (is_any)
-        a.b[0] = b->family == FAMILY_V6 ? 0x20 : 1;
+    struct ip_addr a = {.family = family};
+    memcpy(a.b, b, family == FAMILY_V6 ? 16 : 4);
     return a;
 }
 
-static bool is_carried_by(const struct target *t, const struct interface *i, const char *link)
-{
-    const struct host_link *places[PLACES_MAX];
-    unsigned n = if_map_places(t->ifs, t->c, i, places, PLACES_MAX);
-    for (unsigned k = 0; k < n && k < PLACES_MAX; k++)
-        if (strcmp(places[k]->name, link) == 0)
-            return true;
-    return false;
-}
-
-/* Policies of IPv6 maps hold on every interface. */
-static bool is_on(const struct target *t, const struct target_map *m, const char *link)
-{
-    if (m->map->ipv6.v)
-        return true;
-    for (uint32_t k = 0; k < m->links.n; k++)
-        if (strcmp(m->links.v[k], link) == 0 || is_carried_by(t, m->ifs.v[k], link))
-            return true;
-    return false;
-}
-
-/* What a link does with a packet that the list of a map is about. */
-struct judged {
-    bool is_closed;               /* encrypted or dropped */
-    const struct target_map *map; /* another one's, which lets it go; NULL: the link has none */
-};
-
-static struct judged judge(const struct target *t, const struct target_map *own, const char *link,
-                           const struct packet *p)
-{
-    struct judged j = {is_on(t, own, link), NULL};
-    PTRLIST_FOR (struct target_map, m, &t->maps) {
-        if (j.is_closed || m == own || !is_on(t, m, link))
-            continue;
-        j.map = m;
-        j.is_closed = flat_decide(&m->flat, p).verdict != VERDICT_CLEAR;
-    }
-    return j;
-}
-
-/* What comes from there is what lists protect: an address of the link is among the sources of a line, other than `any`.
- * What is routed there is behind the router. */
-static bool is_inside(const struct target *t, const char *link)
-{
-    const struct host_link *l = if_map_link(t->ifs, link);
-    PTRLIST_FOR (struct target_map, m, &t->maps) {
-        for (uint32_t i = 0; l && i < m->flat.n; i++) {
-            const struct box *b = &m->flat.v[i].box;
-            PTRLIST_FOR (struct host_address, a, &l->addresses) {
-                struct packet p = box_witness(b);
-                memcpy(p.src, a->addr.b, sizeof p.src);
-                p.family = a->addr.family;
-                if (m->flat.v[i].line && b->src.care[0] && box_contains(b, &p))
-                    return true;
-            }
-        }
-    }
-    return false;
-}
-
-static unsigned prefix_of(const struct box *b)
+static unsigned prefix_of(const struct addr_bits *bits)
 {
     unsigned n = 0;
-    for (size_t i = 0; i < sizeof b->dst.care; i++)
-        n += (unsigned)__builtin_popcount(b->dst.care[i]);
+    for (size_t i = 0; i < sizeof bits->care; i++)
+        n += (unsigned)__builtin_popcount(bits->care[i]);
     return n;
 }
 
-/* The address behind the network of a route. False: there is none. */
-static bool step_over(const struct route *r, struct ip_addr *a)
+static bool cares(const struct addr_bits *bits, unsigned bit)
 {
-    const unsigned bytes = r->family == FAMILY_V6 ? 16 : 4;
-    memcpy(a->b, r->to, bytes);
-    for (unsigned bit = r->plen; bit < bytes * 8; bit++)
-        a->b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-    for (unsigned i = bytes; i-- > 0;)
-        if (++a->b[i])
-            return true;
-    return false;
+    return bits->care[bit / 8] & 0x80 >> bit % 8;
 }
 
-static bool route_covers(const struct route *r, const struct ip_addr *a)
+static bool is_any(const struct addr_bits *bits)
 {
-    for (unsigned bit = 0; bit < r->plen; bit++)
-        if ((r->to[bit / 8] ^ a->b[bit / 8]) & 0x80 >> bit % 8)
-            return false;
-    return true;
+    return !bits->care[0];
 }
 
-/* An address of the network that no route of a part covers (an inside network, where a list protects all of 10.0.0.0/8;
- * the one address that a probe asks); where parts cover all of it, the first one. */
-static struct ip_addr outside_of_parts(const struct routes *r, const struct box *b)
-{
-    const struct ip_addr first = host_of(b);
-    const unsigned whole = prefix_of(b), bytes = first.family == FAMILY_V6 ? 16 : 4;
-    struct ip_addr a = first;
-    struct packet p = box_witness(b);
-    for (uint32_t i = routes_from(r, b->family, b->dst.value); i < r->n; i++) {
-        const struct route *part = &r->all[i];
-        if (part->family != b->family || memcmp(part->to, a.b, bytes) > 0)
-            break; /* routes are sorted: there is a gap before this one */
-        if (part->plen > whole && route_covers(part, &a) && !step_over(part, &a))
-            return first;
-    }
-    memcpy(p.dst, a.b, sizeof p.dst);
-    return box_contains(b, &p) ? a : first;
-}
+/* ---- what is said ---- */
 
-/* An address that stands for the network as a whole, asked for once for each network. */
-static struct ip_addr whole_witness(struct routes *r, const struct box *b, struct packet *p)
-{
-    const struct str key = {(const char *)&b->dst, sizeof b->dst};
-    struct ip_addr *a = symtab_get(&r->wholes, key, b->family);
-    if (!a) {
-        const struct str kept = {arena_strndup(r->arena, key.p, key.len), key.len};
-        a = ARENA_NEW(r->arena, struct ip_addr);
-        *a = outside_of_parts(r, b);
-        symtab_put(r->arena, &r->wholes, kept, b->family, a);
-    }
-    *p = box_witness(b);
-    memcpy(p->dst, a->b, sizeof p->dst);
-    return *a;
-}
-
-/* The kernel sends it on before policies and filters are asked. */
-static void say_encapsulated(struct target *t, const struct target_line *l, const struct ip_addr *to)
+static void say_encapsulated(const struct search *s, const struct ip_addr *to)
 {
     char text[ADDR_TEXT_MAX];
-    diag_add(t->diags, D_LX_ROUTED, l->line->span,
+    diag_add(s->t->diags, D_LX_ROUTED, s->line->line->span,
              "this host sends to %s by a route with an encapsulation, which goes past policies and filters: it is not "
              "encrypted, and nothing stops it",
              addr_text(to, text));
 }
 
-static void say_routed(struct target *t, const struct target_line *l, const struct ip_addr *to, const char *link,
-                       const struct target_map *other)
+/* "udp/9", "icmp", "protocol 47". */
+static void put_kind(char *out, size_t room, const struct packet *p)
 {
-    char text[ADDR_TEXT_MAX], why[160] = "which has no crypto map";
-    if (other)
-        snprintf(why, sizeof why, "whose crypto map " STR_FMT " does not protect it", STR_ARG(other->map->name.s));
-    diag_add(t->diags, D_LX_ROUTED, l->line->span,
-             "this host sends to %s by %s, %s: it is not encrypted there, as it would not be on the router",
-             addr_text(to, text), link, why);
+    const bool is_tcp = p->proto == IPPROTO_TCP, is_icmp = p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6;
+    const char *name = is_tcp ? "tcp" : "udp";
+    if (is_icmp)
+        snprintf(out, room, "icmp");
+    else if (!is_tcp && p->proto != IPPROTO_UDP)
+        snprintf(out, room, "protocol %u", p->proto);
+    else if (p->dport)
+        snprintf(out, room, "%s/%u", name, p->dport);
+    else if (p->sport)
+        snprintf(out, room, "%s from port %u", name, p->sport);
+    else
+        snprintf(out, room, "%s", name);
 }
 
-static const char *link_numbered(const struct routes *r, uint32_t ifindex)
+static void say_routed(const struct search *s, const struct packet *p, const struct egress *way,
+                       const struct target_map *other)
 {
-    PTRLIST_FOR (struct host_link, l, r->links) {
-        if (l->index == ifindex)
-            return l->name;
+    const struct ip_addr from = ip_of(p->family, p->src), to = ip_of(p->family, p->dst);
+    char text[ADDR_TEXT_MAX], who[ADDR_TEXT_MAX + 32] = "", why[160] = "which has no crypto map";
+    char kind[40], what[48] = "";
+    put_kind(kind, sizeof kind, p);
+    if (s->is_by_port)
+        snprintf(what, sizeof what, " (%s)", kind);
+    if (other)
+        snprintf(why, sizeof why, "whose crypto map " STR_FMT " does not protect it", STR_ARG(other->map->name.s));
+    if (s->is_by_source)
+        snprintf(who, sizeof who, " what comes from %s", addr_text(&from, text));
+    struct diag *d =
+        diag_add(s->t->diags, D_LX_ROUTED, s->line->line->span,
+                 "this host sends%s to %s%s by %s, %s: it is not encrypted there, as it would not be on the router",
+                 who, addr_text(&to, text), what, way->link->name, why);
+    if (s->is_exchanged)
+        diag_hint(s->t->diags, d,
+                  "its sources are routed by the map's own interface: are source and destination exchanged?");
+}
+
+static void say_too_many(const struct search *s)
+{
+    diag_add(s->t->diags, D_LX_ROUTED, s->line->line->span,
+             "by which interface this host sends what this line, and those after it, protect was not looked at: its "
+             "routes and rules are too many");
+}
+
+/* ---- routes by which it might leave in the clear ---- */
+
+/* Networks of the host's own addresses are, where they are parts of a line's. */
+static bool is_no_news(const struct search *s, uint8_t plen)
+{
+    return plen > prefix_of(&s->box->dst) && !s->is_exchanged;
+}
+
+static bool might_be_open(const struct search *s, const struct route *route)
+{
+    struct egress *way = egress_numbered(s->ways, route->ifindex);
+    if (!route->leads || (route->is_connected && is_no_news(s, route->plen)))
+        return false;
+    if (route->is_encapsulated || !way)
+        return true;
+    return !egress_has(way, s->map) && (s->is_exchanged || !egress_is_inside(s->ways, way));
+}
+
+static struct addr_bits bits_of(const struct route *route)
+{
+    return addr_bits_of(route->family, route->to, route->plen);
+}
+
+/* First mark: packets might leave in the clear; second: it is no news (a part of `any`, as a host has its management).
+ */
+static bool cut_by_route(const struct search *s, struct cuts *c, const struct route *route)
+{
+    if (route->is_address)
+        return false; /* host_in() */
+    const struct addr_bits bits = bits_of(route);
+    bool is_open = might_be_open(s, route);
+    bool is_part_of_any = is_any(&s->box->dst) && route->plen > 0 && route->leads;
+    unsigned marks = CUT_PLAIN;
+    if (is_open)
+        marks |= CUT_FIRST;
+    if (is_part_of_any)
+        marks |= CUT_SECOND;
+    cuts_add_bits(c, route->family, &bits, marks);
+    return is_open && !is_part_of_any;
+}
+
+/* Routes to networks around the box, from the default route on. */
+static bool cut_by_wider_routes(const struct search *s, struct cuts *c)
+{
+    const struct routes *r = s->r;
+    const struct addr_bits *dst = &s->box->dst;
+    const unsigned width = s->box->family == FAMILY_V6 ? 128 : 32;
+    uint8_t network[16] = {0};
+    bool is_open = false;
+    for (unsigned plen = 0; plen <= width; plen++) {
+        if (plen > 0 && !cares(dst, plen - 1))
+            break;
+        if (plen > 0)
+            network[(plen - 1) / 8] |= (uint8_t)(dst->value[(plen - 1) / 8] & 0x80 >> (plen - 1) % 8);
+        uint32_t i = routes_to(r, s->box->family, network, (uint8_t)plen);
+        for (; i < r->n && routes_is_to(&r->all[i], s->box->family, network, (uint8_t)plen); i++)
+            is_open |= cut_by_route(s, c, &r->all[i]);
+    }
+    return is_open;
+}
+
+/* ... and to networks inside of it. */
+static bool cut_by_narrower_routes(const struct search *s, struct cuts *c)
+{
+    const struct routes *r = s->r;
+    const unsigned bytes = s->box->family == FAMILY_V6 ? 16 : 4;
+    struct address first, last;
+    unsigned around = 0;
+    bool is_open = false;
+    kinds_ends(&s->box->dst, s->box->family, &first, &last);
+    while (around < bytes * 8 && cares(&s->box->dst, around))
+        around++;
+    for (uint32_t i = routes_from(r, s->box->family, first.b); i < r->n; i++) {
+        const struct route *route = &r->all[i];
+        if (route->family != s->box->family || memcmp(route->to, last.b, bytes) > 0)
+            break;
+        if (route->plen > around)
+            is_open |= cut_by_route(s, c, route);
+    }
+    return is_open;
+}
+
+/* What no host has: the network's own address, and of `any` what no default route is for. */
+static void cut_off_ends(const struct search *s, struct cuts *c)
+{
+    const bool is_v6 = s->box->family == FAMILY_V6;
+    struct address first, last;
+    kinds_ends(&s->box->dst, s->box->family, &first, &last);
+    if (!is_any(&s->box->dst)) {
+        if (prefix_of(&s->box->dst) < (is_v6 ? 127 : 31))
+            cuts_add(c, s->box->family, &first, &first, CUT_SECOND);
+        return;
+    }
+    struct address before = {{0}}; /* 0.255.255.255, 1.0.0.0, and 1fff:… */
+    if (is_v6)
+        memset(before.b + 1, 0xff, 15);
+    before.b[0] = is_v6 ? 0x1f : 1;
+    cuts_add(c, s->box->family, &first, &before, CUT_SECOND);
+    struct address behind = {.b = {is_v6 ? 0xff : 224}}; /* multicast */
+    cuts_add(c, s->box->family, &behind, &last, CUT_SECOND);
+}
+
+static struct pieces destinations(const struct search *s)
+{
+    struct cuts c = {.arena = s->t->arena};
+    bool is_open = cut_by_wider_routes(s, &c);
+    is_open |= cut_by_narrower_routes(s, &c);
+    if (!is_open)
+        return (struct pieces){0};
+    cut_off_ends(s, &c);
+    for (uint32_t i = 0; i < s->tells_apart.n; i++)
+        cuts_add_bits(&c, s->box->family, &s->tells_apart.v[i].dst, CUT_PLAIN);
+    return cuts_pieces(&c, &s->box->dst, s->box->family);
+}
+
+/* ---- sources ---- */
+
+static bool is_own(const struct search *s, const uint8_t *address)
+{
+    const struct ip_addr a = ip_of(s->box->family, address);
+    PTRLIST_FOR (struct host_link, l, &s->t->ifs->links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            if (addr_eq(&h->addr, &a))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Rules look at them, and at the interface that they come by: so networks and routes cut as well, where there are some.
+ */
+static struct pieces sources(const struct search *s)
+{
+    const struct routes *r = s->r;
+    struct cuts c = {.arena = s->t->arena};
+    struct address first, last;
+    kinds_ends(&s->box->src, s->box->family, &first, &last);
+    for (uint32_t i = 0; i < s->tells_apart.n; i++)
+        cuts_add_bits(&c, s->box->family, &s->tells_apart.v[i].src, CUT_PLAIN);
+    if (r->rules.n == 0)
+        return cuts_pieces(&c, &s->box->src, s->box->family);
+    PTRLIST_FOR (struct host_link, l, &s->t->ifs->links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            const struct addr_bits network = addr_bits_of(h->addr.family, h->addr.b, h->plen);
+            if (h->addr.family == s->box->family)
+                cuts_add_bits(&c, s->box->family, &network, CUT_PLAIN);
+        }
+    }
+    for (uint32_t i = is_any(&s->box->src) ? r->n : routes_from(r, s->box->family, first.b); i < r->n; i++) {
+        const struct route *route = &r->all[i];
+        const struct addr_bits bits = bits_of(route);
+        if (route->family != s->box->family || memcmp(route->to, last.b, sizeof last.b) > 0)
+            break;
+        if (route->leads)
+            cuts_add_bits(&c, s->box->family, &bits, CUT_PLAIN);
+    }
+    return cuts_pieces(&c, &s->box->src, s->box->family);
+}
+
+/* ---- one packet ---- */
+
+static struct routes_packet question(const struct packet *p, uint8_t tos, uint32_t comes_by)
+{
+    struct routes_packet q = {.family = p->family,
+                              .has_src = comes_by != 0,
+                              .ifindex = comes_by,
+                              .proto = p->proto,
+                              .sport = p->sport,
+                              .dport = p->dport,
+                              .tos = tos};
+    memcpy(q.src, p->src, sizeof q.src);
+    memcpy(q.to, p->dst, sizeof q.to);
+    return q;
+}
+
+/* Where the route has several ways the kernel takes one or the other: one that is open, NULL: none is. */
+static struct egress *open_hop(const struct search *s, const struct packet *p, const struct route_taken *taken)
+{
+    uint8_t network[16] = {0};
+    for (unsigned bit = 0; bit < taken->plen; bit++)
+        network[bit / 8] |= (uint8_t)(p->dst[bit / 8] & 0x80 >> bit % 8);
+    uint32_t i = routes_to(s->r, p->family, network, taken->plen);
+    for (; i < s->r->n && routes_is_to(&s->r->all[i], p->family, network, taken->plen); i++) {
+        const struct route *hop = &s->r->all[i];
+        if (hop->is_one_of_many && hop->table == taken->table && might_be_open(s, hop))
+            return egress_numbered(s->ways, hop->ifindex);
     }
     return NULL;
 }
 
-/* Behind the router as seen from the map's interface: what goes there does not leave. */
-static bool is_behind(const struct target *t, struct routes *r, const struct box *b, const char *link)
+/* The map on that link which lets the packet go; `is_closed`: one encrypts or drops it. NULL: the link has none. */
+static const struct target_map *lets_go(const struct search *s, const struct egress *way, const struct packet *p,
+                                        bool *is_closed)
 {
-    const struct packet p = box_witness(b);
-    return is_inside(t, link) || routes_source_link(r, b->family, p.src) == link;
+    const struct target_map *lets = NULL;
+    *is_closed = egress_has(way, s->map);
+    PTRLIST_FOR (struct egress_rules, o, &s->others) {
+        if (*is_closed || !egress_has(way, o->map))
+            continue;
+        lets = o->map;
+        *is_closed = egress_closes(o, p);
+    }
+    return lets;
 }
 
-/* Several next hops of the route of the whole: the kernel takes one or the other, and all are looked at. True: it was
- * said. */
-static bool look_at_hops(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
-                         const struct box *b)
+/* Does it leave by that link in the clear? Then it is said. */
+static bool look_at_way(const struct search *s, const struct packet *p, struct egress *way, const char *came_by)
 {
-    struct packet p;
-    uint8_t plen, network[16] = {0};
-    const struct ip_addr to = whole_witness(r, b, &p);
-    if (!r->has_many || !routes_prefix(r, b->family, p.dst, &plen))
+    bool is_behind = egress_is_inside(s->ways, way) || (came_by && strcmp(came_by, way->link->name) == 0);
+    bool is_closed = false;
+    const struct target_map *other = lets_go(s, way, p, &is_closed);
+    if (is_closed || (is_behind && !s->is_exchanged))
         return false;
-    for (unsigned bit = 0; bit < plen; bit++)
-        network[bit / 8] |= (uint8_t)(to.b[bit / 8] & 0x80 >> bit % 8);
-    for (uint32_t i = routes_from(r, b->family, network); i < r->n; i++) {
-        const struct route *hop = &r->all[i];
-        if (hop->family != b->family || memcmp(hop->to, network, sizeof network) != 0)
-            return false;
-        const char *link = hop->plen == plen && hop->is_one_of_many ? link_numbered(r, hop->ifindex) : NULL;
-        const struct judged j = link ? judge(t, m, link, &p) : (struct judged){true, NULL};
-        if (j.is_closed)
-            continue;
-        say_routed(t, l, &to, link, j.map);
+    say_routed(s, p, way, other);
+    return true;
+}
+
+/* True: it was said. */
+static bool look_at(const struct search *s, const struct packet *p, const struct routes_packet *q, const char *came_by)
+{
+    const struct ip_addr to = ip_of(p->family, p->dst);
+    const struct routes_way way = routes_way_of(s->r, q);
+    struct egress *by = way.link ? egress_named(s->ways, way.link) : NULL;
+    struct route_taken taken;
+    if (!by || !routes_taken(s->r, q, &taken))
+        return false;
+    if (taken.is_connected && is_no_news(s, taken.plen))
+        return false;
+    if (way.is_encapsulated) {
+        say_encapsulated(s, &to);
         return true;
     }
-    return false;
+    if (look_at_way(s, p, by, came_by))
+        return true;
+    struct egress *hop = s->r->has_many ? open_hop(s, p, &taken) : NULL;
+    return hop && look_at_way(s, p, hop, came_by);
 }
 
-/* A source of this host among those of a box. */
-static bool own_source(const struct target *t, const struct box *b, struct packet *p)
+/* As it comes by the interface that leads to its source, where the host has rules; else, and where the kernel would not
+ * believe such a source (or does not forward), as of the host itself. */
+static bool look_at_forwarded(const struct search *s, const struct packet *p, uint8_t tos)
 {
-    PTRLIST_FOR (struct host_link, h, &t->ifs->links) {
-        PTRLIST_FOR (struct host_address, a, &h->addresses) {
+    const char *link = routes_source_link(s->r, p->family, p->src);
+    const uint32_t comes_by = s->r->rules.n && !is_own(s, p->src) ? routes_number(s->r, link) : 0;
+    const struct routes_packet forwarded = question(p, tos, comes_by), plain = question(p, tos, 0);
+    bool is_answered = comes_by && routes_way_of(s->r, &forwarded).link;
+    return look_at(s, p, is_answered ? &forwarded : &plain, link);
+}
+
+/* What this host sends itself, from each of its addresses. */
+static bool look_at_own(const struct search *s, const struct packet *p, uint8_t tos)
+{
+    PTRLIST_FOR (struct host_link, l, &s->t->ifs->links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
             struct packet own = *p;
-            memcpy(own.src, a->addr.b, sizeof own.src);
-            if (a->addr.family != b->family || !box_contains(b, &own))
+            memcpy(own.src, h->addr.b, sizeof own.src);
+            if (h->addr.family != p->family || !box_contains(s->box, &own) || !egress_closes(&s->own, &own))
                 continue;
-            *p = own;
-            return true;
+            struct routes_packet q = question(&own, tos, 0);
+            q.has_src = true;
+            memcpy(q.src, own.src, sizeof q.src);
+            if (look_at(s, &own, &q, NULL))
+                return true;
         }
     }
     return false;
 }
 
-/* A rule about a part of what the line names (one host, one port) leads it elsewhere. True: it was said. */
-static bool look_at_rule(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
-                         const struct box *b, const struct route_rule *rule)
+/* ---- all of them ---- */
+
+/* An address of the piece that a host may have, and not this one: the next one where the first looks like a network's
+ * own. Where it has no other, the first. */
+static struct address host_in(const struct search *s, const struct addr_bits *bits, const struct piece *piece)
 {
-    struct box common;
-    if (rule->box.family != b->family || !box_intersect(b, &rule->box, &common))
-        return false;
-    struct packet p = box_witness(&common);
-    const struct ip_addr to = host_of(&common);
-    memcpy(p.dst, to.b, sizeof p.dst);
-    if (rule->is_of_own && !own_source(t, &common, &p))
-        return false;
-    const uint32_t comes_by = routes_number(r, routes_source_link(r, b->family, p.src));
-    if (rule->ifindex && rule->ifindex != comes_by)
-        return false;
-    struct routes_packet q = {.family = b->family, .has_src = true, .ifindex = rule->is_of_own ? 0 : comes_by};
-    memcpy(q.src, p.src, sizeof q.src);
-    memcpy(q.to, to.b, sizeof q.to);
-    if (rule->box.proto != PROTO_ANY) {
-        q.proto = (uint8_t)rule->box.proto;
-        q.sport = p.sport;
-        q.dport = p.dport;
+    const unsigned bytes = s->box->family == FAMILY_V6 ? 16 : 4;
+    struct address a = piece->first, next;
+    while (a.b[bytes - 1] == 0 || is_own(s, a.b)) {
+        next = a;
+        if (!kinds_step(&next, s->box->family) || !kinds_first_from(bits, s->box->family, &next, &next) ||
+            memcmp(&next, &piece->last, sizeof next) > 0)
+            return a;
+        a = next;
     }
-    const struct routes_way way = routes_way_of(r, &q);
-    const bool leaves = way.link && !is_behind(t, r, &common, way.link);
-    const struct judged j = leaves ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
-    if (!j.is_closed)
-        say_routed(t, l, &to, way.link, j.map);
-    return !j.is_closed;
+    return a;
 }
 
-static bool look_at_rules(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
-                          const struct box *b)
+/* `dst` is set. True: it was said, or there are too many. */
+static bool look_at_sources(const struct search *s, struct packet *p, const struct pieces *from,
+                            const struct port_kinds *ports)
 {
-    PTRLIST_FOR (struct route_rule, rule, &r->rules) {
-        if (look_at_rule(t, r, m, l, b, rule))
-            return true;
-    }
-    return false;
-}
-
-/* Does it begin behind the last address of the box? So do all that come after it. */
-static bool is_behind_box(const struct route *r, const struct box *b)
-{
-    uint8_t last[16];
-    const size_t n = b->family == FAMILY_V6 ? 16 : 4;
-    for (size_t i = 0; i < n; i++)
-        last[i] = (uint8_t)(b->dst.value[i] | ~b->dst.care[i]);
-    return memcmp(r->to, last, n) > 0;
-}
-
-/* A route inside of the network that a line names leads elsewhere. Of `any` it is no news: a host has its management.
- * True: it was said. */
-static bool look_at_parts(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l,
-                          const struct box *b)
-{
-    struct packet p = box_witness(b); /* from the first address of the line's own network */
-    const bool is_any = !b->dst.care[0];
-    uint32_t closed = 0; /* the link that was judged last, and encrypts or drops */
-    for (uint32_t i = is_any ? r->n : routes_from(r, b->family, b->dst.value); i < r->n; i++) {
-        const struct route *part = &r->all[i];
-        struct box of_part = *b;
-        if (part->family != b->family || is_behind_box(part, b))
-            return false;
-        if (!part->leads)
-            continue;
-        memcpy(of_part.dst.value, part->to, sizeof part->to);
-        memset(of_part.dst.care, 0, sizeof of_part.dst.care);
-        for (unsigned bit = 0; bit < part->plen; bit++)
-            of_part.dst.care[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-        const struct ip_addr to = host_of(&of_part);
-        memcpy(p.dst, to.b, sizeof p.dst);
-        if (!box_contains(b, &p)) /* in a hole of the wildcard */
-            continue;
-        const bool is_known = part->ifindex == closed && !part->is_encapsulated;
-        const char *link = is_known ? NULL : link_numbered(r, part->ifindex);
-        if (!link || is_behind(t, r, b, link))
-            continue;
-        const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
-        if (part->is_encapsulated && way.link == link && way.is_encapsulated) {
-            say_encapsulated(t, l, &to);
-            return true;
+    for (uint32_t k = 0; k < ports->n * s->tos_n; k++) {
+        const struct port_kind *kind = &ports->v[k / s->tos_n];
+        const uint8_t tos = s->tos[k % s->tos_n];
+        p->proto = kind->proto;
+        p->sport = kind->sport;
+        p->dport = kind->dport;
+        for (uint32_t i = 0; i < from->n; i++) {
+            const struct address a = host_in(s, &s->box->src, &from->v[i]);
+            memcpy(p->src, a.b, sizeof p->src);
+            if (!egress_closes(&s->own, p))
+                continue; /* a deny before the line takes it out */
+            if (++*s->asked > QUESTIONS_MAX) {
+                say_too_many(s);
+                return true;
+            }
+            if (look_at_forwarded(s, p, tos))
+                return true;
         }
-        const struct judged j = judge(t, m, link, &p);
-        if (is_on(t, m, link))
-            closed = part->ifindex;
-        uint8_t plen;
-        bool is_one_way = part->is_one_of_many && routes_prefix(r, to.family, to.b, &plen) && plen == part->plen;
-        const bool is_taken = j.is_closed || is_one_way || way.link == link;
-        if (j.is_closed || !is_taken)
-            continue;
-        say_routed(t, l, &to, link, j.map);
-        return true;
+        if (s->r->rules.n && look_at_own(s, p, tos))
+            return true;
     }
     return false;
 }
 
-static void look_at_line(struct target *t, struct routes *r, const struct target_map *m, const struct target_line *l)
+static void gather_rules(struct search *s)
 {
-    for (uint32_t i = 0; i < l->boxes.n; i++) {
-        const struct box *b = &l->boxes.v[i];
-        struct packet p;
-        const struct ip_addr to = whole_witness(r, b, &p);
-        const struct routes_way way = routes_way_from(r, to.family, p.src, to.b);
-        const struct judged j = way.link ? judge(t, m, way.link, &p) : (struct judged){true, NULL};
-        const bool leaves = way.link && (way.is_encapsulated || !j.is_closed);
-        const bool is_open = leaves && !is_inside(t, way.link);
-        if (is_open && way.is_encapsulated)
-            say_encapsulated(t, l, &to);
-        else if (is_open)
-            say_routed(t, l, &to, way.link, j.map);
-        if (is_open || look_at_hops(t, r, m, l, b) || look_at_parts(t, r, m, l, b) || look_at_rules(t, r, m, l, b))
+    PTRLIST_FOR (struct route_rule, rule, &s->r->rules) {
+        struct box common;
+        if (rule->box.family == s->box->family && box_intersect(s->box, &rule->box, &common))
+            boxes_add(s->t->arena, &s->tells_apart, &rule->box);
+    }
+}
+
+static void cut_by_list(struct search *s, const struct egress_rules *list)
+{
+    PTRLIST_FOR (struct flat_rule, x, &list->rules) {
+        boxes_add(s->t->arena, &s->tells_apart, &x->box);
+    }
+}
+
+static void note_what_is_told(struct search *s)
+{
+    for (uint32_t i = 0; i < s->tells_apart.n; i++) {
+        struct box of_all_sources = *s->box, of_all_kinds = *s->box;
+        const struct box *said = &s->tells_apart.v[i];
+        of_all_sources.src = said->src;
+        of_all_kinds.proto = said->proto;
+        of_all_kinds.sport = said->sport;
+        of_all_kinds.dport = said->dport;
+        s->is_by_source |= !box_subset(s->box, &of_all_sources);
+        s->is_by_port |= !box_subset(s->box, &of_all_kinds);
+    }
+}
+
+static void gather_lists(struct search *s)
+{
+    PTRLIST_FOR (struct target_map, m, &s->t->maps) {
+        if (m == s->map)
+            continue;
+        struct egress_rules *other = ARENA_NEW(s->t->arena, struct egress_rules);
+        *other = egress_rules_about(s->ways, m, s->box);
+        ptrlist_add(s->t->arena, &s->others, other);
+        cut_by_list(s, other);
+    }
+    note_what_is_told(s);
+    s->own = egress_rules_about(s->ways, s->map, s->box);
+    if (s->own.rules.n > 1) /* more than the line itself */
+        cut_by_list(s, &s->own);
+}
+
+static bool has_tos(const struct search *s, uint8_t tos)
+{
+    for (unsigned i = 0; i < s->tos_n; i++)
+        if (s->tos[i] == tos)
+            return true;
+    return false;
+}
+
+static void gather_tos(struct search *s)
+{
+    s->tos[s->tos_n++] = 0;
+    PTRLIST_FOR (struct route_rule, rule, &s->r->rules) {
+        if (s->tos_n < TOS_MAX && !has_tos(s, rule->tos))
+            s->tos[s->tos_n++] = rule->tos;
+    }
+    for (uint32_t i = 0; i < s->r->n && s->tos_n < TOS_MAX; i++)
+        if (!has_tos(s, s->r->all[i].tos))
+            s->tos[s->tos_n++] = s->r->all[i].tos;
+}
+
+/* True: it was said. */
+static bool look_at_box(struct search *s)
+{
+    struct pieces to = destinations(s);
+    if (to.n == 0)
+        return false; /* no route may lead it elsewhere */
+    gather_rules(s);
+    gather_lists(s);
+    if (s->tells_apart.n)
+        to = destinations(s);
+    const struct pieces from = sources(s);
+    const struct port_kinds ports = kinds_of_ports(s->t->arena, s->box, &s->tells_apart);
+    struct packet p = {.family = s->box->family};
+    for (uint32_t i = 0; i < to.n; i++) {
+        bool is_open = to.v[i].marks[0] > 0 && to.v[i].marks[1] == 0;
+        const struct address a = host_in(s, &s->box->dst, &to.v[i]);
+        memcpy(p.dst, a.b, sizeof p.dst);
+        if (is_open && look_at_sources(s, &p, &from, &ports))
+            return true;
+    }
+    return false;
+}
+
+/* Do its sources come by the map's own interface, while no line is about the other direction? Then it names them the
+ * wrong way round, or what it is about is hairpinned: its destinations tell. */
+static bool is_exchanged(const struct search *s)
+{
+    const struct packet p = box_witness(s->box);
+    const struct box other_way = box_mirror(s->box);
+    const struct packet back = box_witness(&other_way);
+    if (is_any(&s->box->src))
+        return false;
+    const char *link = routes_source_link(s->r, s->box->family, p.src);
+    const struct egress *way = link ? egress_named(s->ways, link) : NULL;
+    if (!way || s->map->map->ipv6.v || !egress_has(way, s->map))
+        return false;
+    const struct egress_rules both_ways = egress_rules_about(s->ways, s->map, &other_way);
+    return !egress_closes(&both_ways, &back);
+}
+
+/* A host whose routes all lead by the map's links, or inside, is looked at no further. */
+static bool has_other_ways(const struct search *s)
+{
+    for (uint32_t i = 0; i < s->r->n; i++) {
+        const struct route *route = &s->r->all[i];
+        struct egress *way = egress_numbered(s->ways, route->ifindex);
+        bool is_harmless =
+            way && !route->is_encapsulated && (egress_has(way, s->map) || egress_is_inside(s->ways, way));
+        if (route->leads && !is_harmless)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_line(struct search *s)
+{
+    for (uint32_t i = 0; i < s->line->boxes.n; i++) {
+        s->box = &s->line->boxes.v[i];
+        s->tells_apart.n = 0;
+        s->is_by_source = s->is_by_port = false;
+        s->others.n = 0;
+        s->is_exchanged = is_exchanged(s);
+        if ((s->has_other_ways || s->is_exchanged) && look_at_box(s))
             return;
     }
 }
@@ -345,12 +568,21 @@ static void look_at_line(struct target *t, struct routes *r, const struct target
 int unprotected_find(struct target *t)
 {
     struct routes r;
+    struct egresses ways;
+    uint32_t asked = 0;
     int error = routes_open(&r, t->arena, &t->ifs->links);
     if (error == 0)
         error = routes_read(&r);
+    egresses_build(&ways, t->arena, t);
+    struct search s = {.t = t, .r = &r, .ways = &ways, .asked = &asked};
+    if (error == 0)
+        gather_tos(&s);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
-        for (uint32_t k = 0; error == 0 && k < m->lines.n; k++) {
-            look_at_line(t, &r, m, m->lines.v[k]);
+        s.map = m;
+        s.has_other_ways = has_other_ways(&s);
+        for (uint32_t k = 0; error == 0 && asked <= QUESTIONS_MAX && k < m->lines.n; k++) {
+            s.line = m->lines.v[k];
+            look_at_line(&s);
             error = r.error;
         }
     }

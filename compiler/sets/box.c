@@ -73,6 +73,18 @@ bool box_subset(const struct box *in, const struct box *out)
            addr_subset(&in->src, &out->src) && addr_subset(&in->dst, &out->dst);
 }
 
+struct addr_bits addr_bits_of(uint8_t family, const uint8_t *address, unsigned plen)
+{
+    const unsigned bytes = family == FAMILY_V6 ? 16 : 4;
+    struct addr_bits b = {{0}, {0}};
+    for (unsigned i = 0; i < bytes && plen > i * 8; i++) {
+        const unsigned bits = plen - i * 8;
+        b.care[i] = (uint8_t)(bits >= 8 ? 0xff : 0xff00u >> bits);
+        b.value[i] = address[i] & b.care[i];
+    }
+    return b;
+}
+
 bool box_equal(const struct box *a, const struct box *b)
 {
     return box_subset(a, b) && box_subset(b, a);

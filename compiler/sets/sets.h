@@ -19,6 +19,8 @@
 struct addr_bits {
     uint8_t value[16], care[16];
 };
+/* A network: its address (4 or 16 bytes, what is behind the prefix does not count) and prefix length in bits. */
+struct addr_bits addr_bits_of(uint8_t family, const uint8_t *address, unsigned plen);
 struct port_range {
     uint16_t lo, hi;
 };

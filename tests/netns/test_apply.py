@@ -368,11 +368,11 @@ ROUTES = [
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/24 dev eth2 table 77'], None),  # which nobody asks
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 lookup 77'], 'to 10.64.0.1 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.2.0.9 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.2.0.9 lookup 77'], 'from 10.2.0.9 to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE to 10.64.7.0/24 lookup 77'], 'to 10.64.7.1 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 ipproto udp dport 9 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 ipproto udp dport 9 lookup 77'], 'to 10.64.0.1 (udp/9) by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif lo lookup 77'], 'to 10.64.0.1 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE not from 10.2.9.0/24 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE not from 10.2.9.0/24 lookup 77'], 'from 10.2.0.2 to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE lookup 77'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'UNRULE lookup default', 'RULE from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE from 10.99.0.0/16 lookup 77'], None),
@@ -382,8 +382,26 @@ ROUTES = [
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth2'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 nexthop dev eth0 nexthop dev eth0 weight 2'], None),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.1/32 dev eth0'], 'to 10.64.0.2 by eth2'),
-    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.0/24 dev eth0'], 'to 10.64.1.0 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', '10.64.0.0/24 dev eth0'], 'to 10.64.1.1 by eth2'),
     ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default via 10.9.0.2', 'blackhole 10.64.0.1'], 'to 10.64.0.2 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 from 10.2.0.0/30 lookup main', 'RULE pref 20 iif eth1 lookup 77'], 'from 10.2.0.4 to 10.64.0.1 by eth2'),  # one that comes before it is about the first sources
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 from 10.2.0.0/24 blackhole', 'RULE pref 20 from 10.2.0.0/16 lookup 77'], 'from 10.2.1.1 to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 to 10.64.0.0/24 lookup main', 'RULE pref 20 from 10.2.0.0/16 to 10.64.0.0/16 lookup 77'], 'to 10.64.1.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 not from 10.2.5.0/24 lookup main', 'RULE pref 20 lookup 77'], 'from 10.2.5.1 to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 not to 10.64.7.0/24 lookup main', 'RULE pref 20 lookup 77'], 'to 10.64.7.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE not from 10.2.0.0/29 lookup 77'], 'from 10.2.0.8 to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.200.0/24 dev eth2 table 77', 'RULE from 10.2.5.0/24 lookup 77'], 'from 10.2.5.1 to 10.64.200.1 by eth2'),  # a part, and a rule about others than the first sources
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/17 dev eth0 table 77', '10.64.128.0/17 dev eth2 table 77', 'RULE from 10.2.5.9 lookup 77'], 'from 10.2.5.9 to 10.64.128.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE tos 0x10 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 tos 0x10 dev eth2'], 'to 10.64.0.1 by eth2'),
+    ('permit tcp 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE ipproto udp lookup 77'], None),
+    ('deny ip 10.2.0.0 0.0.255.255 10.64.7.0 0.0.0.255\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.7.0/24 dev eth2'], None),  # which is what the deny is for
+    ('deny udp any any\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE ipproto udp lookup 77'], None),
+    ('deny ip host 10.2.0.1 any\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif lo lookup 77'], None),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE not fwmark 5 lookup 77'], 'to 10.64.0.1 by eth2'),  # what has no mark
+    ('permit ip 10.64.0.0 0.0.255.255 10.0.0.0 0.255.255.255', [], 'to 10.2.0.2 by eth1'),  # exchanged, with a wide own side
+    ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.65.0.0 0.0.255.255', [], 'to 10.2.0.2 by eth1'),  # one of two
+    ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.0.0.0 0.255.255.255', [], None),  # the second is the other direction of the first
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255', [], 'to 10.2.0.2 by eth1'),  # source and destination are exchanged
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', [], None),  # both ways
     ('permit ip 10.2.0.0 0.0.255.255 any', ['10.64.0.0/24 via 10.9.0.2'], None),  # a host's management
@@ -445,7 +463,7 @@ def routed_elsewhere():
             path = write(r, 'a.cfg', text.replace('LINE', line))
             for command, ok in (('plan', (0, 1)), ('apply', (0,)), ('status', (1 if said else 0,))):
                 p = r.ioscc(command, *([path] if command != 'status' else []), ok=ok)
-                found = re.search(r'(?m):(\d+):\d+: warning: this host sends (to \S+ by \S+), which has no crypto map: .* \[IC4026', p.stdout + p.stderr)
+                found = re.search(r'(?m):(\d+):\d+: warning: this host sends (?:what comes )?((?:from \S+ )?to \S+(?: \(\S+\))? by \S+), which has no crypto map: .* \[IC4026', p.stdout + p.stderr)
                 here = '%s, %s, %s: %s' % (command, line, routes, p.stdout + p.stderr)
                 need((found and found.group(2)) == said, here)
                 need(not found or text.split('\n')[int(found.group(1)) - 1].strip() == 'LINE', here)
