@@ -16,7 +16,7 @@ GEN       = build/gen
 BUILD_PACKAGES = gcc make flex bison libc6-dev libjansson-dev libssl-dev libmnl-dev libnftnl-dev \
                  libyaml-dev libuv1-dev libseccomp-dev libcurl4-openssl-dev libc-ares-dev pkg-config
 TEST_PACKAGES  = libcmocka-dev python3 python3-prometheus-client python3-jsonschema python3-yaml clang libclang-rt-14-dev scdoc util-linux \
-                 iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium \
+                 iproute2 nftables tcpdump iputils-ping libxml2-utils git patch chromium strace \
                  ike-scan strongswan-charon strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins
 VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio iperf3
 

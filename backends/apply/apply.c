@@ -179,7 +179,7 @@ static int read_failed(struct kernel_reader *k, int error, const char *what, con
     return k->error = error;
 }
 
-/* With --only the other half is left as it is: it is not even read. */
+/* With --only the other half is left as it is: it is not even read (but to be taken away). */
 static void *read_kernel(void *arg)
 {
     struct apply *a = arg;
@@ -194,7 +194,9 @@ static void *read_kernel(void *arg)
 
 void apply_begin(struct apply *a, const struct state_config *how)
 {
-    *a = (struct apply){.reader = {.want_xfrm = !how->only_nftables, .want_nft = !how->only_xfrm}};
+    const bool is_whole = how->clears_rest;
+    *a = (struct apply){
+        .reader = {.want_xfrm = is_whole || !how->only_nftables, .want_nft = is_whole || !how->only_xfrm}};
     struct kernel_reader *k = &a->reader;
     int r;
     if (!(k->has_arena = arena_init(&k->arena, SIZE_MAX)))
@@ -236,11 +238,25 @@ static int judge_table(struct apply *a, const struct state *s)
     return -EEXIST;
 }
 
+/* The kernel knows links by their numbers; a policy of a link that has gone has no name. */
+static void name_links(struct apply *a)
+{
+    const struct host_link *last = NULL;
+    PTRLIST_FOR (struct xfrm_pol, p, &a->xfrm_held.policies) {
+        bool is_last = last && last->index == p->sel.ifindex;
+        if (p->sel.ifindex && !is_last)
+            last = if_map_numbered(&a->ifs, p->sel.ifindex);
+        if (p->sel.ifindex && last)
+            p->link = last->name;
+    }
+}
+
 static int compare(struct apply *a, const struct state *s)
 {
     int r = judge_table(a, s);
     if (r < 0)
         return r;
+    name_links(a);
     if (a->is_repair) /* what somebody has renamed is protected on, by its number */
         a->xfrm.links_there = &a->ifs.links;
     if (a->reader.want_xfrm) {
@@ -264,6 +280,20 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
     a->xfrm.arena = a->nft.arena = ar;
     r = finish_reading(a);
     return r < 0 ? r : compare(a, s);
+}
+
+int apply_other_half(struct apply *a, bool *stands)
+{
+    struct xfrm_kernel policies = {0};
+    uint64_t owner = 0;
+    int r = a->reader.want_nft ? 0 : nft_owner_read(&a->nft_link, &owner);
+    *stands = owner != 0;
+    if (r == 0 && !a->reader.want_xfrm)
+        r = xfrm_kernel_read(&a->xfrm_link, a->arena, &policies);
+    PTRLIST_FOR (struct xfrm_pol, p, &policies.policies) {
+        *stands |= (p->index & XFRM_INDEX_MASK) == XFRM_INDEX_OURS;
+    }
+    return r;
 }
 
 bool apply_is_disturbed(const struct apply *a)
@@ -340,6 +370,9 @@ int apply_run(struct apply *a)
     r = nft_diff_run(&a->nft_link, &a->nft_diff, &a->nft);
     if (r == 0 && a->reader.want_nft) /* also where nothing changes: an apply may have been killed before this */
         begin_flows_anew(a);
+    if (r == 0 && a->nft_diff.is_left_over && !*a->warning)
+        snprintf(a->warning, sizeof a->warning,
+                 "rules that hold no more could not be taken away: the same again, or the daemon's watch, does it");
     if (r == 0)
         return 0;
     fail(a, r, "the kernel refused the nftables batch", &a->nft_link);

@@ -64,6 +64,8 @@ bool apply_needed(const struct apply *a) MUST_CHECK;
 /* Does something of somebody else keep what is planned from holding? Policies of theirs at a place of ours, or before
  * ours for some of its packets: no step of ours ends that. */
 bool apply_is_disturbed(const struct apply *a) MUST_CHECK;
+/* With --only: does something of ours stand in the half that is left alone? 0 or a negative errno. */
+int apply_other_half(struct apply *a, bool *stands) MUST_CHECK;
 /* Carries the steps out. On failure everything is put back and a->error says what happened; if that failed too, the
  * sentence says so. */
 int apply_run(struct apply *a) MUST_CHECK;

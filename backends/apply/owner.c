@@ -10,19 +10,27 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Negative: no such file, or one that somebody else could have made. */
+/* -ENOENT: no such file, nor a place for one (no /run, or one that nobody may write to); -EPERM: what is there somebody
+ * else could have made. */
 static int open_file(uint64_t netns, int flags)
 {
     char path[64];
     struct stat st;
     if ((flags & O_CREAT) && mkdir(OWNER_DIR, 0700) < 0 && errno != EEXIST)
         return -ENOENT;
-    bool is_there = lstat(OWNER_DIR, &st) == 0 && S_ISDIR(st.st_mode);
-    if (!is_there || st.st_uid != geteuid() || (st.st_mode & 022))
+    if (lstat(OWNER_DIR, &st) < 0)
         return -ENOENT;
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
+        return geteuid() == 0 ? -EPERM : -ENOENT; /* root's is none of another user's */
     snprintf(path, sizeof path, OWNER_DIR "/%" PRIu64, netns);
     int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    return fd < 0 ? -ENOENT : fd;
+    if (fd < 0)
+        return errno == ENOENT || errno == EROFS ? -ENOENT : -EPERM;
+    bool is_plain = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+    if (is_plain)
+        return fd;
+    close(fd);
+    return -EPERM;
 }
 
 int owner_lock(uint64_t netns, int wait_s)
@@ -42,17 +50,18 @@ int owner_lock(uint64_t netns, int wait_s)
     return error;
 }
 
-uint64_t owner_read(uint64_t netns)
+int owner_read(uint64_t netns, uint64_t *owner)
 {
     char text[32] = "";
     uint64_t id = 0;
     int fd = netns ? open_file(netns, O_RDONLY) : -ENOENT;
+    *owner = 0;
     if (fd < 0)
-        return 0;
-    if (pread(fd, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%" SCNx64, &id) != 1)
-        id = 0;
+        return fd == -ENOENT ? 0 : fd;
+    if (pread(fd, text, sizeof text - 1, 0) > 0 && sscanf(text, "%" SCNx64, &id) == 1)
+        *owner = id;
     close(fd);
-    return id;
+    return 0;
 }
 
 void owner_write(int fd, uint64_t id)

@@ -14,12 +14,15 @@
 #include "compiler/base/must.h"
 
 #define OWNER_DIR "/run/ioscc-owners" /* root's, closed to others */
+#define OWNER_NOT_BELIEVED                                                                                             \
+    OWNER_DIR " must be a directory of root's with plain files of root's, and nobody else may write to it: remove it"
 
 /* Takes the lock of a network namespace (inode of its file) within `wait_s` seconds. A descriptor, -EWOULDBLOCK where
- * somebody else holds it; -ENOENT: there is no such place. */
+ * somebody else holds it; -ENOENT: there is no such place; -EPERM: it is there, and somebody else could have made it.
+ */
 int owner_lock(uint64_t netns, int wait_s) MUST_CHECK;
-/* The id of the state that owns it (state.h); 0: none, or it is not known. */
-uint64_t owner_read(uint64_t netns) MUST_CHECK;
+/* The id of the state that owns it (state.h); 0: none, or it is not known. 0, or -EPERM as above. */
+int owner_read(uint64_t netns, uint64_t *owner) MUST_CHECK;
 /* Writes it; 0: nobody owns it now. By who holds the lock `fd`. */
 void owner_write(int fd, uint64_t id);
 

@@ -62,7 +62,10 @@ static void treatment(struct buf *b, const struct xfrm_pol *p)
         const struct xfrm_tmpl *x = &p->tmpl[0];
         if (x->mode == XFRM_MODE_IS_TUNNEL) {
             buf_printf(b, " tunnel %s", x->src.family ? addr_text(&x->src, t) : "any");
-            buf_printf(b, " -> %s", x->dst.family ? addr_text(&x->dst, t) : "any");
+            if (p->has_several_ends)
+                buf_puts(b, " -> this host");
+            else
+                buf_printf(b, " -> %s", x->dst.family ? addr_text(&x->dst, t) : "any");
         } else {
             buf_puts(b, " transport");
         }

@@ -83,7 +83,14 @@ static int lock_directory(struct state *s, int wait_s, const char **why)
 int state_lock(struct state *s, int wait_s, const char **why)
 {
     int r = lock_directory(s, wait_s, why);
-    s->owner_fd = r == 0 ? owner_lock(s->netns, wait_s) : -1;
+    s->owner_fd = -1;
+    if (r < 0)
+        return r;
+    s->owner_fd = owner_lock(s->netns, wait_s);
+    if (s->owner_fd == -EPERM) {
+        *why = OWNER_NOT_BELIEVED;
+        return -EPERM;
+    }
     if (s->owner_fd != -EWOULDBLOCK)
         return r;
     *why = "another ioscc is at work on this host, with another state directory";
@@ -105,10 +112,24 @@ static uint64_t written_now(struct state *s)
     return written;
 }
 
+bool state_is_locked(struct state *s)
+{
+    int fd = open(state_path(s, "lock"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool is_locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return is_locked;
+}
+
+bool state_is_current(struct state *s)
+{
+    return written_now(s) == s->written;
+}
+
 int state_lock_again(struct state *s, int wait_s, const char **why)
 {
     int r = state_lock(s, wait_s, why);
-    if (r < 0 || written_now(s) == s->written)
+    if (r < 0 || state_is_current(s))
         return r;
     *why = "another ioscc has changed what is applied meanwhile, try again";
     return -ESTALE;
@@ -384,6 +405,12 @@ static int read_state(struct state *s, const char **why)
     FILE *f = state_read_file(s, "state.json");
     if (!f && errno == ENOENT)
         return 0;
+    if (!f && errno == EINVAL) {
+        *why =
+            "state.json there is not believed: it must be a file of root's, or of who runs this, and nobody else may "
+            "write to it (chown, chmod 0600; or remove it: 'ioscc apply' finds what is ours again)";
+        return -EPERM;
+    }
     if (!f) {
         *why = "the state file cannot be read";
         return -errno;

@@ -27,6 +27,7 @@ struct state_config {
     /* What a daemon goes by beside it, absolute paths; NULL: none, or no daemon has applied it. */
     const char *pki_dir, *master_key_file;
     bool only_xfrm, only_nftables, allow_partial;
+    bool clears_rest; /* with only_…: the other half is taken away; not stored */
 };
 
 struct state_name {
@@ -122,6 +123,10 @@ void state_sweep(struct state *s);
 void state_unlock(struct state *s);
 /* Takes the lock again, within `wait_s` seconds: whoever writes holds it. 0 or a negative errno with *why. */
 int state_lock(struct state *s, int wait_s, const char **why) MUST_CHECK;
+/* Does somebody hold it, as who changes what is applied? Of who may not look: false. */
+bool state_is_locked(struct state *s) MUST_CHECK;
+/* Is what was read what stands in the file now? */
+bool state_is_current(struct state *s) MUST_CHECK;
 /* The same by who has let others in, and goes by what it had read before: -ESTALE where one of them has written. */
 int state_lock_again(struct state *s, int wait_s, const char **why) MUST_CHECK;
 void state_close(struct state *s);

@@ -601,7 +601,7 @@ static void beside(struct differ *x)
 int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, const struct nft_held *h)
 {
     struct differ x = {.n = n, .d = d, .p = p, .ar = p->arena};
-    *d = (struct nft_diff){0};
+    *d = (struct nft_diff){.held = h};
     look_up_held(&x, h);
     const bool none = p->chains.n == 0;
     nft_generation_name(p, nft_generation_held(h));
@@ -613,8 +613,10 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, co
         return x.failed ? -ENOMEM : 0;
     }
     begin_batch(&x, &d->batch);
-    if (h->exists && x.fresh)
+    if (h->exists && x.fresh) {
+        nft_generation_count(p, h);
         delete_table(&x);
+    }
     if (x.fresh && !none)
         make_table(&x);
     d->table_removed = h->exists && none;
@@ -631,17 +633,34 @@ int nft_diff_build(struct netlink *n, struct nft_diff *d, struct nft_plan *p, co
     return x.failed ? -ENOMEM : 0;
 }
 
+/* What chains and sets of ours somebody's rules lead to cannot be deleted one by one. */
+static bool is_held_by_others(int error)
+{
+    return error == -EBUSY || error == -ENOENT || error == -EEXIST || error == -EMLINK;
+}
+
+/* Behind the turn, when all is in force: what is refused because somebody's rules lead there is made anew with the
+ * rest; of anything else the first try was bad luck, and what stays the next change takes away (`is_left_over`). */
+static int sweep(struct netlink *n, struct nft_diff *d)
+{
+    uint32_t failed;
+    int r = netlink_send(n, &d->sweep, 0, 0, NULL, NULL, &failed);
+    if (r < 0 && !is_held_by_others(r))
+        r = netlink_send(n, &d->sweep, 0, 0, NULL, NULL, &failed);
+    d->is_left_over = r < 0;
+    return is_held_by_others(r) ? r : 0;
+}
+
 static int send_batches(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
     char words[sizeof n->extack];
     int r = d->fill.n ? netlink_send(n, &d->fill, 0, 0, NULL, NULL, &failed) : 0;
-    if (r == 0)
-        r = netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed);
-    else
+    if (r < 0)
         return r;
-    if (r == 0 && d->sweep.n) /* what stays is left over, which the next change takes away */
-        (void)!netlink_send(n, &d->sweep, 0, 0, NULL, NULL, &failed);
+    r = netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed);
+    if (r == 0 && d->sweep.n)
+        return sweep(n, d);
     if (r == 0 || !d->unfill.n)
         return r;
     memcpy(words, n->extack, sizeof words);
@@ -650,19 +669,14 @@ static int send_batches(struct netlink *n, struct nft_diff *d)
     return r;
 }
 
-/* What chains and sets of ours somebody's rules lead to cannot be deleted one by one. */
-static bool is_held_by_others(int error)
-{
-    return error == -EBUSY || error == -ENOENT || error == -EEXIST || error == -EMLINK;
-}
-
-static int make_anew(struct netlink *n, struct nft_plan *p)
+static int make_anew(struct netlink *n, struct nft_plan *p, const struct nft_held *held)
 {
     struct nft_diff d = {0};
     const struct nft_held nothing = {.arena = p->arena};
     struct differ x = {.n = n, .d = &d, .p = p, .ar = p->arena, .fresh = true};
     uint32_t failed;
     look_up_held(&x, &nothing);
+    nft_generation_count(p, held);
     begin_batch(&x, &d.batch);
     make_table(&x); /* so that there is one to delete */
     delete_table(&x);
@@ -681,7 +695,10 @@ int nft_diff_run(struct netlink *n, struct nft_diff *d, struct nft_plan *p)
     if (!d->any)
         return 0;
     int r = send_batches(n, d);
-    return is_held_by_others(r) ? make_anew(n, p) : r;
+    if (!is_held_by_others(r))
+        return r;
+    d->is_left_over = false;
+    return make_anew(n, p, d->held);
 }
 
 void nft_diff_free(struct nft_diff *d)

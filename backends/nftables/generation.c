@@ -4,9 +4,9 @@
  *
  * A batch of nf_tables is one transaction, and yet not one moment: all chains' rules change at once, and what is in a
  * set changes after them, a set at a time (nft_set_commit_update(): pipapo exchanges a whole copy). What moves from one
- * set to another, or into a new one, is in neither meanwhile, and a packet that a list protects passes. So such a change
- * is made beside what stands, under other names, where nobody looks; then the base chains turn to it, which is one
- * moment; and when nobody looks at what stood before, that is taken away.
+ * set to another, or into a new one, is in neither meanwhile, and a packet that a list protects passes. So such a
+ * change is made beside what stands, under other names, where nobody looks; then the base chains turn to it, which is
+ * one moment; and when nobody looks at what stood before, that is taken away.
  */
 #include "backends/nftables/generation.h"
 
@@ -24,11 +24,17 @@ static bool leads_to_second(const struct nft_held_rule *r)
     return strstr(r->form.p, " -> " NFT_SECOND) || strstr(r->form.p, " set " NFT_SECOND);
 }
 
+/* One of ours that leads to inner chains whatever the configuration is; somebody may have put others into our table. */
+static bool is_own_base(const struct nft_held_chain *c)
+{
+    return c->form.len && (strcmp(c->name, "prerouting") == 0 || strcmp(c->name, "postrouting") == 0);
+}
+
 /* Base chains lead to that which holds. */
 bool nft_generation_held(const struct nft_held *h)
 {
     PTRLIST_FOR (struct nft_held_chain, c, &h->chains) {
-        const bool is_base = c->form.len != 0;
+        const bool is_base = is_own_base(c);
         for (uint32_t i = 0; is_base && i < c->rules.n; i++)
             if (leads_to_second(c->rules.v[i]))
                 return true;

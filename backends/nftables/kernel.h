@@ -74,6 +74,8 @@ struct nft_diff {
     bool table_added, table_removed;
     bool owner_changed; /* the table says that another state applied it */
     bool any;           /* something changes */
+    bool is_left_over;  /* nft_diff_run(): what stood before is in force no more, and could not be taken away */
+    const struct nft_held *held; /* that it was built against */
     /* What is made beside the rest before, where nobody looks (generation.h), the same taken back, and what nobody
      * looks at any more afterwards; n 0: not needed. */
     struct netlink_batch fill, unfill, sweep;

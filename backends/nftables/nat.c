@@ -15,10 +15,12 @@ struct natter {
     struct ptrlist inside, outside; /* char *: host names */
     struct ptrlist ways;            /* struct nft_nat_way */
     uint32_t rules;
+    bool is_refused; /* a rule is not carried: what it might be about does not leave untranslated */
 };
 
 static void refuse(struct natter *x, const struct nat_rule *r, const char *why)
 {
+    x->is_refused = true;
     diag_add(x->t->diags, D_LX_NAT, r->span, "this NAT rule is not carried: %s", why);
 }
 
@@ -80,6 +82,7 @@ static bool collect_boxes(struct nat_list *l, const struct nat_rule *r)
             struct diag *d = diag_add(l->x->t->diags, D_LX_NAT, a->span,
                                       "this line of a NAT list cannot be expressed as addresses, protocol and ports");
             diag_note(l->x->t->diags, d, r->span, "its list is used here");
+            l->x->is_refused = true;
             return false;
         }
         l->n += b->n;
@@ -203,6 +206,100 @@ static struct nft_chain *list_chain(struct natter *x, const struct nat_rule *r, 
     return list_rules(x, r, c, l, act) ? c : NULL;
 }
 
+struct words {
+    struct str v[12];
+    uint32_t n;
+};
+
+static struct words split(struct str s)
+{
+    struct words w = {.n = 0};
+    for (uint32_t i = 0; i < s.len && w.n < 12;) {
+        while (i < s.len && s.p[i] == ' ')
+            i++;
+        uint32_t from = i;
+        while (i < s.len && s.p[i] != ' ')
+            i++;
+        if (i > from)
+            w.v[w.n++] = (struct str){s.p + from, i - from};
+    }
+    return w;
+}
+
+/* What an entry of a route map asks beside its lists. */
+struct conditions {
+    struct ptrlist links; /* char *: `match interface`, by which the packet leaves; those of this host */
+    bool asks_interface;
+    bool asks_more; /* what is not carried */
+};
+
+/* "match interface GigabitEthernet0/0 …": in NAT that is the way out. */
+static bool take_interfaces(struct natter *x, struct str text, struct conditions *out)
+{
+    const struct words w = split(text);
+    if (w.n < 3 || !str_is(w.v[0], "match") || !str_is(w.v[1], "interface"))
+        return false;
+    out->asks_interface = true;
+    for (uint32_t i = 2; i < w.n; i++) {
+        const struct interface *f = if_map_interface(x->t->c, w.v[i]);
+        const char *link = f ? if_map_find(x->t->ifs, f) : NULL;
+        if (link) /* by another nothing leaves here */
+            ptrlist_add(x->p->arena, &out->links, (char *)(uintptr_t)link);
+    }
+    return true;
+}
+
+static struct conditions conditions_of(struct natter *x, const struct route_map *e)
+{
+    struct conditions out = {.asks_interface = false};
+    PTRLIST_FOR (struct ir_text, t, &e->other) {
+        out.asks_more |= !take_interfaces(x, t->text.s, &out);
+    }
+    return out;
+}
+
+/* A rule of the entry, for each way out that it names; `list` NULL: of all packets. */
+static void add_entry(struct natter *x, struct nft_chain *c, const struct conditions *ask, const char *list,
+                      const struct action *act)
+{
+    uint32_t n = ask->asks_interface ? ask->links.n : 1;
+    for (uint32_t i = 0; i < n; i++) {
+        struct nft_rule *rule = nft_rule_new(x->p, c);
+        if (ask->asks_interface)
+            nft_add_name(x->p, rule, RULE_OUT_IF, ask->links.v[i]);
+        if (list)
+            nft_add_name(x->p, rule, RULE_JUMP, list);
+        else
+            add_action(x, rule, act);
+    }
+}
+
+/* False: it is refused. */
+static bool route_map_entry(struct natter *x, const struct nat_rule *r, const struct route_map *e, struct nft_chain *c,
+                            const struct action *act)
+{
+    const struct conditions ask = conditions_of(x, e);
+    if (ask.asks_more) {
+        refuse(x, r, "its route map matches or sets more than access lists and interfaces");
+        return false;
+    }
+    PTRLIST_FOR (struct ir_ref, ref, &e->acls) {
+        if (!ref->target || !acl_has_lines(ref->target)) {
+            refuse(x, r,
+                   ref->target ? "its route map names an access list that has no lines"
+                               : "its route map names an access list that does not exist");
+            return false;
+        }
+        struct nft_chain *l = list_chain(x, r, ref->target, act);
+        if (!l)
+            return false;
+        add_entry(x, c, &ask, l->name, act);
+    }
+    if (e->acls.n == 0)
+        add_entry(x, c, &ask, NULL, act);
+    return true;
+}
+
 /* Entries in order: a permit entry acts on what its lists permit, a deny entry ends the search for it. The route map's
  * chain goes on to the next entry by returning from a list's chain. */
 static struct nft_chain *route_map_chain(struct natter *x, const struct nat_rule *r, const struct action *act)
@@ -214,23 +311,8 @@ static struct nft_chain *route_map_chain(struct natter *x, const struct nat_rule
         if (!str_eq(e->name.s, r->route_map.name))
             continue;
         is_defined = true;
-        if (e->other.n) {
-            refuse(x, r, "its route map matches or sets more than access lists");
+        if (!route_map_entry(x, r, e, c, e->permit.v ? act : &leave))
             return NULL;
-        }
-        PTRLIST_FOR (struct ir_ref, ref, &e->acls) {
-            struct nft_chain *l = ref->target ? list_chain(x, r, ref->target, e->permit.v ? act : &leave) : NULL;
-            if (!l) {
-                if (!ref->target)
-                    refuse(x, r, "its route map names an access list that does not exist");
-                return NULL;
-            }
-            nft_add_name(x->p, nft_rule_new(x->p, c), RULE_JUMP, l->name);
-        }
-        if (e->acls.n == 0) { /* without a match: everything */
-            struct nft_rule *rule = nft_rule_new(x->p, c);
-            add_action(x, rule, e->permit.v ? act : &leave);
-        }
     }
     if (!is_defined) {
         refuse(x, r, "its route map does not exist");
@@ -349,26 +431,6 @@ static void dynamic_rule(struct natter *x, const struct nat_rule *r)
 }
 
 /* ---- static rules ---- */
-
-struct words {
-    struct str v[12];
-    uint32_t n;
-};
-
-static struct words split(struct str s)
-{
-    struct words w = {.n = 0};
-    for (uint32_t i = 0; i < s.len && w.n < 12;) {
-        while (i < s.len && s.p[i] == ' ')
-            i++;
-        uint32_t from = i;
-        while (i < s.len && s.p[i] != ' ')
-            i++;
-        if (i > from)
-            w.v[w.n++] = (struct str){s.p + from, i - from};
-    }
-    return w;
-}
 
 struct static_nat {
     uint16_t proto, local_port, global_port; /* proto 0: all */
@@ -515,6 +577,31 @@ static struct nft_chain *nat_chain(struct natter *x, const char *name, enum nft_
     return c;
 }
 
+/* Behind all translations: what comes from inside and leaves by an outside interface as it came, in the clear. Which
+ * of it the refused rule is about nobody knows. */
+static void block_untranslated(struct natter *x)
+{
+    struct nft_plan *p = x->p;
+    struct nft_chain *post = nft_chain_named(p, "postrouting"), *c = nft_chain_new(p, "nat_refused");
+    struct nft_rule *r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_TRANSLATED);
+    nft_add(p, r, RULE_RETURN);
+    r = nft_rule_new(p, c);
+    nft_add(p, r, RULE_COUNTER);
+    nft_add(p, r, RULE_DROP);
+    r->comment = "a rule of ip nat is not carried";
+    PTRLIST_FOR (char, in, &x->inside) {
+        PTRLIST_FOR (char, out, &x->outside) {
+            r = nft_rule_new(p, post);
+            nft_add_name(p, r, RULE_IN_IF, in);
+            nft_add_name(p, r, RULE_OUT_IF, out);
+            nft_add(p, r, RULE_FAMILY)->family = FAMILY_V4;
+            nft_add(p, r, RULE_GOES_CLEAR);
+            nft_add_name(p, r, RULE_JUMP, c->name);
+        }
+    }
+}
+
 void nft_nat(struct nft_plan *p, struct target *t)
 {
     if (!wanted(t->c))
@@ -534,5 +621,7 @@ void nft_nat(struct nft_plan *p, struct target *t)
             else
                 dynamic_rule(&x, r);
         }
+    if (x.is_refused)
+        block_untranslated(&x);
     nft_untranslated(p, t, &x.ways);
 }

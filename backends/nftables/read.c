@@ -246,7 +246,7 @@ static int table_row(const struct nlmsghdr *m, void *arg)
     return 0;
 }
 
-int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h)
+static int read_once(struct netlink *n, struct arena *ar, struct nft_held *h)
 {
     *h = (struct nft_held){.arena = ar};
     struct request q = request_for(0, 0, NULL);
@@ -266,6 +266,17 @@ int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h)
         if (r == 0)
             r = netlink_dump(n, message(NFT_MSG_GETSETELEM), q.len, q.bytes, element_row, &x, elements_again);
     }
+    return r;
+}
+
+#define READS 10
+
+/* What is listed by one dump may be gone at the next: somebody turns to another generation meanwhile (generation.c). */
+int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h)
+{
+    int r = -ENOENT;
+    for (int i = 0; i < READS && r == -ENOENT; i++)
+        r = read_once(n, ar, h);
     return r;
 }
 

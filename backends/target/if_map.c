@@ -43,7 +43,25 @@ static const char *text(struct arena *ar, const char *what, struct str s)
     return r;
 }
 
-static const char *row(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str ios, struct str host)
+const struct interface *if_map_interface(const struct ir_config *c, struct str typed)
+{
+    const struct interface *hit = NULL;
+    PTRLIST_FOR (struct interface, i, &c->interfaces) {
+        if (!names(typed, i->name.s))
+            continue;
+        if (hit)
+            return NULL;
+        hit = i;
+    }
+    return hit;
+}
+
+/* What stands before a pair that ioscc has written itself: in any number and order. */
+#define YIELDS '?' /* to another row for either name: one of before */
+#define SHARES '+' /* the link is another interface's too: both were found by their addresses */
+
+static const char *row(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str ios, struct str host,
+                       bool shares)
 {
     const struct interface *hit = NULL;
     PTRLIST_FOR (struct interface, i, &c->interfaces) {
@@ -60,7 +78,7 @@ static const char *row(struct arena *ar, struct if_map *m, const struct ir_confi
     PTRLIST_FOR (struct if_map_row, r, &m->rows) {
         if (str_eq(r->ios, hit->name.s))
             return text(ar, "mapped twice:", ios);
-        if (str_is(host, r->host))
+        if (str_is(host, r->host) && !shares)
             return text(ar, "two interfaces of the router are mapped to", host);
     }
     struct if_map_row *r = ARENA_NEW(ar, struct if_map_row);
@@ -72,6 +90,7 @@ static const char *row(struct arena *ar, struct if_map *m, const struct ir_confi
 
 const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str s)
 {
+    m->c = c;
     while (s.len) {
         uint32_t n = 0, sep;
         while (n < s.len && s.p[n] != ',' && s.p[n] != '\n')
@@ -91,10 +110,12 @@ const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_con
             ios = trim((struct str){ios.p, ios.len - 1});
         if (!ios.len)
             return text(ar, "not ROUTER-INTERFACE=HOST-INTERFACE:", item);
-        const bool yields = ios.p[0] == '?';
-        if (yields)
-            ios = (struct str){ios.p + 1, ios.len - 1};
-        const char *bad = row(ar, m, c, ios, (struct str){item.p + sep, item.len - sep});
+        bool yields = false, shares = false;
+        for (; ios.len && (ios.p[0] == YIELDS || ios.p[0] == SHARES); ios = (struct str){ios.p + 1, ios.len - 1}) {
+            yields |= ios.p[0] == YIELDS;
+            shares |= ios.p[0] == SHARES;
+        }
+        const char *bad = row(ar, m, c, ios, (struct str){item.p + sep, item.len - sep}, shares);
         if (bad && !yields)
             return bad;
     }
@@ -172,15 +193,54 @@ const struct host_link *if_map_either(const struct if_map *m, const struct inter
     return NULL;
 }
 
+static bool have_common(const struct ptrlist *some, const struct ptrlist *others)
+{
+    PTRLIST_FOR (struct if_address, a, some) {
+        PTRLIST_FOR (struct if_address, b, others) {
+            if (addr_eq(&a->address.a, &b->address.a))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* It is shut, and its address is another's that is not: an old port, which the link is not for. */
+static bool has_left_its_address(const struct if_map *m, const struct interface *i)
+{
+    for (uint32_t k = 0; i->shutdown.v && m->c && k < m->c->interfaces.n; k++) {
+        const struct interface *o = m->c->interfaces.v[k];
+        bool has_it = have_common(&i->addresses, &o->addresses) || have_common(&i->addresses6, &o->addresses6);
+        if (o != i && !o->shutdown.v && has_it)
+            return true;
+    }
+    return false;
+}
+
 const char *if_map_find(const struct if_map *m, const struct interface *i)
 {
     PTRLIST_FOR (struct if_map_row, r, &m->rows) {
         if (str_eq(r->ios, i->name.s))
             return r->host;
     }
+    if (has_left_its_address(m, i))
+        return NULL;
     PTRLIST_FOR (struct host_link, l, &m->links) {
         if (holds(l, &i->addresses) || holds(l, &i->addresses6))
             return l->name;
+    }
+    return NULL;
+}
+
+const struct interface *if_map_sharer(const struct if_map *m, const struct interface *i)
+{
+    const char *name = if_map_find(m, i);
+    for (uint32_t k = 0; name && m->c && k < m->c->interfaces.n; k++) {
+        const struct interface *o = m->c->interfaces.v[k];
+        const char *other = o == i ? NULL : if_map_find(m, o);
+        if (o == i)
+            return NULL;
+        if (other && strcmp(name, other) == 0)
+            return o;
     }
     return NULL;
 }

@@ -359,6 +359,24 @@ static void check_filters(struct target *t, const struct ptrlist *groups)
     }
 }
 
+/* Lists, NAT sides and maps of a link hold for all of its packets, whichever of the router's interfaces they were for.
+ */
+static bool says_of_packets(const struct interface *i)
+{
+    return i->crypto_map.target || i->crypto_map6.target || i->access_groups.n || i->traffic_filters.n || i->nat.s.len;
+}
+
+static void check_shared_link(struct target *t, const struct interface *i)
+{
+    const struct interface *o = if_map_sharer(t->ifs, i);
+    if (o && (says_of_packets(i) || says_of_packets(o)))
+        diag_add(t->diags, D_LX_SHARED_LINK, i->span,
+                 STR_FMT " and " STR_FMT
+                         " have their addresses on one interface of this host, %s: lists and NAT of both hold for all "
+                         "of its packets",
+                 STR_ARG(o->name.s), STR_ARG(i->name.s), if_map_find(t->ifs, i));
+}
+
 /* Of what is applied beside the crypto maps: filters and NAT that would be other than they are written. */
 static void check_understood(struct target *t)
 {
@@ -370,6 +388,7 @@ static void check_understood(struct target *t)
             not_understood(t, l, "interface ", i->name.s);
         if (!if_map_find(t->ifs, i))
             continue;
+        check_shared_link(t, i);
         check_filters(t, &i->access_groups);
         check_filters(t, &i->traffic_filters);
     }
@@ -446,14 +465,9 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
 static void add_network(const struct target *t, struct boxes *out, const struct ip_addr *a, uint8_t plen)
 {
     struct box b = {.family = a->family, .proto = PROTO_ANY, .sport = {0, 65535}, .dport = {0, 65535}};
-    const unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
-    if (plen == 0 || plen > bytes * 8)
+    if (plen == 0 || plen > (a->family == FAMILY_V6 ? 128 : 32))
         return;
-    for (unsigned i = 0; i < bytes; i++) {
-        unsigned bits = plen > i * 8 ? plen - i * 8 : 0;
-        b.src.care[i] = (uint8_t)(bits >= 8 ? 0xff : 0xff00u >> bits);
-        b.src.value[i] = a->b[i] & b.src.care[i];
-    }
+    b.src = addr_bits_of(a->family, a->b, plen);
     boxes_add(t->arena, out, &b);
 }
 

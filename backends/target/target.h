@@ -37,18 +37,25 @@ struct if_map_row {
     char host[IF_NAME_MAX + 1];
 };
 struct if_map {
-    struct ptrlist rows;  /* struct if_map_row */
-    struct ptrlist links; /* struct host_link: what the host has; empty when compiling for another host */
-    uint32_t settled;     /* links of a higher number have come just now: what they are for is not known; 0: none has */
+    struct ptrlist rows;       /* struct if_map_row */
+    const struct ir_config *c; /* that it was read for; NULL: none has been */
+    struct ptrlist links;      /* struct host_link: what the host has; empty when compiling for another host */
+    uint32_t settled; /* links of a higher number have come just now: what they are for is not known; 0: none has */
 };
 
 /* Parses `GigabitEthernet0/0=eth0,Gi0/1=eth1` or the lines of a map file (blanks or '=' between the two, `#` comments)
- * and adds rows. Router names may be abbreviated as far as `c` has one such interface. Returns NULL, or what is wrong
- * (in the arena). */
+ * and adds rows. Router names may be abbreviated as far as `c` has one such interface. What ioscc has written itself
+ * may have `?` before a pair (it gives way to another row) and `+` (the link is another interface's too, as both were
+ * found by their addresses; who names interfaces names each link once). Returns NULL, or what is wrong (in the arena).
+ */
 const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str text);
+/* The interface that a name of the configuration means, abbreviated or not; NULL: none, or several. */
+const struct interface *if_map_interface(const struct ir_config *c, struct str typed);
 /* The host interface of a router interface: by row, else by an address of its own that a host interface holds; NULL if
  * there is none. */
 const char *if_map_find(const struct if_map *m, const struct interface *i);
+/* An interface before it, in the order of the text, that is the same link of the host; NULL: there is none. */
+const struct interface *if_map_sharer(const struct if_map *m, const struct interface *i);
 /* The interface that has the address which the one it is mapped to should have: then the map is wrong. NULL: there is
  * none (an address that no interface has may be there later, or be a NAT device's). */
 const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i);

@@ -126,6 +126,8 @@ static bool tmpl_like(const struct xfrm_pol *a, const struct xfrm_pol *b)
 /* Two maps want the same inbound packets: what either of them accepts is accepted, cleartext by neither. */
 static void share_inbound(struct planner *x, struct xfrm_pol *old, const struct xfrm_pol *pol)
 {
+    for (int i = 0; i < old->ntmpl && i < pol->ntmpl; i++)
+        old->has_several_ends |= !addr_eq(&old->tmpl[i].dst, &pol->tmpl[i].dst);
     if (old->map == pol->map)
         return; /* the earlier rule of one map wins, as on the router */
     if (!old->ntmpl && pol->ntmpl) {

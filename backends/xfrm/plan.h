@@ -50,7 +50,8 @@ struct xfrm_pol {
     bool is_bound;              /* the kernel's, and somebody else's: to a mark or an XFRM interface */
     bool is_sub;                /* the kernel's, and somebody else's: of the second type, which is asked before all */
     bool is_altered;            /* the kernel's: it has a lifetime, or flags, which none of ours ever has */
-    const char *link;           /* name of sel.ifindex, NULL: any interface */
+    bool has_several_ends; /* what comes in: it holds for several addresses of this host, not the template's alone */
+    const char *link;      /* name of sel.ifindex, NULL: any interface */
     const struct crypto_map *map;
     const struct crypto_map_entry *entry; /* where it comes from, NULL for what the kernel reported */
     const struct ace *line;

@@ -78,8 +78,7 @@ static int one_option(const struct command *c, struct request *q, int k, const c
     unsigned n = 0;
     switch (k) {
     case OPT_MAP:
-        buf_printf(&q->map, "%s\n", value);
-        break;
+        return cli_map_add(c, str_lit(value), &q->map);
     case OPT_MAP_FILE:
         return cli_map_file(c, value, &q->map);
     case OPT_DEVICE:
@@ -177,25 +176,30 @@ static void print_account(struct buf *b, struct session *s, const struct request
                    left);
 }
 
-static bool print_plan(struct session *s, const struct request *q)
+static void describe_plan(struct buf *b, struct session *s, const struct request *q)
 {
-    struct buf b = {0};
     if (q->json) {
         struct account a = {0};
         if (q->all_lines)
             account_build(&a, &s->arena, &s->apply.target);
-        apply_print_json(&b, &s->apply, q->all_lines ? &a : NULL);
-    } else {
-        apply_print(&b, &s->apply);
-        print_account(&b, s, q);
+        apply_print_json(b, &s->apply, q->all_lines ? &a : NULL);
+        return;
     }
+    apply_print(b, &s->apply);
+    print_account(b, s, q);
+}
+
+static bool print_plan(struct session *s, const struct request *q)
+{
+    struct buf b = {0};
+    describe_plan(&b, s, q);
     bool written = cli_write(stdout, &b) && fflush(stdout) == 0;
     buf_free(&b);
     return written;
 }
 
 /* May this plan be carried out? */
-static int refused(const struct session *s, const struct request *q)
+static int refused(struct session *s, const struct request *q)
 {
     const char *name = s->command->name;
     int code = consent_alone(s);
@@ -211,6 +215,18 @@ static int refused(const struct session *s, const struct request *q)
                 "ioscc %s: the other half of what is applied would stay, and nobody would look after it: nothing is "
                 "touched (without --only, or after 'ioscc remove')\n",
                 name);
+        return EXIT_FINDINGS;
+    }
+    bool is_half = q->how.only_xfrm || q->how.only_nftables, stands = false;
+    if (is_half && !now->file && !s->state.applying && apply_other_half(&s->apply, &stands) < 0) {
+        fprintf(stderr, "ioscc %s: cannot read whether the other half stands: nothing is touched\n", name);
+        return EXIT_SYSTEM;
+    }
+    if (stands) {
+        fprintf(stderr,
+                "ioscc %s: what stands was made with another state directory, or %s has lost its state: its other half "
+                "would stay, and nobody would look after it: nothing is touched (without --only it is taken over)\n",
+                name, s->state.dir);
         return EXIT_FINDINGS;
     }
     if (s->apply.xfrm_diff.conflicts.n) {
@@ -313,7 +329,7 @@ static void say_taken_over(const struct session *s)
                 s->command->name, stands, s->state.dir);
 }
 
-static int carry_out(struct session *s, const struct request *q)
+static int carry_out(struct session *s, const struct request *q, struct buf *said)
 {
     bool pending = s->state.confirm_by != 0;
     time_t deadline = confirm_deadline(q->confirm_s);
@@ -324,21 +340,22 @@ static int carry_out(struct session *s, const struct request *q)
         code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
     if (code != EXIT_CLEAN)
         return code;
-    printf("Applied.\n");
+    buf_puts(said, "Applied.\n");
     if (s->apply.flows_anew)
-        printf("%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
-    confirm_say(s, deadline, q->confirm_s);
+        buf_printf(said, "%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
+    confirm_say(said, s, deadline, q->confirm_s);
     return EXIT_CLEAN;
 }
 
-static int do_apply(struct session *s, const struct request *q, const char *file)
+/* `said`: for standard output, to be written when the locks are let go: who does not read it holds up nobody. */
+static int do_apply(struct session *s, const struct request *q, const char *file, struct buf *said)
 {
     s->says_notes = true;
     int code = session_plan(s, file, &q->how);
     if (code != EXIT_CLEAN)
         return code;
     if (!s->fatal)
-        (void)!print_plan(s, q); /* it was asked for, whoever reads along */
+        describe_plan(said, s, q);
     say_taken_over(s);
     code = refused(s, q);
     if (code == EXIT_CLEAN)
@@ -348,10 +365,11 @@ static int do_apply(struct session *s, const struct request *q, const char *file
     if (q->dry_run) {
         int r = apply_rehearse(&s->apply);
         if (r == 0)
-            printf("Dry run: this kernel takes all of it.\n");
+            buf_puts(said, "Dry run: this kernel takes all of it.\n");
         else if (r == REHEARSED_WITHOUT_SAS)
-            printf("Dry run: this kernel takes the policies and rules. What they protect would wait for ever: %s.\n",
-                   s->apply.error);
+            buf_printf(
+                said, "Dry run: this kernel takes the policies and rules. What they protect would wait for ever: %s.\n",
+                s->apply.error);
         else
             fprintf(stderr, "ioscc apply: dry run: %s\n", s->apply.error);
         if (r < 0)
@@ -359,7 +377,7 @@ static int do_apply(struct session *s, const struct request *q, const char *file
         return r == 0 ? EXIT_CLEAN : EXIT_FINDINGS;
     }
     code = session_no_daemon(s, "'ioscc reload FILE' hands it another configuration.");
-    return code == EXIT_CLEAN ? carry_out(s, q) : code;
+    return code == EXIT_CLEAN ? carry_out(s, q, said) : code;
 }
 
 static int run_apply(const struct command *c, int argc, char **argv)
@@ -376,8 +394,11 @@ static int run_apply(const struct command *c, int argc, char **argv)
         buf_free(&q.map);
         return code < 0 ? EXIT_CLEAN : code;
     }
-    code = do_apply(&s, &q, file);
+    struct buf said = {0};
+    code = do_apply(&s, &q, file, &said);
     session_close(&s);
+    (void)!cli_write(stdout, &said); /* it is done, whoever reads along */
+    buf_free(&said);
     buf_free(&q.map);
     return code;
 }

@@ -145,8 +145,8 @@ static int run(const struct command *c, int argc, char **argv)
             return cli_usage_error(c, "--to takes json, ios, xfrm or nftables, not '%s'", value);
         if (k == OPT_OUTPUT)
             output = value;
-        if (k == OPT_MAP)
-            buf_printf(&map, "%s\n", value);
+        if (k == OPT_MAP && cli_map_add(c, str_lit(value), &map) != EXIT_CLEAN)
+            return EXIT_USAGE;
         if (k == OPT_MAP_FILE && cli_map_file(c, value, &map) != EXIT_CLEAN)
             return EXIT_USAGE;
         if (k == OPT_DEVICE)

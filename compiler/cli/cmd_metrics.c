@@ -81,12 +81,23 @@ static void label(struct buf *b, struct str s)
     }
 }
 
+/* Peers are known by name alone, and no name has an address. */
+static bool waits_for_name(const struct crypto_map_entry *e)
+{
+    PTRLIST_FOR (struct map_peer, p, &e->peers) {
+        if (p->host.addr.family != FAMILY_NONE)
+            return false;
+    }
+    return e->peers.n != 0;
+}
+
 static void one_entry(struct buf *b, const struct session *s, const json_t *sas, const struct applied_entry *a,
                       struct entries *n)
 {
     const unsigned children = children_of(sas, a);
     n->configured++;
-    if (target_blocked(&s->apply.target, a->entry) || places_is_blocked(n->given, a->entry))
+    bool is_blocked = target_blocked(&s->apply.target, a->entry) || places_is_blocked(n->given, a->entry);
+    if (is_blocked || waits_for_name(a->entry))
         n->blocked++;
     else if (children)
         n->up++;
@@ -192,17 +203,12 @@ static int run(const struct command *c, int argc, char **argv)
         return k == CLI_HELP ? EXIT_CLEAN : EXIT_USAGE;
     if (i < argc)
         return cli_usage_error(c, "unexpected '%s'", argv[i]);
-    int code = session_open(&s, c, dir, -1, NAMES_KEPT);
+    const struct session_look how = {.is_quiet = true, .wants_routes = true}; /* findings are for status */
+    int code = session_look(&s, c, dir, &how);
     if (code != EXIT_CLEAN)
         return code;
-    s.is_repair = true; /* findings are for status */
-    s.wants_routes = true;
-    const char *path = s.state.current.file ? state_path(&s.state, s.state.current.file) : NULL;
-    code = session_plan(&s, path, &s.state.current);
-    if (code == EXIT_CLEAN) {
-        print_metrics(&b, &s);
-        code = cli_write(stdout, &b) ? EXIT_CLEAN : EXIT_SYSTEM;
-    }
+    print_metrics(&b, &s);
+    code = cli_write(stdout, &b) ? EXIT_CLEAN : EXIT_SYSTEM;
     buf_free(&b);
     session_close(&s);
     return code;

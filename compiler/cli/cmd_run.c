@@ -66,7 +66,8 @@ struct request {
     struct run_inputs inputs; /* NULL: not given */
     struct buf map, master;
     bool no_apply, allow_less;
-    bool says_plan; /* on standard output, where somebody has asked for it */
+    bool says_plan;  /* on standard output, where somebody has asked for it */
+    struct buf said; /* the same, written when the lock is let go: who does not read it holds up nobody */
     unsigned confirm_s;
     bool by_signal;      /* SIGHUP: nobody is there who could be told what it would take back */
     bool goes_back;      /* to what was before, and to how it was asked for then */
@@ -79,8 +80,7 @@ static int one_option(const struct command *c, struct request *q, int k, const c
 {
     switch (k) {
     case OPT_MAP:
-        buf_printf(&q->map, "%s\n", value);
-        break;
+        return cli_map_add(c, str_lit(value), &q->map);
     case OPT_MAP_FILE:
         return cli_map_file(c, value, &q->map);
     case OPT_DEVICE:
@@ -197,16 +197,10 @@ static int as_reload(const struct command *c, const struct buf *policy, const st
     return code;
 }
 
-/* What is about to change; nothing where nothing does. */
-static int say_plan(const struct session *s)
+static void write_said(struct request *q)
 {
-    struct buf b = {0};
-    if (!apply_needed(&s->apply))
-        return EXIT_CLEAN;
-    apply_print(&b, &s->apply);
-    bool written = cli_write(stdout, &b);
-    buf_free(&b);
-    return written ? EXIT_CLEAN : EXIT_SYSTEM;
+    (void)!cli_write(stdout, &q->said); /* it is done, whoever reads along */
+    buf_free(&q->said);
 }
 
 /* The daemon starts (again): with the file that waits to be confirmed, or with another one, as a unit names it? Then
@@ -221,7 +215,7 @@ static bool is_what_waits(const struct session *s)
 }
 
 /* The kernel's part. What waits to be confirmed is still what it goes back from, whatever file comes meanwhile. */
-static int carry_out(struct session *s, const struct request *q)
+static int carry_out(struct session *s, struct request *q)
 {
     enum session_previous previous = q->previous;
     if (q->no_apply)
@@ -235,8 +229,8 @@ static int carry_out(struct session *s, const struct request *q)
     int code = q->confirm_s ? confirm_reserve(s, deadline) : EXIT_CLEAN;
     if (code == EXIT_CLEAN && q->confirm_s)
         code = confirm_start(s, deadline);
-    if (code == EXIT_CLEAN && q->says_plan)
-        code = say_plan(s);
+    if (q->says_plan && apply_needed(&s->apply))
+        apply_print(&q->said, &s->apply);
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
     bool is_replaced = code == EXIT_CLEAN && waited && q->leaves_pending && !still_waits;
@@ -246,7 +240,7 @@ static int carry_out(struct session *s, const struct request *q)
                 s->command->name, waited);
     }
     if (code == EXIT_CLEAN && q->confirm_s)
-        confirm_say(s, deadline, q->confirm_s);
+        confirm_say(&q->said, s, deadline, q->confirm_s);
     return code;
 }
 
@@ -259,10 +253,11 @@ static int renamed(struct session *s, const char *name)
     return r;
 }
 
-static int give(struct session *s, const struct ike_policy *p, const struct request *q, work_fn *work)
+static int give(struct session *s, const struct ike_policy *p, struct request *q, work_fn *work)
 {
     struct buf b = {0};
     state_unlock(&s->state); /* the daemon lives on; another apply may come */
+    write_said(q);
     bool whole = ike_policy_write(&b, p);
     if (!whole)
         fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
@@ -330,6 +325,7 @@ static int parsed(const struct command *c, int argc, char **argv, struct request
 
 static int finished(struct request *q, int code)
 {
+    write_said(q); /* where it came to no more */
     buf_free(&q->map);
     buf_free(&q->master); /* wipes it */
     return code < 0 ? EXIT_CLEAN : code;
@@ -386,6 +382,23 @@ static int no_other(const struct command *c, const char *state_dir)
 }
 
 /* One a state directory; the lock goes with this process. */
+static bool is_of_another_namespace(long pid)
+{
+    char path[64];
+    struct stat its, ours;
+    snprintf(path, sizeof path, "/proc/%ld/ns/net", pid);
+    bool is_known = stat(path, &its) == 0 && stat("/proc/self/ns/net", &ours) == 0;
+    return is_known && (its.st_dev != ours.st_dev || its.st_ino != ours.st_ino);
+}
+
+/* That of one that was killed: who finds none knows that this one has not begun yet. */
+static void forget_socket(const char *dir)
+{
+    char path[512];
+    if (snprintf(path, sizeof path, "%s/" DAEMON_CONTROL_SOCKET, dir) < (int)sizeof path)
+        (void)!unlink(path);
+}
+
 static int only_daemon(const struct command *c, struct request *q, const char *file)
 {
     struct state_daemon d;
@@ -393,6 +406,7 @@ static int only_daemon(const struct command *c, struct request *q, const char *f
     int r = state_daemon_begin(q->daemon.state_dir, file, !q->no_apply, &why);
     if (r >= 0) {
         q->daemon.lock = r;
+        forget_socket(q->daemon.state_dir);
         return no_other(c, q->daemon.state_dir);
     }
     if (r != -EWOULDBLOCK) {
@@ -400,6 +414,13 @@ static int only_daemon(const struct command *c, struct request *q, const char *f
         return EXIT_SYSTEM;
     }
     state_daemon_ask(q->daemon.state_dir, &d);
+    if (is_of_another_namespace(d.pid)) {
+        fprintf(stderr,
+                "ioscc %s: a daemon of another network namespace runs with state directory %s (process %ld): name "
+                "another --state-dir here\n",
+                c->name, q->daemon.state_dir, d.pid);
+        return EXIT_FINDINGS;
+    }
     fprintf(stderr,
             "ioscc %s: a daemon runs already with %s (process %ld): 'ioscc reload FILE' hands it another "
             "configuration\n",
@@ -455,6 +476,7 @@ int reload_previous(struct session *s, bool has_map)
                         .goes_back = !has_map, /* else the options are those of now */
                         .previous = PREVIOUS_FORGOTTEN,
                         .policy_file = -1};
+    q.how.clears_rest = true; /* where only one half was applied then */
     int code = in_session(s, &q, state_path(&s->state, before->file), true, as_reload);
     if (code == EXIT_CLEAN)
         printf("Back to %s.\n", q.how.name);

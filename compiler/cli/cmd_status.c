@@ -21,6 +21,13 @@ static const struct cli_option options[] = {
     [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
     {NULL, 0, NULL, NULL},
 };
+enum { STATUS_KERNEL = OPT_WAIT + 1 };
+static const struct cli_option status_options[] = {
+    [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
+    [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
+    [STATUS_KERNEL] = {"kernel", 0, NULL, "only whether policies and rules stand as they were applied"},
+    {NULL, 0, NULL, NULL},
+};
 static const struct cli_option remove_options[] = {
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},
     [OPT_WAIT] = {"wait", 0, "SECONDS", "how long to wait for another ioscc (10)"},
@@ -42,7 +49,7 @@ static const struct cli_option rollback_options[] = {
 struct request {
     const char *dir;
     int wait_s;
-    bool allow_less;
+    bool allow_less, kernel_only;
     time_t at, at_boot; /* the same moment by two clocks; 0: at once, resp. not known */
     struct buf map;     /* interface maps, a pair a line; empty: as it was applied */
 };
@@ -54,13 +61,17 @@ static int parse(const struct command *c, int argc, char **argv, struct request 
     int i = 1, k;
     *q = (struct request){.dir = STATE_DIR_DEFAULT, .wait_s = 10};
     while ((k = cli_next(c, argc, argv, &i, &value)) >= 0) {
+        if (k == STATUS_KERNEL && c->options == status_options) {
+            q->kernel_only = true;
+            continue;
+        }
         if (k == OPT_STATE)
             q->dir = value;
         if (k == OPT_LESS)
             q->allow_less = true;
-        if (k == OPT_MAP)
-            buf_printf(&q->map, "%s\n", value);
-        int code = k == OPT_MAP_FILE ? cli_map_file(c, value, &q->map) : EXIT_CLEAN;
+        int code = k == OPT_MAP ? cli_map_add(c, str_lit(value), &q->map) : EXIT_CLEAN;
+        if (k == OPT_MAP_FILE)
+            code = cli_map_file(c, value, &q->map);
         if (code != EXIT_CLEAN)
             return code;
         if (k == OPT_STATE || k == OPT_LESS || k == OPT_MAP || k == OPT_MAP_FILE)
@@ -95,10 +106,32 @@ static void when(const char *before, time_t t)
         printf("%s%s", before, text);
 }
 
-/* It reads its configuration, or asks the DNS for the peers that are known by name. */
+/* It reads its configuration, or asks the DNS for the peers that are known by name. One that begins takes away what one
+ * before it has left (only_daemon()). */
 static bool is_starting(struct state *st, const struct state_daemon *d)
 {
-    return d->is_running && !st->current.file && access(state_path(st, DAEMON_CONTROL_SOCKET), F_OK) != 0;
+    return d->is_running && access(state_path(st, DAEMON_CONTROL_SOCKET), F_OK) != 0;
+}
+
+#define HANDED_OVER_S 5 /* a reload that goes on has done so by then */
+
+/* What it runs is not what stands, as a reload has been ended in between; the watch hands it over. */
+static bool has_another(struct session *s, const struct state_daemon *d)
+{
+    const time_t since = time(NULL) - s->state.applied;
+    bool is_at_it = since >= 0 && since < HANDED_OVER_S && !s->state.applying;
+    return d->is_running && d->applies && s->state.current.file && !is_at_it && places_of_another(s);
+}
+
+/* Entries that it does not run. */
+static void say_not_run(struct session *s, const struct state_daemon *d)
+{
+    struct buf b = {0};
+    json_t *given = d->is_running ? places_read(s) : NULL;
+    places_say_blocked(&b, given);
+    (void)!cli_write(stdout, &b);
+    buf_free(&b);
+    json_decref(given);
 }
 
 /* Is what negotiates there? False: it was, and is not. */
@@ -117,6 +150,11 @@ static bool print_daemon(struct session *s)
     bool is_silent = d.is_running && !ask_is_answered(s->state.dir);
     if (is_silent)
         printf("The IKE daemon does not answer, it may be stopped: nothing is negotiated.\n");
+    const bool is_behind = has_another(s, &d);
+    if (is_behind)
+        printf("A reload has not ended: the daemon negotiates by what was applied before. What stands is handed to it "
+               "within two minutes; if not, 'ioscc reload FILE' does it.\n");
+    say_not_run(s, &d);
     const long stopped = d.is_running ? ask_stopped(d.pid) : 0;
     if (stopped)
         printf("Process %ld of the daemon is stopped, what it does is not done: 'kill -CONT %ld' lets it go on.\n",
@@ -126,7 +164,7 @@ static bool print_daemon(struct session *s)
         printf("Another state directory has taken over what is applied: this daemon watches nothing.\n");
     else if (is_lost)
         printf("The state directory has lost what it applies: 'ioscc reload %s' writes it again.\n", d.config);
-    return !is_lost && !is_silent && !stopped && (d.is_running || !d.was_there || !s->state.current.file);
+    return !is_lost && !is_silent && !is_behind && !stopped && (d.is_running || !d.was_there || !s->state.current.file);
 }
 
 /* Crypto map entries on this host that need IKE. */
@@ -204,6 +242,19 @@ static bool say_early(void)
     return is_early;
 }
 
+static void say_unfinished(const struct session *s)
+{
+    const struct state *st = &s->state;
+    if (!st->applying)
+        return;
+    if (s->is_busy)
+        printf("Another ioscc is changing what is applied.\n");
+    else if (st->previous.file)
+        printf("The last change was interrupted: the same again, or 'ioscc rollback', ends it.\n");
+    else
+        printf("The last change was interrupted: the same again ends it.\n");
+}
+
 static int print_status(struct session *s)
 {
     struct state *st = &s->state;
@@ -218,8 +269,7 @@ static int print_status(struct session *s)
         printf("Nothing is applied.\n");
     }
     bool is_early = say_early();
-    if (st->applying)
-        printf("The last change was interrupted: the same again, or 'ioscc rollback', ends it.\n");
+    say_unfinished(s);
     if (st->went_back) {
         when("Went back by itself ", st->went_back);
         printf(", as %s was not confirmed: 'ioscc reload' (without a daemon 'ioscc apply') of that file applies it "
@@ -237,9 +287,6 @@ static int print_status(struct session *s)
         confirm_say_why(st);
     bool complete = print_daemon(s);
     say_needs_daemon(s);
-    json_t *given = places_read(s);
-    places_say_blocked(&b, given);
-    json_decref(given);
     say_file_differs(s);
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
     if (*s->apply.lacks)
@@ -261,27 +308,35 @@ static int print_status(struct session *s)
     return is_whole ? EXIT_CLEAN : EXIT_FINDINGS;
 }
 
+/* For who starts and ends it: is the host protected as it was, whatever has become of the daemon? */
+static int print_kernel(const struct session *s)
+{
+    bool stands =
+        s->state.current.file && !apply_needed(&s->apply) && !apply_is_disturbed(&s->apply) && !*s->apply.lacks;
+    printf(stands ? "The kernel has what is applied.\n"
+                  : "The kernel has not all of what is applied, or nothing is: 'ioscc status' says what.\n");
+    return stands ? EXIT_CLEAN : EXIT_FINDINGS;
+}
+
 static int run_status(const struct command *c, int argc, char **argv)
 {
     struct request q;
     struct session s;
     int code = parse(c, argc, argv, &q);
+    const struct session_look how = {.is_quiet = q.kernel_only, .needs_file = true};
     if (code == EXIT_CLEAN)
-        code = session_open(&s, c, q.dir, -1, NAMES_KEPT);
+        code = session_look(&s, c, q.dir, &how);
     if (code != EXIT_CLEAN)
         return code < 0 ? EXIT_CLEAN : code;
-    s.is_status = true;
-    if (s.state.current.file && access(current_path(&s), R_OK) != 0) {
+    if (!s.prepared) {
         fprintf(stderr,
                 "ioscc status: %s is gone, what stands cannot be compared: 'ioscc apply FILE' (with a daemon 'ioscc "
                 "reload FILE') writes it again\n",
                 current_path(&s));
-        session_close(&s);
-        return EXIT_SYSTEM;
+        code = EXIT_SYSTEM;
+    } else {
+        code = q.kernel_only ? print_kernel(&s) : print_status(&s);
     }
-    code = session_plan(&s, current_path(&s), &s.state.current);
-    if (code == EXIT_CLEAN)
-        code = print_status(&s);
     session_close(&s);
     return code;
 }
@@ -329,6 +384,7 @@ static int run_remove(const struct command *c, int argc, char **argv)
     }
     if (code == EXIT_CLEAN) {
         state_daemon_forget(s.state.dir);
+        places_forget(&s);
         memset(s.state.thresholds, 0, sizeof s.state.thresholds);
         code = state_save(&s.state) < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
         printf("Removed.\n");
@@ -349,6 +405,7 @@ static int run_confirm(const struct command *c, int argc, char **argv)
         code = EXIT_FINDINGS;
     } else {
         const time_t deadline = s.state.confirm_by;
+        bool is_late = confirm_is_late(&s.state);
         confirm_note(&s.state, 0);
         state_reserve_end(&s.state); /* a full disk has room for this with it */
         int r = state_save(&s.state);
@@ -357,6 +414,9 @@ static int run_confirm(const struct command *c, int argc, char **argv)
             fprintf(stderr, "ioscc confirm: cannot write the state in %s: %s\n", s.state.dir, strerror(-r));
             when("Not confirmed: goes back at ", deadline);
             printf(" all the same.\n");
+        } else if (is_late) {
+            when("Confirmed, after its time: what waited to go back at ", deadline);
+            printf(" had not. What stands, stays.\n");
         } else {
             printf("Confirmed.\n");
         }
@@ -370,6 +430,7 @@ static int go_back(struct session *s)
 {
     struct state_config how = s->state.previous;
     const char *path = how.file ? state_path(&s->state, how.file) : NULL;
+    how.clears_rest = true; /* where only one half was applied then */
     int code = session_plan(s, path, &how);
     if (code == EXIT_CLEAN)
         code = session_run(s, how, PREVIOUS_FORGOTTEN, 0);
@@ -492,8 +553,11 @@ static int run_rollback(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_status = {
-    "status", "[OPTION…]", "Says what is applied and whether the kernel still agrees. Exit status 0: in sync, 1: not.",
-    options,  run_status,
+    "status",
+    "[OPTION…]",
+    "Says what is applied and whether the kernel still agrees. Exit status 0: in sync, 1: not.",
+    status_options,
+    run_status,
 };
 const struct command cmd_remove = {
     "remove",       "[OPTION…]", "Takes away everything that apply made on this host, and nothing else.",

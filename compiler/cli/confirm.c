@@ -159,11 +159,11 @@ int confirm_start(struct session *s, time_t deadline)
     return EXIT_SYSTEM;
 }
 
-void confirm_say(const struct session *s, time_t deadline, unsigned seconds)
+void confirm_say(struct buf *b, const struct session *s, time_t deadline, unsigned seconds)
 {
     if (!deadline)
         return;
-    printf("Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
+    buf_printf(b, "Goes back in %u seconds unless 'ioscc confirm' comes.\n", seconds);
     if (!s->state.previous.file)
-        printf("Before it nothing was applied: then nothing is protected here.\n");
+        buf_puts(b, "Before it nothing was applied: then nothing is protected here.\n");
 }

@@ -28,6 +28,6 @@ int confirm_reserve(struct session *s, time_t deadline) MUST_CHECK;
  * where `deadline` is 0; EXIT_SYSTEM after a message. */
 int confirm_start(struct session *s, time_t deadline) MUST_CHECK;
 /* Says what will happen, once it is applied. */
-void confirm_say(const struct session *s, time_t deadline, unsigned seconds);
+void confirm_say(struct buf *b, const struct session *s, time_t deadline, unsigned seconds);
 
 #endif

@@ -60,6 +60,28 @@ const struct ir_config *cli_router(const struct compiled *c, const char *device)
     return NULL;
 }
 
+/* Marks that ioscc puts before pairs in its state (if_map_parse()) are none of who types a map. */
+static bool has_mark(struct str text)
+{
+    bool is_start = true;
+    for (uint32_t i = 0; i < text.len; i++) {
+        const char at = text.p[i];
+        if (is_start && (at == '?' || at == '+'))
+            return true;
+        is_start = at == ',' || at == '\n' || (is_start && (at == ' ' || at == '\t'));
+    }
+    return false;
+}
+
+int cli_map_add(const struct command *c, struct str text, struct buf *map)
+{
+    if (has_mark(text))
+        return cli_usage_error(c, "interface map: not ROUTER-INTERFACE=HOST-INTERFACE: '" STR_FMT "'", STR_ARG(text));
+    buf_add(map, text.p, text.len);
+    buf_putc(map, '\n');
+    return EXIT_CLEAN;
+}
+
 int cli_map_file(const struct command *c, const char *path, struct buf *map)
 {
     struct source src;
@@ -68,8 +90,7 @@ int cli_map_file(const struct command *c, const char *path, struct buf *map)
         fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));
         return EXIT_USAGE;
     }
-    buf_add(map, src.text, src.len);
-    buf_putc(map, '\n');
+    int code = cli_map_add(c, (struct str){src.text, src.len}, map);
     source_free(&src);
-    return EXIT_CLEAN;
+    return code;
 }

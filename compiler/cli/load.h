@@ -18,6 +18,8 @@ uint32_t cli_complain(struct compiled *c, bool says_notes);
 const struct ir_config *cli_router(const struct compiled *c, const char *device);
 
 /* --interface-map-file: its text behind what `map` holds, rows as if_map_parse() takes them. An exit code. */
+/* Adds what -m says; EXIT_USAGE after a message where it is no map. */
+int cli_map_add(const struct command *c, struct str text, struct buf *map) MUST_CHECK;
 int cli_map_file(const struct command *c, const char *path, struct buf *map) MUST_CHECK;
 
 #endif

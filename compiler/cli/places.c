@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_NAME "places.json"
 #define FORMAT 1
@@ -75,6 +76,11 @@ int places_save(struct session *s)
     int r = state_put(&s->state, FILE_NAME, (struct str){p, (uint32_t)strlen(p)});
     free(p);
     return r;
+}
+
+void places_forget(struct session *s)
+{
+    (void)!unlink(state_path(&s->state, FILE_NAME));
 }
 
 /* "M at eth0 was 192.0.2.1, is 192.0.2.7" for each that has moved. */

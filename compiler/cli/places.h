@@ -22,6 +22,8 @@ json_t *places_read(struct session *s) MUST_CHECK;
 bool places_is_blocked(const json_t *kept, const struct crypto_map_entry *e) MUST_CHECK;
 /* A line for each such entry: which it is and what it lacks. */
 void places_say_blocked(struct buf *b, const json_t *kept);
+/* Nothing is run any more. */
+void places_forget(struct session *s);
 /* Were they kept of another configuration than the one that stands? Then that one has not come to the daemon (yet). */
 bool places_of_another(struct session *s) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backends/apply/unprotected.h"
 #include "backends/ike/daemon/daemon.h"
@@ -87,9 +88,13 @@ static int put_right(struct session *s, const struct watch_look *l)
     bool is_news = !s->apply.xfrm_diff.ops.n && nft_diff_follows_links(&s->apply.nft_diff);
     if (r < 0)
         l->shared->failed++;
-    else if (!is_news)
+    else if (!is_news && !s->has_moved_names)
         l->shared->repaired++;
     keep_count(s, l->shared);
+    if (r == 0 && s->has_moved_names) {
+        daemon_log(IKE_NOTICE, "peers known by name have other addresses: %s", what);
+        return WATCH_REPAIRED;
+    }
     if (r == 0 && is_news)
         daemon_log(IKE_INFO, "links or addresses have come or gone: they are taken in");
     if (r == 0 && is_news)
@@ -264,6 +269,18 @@ static void see_links(struct watch_shared *w, const struct if_map *ifs)
         w->again_at_ms = w->newest_at_ms + SETTLES_MS;
 }
 
+/* Whoever was at work has ended in the middle, as the lock is free: the kernel has what he wanted now, and the daemon
+ * has been given it. */
+static void end_change(struct session *s)
+{
+    s->state.applying = false;
+    s->state.applied = time(NULL);
+    if (state_save(&s->state) == 0)
+        state_own(&s->state, false);
+    daemon_log(IKE_NOTICE, "a change that was interrupted is carried out: %s stands",
+               s->state.current.name ? s->state.current.name : "what was asked for");
+}
+
 static int look(struct session *s, const struct watch_look *l)
 {
     settle(l->shared);
@@ -286,6 +303,8 @@ static int look(struct session *s, const struct watch_look *l)
     int found = apply_needed(&s->apply) ? put_right(s, l) : WATCH_IN_ORDER;
     if (found != WATCH_CANNOT)
         found = follow(s, found, l->shared);
+    if (found != WATCH_CANNOT && s->state.applying && !places_of_another(s))
+        end_change(s);
     return look_at_routes(s, l, found);
 }
 
@@ -323,6 +342,7 @@ static int look_locked(const struct repair *r, const struct watch_look *l, const
         return s.is_busy ? WATCH_BUSY : WATCH_CANNOT;
     s.is_repair = true;
     bool moved = asked && take_names(&s, l, asked);
+    s.has_moved_names = moved;
     int found = look(&s, l);
     if (moved && state_save(&s.state) < 0)
         found = WATCH_CANNOT;

@@ -93,7 +93,8 @@ static void fill_in(struct state *s, const char *command, const char *option, co
         return;
     for (const char *line = *to; *line;) {
         size_t n = strcspn(line, "\n");
-        if (n && command)
+        bool is_operators = n && *line != '?' && *line != '+'; /* if_map_parse(): else ioscc has found it */
+        if (is_operators && command)
             fprintf(stderr, "ioscc %s: --%s %.*s, as at the last reload or start\n", command, option, (int)n, line);
         line += n + (line[n] == '\n');
     }

@@ -13,7 +13,9 @@
 #include "backends/ike/daemon/lookup.h"
 #include "compiler/cli/confirm.h"
 
-#define NAMES_AGAIN_S 10 /* those that have no address */
+#define LOOKS 50               /* at a host that somebody else changes meanwhile, a tenth of a second apart */
+#define READS_AGAIN_TENTHS 100 /* ten seconds, while somebody changes what is read */
+#define NAMES_AGAIN_S 10       /* those that have no address */
 
 /* Which state's is what stands here? The kernel's table says so, or the file beside where it has been flushed. A kernel
  * without tables says nothing, nor one that does not tell who asks. 0 or a negative errno. */
@@ -28,9 +30,7 @@ static int read_owner(const struct state *st, uint64_t *owner)
     const bool has_no_tables = r == -EPERM || r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
     if (r < 0 && !has_no_tables)
         return r;
-    if (!*owner)
-        *owner = owner_read(st->netns);
-    return 0;
+    return *owner ? 0 : owner_read(st->netns, owner);
 }
 
 /* What this state says to be applied may be taken over by another one meanwhile: it must not be looked after, confirmed
@@ -73,11 +73,27 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
     s->nothing.arena = &s->arena;
     bool quietly = wait_s == SESSION_QUIETLY;
     int r = state_open(&s->state, &s->arena, dir, quietly ? 0 : wait_s, &why);
-    s->is_busy = r == -EWOULDBLOCK;
+    bool is_at_work = false;
+    for (int tenths = 0; r == 0 && wait_s < 0 && tenths < READS_AGAIN_TENTHS; tenths++) {
+        is_at_work = s->state.applying && state_is_locked(&s->state);
+        if (!is_at_work)
+            break;
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+        state_close(&s->state);
+        r = state_open(&s->state, &s->arena, dir, wait_s, &why);
+    }
+    s->is_busy = r == -EWOULDBLOCK || is_at_work;
     if (r == 0) {
         why = "cannot read whose the kernel's table is, nothing is touched";
         r = forget_what_another_has(s, quietly);
+        if (r == -EPERM)
+            why = OWNER_NOT_BELIEVED;
     }
+    if (r == 0 && wait_s >= 0 && s->state.owner_fd == -ENOENT)
+        fprintf(stderr,
+                "ioscc %s: " OWNER_DIR " cannot be made: an ioscc with another state directory is told apart by the "
+                "nftables table alone\n",
+                c->name);
     if (r == 0)
         return EXIT_CLEAN;
     if (!s->is_busy || !quietly)
@@ -94,7 +110,33 @@ static void count(struct session *s)
         s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST || d->id == D_LX_GDOI ||
                     d->id == D_LX_DYNAMIC;
     }
-    s->errors = s->is_repair ? 0 : cli_complain(&s->compiled, s->says_notes);
+    s->errors = s->is_repair || s->is_status ? 0 : cli_complain(&s->compiled, s->says_notes);
+}
+
+int session_look(struct session *s, const struct command *c, const char *dir, const struct session_look *how)
+{
+    for (int tries = 1;; tries++) {
+        int code = session_open(s, c, dir, -1, NAMES_KEPT);
+        if (code != EXIT_CLEAN)
+            return code;
+        s->is_status = true;
+        s->is_repair = how->is_quiet;
+        s->wants_routes = how->wants_routes;
+        const char *path = s->state.current.file ? state_path(&s->state, s->state.current.file) : NULL;
+        if (path && how->needs_file && access(path, R_OK) != 0)
+            return EXIT_CLEAN; /* said by who asks */
+        code = session_plan(s, path, &s->state.current);
+        bool is_last =
+            tries >= LOOKS || s->is_busy || state_is_current(&s->state); /* who changes the kernel says so first */
+        if (is_last && code == EXIT_CLEAN && s->loaded && !s->is_repair)
+            s->errors = cli_complain(&s->compiled, s->says_notes);
+        if (is_last && code != EXIT_CLEAN)
+            session_close(s);
+        if (is_last)
+            return code;
+        session_close(s);
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
 }
 
 /* ---- peers known by name ---- */
@@ -406,10 +448,7 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
     if (s->apply.xfrm_diff.threshold && !st->thresholds[0][0])
         memcpy(st->thresholds, s->apply.xfrm_held.hash_threshold, sizeof st->thresholds);
     own_sas(s, true);
-    int code = save(s, "nothing is touched");
-    if (code == EXIT_CLEAN)
-        state_own(st, false);
-    return code;
+    return save(s, "nothing is touched");
 }
 
 static int finish(struct session *s, const struct state_config *how, enum session_previous previous, time_t confirm_by)
@@ -422,7 +461,7 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
     st->went_back_from = NULL;
     if (previous == PREVIOUS_FORGOTTEN)
         st->has_previous = false;
-    if (!how->only_nftables)
+    if (s->apply.reader.want_xfrm)
         own_sas(s, false);
     int code = save(s, "the kernel has what was applied; when there is room, the same again ends it");
     if (!how->file) {
@@ -450,8 +489,9 @@ static const char *pairs_found(struct session *s)
     for (uint32_t i = 0; s->router && i < s->router->interfaces.n; i++) {
         const struct interface *f = s->router->interfaces.v[i];
         const char *host = if_map_find(&s->apply.ifs, f);
+        const char *shares = if_map_sharer(&s->apply.ifs, f) ? "+" : "";
         if (host)
-            buf_printf(&b, STR_FMT "=%s\n", STR_ARG(f->name.s), host);
+            buf_printf(&b, "%s" STR_FMT "=%s\n", shares, STR_ARG(f->name.s), host);
     }
     buf_putc(&b, '\0');
     const char *text = b.failed ? NULL : arena_strndup(&s->arena, b.p, b.len - 1);
@@ -502,6 +542,8 @@ int session_run(struct session *s, struct state_config how, enum session_previou
         return code;
     sigprocmask(SIG_BLOCK, &quiet, &old); /* half-way is no place to stop */
     int r = apply_run(&s->apply);
+    if (r == 0 || s->apply.is_half_done) /* what stands is of this state now, and of no other before that */
+        state_own(&s->state, false);
     if (r == 0) {
         code = finish(s, &how, previous, confirm_by);
         note_change(s, &how);

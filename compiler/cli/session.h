@@ -23,9 +23,10 @@ struct session {
     struct diag_list nothing; /* findings of a session without a configuration */
     const struct ir_config *router;
     struct apply apply;
-    uint32_t errors; /* findings that stop an apply */
-    bool is_busy;    /* session_open(): another command holds the state's lock */
-    bool says_notes; /* a file is to be carried out: what will differ on the host is said; not of what stands */
+    uint32_t errors;      /* findings that stop an apply */
+    bool has_moved_names; /* is_repair: what is put right is for that */
+    bool is_busy;         /* session_open(): another command holds the state's lock */
+    bool says_notes;      /* a file is to be carried out: what will differ on the host is said; not of what stands */
     enum session_journal journal;
     struct ike_omissions left_out; /* of the policy that was made last (run_policy()): in the configuration's arena */
     bool wants_routes; /* set after session_open(): of a repair too, what the routes lead elsewhere is looked for */
@@ -66,6 +67,15 @@ const char *session_not_in_force(const struct session *s) MUST_CHECK;
 void session_close(struct session *s);
 /* Does a daemon run that applies its own configuration? Then nobody changes the kernel beside it: EXIT_FINDINGS after a
  * message that ends with `advice`. */
+/* Opens it to look, plans what is applied, and does so again where somebody changes it meanwhile. After EXIT_CLEAN the
+ * caller closes it; else it has said why, and nothing is open. */
+struct session_look {
+    bool is_quiet;     /* findings are not said */
+    bool wants_routes; /* also where it is quiet */
+    bool needs_file;   /* where the stored file is gone nothing is planned (`prepared`) */
+};
+int session_look(struct session *s, const struct command *c, const char *dir,
+                 const struct session_look *how) MUST_CHECK;
 int session_no_daemon(const struct session *s, const char *advice) MUST_CHECK;
 
 #endif

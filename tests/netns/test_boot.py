@@ -101,7 +101,7 @@ def orders(names):
 
 
 def command(text):
-    for a, b in (('/usr/local/bin/ioscc', '$IOSCC'), ('$IOSCC_OPTIONS', '$OPTIONS'), ('/etc/ioscc/router.cfg', '$FILE'), ('/usr/local/lib/ioscc/', os.path.abspath(UNITS) + '/')):
+    for a, b in (('/usr/local/bin/ioscc', '$IOSCC'), ('status --kernel', 'status --kernel --state-dir $STATE'), ('$IOSCC_OPTIONS', '$OPTIONS'), ('/etc/ioscc/router.cfg', '$FILE'), ('/usr/local/lib/ioscc/', os.path.abspath(UNITS) + '/')):
         text = text.replace(a, b)
     return text.lstrip('-')
 

@@ -59,6 +59,13 @@ struct network_ends {
     int main, keys, privileged, fetch;
 };
 
+/* A peer that could not be sent to, and what was said of it. */
+struct unsent {
+    struct ip_addr local, peer;
+    int error;     /* errno; 0: it can be sent to */
+    uint64_t said; /* when, of daemon_now() */
+};
+
 struct daemon {
     const struct ike_policy *policy; /* without secrets */
     struct network_ends ends;
@@ -71,6 +78,7 @@ struct daemon {
     uv_pipe_t control;
     struct daemon_socket sockets[4]; /* IPv4 and IPv6, 500 and 4500 */
     unsigned n_sockets, clients;
+    struct unsent unsent[64];     /* by a hash of the peer's address (net.c) */
     struct privileged privileged; /* what is asked of the kernel goes there */
     struct mnl_socket *news;      /* ACQUIRE, EXPIRE */
     struct mnl_socket *sa_news;   /* SAs that are deleted; more than ACQUIRE should have to wait behind */

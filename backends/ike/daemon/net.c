@@ -15,7 +15,11 @@
 
 #include "backends/ike/daemon/daemon.h"
 
-#define BURST 64 /* datagrams before the loop may do something else */
+#ifndef MSG_PROBE
+#define MSG_PROBE 0x10 /* send(2) has it not, the kernel has: look the route up, send nothing */
+#endif
+#define BURST 64               /* datagrams before the loop may do something else */
+#define UNSENT_AGAIN_MS 300000 /* before it is said again that a peer cannot be sent to */
 
 static struct ike_end end_of(const struct sockaddr_storage *s)
 {
@@ -199,6 +203,63 @@ void net_close(struct daemon *d)
     }
 }
 
+/* The source address of what is sent; the length of the control message, 0: the kernel chooses. */
+static size_t put_source(const struct ip_addr *local, struct cmsghdr *c)
+{
+    if (local->family == FAMILY_NONE)
+        return 0;
+    if (local->family == FAMILY_V6) {
+        struct in6_pktinfo i = {.ipi6_ifindex = 0};
+        memcpy(&i.ipi6_addr, local->b, 16);
+        c->cmsg_level = IPPROTO_IPV6;
+        c->cmsg_type = IPV6_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof i);
+        memcpy(CMSG_DATA(c), &i, sizeof i);
+        return CMSG_SPACE(sizeof i);
+    }
+    struct in_pktinfo i = {.ipi_ifindex = 0};
+    memcpy(&i.ipi_spec_dst, local->b, 4);
+    c->cmsg_level = IPPROTO_IP;
+    c->cmsg_type = IP_PKTINFO;
+    c->cmsg_len = CMSG_LEN(sizeof i);
+    memcpy(CMSG_DATA(c), &i, sizeof i);
+    return CMSG_SPACE(sizeof i);
+}
+
+static struct unsent *unsent_to(struct daemon *d, const struct ip_addr *peer)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < sizeof peer->b; i++)
+        h = (h ^ peer->b[i]) * 16777619u;
+    return &d->unsent[h % (sizeof d->unsent / sizeof *d->unsent)];
+}
+
+/* Each datagram that is sent again would say the same; so it is said again after a while only. */
+static void say_unsent(struct daemon *d, const struct ip_addr *local, const struct ip_addr *peer, int error,
+                       bool local_is_missing)
+{
+    struct unsent *u = unsent_to(d, peer);
+    const uint64_t now = daemon_now(d);
+    bool is_known = u->error == error && addr_eq(&u->peer, peer) && addr_eq(&u->local, local);
+    if (is_known && now - u->said < UNSENT_AGAIN_MS)
+        return;
+    *u = (struct unsent){.local = *local, .peer = *peer, .error = error, .said = now};
+    char to[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+    if (local_is_missing)
+        daemon_log(IKE_WARNING, "peer %s: cannot send from %s: no interface of this host has that address",
+                   addr_text(peer, to), addr_text(local, from));
+    else
+        daemon_log(IKE_WARNING, "peer %s: cannot send: %s", addr_text(peer, to), strerror(error));
+}
+
+/* Is there a way to the peer, from whatever address? Then it is the address that is missing: the kernel has one error
+ * for both. Nothing is sent: the route is looked up alone (MSG_PROBE). */
+static bool is_routed(const struct daemon_socket *s, const struct msghdr *failed)
+{
+    const struct msghdr probe = {.msg_name = failed->msg_name, .msg_namelen = failed->msg_namelen};
+    return sendmsg(s->fd, &probe, MSG_CONFIRM | MSG_PROBE | MSG_DONTWAIT) == 0;
+}
+
 void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remote, const uint8_t *p, size_t n)
 {
     struct daemon *d = ctx;
@@ -214,29 +275,15 @@ void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remo
             s = &d->sockets[i];
     if (!s)
         return;
-    if (local->addr.family != FAMILY_NONE) {
+    m.msg_controllen = put_source(&local->addr, (struct cmsghdr *)control);
+    if (m.msg_controllen)
         m.msg_control = control;
-        struct cmsghdr *c = (struct cmsghdr *)control;
-        if (local->addr.family == FAMILY_V6) {
-            struct in6_pktinfo i = {.ipi6_ifindex = 0};
-            memcpy(&i.ipi6_addr, local->addr.b, 16);
-            c->cmsg_level = IPPROTO_IPV6;
-            c->cmsg_type = IPV6_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof i);
-            memcpy(CMSG_DATA(c), &i, sizeof i);
-            m.msg_controllen = CMSG_SPACE(sizeof i);
-        } else {
-            struct in_pktinfo i = {.ipi_ifindex = 0};
-            memcpy(&i.ipi_spec_dst, local->addr.b, 4);
-            c->cmsg_level = IPPROTO_IP;
-            c->cmsg_type = IP_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof i);
-            memcpy(CMSG_DATA(c), &i, sizeof i);
-            m.msg_controllen = CMSG_SPACE(sizeof i);
-        }
+    if (sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        unsent_to(d, &remote->addr)->error = 0;
+        return;
     }
-    if (sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN) {
-        char t[ADDR_TEXT_MAX];
-        daemon_log(IKE_WARNING, "peer %s: cannot send: %s", addr_text(&remote->addr, t), strerror(errno));
-    }
+    const int error = errno;
+    bool local_is_missing = error == ENETUNREACH && m.msg_controllen && is_routed(s, &m);
+    if (error != EAGAIN)
+        say_unsent(d, &local->addr, &remote->addr, error, local_is_missing);
 }

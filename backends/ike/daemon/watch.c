@@ -32,6 +32,8 @@
 #define NAMES_SHARE 4       /* and where it takes long, four times as long apart */
 #define AGAIN_MS 1000
 #define AGAIN_MOST_MS 60000
+#define BUSY_LONG_MS 5000   /* before it is said that another ioscc keeps it from looking */
+#define BUSY_AGAIN_MS 60000 /* and said again */
 #define EVERY_MS 60000      /* where nothing is heard: not everything is told of */
 #define LOOK_MOST_MS 120000 /* for any host; then it hangs */
 
@@ -61,6 +63,7 @@ struct watch {
     unsigned repairs;
     uint64_t again_at, again_ms;       /* ms: when to look once more where nothing could be put right; 0: not */
     uint64_t names_at, names_asked_at; /* ms: when names are to be looked up, 0: not; when they were */
+    uint64_t busy_since, busy_said;    /* ms: another ioscc has the lock; 0: not */
     struct watch_shared *shared;
     watch_repair_fn *repair;
     void *arg;
@@ -172,14 +175,31 @@ static void again_later(struct watch *w, bool by_time)
     w->again_at = watch_now_ms() + w->again_ms;
 }
 
+/* An apply is done in a moment: one that is not has been stopped, or waits for something. */
+static void say_busy(struct watch *w, uint64_t now)
+{
+    if (!w->busy_since)
+        w->busy_since = now;
+    bool is_news = !w->busy_said || now >= w->busy_said + BUSY_AGAIN_MS;
+    if (now < w->busy_since + BUSY_LONG_MS || !is_news)
+        return;
+    w->busy_said = now;
+    daemon_log(IKE_WARNING,
+               "another ioscc has been changing this host for %llu s: nothing is put right until it ends (is it "
+               "stopped?)",
+               (unsigned long long)(now - w->busy_since) / 1000);
+}
+
 static void looked(struct watch *w, enum watch_found found, uint64_t took_ms, bool by_time)
 {
     uint64_t now = watch_now_ms();
     w->not_before = now + took_ms * (LOOK_SHARE - 1);
     if (found == WATCH_BUSY) {
         w->again_at = now + AGAIN_MS;
+        say_busy(w, now);
         return;
     }
+    w->busy_since = w->busy_said = 0;
     if (found == WATCH_CANNOT) { /* it has said why; perhaps later, and sooner when something changes */
         again_later(w, by_time);
         return;
