@@ -7,6 +7,7 @@
 
 #include "compiler/cli/check.h"
 #include "compiler/cli/git.h"
+#include "compiler/cli/fix_proof.h"
 #include "lint/fix.h"
 
 static void unreadable(const struct check_run *run, struct buf *out, const char *path, const char *why,
@@ -108,14 +109,20 @@ static int replace_file(const char *path, const struct buf *text)
 }
 
 /* Applies fixes; what was mended is no finding any more. With --dry-run the difference is all that is printed. */
-static void mend(struct check_run *run, struct compiled *c, const char *path, struct buf *out, struct check_counts *n)
+static void mend(struct check_run *run, struct ios_parser *parser, struct compiled *c, const char *path,
+                 struct buf *out, struct check_counts *n)
 {
     struct buf text = {0};
+    char why[FIX_WHY_MAX];
     bool *done = calloc(c->diags.items.n + 1, sizeof *done);
     uint32_t fixed = done ? fix_apply(&c->source, &c->diags, &text, done) : 0, kept = 0;
+    const struct str mended = {text.p ? text.p : "", (uint32_t)text.len};
+    if (fixed && !text.failed && !fix_is_harmless(c, parser, mended, why)) {
+        fprintf(stderr, "ioscc check: %s: nothing is fixed: %s\n", path, why);
+        fixed = 0;
+    }
     if (fixed && run->dry_run)
-        fix_diff(out, path, (struct str){c->source.text, c->source.len},
-                 (struct str){text.p ? text.p : "", (uint32_t)text.len});
+        fix_diff(out, path, (struct str){c->source.text, c->source.len}, mended);
     int r = fixed && !run->dry_run ? replace_file(path, &text) : 0;
     if (text.failed || r < 0) {
         fprintf(stderr, "ioscc check: cannot write %s: %s\n", path, text.failed ? "out of memory" : strerror(-r));
@@ -185,7 +192,7 @@ static void judge_and_report(struct check_run *run, struct ios_parser *parser, s
         baseline_free(&base);
     }
     if (run->fix && strcmp(path, "-") != 0)
-        mend(run, c, path, out, n);
+        mend(run, parser, c, path, out, n);
     check_tell(run, &c->source, &c->diags, prints, out, n);
 }
 

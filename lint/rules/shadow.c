@@ -35,6 +35,17 @@ static struct hits overlaps(struct lint_ctx *x, struct box_index *index, const s
 
 /* ---- lines of one list ---- */
 
+/* May it be deleted without a question? Not where it logs, nor as the last permit's company in a list that would then
+ * be empty (which permits everything as a filter); IPv6 lists end with permits of their own before their last deny.
+ * What packets meet is compared again with the mended text (compiler/cli/fix_proof.h). */
+static bool may_be_deleted(const struct lint_list *l, const struct acl *a, const struct lint_line *n)
+{
+    bool permits = false;
+    for (uint32_t i = 0; i < l->n; i++)
+        permits |= l->v[i].ace->permit;
+    return permits && n->exact == LINE_EXACT && !n->ace->log && !n->ace->log_input && a->kind.v != ACL_IPV6;
+}
+
 /* Is all that the line selects selected before it? The line that does it alone, or any of those that do it together. */
 static bool covered(struct lint_ctx *x, struct box_index *before, const struct lint_line *l,
                     const struct lint_line **single, const struct lint_line **some)
@@ -75,7 +86,7 @@ static void unreachable_list(struct lint_ctx *x, enum diag_id id, const struct a
                                       : same  ? "the line below says the same of all of them"
                                               : "the line below decides the other way");
             diag_note(x->diags, d, by->span, single ? "this earlier line" : "one of the earlier lines");
-            if (single && same)
+            if (single && same && may_be_deleted(l, a, n))
                 diag_fix(d, n->ace->span, FIX_DELETE_LINE, NULL);
         }
         for (uint32_t k = 0; k < n->boxes.n && n->exact == LINE_EXACT; k++)
@@ -110,7 +121,8 @@ static void deny_list(struct lint_ctx *x, enum diag_id id, const struct acl *a, 
         if (!matters) {
             struct diag *d = diag_add(x->diags, id, n->ace->span,
                                       "this deny changes nothing: no later line of the list permits any of it");
-            diag_fix(d, n->ace->span, FIX_DELETE_LINE, NULL);
+            if (may_be_deleted(l, a, n))
+                diag_fix(d, n->ace->span, FIX_DELETE_LINE, NULL);
         }
         for (uint32_t k = 0; k < n->boxes.n && n->ace->permit; k++)
             box_index_add(after, &n->boxes.v[k], i + 1, n);
