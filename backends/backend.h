@@ -12,6 +12,7 @@ struct backend_options {
     /* for the kernel backends, which carry one router to one host */
     const struct ir_config *router;
     const char *interface_map; /* rows as if_map_parse() takes them, "" if none */
+    const char *host_has;      /* words as host_has_parse() takes them, NULL: none */
     struct arena *arena;
     struct diag_list *diags; /* what cannot be carried */
     const char *error;       /* set by print(): why there is no output */

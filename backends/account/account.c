@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backends/account/reach.h"
+#include "backends/target/walls.h"
 
 /* ---- lines that are not about IPsec ---- */
 
@@ -31,49 +32,12 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct str take_word(struct str *s)
-{
-    while (s->len && is_blank(s->p[0]))
-        *s = (struct str){s->p + 1, s->len - 1};
-    struct str w = {s->p, 0};
-    while (w.len < s->len && !is_blank(s->p[w.len]))
-        w.len++;
-    *s = (struct str){s->p + w.len, s->len - w.len};
-    return w;
-}
-
-static bool is_same(struct str a, struct str b)
-{
-    for (uint32_t i = 0; i < a.len && i < b.len; i++)
-        if (str_lower(a.p[i]) != str_lower(b.p[i]))
-            return false;
-    return a.len == b.len;
-}
-
-#define CUT_MIN 3 /* letters that a word may be cut down to */
-
-/* How many words of the row the line begins with; 0: not all of them. */
-static unsigned fits(struct str line, const char *words)
-{
-    unsigned n = 0;
-    struct str want = {words, (uint32_t)strlen(words)};
-    for (struct str w = take_word(&want); w.len; w = take_word(&want)) {
-        struct str word = take_word(&line);
-        bool is_whole = is_same(word, w);
-        bool is_cut = word.len >= CUT_MIN && word.len < w.len && is_same(word, (struct str){w.p, word.len});
-        if (!is_whole && !is_cut)
-            return 0;
-        n++;
-    }
-    return n;
-}
-
 static const struct row *best_row(uint8_t place, struct str line)
 {
     const struct row *best = NULL;
     unsigned most = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        unsigned n = rows[i].place == place ? fits(line, rows[i].words) : 0;
+        unsigned n = rows[i].place == place ? line_begins_with(line, rows[i].words) : 0;
         if (n > most) {
             most = n;
             best = &rows[i];
@@ -89,8 +53,7 @@ static const struct row not_known = {IR_IN_BLOCK, "", FATE_UNKNOWN,
 static const struct row *row_of(uint8_t place, struct str line)
 {
     const struct row *r = best_row(place, line);
-    struct str rest = line, word = take_word(&rest);
-    bool is_negated = str_is(word, "no") || str_is(word, "default");
+    bool is_negated = line_begins_with(line, "no") || line_begins_with(line, "default");
     if (!r)
         r = is_negated ? &taken_back : &not_known;
     return r;

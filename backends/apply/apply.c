@@ -120,6 +120,8 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
                     struct diag_list *diags)
 {
     const char *bad = if_map_parse(a->arena, &a->ifs, c, str_lit(how->interface_map));
+    if (!bad && how->host_has && !host_has_parse(str_lit(how->host_has), &a->ifs.host_has))
+        bad = "what the host has is not known"; /* of another version */
     if (bad) {
         bool has_none = c->interfaces.n == 0;
         snprintf(a->error, sizeof a->error, "interface map: %s%s: nothing is touched", bad,
@@ -158,7 +160,7 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         snprintf(a->error, sizeof a->error, "%s", why);
         return -EBUSY;
     }
-    r = a->looks_at_routes ? unprotected_find(&a->target) : 0;
+    r = a->looks_at_routes ? unprotected_find(&a->target, UNPROTECTED_WHOLE) : 0;
     if (r < 0)
         return fail(a, r, "cannot read where this host's routes lead", NULL);
     r = a->looks_at_routes ? idle_host_find(&a->target) : 0;
@@ -287,6 +289,8 @@ int apply_other_half(struct apply *a, bool *stands)
     struct xfrm_kernel policies = {0};
     uint64_t owner = 0;
     int r = a->reader.want_nft ? 0 : nft_owner_read(&a->nft_link, &owner);
+    if (nft_has_no_tables(r))
+        r = 0;
     *stands = owner != 0;
     if (r == 0 && !a->reader.want_xfrm)
         r = xfrm_kernel_read(&a->xfrm_link, a->arena, &policies);

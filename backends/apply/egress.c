@@ -60,35 +60,6 @@ void egresses_build(struct egresses *e, struct arena *arena, const struct target
     }
 }
 
-static bool is_source_of_line(const struct flat_rule *r, const struct ip_addr *a)
-{
-    struct packet p = box_witness(&r->box);
-    memcpy(p.src, a->b, sizeof p.src);
-    p.family = a->family;
-    return r->line && r->box.src.care[0] && box_contains(&r->box, &p);
-}
-
-static bool look_inside(const struct egresses *e, const struct host_link *l)
-{
-    PTRLIST_FOR (struct target_map, m, &e->t->maps) {
-        for (uint32_t i = 0; i < m->flat.n; i++)
-            PTRLIST_FOR (struct host_address, a, &l->addresses) {
-                if (is_source_of_line(&m->flat.v[i], &a->addr))
-                    return true;
-            }
-    }
-    return false;
-}
-
-bool egress_is_inside(const struct egresses *e, struct egress *x)
-{
-    if (x->side == SIDE_UNKNOWN)
-        x->side = look_inside(e, x->link) ? SIDE_INSIDE : SIDE_OUTSIDE;
-    return x->side == SIDE_INSIDE;
-}
-
-/* ---- lists ---- */
-
 static struct box_index *index_of(struct egresses *e, const struct target_map *m)
 {
     const struct str key = {(const char *)&m, sizeof m};
@@ -102,6 +73,43 @@ static struct box_index *index_of(struct egresses *e, const struct target_map *m
         box_index_add(x, &m->flat.v[i].box, i + 1, &m->flat.v[i]);
     symtab_put(e->arena, &e->indexes, (struct str){(const char *)kept, sizeof *kept}, 0, x);
     return x;
+}
+
+/* Of a line that protects a network other than `any`: what this host sends itself has no inside. */
+static void is_source_of_line(void *ctx, const struct box *b, uint32_t rank, const void *tag, uint32_t *floor)
+{
+    const struct flat_rule *r = tag;
+    bool *is_inside = ctx;
+    (void)b, (void)rank;
+    bool is_host = r->box.src.care[r->box.family == FAMILY_V6 ? 15 : 3] == 0xff;
+    *is_inside |= r->line && r->verdict != VERDICT_CLEAR && r->box.src.care[0] && !is_host;
+    if (*is_inside)
+        *floor = UINT32_MAX;
+}
+
+static bool look_inside(struct egresses *e, const struct host_link *l)
+{
+    bool is_inside = false;
+    PTRLIST_FOR (struct target_map, m, &e->t->maps) {
+        PTRLIST_FOR (struct host_address, a, &l->addresses) {
+            const struct box from = {.family = a->addr.family,
+                                     .src = addr_bits_of(a->addr.family, a->addr.b, 128),
+                                     .proto = PROTO_ANY,
+                                     .sport = {0, 65535},
+                                     .dport = {0, 65535}};
+            uint32_t floor = 0;
+            if (!is_inside)
+                box_index_visit(index_of(e, m), &from, &floor, is_source_of_line, &is_inside);
+        }
+    }
+    return is_inside;
+}
+
+bool egress_is_inside(struct egresses *e, struct egress *x)
+{
+    if (x->side == SIDE_UNKNOWN)
+        x->side = look_inside(e, x->link) ? SIDE_INSIDE : SIDE_OUTSIDE;
+    return x->side == SIDE_INSIDE;
 }
 
 struct gathering {

@@ -17,7 +17,7 @@ struct egresses {
     struct egress *v; /* as the links of the host, in their order */
     uint32_t n;
     struct symtab numbered; /* ("", index of a link) → struct egress */
-    struct symtab indexes;  /* ("", number of a map) → struct box_index of its list */
+    struct symtab indexes;  /* (its address) → struct box_index of a map's list */
 };
 
 void egresses_build(struct egresses *e, struct arena *arena, const struct target *t);
@@ -27,7 +27,7 @@ struct egress *egress_named(const struct egresses *e, const char *name);
 bool egress_has(const struct egress *x, const struct target_map *m) MUST_CHECK;
 /* What comes from there is what lists protect: an address of the link is among the sources of a line, other than `any`.
  * What is routed there is behind the router. */
-bool egress_is_inside(const struct egresses *e, struct egress *x) MUST_CHECK;
+bool egress_is_inside(struct egresses *e, struct egress *x) MUST_CHECK;
 
 /* The rules of a map's list that have a packet in common with a box, in their order. */
 struct egress_rules {

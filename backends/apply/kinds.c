@@ -192,11 +192,20 @@ static uint32_t next_cut(const struct boxes *boxes, uint8_t proto, bool is_desti
 }
 
 static void add_ports(struct arena *arena, struct port_kinds *k, const struct box *within, const struct boxes *boxes,
-                      uint8_t proto)
+                      const struct port_kind *like)
 {
-    for (uint32_t s = within->sport.lo; s <= within->sport.hi; s = next_cut(boxes, proto, false, s))
-        for (uint32_t d = within->dport.lo; d <= within->dport.hi; d = next_cut(boxes, proto, true, d))
-            add_kind(arena, k, (struct port_kind){proto, (uint16_t)s, (uint16_t)d});
+    for (uint32_t s = within->sport.lo, after; s <= within->sport.hi; s = after) {
+        after = next_cut(boxes, like->proto, false, s);
+        for (uint32_t d = within->dport.lo, next; d <= within->dport.hi; d = next) {
+            struct port_kind kind = *like;
+            next = next_cut(boxes, like->proto, true, d);
+            kind.sport = (struct port_range){(uint16_t)s,
+                                             (uint16_t)(after - 1 < within->sport.hi ? after - 1 : within->sport.hi)};
+            kind.dport =
+                (struct port_range){(uint16_t)d, (uint16_t)(next - 1 < within->dport.hi ? next - 1 : within->dport.hi)};
+            add_kind(arena, k, kind);
+        }
+    }
 }
 
 static bool is_named(const struct boxes *boxes, uint8_t proto)
@@ -207,19 +216,72 @@ static bool is_named(const struct boxes *boxes, uint8_t proto)
     return false;
 }
 
+/* One that the kernel can be asked for comes before the others. */
+static uint8_t not_named(const struct boxes *boxes, uint8_t family)
+{
+    const uint8_t first[] = {IPPROTO_TCP, IPPROTO_UDP, family == FAMILY_V6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP};
+    unsigned proto = 0;
+    for (size_t i = 0; i < sizeof first; i++)
+        if (!is_named(boxes, first[i]))
+            return first[i];
+    while (proto < 255 && is_named(boxes, (uint8_t)proto))
+        proto++;
+    return (uint8_t)proto;
+}
+
 struct port_kinds kinds_of_ports(struct arena *arena, const struct box *within, const struct boxes *boxes)
 {
     struct port_kinds k = {0};
-    unsigned other = IPPROTO_TCP; /* that no box names */
+    struct port_kind one = {.proto = (uint8_t)within->proto};
     if (within->proto != PROTO_ANY) {
-        add_ports(arena, &k, within, boxes, (uint8_t)within->proto);
+        add_ports(arena, &k, within, boxes, &one);
         return k;
     }
-    for (unsigned proto = 0; proto < PROTO_ANY && proto < 256; proto++)
-        if (is_named(boxes, (uint8_t)proto))
-            add_ports(arena, &k, within, boxes, (uint8_t)proto);
-    while (other < 255 && is_named(boxes, (uint8_t)other))
-        other++;
-    add_ports(arena, &k, within, boxes, (uint8_t)other);
+    for (unsigned proto = 0; proto < 256; proto++) {
+        one.proto = (uint8_t)proto;
+        if (is_named(boxes, one.proto))
+            add_ports(arena, &k, within, boxes, &one);
+    }
+    one = (struct port_kind){.proto = not_named(boxes, within->family), .is_rest = true};
+    add_ports(arena, &k, within, boxes, &one);
     return k;
+}
+
+struct box kinds_box(const struct port_kind *k, uint8_t family)
+{
+    return (struct box){
+        .family = family, .proto = k->is_rest ? PROTO_ANY : k->proto, .sport = k->sport, .dport = k->dport};
+}
+
+/* ---- ranges as networks ---- */
+
+/* The longest host part that a network which begins there may have, and does not go beyond `last`. */
+static unsigned free_bits(uint8_t family, const struct address *at, const struct address *last)
+{
+    const unsigned width = bytes_of(family) * 8;
+    struct address end = *at;
+    unsigned n = 0;
+    while (n < width && !bit_of(at->b, width - 1 - n)) {
+        set_bit(end.b, width - 1 - n, true);
+        if (is_before(last, &end))
+            return n;
+        n++;
+    }
+    return n;
+}
+
+unsigned kinds_networks(uint8_t family, const struct address *first, const struct address *last, struct addr_bits *out)
+{
+    const unsigned width = bytes_of(family) * 8;
+    struct address at = *first;
+    unsigned n = 0;
+    while (n < KINDS_NETWORKS && !is_before(last, &at)) {
+        const unsigned free = free_bits(family, &at, last);
+        out[n++] = addr_bits_of(family, at.b, width - free);
+        for (unsigned bit = width - free; bit < width; bit++)
+            set_bit(at.b, bit, true);
+        if (!kinds_step(&at, family))
+            break;
+    }
+    return n;
 }

@@ -50,17 +50,25 @@ struct pieces {
 };
 struct pieces cuts_pieces(struct cuts *c, const struct addr_bits *within, uint8_t family);
 
-/* Protocols and ports. */
+/* Protocols and ports: what stands for a kind, and all that is of it. */
 struct port_kind {
     uint8_t proto;
-    uint16_t sport, dport; /* host byte order; ICMP: type and code */
+    struct port_range sport, dport; /* the first of each stands for the rest; ICMP: type and code */
+    bool is_rest;                   /* of all protocols that no box names: `proto` is one of them */
 };
 struct port_kinds {
     struct port_kind *v;
     uint32_t n, room;
 };
-/* A kind for each that the boxes tell apart inside of `within`: of each of their protocols, and of one that none of
- * them names. */
+/* A kind for each that the boxes tell apart inside of `within`: of each of their protocols, and of the rest. */
 struct port_kinds kinds_of_ports(struct arena *arena, const struct box *within, const struct boxes *boxes);
+/* The packets of a kind, in some box: as box without addresses. Those of the rest have any protocol. */
+struct box kinds_box(const struct port_kind *k, uint8_t family);
+
+/* The networks that are together the addresses from `first` to `last`, in `out` with room for KINDS_NETWORKS; how many.
+ */
+#define KINDS_NETWORKS 256
+unsigned kinds_networks(uint8_t family, const struct address *first, const struct address *last,
+                        struct addr_bits *out) MUST_CHECK;
 
 #endif

@@ -24,8 +24,9 @@ static int open_file(uint64_t netns, int flags)
         return geteuid() == 0 ? -EPERM : -ENOENT; /* root's is none of another user's */
     snprintf(path, sizeof path, OWNER_DIR "/%" PRIu64, netns);
     int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    bool is_another = errno == ELOOP || errno == EISDIR || errno == ENXIO || errno == EACCES;
     if (fd < 0)
-        return errno == ENOENT || errno == EROFS ? -ENOENT : -EPERM;
+        return is_another ? -EPERM : -ENOENT;
     bool is_plain = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
     if (is_plain)
         return fd;

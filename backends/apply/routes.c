@@ -23,12 +23,15 @@ static int keep_route(const struct nlmsghdr *h, void *arg)
     w->is_local = m->rtm_type != RTN_UNICAST;
     w->taken.plen = m->rtm_dst_len;
     w->taken.table = m->rtm_table;
+    w->taken.tos = m->rtm_tos;
     w->taken.is_connected = m->rtm_protocol == RTPROT_KERNEL;
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
         if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == 4)
             w->ifindex = mnl_attr_get_u32(a);
         if (mnl_attr_get_type(a) == RTA_TABLE && mnl_attr_get_payload_len(a) == 4)
             w->taken.table = mnl_attr_get_u32(a);
+        if (mnl_attr_get_type(a) == RTA_PRIORITY && mnl_attr_get_payload_len(a) == 4)
+            w->taken.priority = mnl_attr_get_u32(a);
         w->is_encapsulated |= mnl_attr_get_type(a) == RTA_ENCAP_TYPE;
     }
     return 0;
@@ -50,10 +53,15 @@ static size_t put_attribute(uint8_t *at, unsigned short type, const void *value,
     return RTA_SPACE(n);
 }
 
-/* Of other protocols the kernel answers no question (rtm_getroute_parse_ip_proto()). */
-static bool can_be_asked(uint8_t proto)
+/* Of other protocols the kernel answers no question (rtm_getroute_parse_ip_proto()), and without one it answers as for
+ * UDP. */
+static uint8_t protocol_to_ask(const struct routes *k, const struct routes_packet *q)
 {
-    return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+    const uint8_t icmp = q->family == FAMILY_V6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+    bool can_be_asked = q->proto == IPPROTO_TCP || q->proto == IPPROTO_UDP || q->proto == icmp;
+    if (can_be_asked)
+        return q->proto;
+    return k->stand_in == IPPROTO_ICMP ? icmp : k->stand_in;
 }
 
 /* `flags`: RTM_F_FIB_MATCH for the route itself, 0 for the way that it leads. */
@@ -74,8 +82,10 @@ static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, 
     if (q->has_src)
         len += put_attribute(body + len, RTA_SRC, q->src, n);
     const bool has_ports = q->proto == IPPROTO_TCP || q->proto == IPPROTO_UDP;
-    if (can_be_asked(q->proto))
-        len += put_attribute(body + len, RTA_IP_PROTO, &q->proto, sizeof q->proto);
+    const uint8_t proto = protocol_to_ask(k, q);
+    k->asked++;
+    if (proto)
+        len += put_attribute(body + len, RTA_IP_PROTO, &proto, sizeof proto);
     if (has_ports && q->sport)
         len += put_attribute(body + len, RTA_SPORT, &sport, sizeof sport);
     if (has_ports && q->dport)
@@ -161,15 +171,38 @@ static bool is_in_network(const struct host_address *a, uint8_t family, const ui
     return true;
 }
 
-const char *routes_source_link(struct routes *k, uint8_t family, const uint8_t *src)
+/* The link with the longest network around it; but the kernel's answer where that is by a longer route, or there is
+ * none.
+ */
+static const char *find_source_link(struct routes *k, uint8_t family, const uint8_t *src)
 {
+    const struct routes_packet p = packet_to(family, src);
+    struct route_taken taken;
+    const char *link = NULL;
+    unsigned longest = 0;
     PTRLIST_FOR (struct host_link, l, k->links) {
         PTRLIST_FOR (struct host_address, a, &l->addresses) {
-            if (is_in_network(a, family, src))
-                return l->name;
+            if (!is_in_network(a, family, src) || a->plen <= longest)
+                continue;
+            longest = a->plen;
+            link = l->name;
         }
     }
-    return routes_link(k, family, src);
+    bool is_longer = routes_taken(k, &p, &taken) && (!link || taken.plen > longest);
+    const char *answer = is_longer ? routes_link(k, family, src) : NULL;
+    return answer ? answer : link;
+}
+
+const char *routes_source_link(struct routes *k, uint8_t family, const uint8_t *src)
+{
+    const size_t n = family == FAMILY_V6 ? 16 : 4;
+    const char *link = symtab_get(&k->source_links, (struct str){(const char *)src, (uint32_t)n}, family);
+    if (!link) {
+        const struct str kept = {arena_strndup(k->arena, (const char *)src, n), (uint32_t)n};
+        link = find_source_link(k, family, src);
+        symtab_put(k->arena, &k->source_links, kept, family, (void *)(uintptr_t)(link ? link : ""));
+    }
+    return link && *link ? link : NULL;
 }
 
 /* ---- all of them ---- */
@@ -187,6 +220,21 @@ static void keep(struct routes *k, const struct route *r)
     k->all[k->n++] = *r;
 }
 
+/* Among the attributes of one next hop. */
+static bool has_encapsulation(const uint8_t *at, const uint8_t *end)
+{
+    struct rtattr a;
+    while (at + sizeof a <= end) {
+        memcpy(&a, at, sizeof a);
+        if (a.rta_len < sizeof a)
+            return false;
+        if (a.rta_type == RTA_ENCAP_TYPE)
+            return true;
+        at += RTA_ALIGN(a.rta_len);
+    }
+    return false;
+}
+
 static void keep_each_way(struct routes *k, struct route r, const struct nlattr *ways)
 {
     const uint8_t *at = mnl_attr_get_payload(ways), *end = at + mnl_attr_get_payload_len(ways);
@@ -198,6 +246,7 @@ static void keep_each_way(struct routes *k, struct route r, const struct nlattr 
         if (hop.rtnh_len < sizeof hop)
             return;
         r.ifindex = (uint32_t)hop.rtnh_ifindex;
+        r.is_encapsulated = at + hop.rtnh_len <= end && has_encapsulation(at + sizeof hop, at + hop.rtnh_len);
         keep(k, &r);
         at += RTNH_ALIGN(hop.rtnh_len);
     }
@@ -226,6 +275,8 @@ static int route_row(const struct nlmsghdr *h, void *arg)
             r.ifindex = mnl_attr_get_u32(a);
         if (type == RTA_TABLE && len == 4)
             r.table = mnl_attr_get_u32(a);
+        if (type == RTA_PRIORITY && len == 4)
+            r.priority = mnl_attr_get_u32(a);
         if (type == RTA_DST && len == n)
             memcpy(r.to, mnl_attr_get_payload(a), n);
         r.is_encapsulated |= type == RTA_ENCAP_TYPE;
@@ -270,7 +321,8 @@ struct rule_words {
     bool has_others; /* than addresses */
 };
 
-static void read_word(const struct nlattr *a, size_t n, struct rule_words *w, struct route_rule *r)
+static void read_word(const struct routes *k, const struct nlattr *a, size_t n, struct rule_words *w,
+                      struct route_rule *r)
 {
     const uint16_t len = mnl_attr_get_payload_len(a);
     switch (mnl_attr_get_type(a)) {
@@ -293,6 +345,9 @@ static void read_word(const struct nlattr *a, size_t n, struct rule_words *w, st
         r->box.dport = port_range(a);
         break;
     case FRA_IIFNAME:
+        if (mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+            r->comes_by = routes_number(k, mnl_attr_get_str(a));
+        break;
     case FRA_OIFNAME:
     case FRA_FWMARK:
     case FRA_UID_RANGE:
@@ -323,7 +378,7 @@ static int rule_row(const struct nlmsghdr *h, void *arg)
                                    .dport = {0, 65535}},
                            .tos = m->tos};
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
-        read_word(a, n, &w, &r);
+        read_word(k, a, n, &w, &r);
     }
     if (is_usual(m, &w)) /* one by a mark cuts as well: without the mark, or with `not`, it may be about them */
         return 0;
@@ -358,12 +413,31 @@ static int read_rules(struct routes *r)
     return error;
 }
 
+static bool is_named(const struct routes *r, uint8_t proto)
+{
+    PTRLIST_FOR (struct route_rule, rule, &r->rules) {
+        if (rule->box.proto == proto)
+            return true;
+    }
+    return false;
+}
+
+static void choose_stand_in(struct routes *r)
+{
+    static const uint8_t asked_for[] = {IPPROTO_ICMP, IPPROTO_UDP, IPPROTO_TCP}; /* of IPv6 UDP, or TCP */
+    for (size_t i = 0; i < sizeof asked_for && !r->stand_in; i++)
+        if (!is_named(r, asked_for[i]))
+            r->stand_in = asked_for[i];
+}
+
 int routes_read(struct routes *r)
 {
     const struct rtmsg all = {.rtm_family = AF_UNSPEC};
     int error = netlink_dump(&r->netlink, RTM_GETROUTE, sizeof all, &all, route_row, r, routes_again);
     if (error == 0)
         error = read_rules(r);
+    if (error == 0)
+        choose_stand_in(r);
     if (error == 0 && r->n)
         qsort(r->all, r->n, sizeof *r->all, order);
     return error;

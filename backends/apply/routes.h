@@ -6,23 +6,24 @@
 #include "backends/netlink/netlink.h"
 #include "backends/target/target.h"
 
-/* A route, or one way of a route that has several. Of all tables: whether it is used is asked by routes_way(). */
+/* A route, or one way of a route that has several. Of all tables: whether it is used is asked by routes_way_of(). */
 struct route {
     uint8_t family, plen;
-    uint8_t to[16];   /* 4 bytes of IPv4 */
-    uint8_t tos;      /* 0: of all packets */
-    uint32_t ifindex; /* 0: not said (a next hop object) */
-    uint32_t table;
-    bool leads;        /* to a link: it is no address of this host and no black hole */
-    bool is_address;   /* one of this host's own, or a broadcast address */
-    bool is_connected; /* to the network of an address, by the kernel itself */
+    uint8_t to[16];           /* 4 bytes of IPv4 */
+    uint8_t tos;              /* 0: of all packets */
+    uint32_t ifindex;         /* 0: not said (a next hop object) */
+    uint32_t table, priority; /* of several to one network the lowest is taken */
+    bool leads;               /* to a link: it is no address of this host and no black hole */
+    bool is_address;          /* one of this host's own, or a broadcast address */
+    bool is_connected;        /* to the network of an address, by the kernel itself */
     bool is_one_of_many, is_encapsulated;
 };
 
 /* A rule (`ip rule`) that is about some packets, and not by their mark, which nobody knows before. */
 struct route_rule {
-    struct box box; /* of these, or (`not`) of all others: it tells them apart */
-    uint8_t tos;    /* 0: of all packets */
+    struct box box;    /* of these, or (`not`) of all others: it tells them apart */
+    uint8_t tos;       /* 0: of all packets */
+    uint32_t comes_by; /* the link that it asks for; 0: it asks for none, or for one that is not there */
 };
 
 /* A packet whose way is asked for; of what is 0 nothing is said. */
@@ -43,6 +44,9 @@ struct routes {
     struct symtab known;         /* struct routes_packet → struct routes_way */
     int error;                   /* of a question that had no answer: what it was for cannot be told */
     bool has_many;               /* a route has several ways */
+    uint8_t stand_in;            /* a protocol that no rule is about, for those that cannot be asked for; 0: none */
+    uint32_t asked;              /* questions to the kernel */
+    struct symtab source_links;  /* (address) → name of its link, "" none: routes_source_link() */
     struct ptrlist rules;        /* struct route_rule; routes_read() */
     struct route *all;           /* sorted by family, address and length; routes_read() */
     uint32_t n, room;
@@ -67,8 +71,8 @@ struct routes_way {
 struct routes_way routes_way_of(struct routes *r, const struct routes_packet *p);
 /* Which route that is. False: there is none. */
 struct route_taken {
-    uint8_t plen;
-    uint32_t table;
+    uint8_t plen, tos;
+    uint32_t table, priority;
     bool is_connected;
 };
 bool routes_taken(struct routes *r, const struct routes_packet *p, struct route_taken *taken) MUST_CHECK;

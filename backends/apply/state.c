@@ -285,6 +285,7 @@ static void read_config(struct state *s, const json_t *o, struct state_config *c
     c->name = text(s, o, "name");
     c->device = text(s, o, "device");
     c->hostname = text(s, o, "hostname");
+    c->host_has = text(s, o, "host_has");
     c->pki_dir = text(s, o, "pki_dir");
     c->master_key_file = text(s, o, "master_key_file");
     c->interface_map = text(s, o, "interface_map");
@@ -514,11 +515,11 @@ static json_t *shown_name(const char *name)
 
 static json_t *config_json(const struct state_config *c)
 {
-    return json_pack("{s:s?,s:o,s:s?,s:s?,s:s,s:s?,s:s?,s:b,s:b,s:b}", "file", c->file, "name", shown_name(c->name),
-                     "device", c->device, "hostname", c->hostname, "interface_map",
-                     c->interface_map ? c->interface_map : "", "pki_dir", c->pki_dir, "master_key_file",
-                     c->master_key_file, "only_xfrm", c->only_xfrm, "only_nftables", c->only_nftables, "allow_partial",
-                     c->allow_partial);
+    return json_pack("{s:s?,s:o,s:s?,s:s?,s:s?,s:s,s:s?,s:s?,s:b,s:b,s:b}", "file", c->file, "name",
+                     shown_name(c->name), "device", c->device, "hostname", c->hostname, "host_has", c->host_has,
+                     "interface_map", c->interface_map ? c->interface_map : "", "pki_dir", c->pki_dir,
+                     "master_key_file", c->master_key_file, "only_xfrm", c->only_xfrm, "only_nftables",
+                     c->only_nftables, "allow_partial", c->allow_partial);
 }
 
 static json_t *state_json(const struct state *s)

@@ -23,6 +23,7 @@ struct state_config {
     const char *name;          /* as the user named it */
     const char *device;        /* which router of the file, NULL: the first */
     const char *interface_map; /* rows as text, "" if none */
+    const char *host_has;      /* words of host_has_parse(), NULL: none */
     const char *hostname;      /* of the router, NULL: it has none, or not in ASCII */
     /* What a daemon goes by beside it, absolute paths; NULL: none, or no daemon has applied it. */
     const char *pki_dir, *master_key_file;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where a packet leaves is decided by ranges: of routes, of rules of routing, of the lists of other maps. All of them
- * cut what a line protects into pieces (kinds.h), and the kernel is asked for one packet of each piece that might leave
- * in the clear. What it answers it would do with each packet of the piece.
+ * Where a packet leaves is decided by ranges of addresses and ports: those of routes and of rules of routing. They cut
+ * what a line protects into pieces (kinds.h), and the kernel is asked for one packet of each piece that might leave in
+ * the clear: what it answers it would do with each packet of the piece. Whether lists hold all of the piece back is
+ * asked of them as sets (open_part.h).
  */
 #include "backends/apply/unprotected.h"
 
@@ -12,10 +13,12 @@
 
 #include "backends/apply/egress.h"
 #include "backends/apply/kinds.h"
+#include "backends/apply/open_part.h"
 #include "backends/apply/routes.h"
 
-#define QUESTIONS_MAX 100000u /* to the kernel, in all: half a second */
+#define STEPS_MAX 20000000u /* packets that are thought of, in all */
 #define TOS_MAX 16
+#define ARRIVALS_MAX 16
 
 struct search {
     struct target *t;
@@ -26,14 +29,19 @@ struct search {
     const struct box *box;
     bool has_other_ways;      /* than by the map's own links */
     bool is_exchanged;        /* the line's source and destination, it seems: what is routed inside is looked at too */
-    struct boxes tells_apart; /* what rules and lists say of the box's packets */
-    bool is_by_source;        /* ... and they look at who sends: it is said */
+    struct boxes tells_apart; /* what rules of routing say of the box's packets */
+    bool is_by_source;        /* ... or lists of other maps, and they look at who sends: it is said */
     bool is_by_port;          /* ... at protocols and ports */
-    struct egress_rules own;  /* of the map itself: what an earlier deny takes out of the line */
-    struct ptrlist others;    /* struct egress_rules: lists of other maps */
+    struct open_part lists;
+    uint32_t arrivals[ARRIVALS_MAX]; /* links that rules ask for, for lines from `any` */
+    unsigned arrivals_n;
+    bool by_own_way; /* some of `any` leaves by the map's own links */
     uint8_t tos[TOS_MAX];
     unsigned tos_n;
-    uint32_t *asked; /* of QUESTIONS_MAX */
+    struct symtab own;      /* (address) → host_address: this host's */
+    struct cuts *to, *from; /* room that is used again */
+    uint32_t questions;     /* to the kernel, at most */
+    uint32_t *steps;        /* of STEPS_MAX */
 };
 
 static struct ip_addr ip_of(uint8_t family, const uint8_t *b)
@@ -54,6 +62,13 @@ static unsigned prefix_of(const struct addr_bits *bits)
 static bool cares(const struct addr_bits *bits, unsigned bit)
 {
     return bits->care[bit / 8] & 0x80 >> bit % 8;
+}
+
+/* Has it no holes? */
+static bool is_network(const struct addr_bits *bits, uint8_t family)
+{
+    const struct addr_bits same = addr_bits_of(family, bits->value, prefix_of(bits));
+    return memcmp(&same, bits, sizeof same) == 0;
 }
 
 static bool is_any(const struct addr_bits *bits)
@@ -113,6 +128,8 @@ static void say_routed(const struct search *s, const struct packet *p, const str
 
 static void say_too_many(const struct search *s)
 {
+    if (s->questions == UNPROTECTED_SOON)
+        return;
     diag_add(s->t->diags, D_LX_ROUTED, s->line->line->span,
              "by which interface this host sends what this line, and those after it, protect was not looked at: its "
              "routes and rules are too many");
@@ -156,7 +173,7 @@ static bool cut_by_route(const struct search *s, struct cuts *c, const struct ro
     if (is_part_of_any)
         marks |= CUT_SECOND;
     cuts_add_bits(c, route->family, &bits, marks);
-    return is_open && !is_part_of_any;
+    return is_open;
 }
 
 /* Routes to networks around the box, from the default route on. */
@@ -190,7 +207,8 @@ static bool cut_by_narrower_routes(const struct search *s, struct cuts *c)
     kinds_ends(&s->box->dst, s->box->family, &first, &last);
     while (around < bytes * 8 && cares(&s->box->dst, around))
         around++;
-    for (uint32_t i = routes_from(r, s->box->family, first.b); i < r->n; i++) {
+    const struct addr_bits network = addr_bits_of(s->box->family, first.b, around);
+    for (uint32_t i = routes_from(r, s->box->family, network.value); i < r->n; i++) {
         const struct route *route = &r->all[i];
         if (route->family != s->box->family || memcmp(route->to, last.b, bytes) > 0)
             break;
@@ -207,7 +225,7 @@ static void cut_off_ends(const struct search *s, struct cuts *c)
     struct address first, last;
     kinds_ends(&s->box->dst, s->box->family, &first, &last);
     if (!is_any(&s->box->dst)) {
-        if (prefix_of(&s->box->dst) < (is_v6 ? 127 : 31))
+        if (is_network(&s->box->dst, s->box->family) && prefix_of(&s->box->dst) < (is_v6 ? 127 : 31))
             cuts_add(c, s->box->family, &first, &first, CUT_SECOND);
         return;
     }
@@ -222,29 +240,37 @@ static void cut_off_ends(const struct search *s, struct cuts *c)
 
 static struct pieces destinations(const struct search *s)
 {
-    struct cuts c = {.arena = s->t->arena};
-    bool is_open = cut_by_wider_routes(s, &c);
-    is_open |= cut_by_narrower_routes(s, &c);
+    struct cuts *c = s->to;
+    c->n = 0;
+    bool is_open = cut_by_wider_routes(s, c);
+    is_open |= cut_by_narrower_routes(s, c);
     if (!is_open)
         return (struct pieces){0};
-    cut_off_ends(s, &c);
+    cut_off_ends(s, c);
     for (uint32_t i = 0; i < s->tells_apart.n; i++)
-        cuts_add_bits(&c, s->box->family, &s->tells_apart.v[i].dst, CUT_PLAIN);
-    return cuts_pieces(&c, &s->box->dst, s->box->family);
+        cuts_add_bits(c, s->box->family, &s->tells_apart.v[i].dst, CUT_PLAIN);
+    return cuts_pieces(c, &s->box->dst, s->box->family);
 }
 
 /* ---- sources ---- */
 
+static struct str own_key(const uint8_t *address, uint8_t family)
+{
+    return (struct str){(const char *)address, family == FAMILY_V6 ? 16 : 4};
+}
+
 static bool is_own(const struct search *s, const uint8_t *address)
 {
-    const struct ip_addr a = ip_of(s->box->family, address);
+    return symtab_get(&s->own, own_key(address, s->box->family), s->box->family);
+}
+
+static void gather_own(struct search *s)
+{
     PTRLIST_FOR (struct host_link, l, &s->t->ifs->links) {
         PTRLIST_FOR (struct host_address, h, &l->addresses) {
-            if (addr_eq(&h->addr, &a))
-                return true;
+            symtab_put(s->t->arena, &s->own, own_key(h->addr.b, h->addr.family), h->addr.family, h);
         }
     }
-    return false;
 }
 
 /* Rules look at them, and at the interface that they come by: so networks and routes cut as well, where there are some.
@@ -252,18 +278,19 @@ static bool is_own(const struct search *s, const uint8_t *address)
 static struct pieces sources(const struct search *s)
 {
     const struct routes *r = s->r;
-    struct cuts c = {.arena = s->t->arena};
+    struct cuts *c = s->from;
     struct address first, last;
+    c->n = 0;
     kinds_ends(&s->box->src, s->box->family, &first, &last);
     for (uint32_t i = 0; i < s->tells_apart.n; i++)
-        cuts_add_bits(&c, s->box->family, &s->tells_apart.v[i].src, CUT_PLAIN);
+        cuts_add_bits(c, s->box->family, &s->tells_apart.v[i].src, CUT_PLAIN);
     if (r->rules.n == 0)
-        return cuts_pieces(&c, &s->box->src, s->box->family);
+        return cuts_pieces(c, &s->box->src, s->box->family);
     PTRLIST_FOR (struct host_link, l, &s->t->ifs->links) {
         PTRLIST_FOR (struct host_address, h, &l->addresses) {
             const struct addr_bits network = addr_bits_of(h->addr.family, h->addr.b, h->plen);
             if (h->addr.family == s->box->family)
-                cuts_add_bits(&c, s->box->family, &network, CUT_PLAIN);
+                cuts_add_bits(c, s->box->family, &network, CUT_PLAIN);
         }
     }
     for (uint32_t i = is_any(&s->box->src) ? r->n : routes_from(r, s->box->family, first.b); i < r->n; i++) {
@@ -272,113 +299,129 @@ static struct pieces sources(const struct search *s)
         if (route->family != s->box->family || memcmp(route->to, last.b, sizeof last.b) > 0)
             break;
         if (route->leads)
-            cuts_add_bits(&c, s->box->family, &bits, CUT_PLAIN);
+            cuts_add_bits(c, s->box->family, &bits, CUT_PLAIN);
     }
-    return cuts_pieces(&c, &s->box->src, s->box->family);
+    return cuts_pieces(c, &s->box->src, s->box->family);
 }
 
-/* ---- one packet ---- */
+/* ---- one piece ---- */
 
-static struct routes_packet question(const struct packet *p, uint8_t tos, uint32_t comes_by)
+/* Packets of one kind: what stands for them, and all of them. */
+struct kind {
+    struct packet packet;
+    struct box region;
+    const struct boxes *named; /* protocols that are none of the region's; NULL: none */
+    uint8_t tos;
+};
+
+static struct routes_packet question(const struct kind *k, uint32_t comes_by)
 {
+    const struct packet *p = &k->packet;
     struct routes_packet q = {.family = p->family,
                               .has_src = comes_by != 0,
                               .ifindex = comes_by,
                               .proto = p->proto,
                               .sport = p->sport,
                               .dport = p->dport,
-                              .tos = tos};
+                              .tos = k->tos};
     memcpy(q.src, p->src, sizeof q.src);
     memcpy(q.to, p->dst, sizeof q.to);
     return q;
 }
 
-/* Where the route has several ways the kernel takes one or the other: one that is open, NULL: none is. */
-static struct egress *open_hop(const struct search *s, const struct packet *p, const struct route_taken *taken)
+/* So much has been looked at that the rest is not. */
+static bool is_spent(const struct search *s)
 {
-    uint8_t network[16] = {0};
-    for (unsigned bit = 0; bit < taken->plen; bit++)
-        network[bit / 8] |= (uint8_t)(p->dst[bit / 8] & 0x80 >> bit % 8);
-    uint32_t i = routes_to(s->r, p->family, network, taken->plen);
-    for (; i < s->r->n && routes_is_to(&s->r->all[i], p->family, network, taken->plen); i++) {
-        const struct route *hop = &s->r->all[i];
-        if (hop->is_one_of_many && hop->table == taken->table && might_be_open(s, hop))
-            return egress_numbered(s->ways, hop->ifindex);
-    }
-    return NULL;
+    ++*s->steps;
+    return s->r->asked > s->questions || *s->steps > STEPS_MAX;
 }
 
-/* The map on that link which lets the packet go; `is_closed`: one encrypts or drops it. NULL: the link has none. */
-static const struct target_map *lets_go(const struct search *s, const struct egress *way, const struct packet *p,
-                                        bool *is_closed)
-{
-    const struct target_map *lets = NULL;
-    *is_closed = egress_has(way, s->map);
-    PTRLIST_FOR (struct egress_rules, o, &s->others) {
-        if (*is_closed || !egress_has(way, o->map))
-            continue;
-        lets = o->map;
-        *is_closed = egress_closes(o, p);
-    }
-    return lets;
-}
-
-/* Does it leave by that link in the clear? Then it is said. */
-static bool look_at_way(const struct search *s, const struct packet *p, struct egress *way, const char *came_by)
+/* Does some of it leave by that link in the clear? Then it is said. */
+static bool look_at_way(const struct search *s, const struct kind *k, struct egress *way, const char *came_by)
 {
     bool is_behind = egress_is_inside(s->ways, way) || (came_by && strcmp(came_by, way->link->name) == 0);
-    bool is_closed = false;
-    const struct target_map *other = lets_go(s, way, p, &is_closed);
-    if (is_closed || (is_behind && !s->is_exchanged))
+    const struct target_map *lets = NULL;
+    struct packet p = k->packet;
+    if (egress_has(way, s->map) || (is_behind && !s->is_exchanged))
         return false;
-    say_routed(s, p, way, other);
-    return true;
+    enum open_found found = open_part_has(&s->lists, &p, way, &lets) ? OPEN_THERE : OPEN_NOT;
+    if (found == OPEN_NOT)
+        found = open_part_find(&s->lists, &k->region, k->named, way, &p, &lets);
+    if (found == OPEN_THERE)
+        say_routed(s, &p, way, lets);
+    else if (found == OPEN_UNTOLD)
+        say_too_many(s);
+    return found != OPEN_NOT;
+}
+
+/* Where the route has several ways the kernel takes one or the other: each is looked at. */
+static bool look_at_hops(const struct search *s, const struct kind *k, const struct route_taken *taken,
+                         const char *came_by)
+{
+    const uint8_t family = k->packet.family;
+    const struct addr_bits to = addr_bits_of(family, k->packet.dst, taken->plen);
+    uint32_t i = routes_to(s->r, family, to.value, taken->plen);
+    for (; i < s->r->n && routes_is_to(&s->r->all[i], family, to.value, taken->plen); i++) {
+        const struct route *hop = &s->r->all[i];
+        bool is_of_it = hop->is_one_of_many && hop->table == taken->table && hop->priority == taken->priority &&
+                        hop->tos == taken->tos;
+        struct egress *way = is_of_it && might_be_open(s, hop) ? egress_numbered(s->ways, hop->ifindex) : NULL;
+        if (way && look_at_way(s, k, way, came_by))
+            return true;
+    }
+    return false;
 }
 
 /* True: it was said. */
-static bool look_at(const struct search *s, const struct packet *p, const struct routes_packet *q, const char *came_by)
+static bool look_at(struct search *s, const struct kind *k, const struct routes_packet *q, const char *came_by)
 {
-    const struct ip_addr to = ip_of(p->family, p->dst);
+    const struct ip_addr to = ip_of(k->packet.family, k->packet.dst);
     const struct routes_way way = routes_way_of(s->r, q);
     struct egress *by = way.link ? egress_named(s->ways, way.link) : NULL;
     struct route_taken taken;
     if (!by || !routes_taken(s->r, q, &taken))
         return false;
+    s->by_own_way |= egress_has(by, s->map);
     if (taken.is_connected && is_no_news(s, taken.plen))
         return false;
     if (way.is_encapsulated) {
         say_encapsulated(s, &to);
         return true;
     }
-    if (look_at_way(s, p, by, came_by))
-        return true;
-    struct egress *hop = s->r->has_many ? open_hop(s, p, &taken) : NULL;
-    return hop && look_at_way(s, p, hop, came_by);
+    return look_at_way(s, k, by, came_by) || (s->r->has_many && look_at_hops(s, k, &taken, came_by));
 }
 
 /* As it comes by the interface that leads to its source, where the host has rules; else, and where the kernel would not
  * believe such a source (or does not forward), as of the host itself. */
-static bool look_at_forwarded(const struct search *s, const struct packet *p, uint8_t tos)
+static bool look_at_forwarded(struct search *s, const struct kind *k)
 {
-    const char *link = routes_source_link(s->r, p->family, p->src);
-    const uint32_t comes_by = s->r->rules.n && !is_own(s, p->src) ? routes_number(s->r, link) : 0;
-    const struct routes_packet forwarded = question(p, tos, comes_by), plain = question(p, tos, 0);
+    const char *link = routes_source_link(s->r, k->packet.family, k->packet.src);
+    const uint32_t comes_by = s->r->rules.n && !is_own(s, k->packet.src) ? routes_number(s->r, link) : 0;
+    const struct routes_packet forwarded = question(k, comes_by), plain = question(k, 0);
     bool is_answered = comes_by && routes_way_of(s->r, &forwarded).link;
-    return look_at(s, p, is_answered ? &forwarded : &plain, link);
+    if (look_at(s, k, is_answered ? &forwarded : &plain, link))
+        return true;
+    for (unsigned i = 0; is_any(&s->box->src) && i < s->arrivals_n; i++) { /* from where, nobody knows */
+        const struct routes_packet by_rule = question(k, s->arrivals[i]);
+        const struct egress *in = egress_numbered(s->ways, s->arrivals[i]);
+        if (in && !egress_has(in, s->map) && look_at(s, k, &by_rule, in->link->name))
+            return true;
+    }
+    return false;
 }
 
 /* What this host sends itself, from each of its addresses. */
-static bool look_at_own(const struct search *s, const struct packet *p, uint8_t tos)
+static bool look_at_own(struct search *s, const struct kind *k)
 {
     PTRLIST_FOR (struct host_link, l, &s->t->ifs->links) {
         PTRLIST_FOR (struct host_address, h, &l->addresses) {
-            struct packet own = *p;
-            memcpy(own.src, h->addr.b, sizeof own.src);
-            if (h->addr.family != p->family || !box_contains(s->box, &own) || !egress_closes(&s->own, &own))
+            struct kind own = *k;
+            memcpy(own.packet.src, h->addr.b, sizeof own.packet.src);
+            if (h->addr.family != k->packet.family || is_spent(s) || !box_contains(s->box, &own.packet))
                 continue;
-            struct routes_packet q = question(&own, tos, 0);
+            own.region.src = addr_bits_of(h->addr.family, h->addr.b, 128);
+            struct routes_packet q = question(&own, 0);
             q.has_src = true;
-            memcpy(q.src, own.src, sizeof q.src);
             if (look_at(s, &own, &q, NULL))
                 return true;
         }
@@ -389,7 +432,7 @@ static bool look_at_own(const struct search *s, const struct packet *p, uint8_t 
 /* ---- all of them ---- */
 
 /* An address of the piece that a host may have, and not this one: the next one where the first looks like a network's
- * own. Where it has no other, the first. */
+ * own, as far as there are some. */
 static struct address host_in(const struct search *s, const struct addr_bits *bits, const struct piece *piece)
 {
     const unsigned bytes = s->box->family == FAMILY_V6 ? 16 : 4;
@@ -404,29 +447,64 @@ static struct address host_in(const struct search *s, const struct addr_bits *bi
     return a;
 }
 
-/* `dst` is set. True: it was said, or there are too many. */
-static bool look_at_sources(const struct search *s, struct packet *p, const struct pieces *from,
-                            const struct port_kinds *ports)
+/* What is between the ends of a piece, as networks of the box. */
+static unsigned networks_of(const struct search *s, const struct piece *piece, struct addr_bits *out)
 {
-    for (uint32_t k = 0; k < ports->n * s->tos_n; k++) {
-        const struct port_kind *kind = &ports->v[k / s->tos_n];
-        const uint8_t tos = s->tos[k % s->tos_n];
-        p->proto = kind->proto;
-        p->sport = kind->sport;
-        p->dport = kind->dport;
-        for (uint32_t i = 0; i < from->n; i++) {
-            const struct address a = host_in(s, &s->box->src, &from->v[i]);
-            memcpy(p->src, a.b, sizeof p->src);
-            if (!egress_closes(&s->own, p))
-                continue; /* a deny before the line takes it out */
-            if (++*s->asked > QUESTIONS_MAX) {
-                say_too_many(s);
-                return true;
+    return kinds_networks(s->box->family, &piece->first, &piece->last, out);
+}
+
+struct pieces_of_box {
+    struct pieces to, from;
+    struct address *sources; /* a host in each of `from` */
+    struct port_kinds ports;
+};
+
+/* One network of destinations, from all sources and of all kinds that rules tell apart. True: it was said, or there are
+ * too many. */
+static bool look_at_network(struct search *s, const struct pieces_of_box *b, struct kind *k)
+{
+    struct addr_bits from[KINDS_NETWORKS];
+    for (uint32_t i = 0; i < b->ports.n * s->tos_n; i++) {
+        const struct port_kind *kind = &b->ports.v[i / s->tos_n];
+        const struct box of_kind = kinds_box(kind, s->box->family);
+        k->tos = s->tos[i % s->tos_n];
+        k->packet.proto = kind->proto;
+        k->packet.sport = kind->sport.lo;
+        k->packet.dport = kind->dport.lo;
+        k->region.proto = of_kind.proto;
+        k->region.sport = of_kind.sport;
+        k->region.dport = of_kind.dport;
+        k->named = kind->is_rest ? &s->tells_apart : NULL;
+        for (uint32_t f = 0; f < b->from.n; f++) {
+            const unsigned n = b->from.n == 1 ? 1 : networks_of(s, &b->from.v[f], from);
+            memcpy(k->packet.src, b->sources[f].b, sizeof k->packet.src);
+            for (unsigned j = 0; j < n; j++) {
+                k->region.src = b->from.n == 1 ? s->box->src : from[j];
+                if (is_spent(s)) {
+                    say_too_many(s);
+                    return true;
+                }
+                if (look_at_forwarded(s, k))
+                    return true;
             }
-            if (look_at_forwarded(s, p, tos))
-                return true;
         }
-        if (s->r->rules.n && look_at_own(s, p, tos))
+        k->region.src = s->box->src;
+        if (s->r->rules.n && look_at_own(s, k))
+            return true;
+    }
+    return false;
+}
+
+static bool look_at_piece(struct search *s, const struct pieces_of_box *b, const struct piece *to)
+{
+    struct addr_bits networks[KINDS_NETWORKS];
+    const unsigned n = networks_of(s, to, networks);
+    const struct address a = host_in(s, &s->box->dst, to);
+    struct kind k = {.packet = {.family = s->box->family}, .region = *s->box};
+    memcpy(k.packet.dst, a.b, sizeof k.packet.dst);
+    for (unsigned i = 0; i < n; i++) {
+        k.region.dst = networks[i];
+        if (look_at_network(s, b, &k))
             return true;
     }
     return false;
@@ -441,41 +519,33 @@ static void gather_rules(struct search *s)
     }
 }
 
-static void cut_by_list(struct search *s, const struct egress_rules *list)
+static void note_what_is_told(struct search *s, const struct box *said)
 {
-    PTRLIST_FOR (struct flat_rule, x, &list->rules) {
-        boxes_add(s->t->arena, &s->tells_apart, &x->box);
-    }
-}
-
-static void note_what_is_told(struct search *s)
-{
-    for (uint32_t i = 0; i < s->tells_apart.n; i++) {
-        struct box of_all_sources = *s->box, of_all_kinds = *s->box;
-        const struct box *said = &s->tells_apart.v[i];
-        of_all_sources.src = said->src;
-        of_all_kinds.proto = said->proto;
-        of_all_kinds.sport = said->sport;
-        of_all_kinds.dport = said->dport;
-        s->is_by_source |= !box_subset(s->box, &of_all_sources);
-        s->is_by_port |= !box_subset(s->box, &of_all_kinds);
-    }
+    struct box of_all_sources = *s->box, of_all_kinds = *s->box;
+    of_all_sources.src = said->src;
+    of_all_kinds.proto = said->proto;
+    of_all_kinds.sport = said->sport;
+    of_all_kinds.dport = said->dport;
+    s->is_by_source |= !box_subset(s->box, &of_all_sources);
+    s->is_by_port |= !box_subset(s->box, &of_all_kinds);
 }
 
 static void gather_lists(struct search *s)
 {
+    s->lists = (struct open_part){.arena = s->t->arena, .line = s->line};
+    s->lists.own = egress_rules_about(s->ways, s->map, s->box);
+    for (uint32_t i = 0; i < s->tells_apart.n; i++)
+        note_what_is_told(s, &s->tells_apart.v[i]);
     PTRLIST_FOR (struct target_map, m, &s->t->maps) {
         if (m == s->map)
             continue;
         struct egress_rules *other = ARENA_NEW(s->t->arena, struct egress_rules);
         *other = egress_rules_about(s->ways, m, s->box);
-        ptrlist_add(s->t->arena, &s->others, other);
-        cut_by_list(s, other);
+        ptrlist_add(s->t->arena, &s->lists.others, other);
+        PTRLIST_FOR (struct flat_rule, r, &other->rules) {
+            note_what_is_told(s, &r->box);
+        }
     }
-    note_what_is_told(s);
-    s->own = egress_rules_about(s->ways, s->map, s->box);
-    if (s->own.rules.n > 1) /* more than the line itself */
-        cut_by_list(s, &s->own);
 }
 
 static bool has_tos(const struct search *s, uint8_t tos)
@@ -498,24 +568,60 @@ static void gather_tos(struct search *s)
             s->tos[s->tos_n++] = s->r->all[i].tos;
 }
 
+static void gather_arrivals(struct search *s)
+{
+    PTRLIST_FOR (struct route_rule, rule, &s->r->rules) {
+        if (rule->comes_by && s->arrivals_n < ARRIVALS_MAX)
+            s->arrivals[s->arrivals_n++] = rule->comes_by;
+    }
+}
+
+static struct address *hosts_of(const struct search *s, const struct pieces *from)
+{
+    struct address *v = arena_array(s->t->arena, from->n + 1, sizeof *v);
+    for (uint32_t i = 0; i < from->n; i++)
+        v[i] = host_in(s, &s->box->src, &from->v[i]);
+    return v;
+}
+
 /* True: it was said. */
 static bool look_at_box(struct search *s)
 {
-    struct pieces to = destinations(s);
-    if (to.n == 0)
-        return false; /* no route may lead it elsewhere */
     gather_rules(s);
+    struct pieces_of_box b = {.to = destinations(s)};
+    if (b.to.n == 0)
+        return false; /* no route may lead it elsewhere */
     gather_lists(s);
-    if (s->tells_apart.n)
-        to = destinations(s);
-    const struct pieces from = sources(s);
-    const struct port_kinds ports = kinds_of_ports(s->t->arena, s->box, &s->tells_apart);
-    struct packet p = {.family = s->box->family};
-    for (uint32_t i = 0; i < to.n; i++) {
-        bool is_open = to.v[i].marks[0] > 0 && to.v[i].marks[1] == 0;
-        const struct address a = host_in(s, &s->box->dst, &to.v[i]);
-        memcpy(p.dst, a.b, sizeof p.dst);
-        if (is_open && look_at_sources(s, &p, &from, &ports))
+    b.from = sources(s);
+    b.sources = hosts_of(s, &b.from);
+    b.ports = kinds_of_ports(s->t->arena, s->box, &s->tells_apart);
+    s->by_own_way = false;
+    for (uint32_t i = 0; i < b.to.n; i++) {
+        const struct piece *to = &b.to.v[i];
+        bool is_default = !is_any(&s->box->dst) || to->marks[1] == 0;
+        bool is_end = !is_any(&s->box->dst) && to->marks[1] > 0;
+        bool is_wanted = is_default && !is_end && (to->marks[0] > 0 || is_any(&s->box->dst));
+        if (is_wanted && look_at_piece(s, &b, to))
+            return true;
+    }
+    for (uint32_t i = 0; is_any(&s->box->dst) && !s->by_own_way && i < b.to.n; i++) /* its parts are all there is */
+        if (b.to.v[i].marks[0] > 0 && look_at_piece(s, &b, &b.to.v[i]))
+            return true;
+    return false;
+}
+
+/* Does a network among the sources come by another link than the map's? */
+static bool has_inside_sources(const struct search *s)
+{
+    const struct routes *r = s->r;
+    struct address first, last;
+    kinds_ends(&s->box->src, s->box->family, &first, &last);
+    for (uint32_t i = routes_from(r, s->box->family, first.b); i < r->n; i++) {
+        const struct route *route = &r->all[i];
+        const struct egress *way = egress_numbered(s->ways, route->ifindex);
+        if (route->family != s->box->family || memcmp(route->to, last.b, sizeof last.b) > 0)
+            return false;
+        if (route->leads && way && !egress_has(way, s->map))
             return true;
     }
     return false;
@@ -532,7 +638,7 @@ static bool is_exchanged(const struct search *s)
         return false;
     const char *link = routes_source_link(s->r, s->box->family, p.src);
     const struct egress *way = link ? egress_named(s->ways, link) : NULL;
-    if (!way || s->map->map->ipv6.v || !egress_has(way, s->map))
+    if (!way || s->map->map->ipv6.v || !egress_has(way, s->map) || has_inside_sources(s))
         return false;
     const struct egress_rules both_ways = egress_rules_about(s->ways, s->map, &other_way);
     return !egress_closes(&both_ways, &back);
@@ -558,29 +664,33 @@ static void look_at_line(struct search *s)
         s->box = &s->line->boxes.v[i];
         s->tells_apart.n = 0;
         s->is_by_source = s->is_by_port = false;
-        s->others.n = 0;
         s->is_exchanged = is_exchanged(s);
         if ((s->has_other_ways || s->is_exchanged) && look_at_box(s))
             return;
     }
 }
 
-int unprotected_find(struct target *t)
+int unprotected_find(struct target *t, uint32_t questions)
 {
     struct routes r;
     struct egresses ways;
-    uint32_t asked = 0;
+    uint32_t steps = 0;
+    struct cuts to = {.arena = t->arena}, from = {.arena = t->arena};
     int error = routes_open(&r, t->arena, &t->ifs->links);
     if (error == 0)
         error = routes_read(&r);
     egresses_build(&ways, t->arena, t);
-    struct search s = {.t = t, .r = &r, .ways = &ways, .asked = &asked};
+    struct search s = {
+        .t = t, .r = &r, .ways = &ways, .to = &to, .from = &from, .steps = &steps, .questions = questions};
+    gather_own(&s);
     if (error == 0)
         gather_tos(&s);
+    if (error == 0)
+        gather_arrivals(&s);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
         s.map = m;
         s.has_other_ways = has_other_ways(&s);
-        for (uint32_t k = 0; error == 0 && asked <= QUESTIONS_MAX && k < m->lines.n; k++) {
+        for (uint32_t k = 0; error == 0 && !is_spent(&s) && k < m->lines.n; k++) {
             s.line = m->lines.v[k];
             look_at_line(&s);
             error = r.error;

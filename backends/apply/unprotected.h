@@ -9,8 +9,11 @@
 
 #include "backends/target/target.h"
 
-/* A finding (IC4026) for each line of a crypto list whose networks are so routed. One address of a network stands for
- * all of it. Returns 0 or a negative errno: it cannot be told. */
-int unprotected_find(struct target *t) MUST_CHECK;
+/* A finding (IC4026) for each line of a crypto list whose packets are so routed. It asks the kernel `questions` at
+ * most; where that does not do, a finding says so, but not for UNPROTECTED_SOON. Returns 0 or a negative errno: it
+ * cannot be told. */
+#define UNPROTECTED_WHOLE 200000u /* a second */
+#define UNPROTECTED_SOON 20000u   /* for who has to be there for other things */
+int unprotected_find(struct target *t, uint32_t questions) MUST_CHECK;
 
 #endif

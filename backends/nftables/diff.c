@@ -697,8 +697,10 @@ int nft_diff_run(struct netlink *n, struct nft_diff *d, struct nft_plan *p)
     int r = send_batches(n, d);
     if (!is_held_by_others(r))
         return r;
-    d->is_left_over = false;
-    return make_anew(n, p, d->held);
+    bool has_turned = d->is_left_over; /* all is in force then, and only what stood before is too much */
+    r = make_anew(n, p, d->held);
+    d->is_left_over = has_turned && r < 0;
+    return d->is_left_over ? 0 : r;
 }
 
 void nft_diff_free(struct nft_diff *d)

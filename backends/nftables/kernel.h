@@ -51,6 +51,8 @@ struct nft_held {
 /* Reads our table. Returns 0 or a negative errno; no table is not an error. */
 int nft_held_read(struct netlink *n, struct arena *ar, struct nft_held *h) MUST_CHECK;
 
+/* Is that the error of a kernel without nftables, or of one that does not tell who asks? */
+bool nft_has_no_tables(int error) MUST_CHECK;
 /* The id of the state that our table was applied by (nft_plan_own()); 0: no table, or it says nothing. 0 or a negative
  * errno. */
 int nft_owner_read(struct netlink *n, uint64_t *id) MUST_CHECK;

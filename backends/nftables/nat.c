@@ -240,10 +240,12 @@ static bool take_interfaces(struct natter *x, struct str text, struct conditions
     if (w.n < 3 || !str_is(w.v[0], "match") || !str_is(w.v[1], "interface"))
         return false;
     out->asks_interface = true;
+    out->asks_more |= w.n == sizeof w.v / sizeof *w.v; /* there may be more */
     for (uint32_t i = 2; i < w.n; i++) {
         const struct interface *f = if_map_interface(x->t->c, w.v[i]);
         const char *link = f ? if_map_find(x->t->ifs, f) : NULL;
-        if (link) /* by another nothing leaves here */
+        out->asks_more |= !f; /* nobody knows which one it is */
+        if (link)             /* by another nothing leaves here */
             ptrlist_add(x->p->arena, &out->links, (char *)(uintptr_t)link);
     }
     return true;

@@ -609,6 +609,7 @@ void nft_plan_build(struct nft_plan *p, struct target *t)
         nft_guard_elsewhere(p, &g, t);
     }
     nft_nat(p, t);
+    nft_walls(p, t, b.forward);
 }
 
 void nft_plan_own(struct nft_plan *p, uint64_t id)

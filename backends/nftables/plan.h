@@ -254,6 +254,8 @@ void nft_add_idle(struct nft_plan *p, struct nft_chain *idle, uint32_t number, c
 #define NFT_IS_NUMBER " is number "
 #define NFT_NUMBER_UNKNOWN UINT32_MAX
 void nft_say_link_number(struct nft_plan *p, struct nft_rule *numbered);
+/* walls.c: what zone firewalls and policy routing, which are not carried, would judge. */
+void nft_walls(struct nft_plan *p, const struct target *t, struct nft_chain *forward);
 /* nat.c */
 void nft_nat(struct nft_plan *p, struct target *t);
 /* untranslated.c: behind NAT before crypto, what should have been translated and is not. */

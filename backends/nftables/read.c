@@ -309,6 +309,11 @@ static void owner_again(void *arg)
     *(uint64_t *)arg = 0;
 }
 
+bool nft_has_no_tables(int error)
+{
+    return error == -EPERM || error == -EINVAL || error == -EOPNOTSUPP || error == -EPROTONOSUPPORT;
+}
+
 int nft_owner_read(struct netlink *n, uint64_t *id)
 {
     *id = 0;

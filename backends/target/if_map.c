@@ -61,7 +61,7 @@ const struct interface *if_map_interface(const struct ir_config *c, struct str t
 #define SHARES '+' /* the link is another interface's too: both were found by their addresses */
 
 static const char *row(struct arena *ar, struct if_map *m, const struct ir_config *c, struct str ios, struct str host,
-                       bool shares)
+                       bool yields, bool shares)
 {
     const struct interface *hit = NULL;
     PTRLIST_FOR (struct interface, i, &c->interfaces) {
@@ -78,11 +78,13 @@ static const char *row(struct arena *ar, struct if_map *m, const struct ir_confi
     PTRLIST_FOR (struct if_map_row, r, &m->rows) {
         if (str_eq(r->ios, hit->name.s))
             return text(ar, "mapped twice:", ios);
-        if (str_is(host, r->host) && !shares)
+        bool may_share = shares && (!yields || r->yields);
+        if (str_is(host, r->host) && !may_share)
             return text(ar, "two interfaces of the router are mapped to", host);
     }
     struct if_map_row *r = ARENA_NEW(ar, struct if_map_row);
     r->ios = hit->name.s;
+    r->yields = yields;
     memcpy(r->host, host.p, host.len);
     ptrlist_add(ar, &m->rows, r);
     return NULL;
@@ -115,7 +117,7 @@ const char *if_map_parse(struct arena *ar, struct if_map *m, const struct ir_con
             yields |= ios.p[0] == YIELDS;
             shares |= ios.p[0] == SHARES;
         }
-        const char *bad = row(ar, m, c, ios, (struct str){item.p + sep, item.len - sep}, shares);
+        const char *bad = row(ar, m, c, ios, (struct str){item.p + sep, item.len - sep}, yields, shares);
         if (bad && !yields)
             return bad;
     }
@@ -326,4 +328,22 @@ unsigned if_map_places(const struct if_map *m, const struct ir_config *c, const 
     if (elsewhere && n < room)
         out[n++] = elsewhere;
     return own ? add_above(m, c, own, out, n, room) : n;
+}
+
+bool host_has_parse(struct str words, unsigned *has)
+{
+    while (words.len) {
+        uint32_t n = 0;
+        while (n < words.len && words.p[n] != ',')
+            n++;
+        const struct str word = trim((struct str){words.p, n});
+        words = n < words.len ? (struct str){words.p + n + 1, words.len - n - 1} : STR_EMPTY;
+        if (str_is(word, "firewall"))
+            *has |= HOST_HAS_FIREWALL;
+        else if (str_is(word, "policy-routing"))
+            *has |= HOST_HAS_POLICY_ROUTING;
+        else
+            return false;
+    }
+    return *has != 0;
 }

@@ -4,6 +4,8 @@
 
 #include "backends/target/target.h"
 
+#include "backends/target/walls.h"
+
 const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why)
 {
     const char *host = if_map_find(t->ifs, i);
@@ -377,6 +379,22 @@ static void check_shared_link(struct target *t, const struct interface *i)
                  STR_ARG(o->name.s), STR_ARG(i->name.s), if_map_find(t->ifs, i));
 }
 
+/* A rule of which a word is not known is no rule: what it translates would leave untranslated. */
+static void nat_understood(struct target *t)
+{
+    PTRLIST_FOR (struct broken_line, l, &t->c->broken_globals) {
+        const struct str line = {t->c->source->text + l->span.off, l->span.len};
+        if (line_begins_with(line, "ip nat inside source"))
+            not_understood(t, l, "ip nat inside source", STR_EMPTY);
+    }
+    PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {
+        PTRLIST_FOR (struct route_map, e, &t->c->route_maps) {
+            if (IR_IS_SET(r->route_map) && str_eq(e->name.s, r->route_map.name))
+                not_understood(t, symtab_get(&t->c->broken_at, STR_EMPTY, e->span.off), "route map ", e->name.s);
+        }
+    }
+}
+
 /* Of what is applied beside the crypto maps: filters and NAT that would be other than they are written. */
 static void check_understood(struct target *t)
 {
@@ -400,6 +418,7 @@ static void check_understood(struct target *t)
                     not_understood(t, acl_broken(t->c, lists[k]), "access list ", lists[k]->name.s);
         }
     }
+    nat_understood(t);
     PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {
         const struct acl *a = r->acl.target;
         if (a)
@@ -455,6 +474,7 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
             one_map(t, m);
     }
     undefined_maps(t);
+    target_find_walls(t);
     if (t->maps.n == 0)
         diag_add(diags, D_LX_NOTHING, c->unit,
                  "no crypto map is applied to an interface that is not shut: there is nothing to carry");

@@ -31,15 +31,21 @@ struct host_link {
     struct ptrlist addresses; /* struct host_address */
 };
 
+enum { HOST_HAS_FIREWALL = 1, HOST_HAS_POLICY_ROUTING = 2 };
+/* "firewall,policy-routing" into bits. False: it is something else. */
+bool host_has_parse(struct str words, unsigned *has) MUST_CHECK;
+
 /* Which host interface a router interface is. Rows come from --interface-map, from a file, or by matching addresses. */
 struct if_map_row {
     struct str ios; /* canonical name */
     char host[IF_NAME_MAX + 1];
+    bool yields; /* one of before, which gives way to who is named now */
 };
 struct if_map {
     struct ptrlist rows;       /* struct if_map_row */
     const struct ir_config *c; /* that it was read for; NULL: none has been */
     struct ptrlist links;      /* struct host_link: what the host has; empty when compiling for another host */
+    unsigned host_has;         /* HOST_HAS_…: rules of the host's own that stand for lines which are not carried */
     uint32_t settled; /* links of a higher number have come just now: what they are for is not known; 0: none has */
 };
 
@@ -108,6 +114,7 @@ struct target {
     struct diag_list *diags;
     struct ptrlist maps;   /* struct target_map */
     struct symtab reqids;  /* ("", reqid) → struct target_line */
+    struct ptrlist walls;  /* struct target_wall (walls.h): of interfaces of the host, not carried */
     struct symtab blocked; /* (place of an entry) → its first unmet need, struct unmet */
 };
 

@@ -9,6 +9,8 @@ static void print(struct buf *out, const struct ptrlist *units, struct backend_o
     struct target t;
     struct xfrm_plan p;
     o->error = if_map_parse(o->arena, m, o->router, str_lit(o->interface_map));
+    if (!o->error && o->host_has && !host_has_parse(str_lit(o->host_has), &m->host_has))
+        o->error = "what the host has is not known";
     if (o->error)
         return;
     target_build(&t, o->arena, o->router, m, o->diags);

@@ -19,6 +19,7 @@ enum {
     OPT_STATE,
     OPT_PKI,
     OPT_MASTER,
+    OPT_HOST_HAS,
     OPT_FORMAT,
     OPT_LINES,
     OPT_CONFIRM,
@@ -34,7 +35,9 @@ enum {
     [OPT_LESS] = {"allow-less", 0, NULL, "go on although the file protects nothing, or much less than what stands"},   \
     [OPT_STATE] = {"state-dir", 0, "DIR", "where the state is kept (/run/ioscc)"},                                     \
     [OPT_PKI] = {"pki-dir", 0, "DIR", "refuse what run could not negotiate with the trustpoints' files in DIR"},       \
-    [OPT_MASTER] = {"master-key-file", 0, "FILE", "... and with the keys that this master key opens"}
+    [OPT_MASTER] = {"master-key-file", 0, "FILE", "... and with the keys that this master key opens"},                 \
+    [OPT_HOST_HAS] = {"host-has", 0, "firewall,policy-routing",                                                        \
+                      "this host's own rules do it: such lines stop nothing"}
 
 static const struct cli_option plan_options[] = {
     PLAN_OPTIONS,
@@ -93,6 +96,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
     case OPT_PARTIAL:
         q->how.allow_partial = true;
         break;
+    case OPT_HOST_HAS:
+        q->how.host_has = value;
+        return cli_host_has(c, value);
     case OPT_LESS:
         q->allow_less = true;
         break;
@@ -272,6 +278,7 @@ static int as_the_daemon(struct session *s, struct request *q)
     struct state_daemon d;
     struct run_inputs in = {.interface_map = *q->how.interface_map ? q->how.interface_map : NULL,
                             .device = q->how.device,
+                            .host_has = q->how.host_has,
                             .pki_dir = PKI_DIR_DEFAULT,
                             .master_key_file = ""};
     state_daemon_ask(s->state.dir, &d);
@@ -282,6 +289,7 @@ static int as_the_daemon(struct session *s, struct request *q)
     if (in.interface_map)
         q->how.interface_map = in.interface_map;
     q->how.device = in.device;
+    q->how.host_has = in.host_has;
     return EXIT_CLEAN;
 }
 
@@ -351,7 +359,9 @@ static int carry_out(struct session *s, const struct request *q, struct buf *sai
 static int do_apply(struct session *s, const struct request *q, const char *file, struct buf *said)
 {
     s->says_notes = true;
-    int code = session_plan(s, file, &q->how);
+    struct state_config how = q->how;
+    how.clears_rest = s->state.applying; /* what was interrupted may have been about both halves */
+    int code = session_plan(s, file, &how);
     if (code != EXIT_CLEAN)
         return code;
     if (!s->fatal)

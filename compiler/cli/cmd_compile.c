@@ -11,7 +11,7 @@
 #include "compiler/cli/cli.h"
 #include "compiler/cli/load.h"
 
-enum { OPT_TO, OPT_OUTPUT, OPT_MAP, OPT_MAP_FILE, OPT_DEVICE, OPT_SECRETS, OPT_NO_PLACES, OPT_SCHEMA };
+enum { OPT_TO, OPT_OUTPUT, OPT_MAP, OPT_MAP_FILE, OPT_DEVICE, OPT_SECRETS, OPT_NO_PLACES, OPT_HOST_HAS, OPT_SCHEMA };
 static const struct cli_option options[] = {
     [OPT_TO] = {"to", 't', "FORMAT", "what to make: json (default), ios, xfrm, nftables"},
     [OPT_OUTPUT] = {"output", 'o', "FILE", "write to FILE, or into it if it is a directory; 0600 when it holds keys"},
@@ -20,6 +20,7 @@ static const struct cli_option options[] = {
     [OPT_DEVICE] = {"device", 'd', "NAME", "which router, for xfrm and nftables (the first)"},
     [OPT_SECRETS] = {"show-secrets", 0, NULL, "print keys and passwords instead of <key>"},
     [OPT_NO_PLACES] = {"no-places", 0, NULL, "JSON without lines and columns: the meaning alone, for comparison"},
+    [OPT_HOST_HAS] = {"host-has", 0, "firewall,policy-routing", "the host's own rules do it: such lines stop nothing"},
     [OPT_SCHEMA] = {"schema", 0, NULL, "print the schema of the JSON form and exit"},
     {NULL, 0, NULL, NULL},
 };
@@ -151,6 +152,10 @@ static int run(const struct command *c, int argc, char **argv)
             return EXIT_USAGE;
         if (k == OPT_DEVICE)
             device = value;
+        if (k == OPT_HOST_HAS && cli_host_has(c, value) != EXIT_CLEAN)
+            return EXIT_USAGE;
+        if (k == OPT_HOST_HAS)
+            o.host_has = value;
         o.show_secrets |= k == OPT_SECRETS;
         o.no_places |= k == OPT_NO_PLACES;
         if (k == OPT_SCHEMA) {

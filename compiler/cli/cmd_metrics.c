@@ -97,10 +97,10 @@ static void one_entry(struct buf *b, const struct session *s, const json_t *sas,
     const unsigned children = children_of(sas, a);
     n->configured++;
     bool is_blocked = target_blocked(&s->apply.target, a->entry) || places_is_blocked(n->given, a->entry);
-    if (is_blocked || waits_for_name(a->entry))
-        n->blocked++;
-    else if (children)
+    if (!is_blocked && children)
         n->up++;
+    else if (is_blocked || waits_for_name(a->entry))
+        n->blocked++;
     else
         n->down++;
     buf_puts(b, "ioscc_entry_child_sas{map=\"");

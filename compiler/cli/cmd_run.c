@@ -33,6 +33,7 @@ enum {
     OPT_NO_APPLY,
     OPT_DEBUG,
     OPT_DEBUG_PEER,
+    OPT_HOST_HAS,
     OPT_CONFIRM
 };
 #define RUN_OPTIONS                                                                                                    \
@@ -49,7 +50,9 @@ enum {
                      "negotiate only: nothing is given to the kernel (for tests and measuring)"},                      \
     [OPT_NO_APPLY] = {"no-apply", 0, NULL, "the configuration is applied already: only IKE"},                          \
     [OPT_DEBUG] = {"debug", 0, NULL, "more lines in the log"},                                                         \
-    [OPT_DEBUG_PEER] = {"debug-peer", 0, "ADDRESS", "the same for one peer"}
+    [OPT_DEBUG_PEER] = {"debug-peer", 0, "ADDRESS", "the same for one peer"},                                          \
+    [OPT_HOST_HAS] = {"host-has", 0, "firewall,policy-routing",                                                        \
+                      "this host's own rules do it: such lines stop nothing"}
 static const struct cli_option run_options[] = {
     RUN_OPTIONS,
     {NULL, 0, NULL, NULL},
@@ -89,6 +92,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
     case OPT_PARTIAL:
         q->how.allow_partial = true;
         break;
+    case OPT_HOST_HAS:
+        q->inputs.host_has = value;
+        return cli_host_has(c, value);
     case OPT_LESS:
         q->allow_less = true;
         break;
@@ -156,6 +162,7 @@ static int complete(struct session *s, struct request *q, bool anew)
         return EXIT_SYSTEM;
     }
     q->how.device = in->device;
+    q->how.host_has = in->host_has;
     q->how.pki_dir = in->pki_dir;
     q->how.master_key_file = in->master_key_file;
     q->how.interface_map = in->interface_map ? in->interface_map : "";
@@ -175,10 +182,10 @@ static int plan(struct session *s, const struct request *q, const char *file)
     return EXIT_FINDINGS;
 }
 
-typedef int work_fn(const struct command *c, const struct buf *policy, const struct request *q);
+typedef int work_fn(const struct command *c, const struct buf *policy, struct request *q);
 
 /* For the process with the keys, by way of the main one. */
-static int as_daemon(const struct command *c, const struct buf *policy, const struct request *q)
+static int as_daemon(const struct command *c, const struct buf *policy, struct request *q)
 {
     int r = pass_write(q->policy_file, policy);
     if (r < 0)
@@ -187,13 +194,13 @@ static int as_daemon(const struct command *c, const struct buf *policy, const st
 }
 
 /* The running daemon gets the policy; it has no rights to read the files itself. */
-static int as_reload(const struct command *c, const struct buf *policy, const struct request *q)
+static int as_reload(const struct command *c, const struct buf *policy, struct request *q)
 {
     struct hand_over_told told;
     int code = hand_over(c, q->daemon.state_dir, policy, &told);
     if (code == EXIT_CLEAN)
-        printf("%lld IKE SAs with %lld child SAs stay, %lld and %lld are ended.\n", told.sas_kept, told.children_kept,
-               told.sas_ended, told.children_ended);
+        buf_printf(&q->said, "%lld IKE SAs with %lld child SAs stay, %lld and %lld are ended.\n", told.sas_kept,
+                   told.children_kept, told.sas_ended, told.children_ended);
     return code;
 }
 
@@ -256,8 +263,9 @@ static int renamed(struct session *s, const char *name)
 static int give(struct session *s, const struct ike_policy *p, struct request *q, work_fn *work)
 {
     struct buf b = {0};
-    state_unlock(&s->state); /* the daemon lives on; another apply may come */
-    write_said(q);
+    bool is_reload = work == as_reload; /* no other one may overtake it with what it hands over */
+    if (!is_reload)
+        session_unlock(s); /* the daemon lives on; another apply may come */
     bool whole = ike_policy_write(&b, p);
     if (!whole)
         fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
@@ -266,14 +274,14 @@ static int give(struct session *s, const struct ike_policy *p, struct request *q
     if (code != EXIT_CLEAN)
         return code;
     const char *why = "cannot write into the state directory";
-    int r = state_lock(&s->state, 10, &why);
+    int r = is_reload ? 0 : session_lock(s, 10, &why);
     if (r == 0)
         r = q->goes_back ? run_inputs_back(&s->state) : run_inputs_save(&s->state, &q->inputs);
     if (r == 0)
         r = places_save(s);
     if (r == 0 && work == as_reload)
         r = renamed(s, q->how.name);
-    state_unlock(&s->state);
+    session_unlock(s);
     if (r < 0)
         fprintf(stderr, "ioscc %s: %s: %s: %s\n", s->command->name, q->daemon.state_dir, why, strerror(-r));
     return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
@@ -325,7 +333,7 @@ static int parsed(const struct command *c, int argc, char **argv, struct request
 
 static int finished(struct request *q, int code)
 {
-    write_said(q); /* where it came to no more */
+    write_said(q);
     buf_free(&q->map);
     buf_free(&q->master); /* wipes it */
     return code < 0 ? EXIT_CLEAN : code;
@@ -381,7 +389,6 @@ static int no_other(const struct command *c, const char *state_dir)
     return port ? EXIT_SYSTEM : EXIT_CLEAN;
 }
 
-/* One a state directory; the lock goes with this process. */
 static bool is_of_another_namespace(long pid)
 {
     char path[64];
@@ -399,6 +406,7 @@ static void forget_socket(const char *dir)
         (void)!unlink(path);
 }
 
+/* One a state directory; the lock goes with this process. */
 static int only_daemon(const struct command *c, struct request *q, const char *file)
 {
     struct state_daemon d;
@@ -471,7 +479,11 @@ int reload_previous(struct session *s, bool has_map)
     }
     struct request q = {.daemon = {.state_dir = s->state.dir},
                         .how = *before,
-                        .inputs = {before->pki_dir, before->master_key_file, before->interface_map, before->device},
+                        .inputs = {.pki_dir = before->pki_dir,
+                                   .master_key_file = before->master_key_file,
+                                   .interface_map = before->interface_map,
+                                   .host_has = before->host_has,
+                                   .device = before->device},
                         .allow_less = true,
                         .goes_back = !has_map, /* else the options are those of now */
                         .previous = PREVIOUS_FORGOTTEN,
@@ -479,7 +491,7 @@ int reload_previous(struct session *s, bool has_map)
     q.how.clears_rest = true; /* where only one half was applied then */
     int code = in_session(s, &q, state_path(&s->state, before->file), true, as_reload);
     if (code == EXIT_CLEAN)
-        printf("Back to %s.\n", q.how.name);
+        buf_printf(&q.said, "Back to %s.\n", q.how.name);
     return finished(&q, code);
 }
 

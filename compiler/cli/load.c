@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/load.h"
 
+#include "backends/target/target.h"
+
 #include "grammar/stmt.h"
 #include "lint/reporters/reporter.h"
 
@@ -58,6 +60,14 @@ const struct ir_config *cli_router(const struct compiled *c, const char *device)
             return u;
     }
     return NULL;
+}
+
+int cli_host_has(const struct command *c, const char *words)
+{
+    unsigned has = 0;
+    if (host_has_parse(str_lit(words), &has))
+        return EXIT_CLEAN;
+    return cli_usage_error(c, "--host-has takes firewall, policy-routing, or both with a comma, not '%s'", words);
 }
 
 /* Marks that ioscc puts before pairs in its state (if_map_parse()) are none of who types a map. */

@@ -17,9 +17,11 @@ uint32_t cli_complain(struct compiled *c, bool says_notes);
 /* The router of that name, the first if `device` is NULL; NULL if there is none. */
 const struct ir_config *cli_router(const struct compiled *c, const char *device);
 
-/* --interface-map-file: its text behind what `map` holds, rows as if_map_parse() takes them. An exit code. */
+/* Is it what --host-has takes? EXIT_USAGE after a message. */
+int cli_host_has(const struct command *c, const char *words) MUST_CHECK;
 /* Adds what -m says; EXIT_USAGE after a message where it is no map. */
 int cli_map_add(const struct command *c, struct str text, struct buf *map) MUST_CHECK;
+/* --interface-map-file: its text behind what `map` holds, rows as if_map_parse() takes them. An exit code. */
 int cli_map_file(const struct command *c, const char *path, struct buf *map) MUST_CHECK;
 
 #endif

@@ -86,12 +86,13 @@ static int put_right(struct session *s, const struct watch_look *l)
     unsigned long long ms = watch_now_ms() - l->since_ms;
     const char *cause = *l->after ? l->after : "something";
     bool is_news = !s->apply.xfrm_diff.ops.n && nft_diff_follows_links(&s->apply.nft_diff);
+    bool is_of_names = s->has_moved_names && !*l->after; /* else the kernel has told of something as well */
     if (r < 0)
         l->shared->failed++;
-    else if (!is_news && !s->has_moved_names)
+    else if (!is_news && !is_of_names)
         l->shared->repaired++;
     keep_count(s, l->shared);
-    if (r == 0 && s->has_moved_names) {
+    if (r == 0 && is_of_names) {
         daemon_log(IKE_NOTICE, "peers known by name have other addresses: %s", what);
         return WATCH_REPAIRED;
     }
@@ -241,7 +242,7 @@ static int complain(const struct session *s, const struct watch_look *l, int fou
 /* After what is put right, which is in a hurry. */
 static int look_at_routes(struct session *s, const struct watch_look *l, int found)
 {
-    if (unprotected_find(&s->apply.target) == 0)
+    if (unprotected_find(&s->apply.target, UNPROTECTED_SOON) == 0)
         return complain(s, l, found);
     say(l, IKE_WARNING,
         "cannot read where this host's routes lead: whether what is protected leaves by another link is not "
@@ -273,10 +274,8 @@ static void see_links(struct watch_shared *w, const struct if_map *ifs)
  * has been given it. */
 static void end_change(struct session *s)
 {
-    s->state.applying = false;
-    s->state.applied = time(NULL);
-    if (state_save(&s->state) == 0)
-        state_own(&s->state, false);
+    if (session_end_change(s) != EXIT_CLEAN)
+        return; /* it has said why */
     daemon_log(IKE_NOTICE, "a change that was interrupted is carried out: %s stands",
                s->state.current.name ? s->state.current.name : "what was asked for");
 }

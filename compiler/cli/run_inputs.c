@@ -68,9 +68,9 @@ int run_inputs_back(struct state *s)
 
 int run_inputs_save(struct state *s, const struct run_inputs *in)
 {
-    json_t *o = json_pack("{s:i,s:s,s:s?,s:s?,s:s,s:s?}", "format", FORMAT, "kind", KIND, "pki_dir", in->pki_dir,
+    json_t *o = json_pack("{s:i,s:s,s:s?,s:s?,s:s,s:s?,s:s?}", "format", FORMAT, "kind", KIND, "pki_dir", in->pki_dir,
                           "master_key_file", in->master_key_file, "interface_map",
-                          in->interface_map ? in->interface_map : "", "device", in->device);
+                          in->interface_map ? in->interface_map : "", "device", in->device, "host_has", in->host_has);
     char *p = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!p)
@@ -121,6 +121,7 @@ bool run_inputs_default(struct state *s, const char *command, struct run_inputs 
     fill_in(s, command, "master-key-file", json_object_get(o, "master_key_file"), &in->master_key_file);
     fill_in(s, command, "interface-map", json_object_get(o, "interface_map"), &in->interface_map);
     fill_in(s, command, "device", json_object_get(o, "device"), &in->device);
+    fill_in(s, command, "host-has", json_object_get(o, "host_has"), &in->host_has);
     json_decref(o);
     return true;
 }

@@ -13,6 +13,7 @@ struct run_inputs {
     const char *pki_dir;         /* --pki-dir */
     const char *master_key_file; /* --master-key-file, NULL: none */
     const char *interface_map;   /* all --interface-map, one pair a line; "" none */
+    const char *host_has;        /* --host-has, NULL: nothing */
     const char *device;          /* --device, NULL: the first router */
     bool allow_partial;          /* not kept */
 };

@@ -27,8 +27,7 @@ static int read_owner(const struct state *st, uint64_t *owner)
     if (r == 0)
         r = nft_owner_read(&kernel, owner);
     netlink_close(&kernel);
-    const bool has_no_tables = r == -EPERM || r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT;
-    if (r < 0 && !has_no_tables)
+    if (r < 0 && !nft_has_no_tables(r))
         return r;
     return *owner ? 0 : owner_read(st->netns, owner);
 }
@@ -52,9 +51,24 @@ static int forget_what_another_has(struct session *s, bool quietly)
     return s->wait_s >= 0 ? state_save(st) : 0; /* it holds the lock */
 }
 
+void session_unlock(struct session *s)
+{
+    state_unlock(&s->state);
+    kept_errors_end(&s->errors_kept);
+}
+
+int session_lock(struct session *s, int wait_s, const char **why)
+{
+    int r = state_lock(&s->state, wait_s, why);
+    if (r == 0)
+        kept_errors_begin(&s->errors_kept);
+    return r;
+}
+
 static void close_unused(struct session *s)
 {
     state_close(&s->state);
+    kept_errors_end(&s->errors_kept);
     arena_free(&s->arena);
     lookup_close(s->asker);
 }
@@ -62,7 +76,8 @@ static void close_unused(struct session *s)
 int session_open(struct session *s, const struct command *c, const char *dir, int wait_s, enum session_names names)
 {
     const char *why = "cannot read the state";
-    *s = (struct session){.command = c, .asker = -1, .wait_s = wait_s == SESSION_QUIETLY ? 0 : wait_s};
+    *s = (struct session){
+        .command = c, .asker = -1, .wait_s = wait_s == SESSION_QUIETLY ? 0 : wait_s, .errors_kept = {-1, -1}};
     if (names == NAMES_ASKED)
         s->asker = lookup_open(); /* negative: then no name has an address */
     if (!arena_init(&s->arena, SIZE_MAX)) {
@@ -83,13 +98,15 @@ int session_open(struct session *s, const struct command *c, const char *dir, in
         r = state_open(&s->state, &s->arena, dir, wait_s, &why);
     }
     s->is_busy = r == -EWOULDBLOCK || is_at_work;
+    if (r == 0 && wait_s >= 0 && !quietly)
+        kept_errors_begin(&s->errors_kept);
     if (r == 0) {
         why = "cannot read whose the kernel's table is, nothing is touched";
         r = forget_what_another_has(s, quietly);
         if (r == -EPERM)
             why = OWNER_NOT_BELIEVED;
     }
-    if (r == 0 && wait_s >= 0 && s->state.owner_fd == -ENOENT)
+    if (r == 0 && wait_s >= 0 && !quietly && s->state.owner_fd == -ENOENT)
         fprintf(stderr,
                 "ioscc %s: " OWNER_DIR " cannot be made: an ioscc with another state directory is told apart by the "
                 "nftables table alone\n",
@@ -123,9 +140,10 @@ int session_look(struct session *s, const struct command *c, const char *dir, co
         s->is_repair = how->is_quiet;
         s->wants_routes = how->wants_routes;
         const char *path = s->state.current.file ? state_path(&s->state, s->state.current.file) : NULL;
-        if (path && how->needs_file && access(path, R_OK) != 0)
+        bool is_gone = path && how->needs_file && access(path, R_OK) != 0;
+        if (is_gone && (tries >= LOOKS || state_is_current(&s->state)))
             return EXIT_CLEAN; /* said by who asks */
-        code = session_plan(s, path, &s->state.current);
+        code = is_gone ? EXIT_CLEAN : session_plan(s, path, &s->state.current);
         bool is_last =
             tries >= LOOKS || s->is_busy || state_is_current(&s->state); /* who changes the kernel says so first */
         if (is_last && code == EXIT_CLEAN && s->loaded && !s->is_repair)
@@ -284,13 +302,15 @@ static int ask_unlocked(struct session *s, struct names *names)
     const char *why = "cannot take the lock again";
     bool is_held = s->wait_s >= 0;
     if (is_held)
-        state_unlock(&s->state);
+        session_unlock(s);
     int r = lookup_ask(s->asker, names->v, names->n);
     if (r < 0 && !s->is_repair)
         fprintf(stderr, "ioscc %s: peers known by name cannot be looked up: %s\n", s->command->name, strerror(-r));
     drop_own_addresses(s, names);
     s->has_asked = true;
     r = is_held ? state_lock_again(&s->state, s->wait_s, &why) : 0;
+    if (r == 0 && is_held && !s->is_repair)
+        kept_errors_begin(&s->errors_kept);
     uint64_t owner = s->owner;
     if (r == 0 && is_held)
         r = read_owner(&s->state, &owner);
@@ -420,7 +440,8 @@ static int save(struct session *s, const char *so)
 static bool is_the_same(const struct state_config *a, const struct state_config *b)
 {
     return a->file && b->file && strcmp(a->file, b->file) == 0 && a->only_xfrm == b->only_xfrm &&
-           a->only_nftables == b->only_nftables && strcmp(a->interface_map, b->interface_map) == 0;
+           a->only_nftables == b->only_nftables && strcmp(a->interface_map, b->interface_map) == 0 &&
+           strcmp(a->host_has ? a->host_has : "", b->host_has ? b->host_has : "") == 0;
 }
 
 /* The state as it will be, marked as unfinished: from here on a crash leaves everything of ours named. */
@@ -469,6 +490,15 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
         st->names.n = 0; /* what the DNS has said is of what was applied */
     }
     state_sweep(st);
+    return code;
+}
+
+int session_end_change(struct session *s)
+{
+    const struct state_config how = s->state.current;
+    int code = finish(s, &how, PREVIOUS_STAYS, s->state.confirm_by);
+    if (code == EXIT_CLEAN)
+        state_own(&s->state, false);
     return code;
 }
 
@@ -590,6 +620,7 @@ int session_no_daemon(const struct session *s, const char *advice)
 void session_close(struct session *s)
 {
     lookup_close(s->asker);
+    session_unlock(s);
     if (s->prepared)
         apply_end(&s->apply);
     if (s->loaded)

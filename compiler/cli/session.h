@@ -9,6 +9,7 @@
 #include "backends/ike/from_ir.h"
 #include "compiler/base/must.h"
 #include "compiler/cli/cli.h"
+#include "compiler/cli/kept_errors.h"
 #include "compiler/cli/load.h"
 
 /* Where a change of what stands is noted. */
@@ -23,10 +24,11 @@ struct session {
     struct diag_list nothing; /* findings of a session without a configuration */
     const struct ir_config *router;
     struct apply apply;
-    uint32_t errors;      /* findings that stop an apply */
-    bool has_moved_names; /* is_repair: what is put right is for that */
-    bool is_busy;         /* session_open(): another command holds the state's lock */
-    bool says_notes;      /* a file is to be carried out: what will differ on the host is said; not of what stands */
+    uint32_t errors;                /* findings that stop an apply */
+    struct kept_errors errors_kept; /* of who holds the locks */
+    bool has_moved_names;           /* is_repair: what is put right is for that */
+    bool is_busy;                   /* session_open(): another command holds the state's lock */
+    bool says_notes; /* a file is to be carried out: what will differ on the host is said; not of what stands */
     enum session_journal journal;
     struct ike_omissions left_out; /* of the policy that was made last (run_policy()): in the configuration's arena */
     bool wants_routes; /* set after session_open(): of a repair too, what the routes lead elsewhere is looked for */
@@ -65,8 +67,12 @@ int session_run(struct session *s, struct state_config how, enum session_previou
  * leads elsewhere what a line protects. What the first such finding says; NULL: there is none. After session_plan(). */
 const char *session_not_in_force(const struct session *s) MUST_CHECK;
 void session_close(struct session *s);
-/* Does a daemon run that applies its own configuration? Then nobody changes the kernel beside it: EXIT_FINDINGS after a
- * message that ends with `advice`. */
+/* What was at work has ended in the middle, and the kernel has all of it now (session_plan() says so, under the lock).
+ */
+int session_end_change(struct session *s) MUST_CHECK;
+/* Lets the locks go, and says what was to be said meanwhile; session_lock() takes them again (state_lock()). */
+void session_unlock(struct session *s);
+int session_lock(struct session *s, int wait_s, const char **why) MUST_CHECK;
 /* Opens it to look, plans what is applied, and does so again where somebody changes it meanwhile. After EXIT_CLEAN the
  * caller closes it; else it has said why, and nothing is open. */
 struct session_look {
@@ -76,6 +82,8 @@ struct session_look {
 };
 int session_look(struct session *s, const struct command *c, const char *dir,
                  const struct session_look *how) MUST_CHECK;
+/* Does a daemon run that applies its own configuration? Then nobody changes the kernel beside it: EXIT_FINDINGS after a
+ * message that ends with `advice`. */
 int session_no_daemon(const struct session *s, const char *advice) MUST_CHECK;
 
 #endif

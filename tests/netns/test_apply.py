@@ -402,6 +402,16 @@ ROUTES = [
     ('permit ip 10.64.0.0 0.0.255.255 10.0.0.0 0.255.255.255', [], 'to 10.2.0.2 by eth1'),  # exchanged, with a wide own side
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.65.0.0 0.0.255.255', [], 'to 10.2.0.2 by eth1'),  # one of two
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.0.0.0 0.255.255.255', [], None),  # the second is the other direction of the first
+    ('deny ip 10.2.0.0 0.0.254.255 10.64.0.0 0.0.255.255\n deny ip 10.2.255.0 0.0.0.255 any\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 dev eth2'], 'to 10.64.0.1 by eth2'),  # the odd networks
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.5 0.0.255.0', ['10.64.0.0/24 dev eth2'], 'to 10.64.0.5 by eth2'),  # a host of each
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.5 0.0.255.0', ['10.64.0.5/32 dev eth2'], 'to 10.64.0.5 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 any', ['0.0.0.0/1 dev eth2', '128.0.0.0/1 dev eth2'], 'to 0.0.0.1 by eth2'),  # parts, and nothing else
+    ('\n '.join(['deny tcp host 10.2.%d.7 host 10.64.%d.7 eq %d' % (i, i, 1000 + 3 * i) for i in range(1, 26)] + ['permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255']), ['default dev eth2 metric 2000'], None),  # never used
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 ipproto udp lookup main', 'RULE pref 11 ipproto tcp lookup main', 'RULE pref 20 from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 (icmp) by eth2'),
+    ('permit gre 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE ipproto udp lookup 77'], None),
+    ('permit gre 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE pref 10 ipproto udp lookup main', 'RULE pref 20 from 10.2.0.0/16 lookup 77'], 'to 10.64.0.1 by eth2'),
+    ('permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', ['10.64.0.0/16 dev eth0 metric 10', '10.64.0.0/16 metric 100 nexthop dev eth0 nexthop dev eth2'], None),
+    ('permit ip any 10.64.0.0 0.0.255.255', ['default dev eth2 table 77', 'RULE iif eth1 lookup 77'], 'to 10.64.0.1 by eth2'),
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255', [], 'to 10.2.0.2 by eth1'),  # source and destination are exchanged
     ('permit ip 10.64.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n permit ip 10.2.0.0 0.0.255.255 10.64.0.0 0.0.255.255', [], None),  # both ways
     ('permit ip 10.2.0.0 0.0.255.255 any', ['10.64.0.0/24 via 10.9.0.2'], None),  # a host's management
@@ -466,7 +476,9 @@ def routed_elsewhere():
                 found = re.search(r'(?m):(\d+):\d+: warning: this host sends (?:what comes )?((?:from \S+ )?to \S+(?: \(\S+\))? by \S+), which has no crypto map: .* \[IC4026', p.stdout + p.stderr)
                 here = '%s, %s, %s: %s' % (command, line, routes, p.stdout + p.stderr)
                 need((found and found.group(2)) == said, here)
-                need(not found or text.split('\n')[int(found.group(1)) - 1].strip() == 'LINE', here)
+                first = text.split('\n').index(' LINE') + 1
+                permits = [first + n for n, l in enumerate(line.split('\n')) if l.strip().startswith('permit')]
+                need(not found or int(found.group(1)) in permits, here)
 
 
 def routed_in_something_else():

@@ -142,6 +142,27 @@ static void addresses(struct arena *ar)
     }
 }
 
+/* A range is the networks that it is made of, and each address is in one of them. */
+static void networks(void)
+{
+    static struct addr_bits v[KINDS_NETWORKS];
+    struct address lo = some_address(), hi = some_address();
+    if (memcmp(&lo, &hi, sizeof lo) > 0) {
+        const struct address x = lo;
+        lo = hi;
+        hi = x;
+    }
+    const unsigned n = kinds_networks(family, &lo, &hi, v);
+    for (unsigned k = 0; k < PROBES; k++) {
+        const struct address a = some_address();
+        int in = 0;
+        for (unsigned i = 0; i < n; i++)
+            in += fits(&v[i], &a);
+        if (in != is_between(&lo, &a, &hi))
+            fail("a range and its networks are not the same");
+    }
+}
+
 static struct port_range some_ports(void)
 {
     uint16_t lo = (uint16_t)next(8), hi = (uint16_t)(lo + next(4));
@@ -185,8 +206,9 @@ static void ports(struct arena *ar)
         const uint64_t in = boxes_of(&said, &p);
         for (uint32_t i = 0; i < k.n && !is_found; i++) {
             const struct packet like = {
-                .family = FAMILY_V4, .proto = k.v[i].proto, .sport = k.v[i].sport, .dport = k.v[i].dport};
-            is_found = box_contains(&within, &like) && boxes_of(&said, &like) == in;
+                .family = FAMILY_V4, .proto = k.v[i].proto, .sport = k.v[i].sport.lo, .dport = k.v[i].dport.lo};
+            const struct box all = kinds_box(&k.v[i], FAMILY_V4);
+            is_found = box_contains(&within, &like) && boxes_of(&said, &like) == in && box_contains(&all, &p);
         }
         if (!is_found)
             fail("a packet has none of its kind");
@@ -206,6 +228,7 @@ int main(void)
         family = next(2) ? FAMILY_V6 : FAMILY_V4;
         addresses(&ar);
         ports(&ar);
+        networks();
         arena_free(&ar);
     }
     return failures != 0;

@@ -78,7 +78,7 @@ struct daemon {
     uv_pipe_t control;
     struct daemon_socket sockets[4]; /* IPv4 and IPv6, 500 and 4500 */
     unsigned n_sockets, clients;
-    struct unsent unsent[64];     /* by a hash of the peer's address (net.c) */
+    struct unsent unsent[1024];     /* by a hash of the peer's address (net.c) */
     struct privileged privileged; /* what is asked of the kernel goes there */
     struct mnl_socket *news;      /* ACQUIRE, EXPIRE */
     struct mnl_socket *sa_news;   /* SAs that are deleted; more than ACQUIRE should have to wait behind */

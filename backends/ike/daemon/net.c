@@ -279,11 +279,14 @@ void net_send(void *ctx, const struct ike_end *local, const struct ike_end *remo
     if (m.msg_controllen)
         m.msg_control = control;
     if (sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-        unsent_to(d, &remote->addr)->error = 0;
+        struct unsent *u = unsent_to(d, &remote->addr);
+        if (u->error && addr_eq(&u->peer, &remote->addr))
+            u->error = 0;
         return;
     }
     const int error = errno;
-    bool local_is_missing = error == ENETUNREACH && m.msg_controllen && is_routed(s, &m);
+    bool may_be_local = error == ENETUNREACH || (error == EINVAL && local->addr.family == FAMILY_V6);
+    bool local_is_missing = may_be_local && m.msg_controllen && is_routed(s, &m);
     if (error != EAGAIN)
         say_unsent(d, &local->addr, &remote->addr, error, local_is_missing);
 }

@@ -634,10 +634,13 @@ static bool start_peer(const struct ike *ike, const struct ike_entry *e, unsigne
 
 void ike_say_waiting(struct ike *ike, const struct ike_sa *sa)
 {
-    char from[ADDR_TEXT_MAX];
-    if (sa->request_tries == SAY_AT_TRY)
-        ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "no answer from the peer yet (%s; from %s)",
-                ike_state_waits((enum ike_state)sa->state), addr_text(&sa->local.addr, from));
+    char from[ADDR_TEXT_MAX] = "this host";
+    if (sa->request_tries != SAY_AT_TRY)
+        return;
+    if (sa->local.addr.family != FAMILY_NONE)
+        (void)addr_text(&sa->local.addr, from);
+    ike_log(ike, EV_MESSAGE, IKE_NOTICE, sa, NULL, "no answer from the peer yet (%s; from %s)",
+            ike_state_waits((enum ike_state)sa->state), from);
 }
 
 /* The next one that is at that address, or at another, from `first` on and round; n_peers: there is none. */

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""E22: a zone firewall, inspection and policy routing are refused by name, line by line; --allow-partial closes what they would judge; who has rules of his own for it says so (--host-has), and so it stays at a rollback, a reload and SIGHUP."""
+import re, socket, time
+
+import lab
+from lab import wait_for
+from test_closed import CONFIG, World
+
+OUTSIDE, INSIDE = ' ip address 192.0.2.1 255.255.255.0\n', ' ip address 10.1.0.1 255.255.0.0\n'
+ZONES = 'zone security IN\nzone security OUT\nzone-pair security IO source IN destination OUT\n'
+
+
+def on(outside='', inside=''):
+    return CONFIG.replace(OUTSIDE, OUTSIDE + outside).replace(INSIDE, INSIDE + inside)
+
+
+# what it is, the configuration, lines that are refused, what is said, what --host-has takes, does --allow-partial close it
+ROWS = [
+    ('a zone firewall', ZONES + on(' zone-member security OUT\n', ' zone-member security IN\n'), ['zone-member security OUT', 'zone-member security IN'], 'is in a zone of a zone firewall: what its zone pairs drop would pass', 'firewall', True),
+    ('one zone, and an interface of none', ZONES + on(inside=' zone-member security IN\n'), ['zone-member security IN'], 'is in a zone', 'firewall', True),
+    ('the same zone on both', ZONES + on(' zone-member security IN\n', ' zone-member security IN\n'), ['zone-member security IN'] * 2, 'is in a zone', 'firewall', False),
+    ('policy routing', on(inside=' ip policy route-map PBR\n') + 'route-map PBR permit 10\n set ip next-hop 192.0.2.9\n', ['ip policy route-map PBR'], 'leads packets by a route map', 'policy-routing', True),
+    ('inspection', 'ip inspect name FW tcp\n' + on(' ip inspect FW out\n'), ['ip inspect FW out'], 'inspects connections', 'firewall', False),
+]
+
+
+def refused(config, lines, says, has, closes):
+    config = config.replace('\nend\n', '\n', 1) + 'end\n'
+    with lab.Lab() as l:
+        w = World(l, config)
+        try:
+            w.flows()
+            numbers = [n for n, line in enumerate(config.split('\n'), 1) if line.strip() in lines]
+            for command in ('plan', 'apply'):
+                said = w.shell('$IOSCC %s $OPTIONS $FILE; echo status $?' % command, ok=False)
+                assert [int(n) for n in re.findall(r'r\.cfg:(\d+):\d+: error: .*\[IC4029', said)] == numbers and says in said and '--host-has ' + has in said, said
+                assert 'status %d' % (2 if command == 'plan' else 1) in said, said
+            w.shell('$IOSCC apply --allow-partial $OPTIONS $FILE')
+            time.sleep(0.2)
+            clear = w.clear
+            if closes:
+                time.sleep(1)
+                assert w.clear == clear, '%d packets pass that nobody judges' % (w.clear - clear)
+                w.shell('ping -c 1 -W 5 9.9.9.9; ping -c 1 -W 5 10.1.0.9')  # the router itself
+            else:
+                w.flows()
+            said = w.shell('$IOSCC apply --host-has %s $OPTIONS $FILE; $IOSCC status --state-dir $STATE; echo status $?' % has)
+            assert 'IC4029' not in said and 'status 0' in said, said
+            w.flows()
+            w.forget()
+            w.flows()
+            assert not w.leaks, w.leaks[0]
+        finally:
+            w.end()
+
+
+def words_of_the_option():
+    """what is not known is refused; one does not stand for the other"""
+    with lab.Lab() as l:
+        w = World(l, ROWS[0][1])
+        try:
+            for word in ('fire', '', 'firewall,', 'firewall,routes'):
+                assert 'status 2' in w.shell("$IOSCC plan --host-has '%s' $OPTIONS $FILE; echo status $?" % word, ok=False) or word == 'firewall,', word
+            assert 'status 1' in w.shell('$IOSCC apply --host-has policy-routing $OPTIONS $FILE; echo status $?', ok=False)
+            w.shell('$IOSCC apply --host-has firewall,policy-routing $OPTIONS $FILE')
+        finally:
+            w.end()
+
+
+RUN = '$IOSCC run --host-has firewall $OPTIONS $FILE > $FILE.log 2>&1 & echo $! > $FILE.pid; for i in $(seq 300); do [ -S $STATE/control.sock ] && break; sleep 0.1; done'
+
+
+def kept_by_a_daemon():
+    """reload and SIGHUP mean it without its being named, and a rollback goes back to what was said then"""
+    with lab.Lab() as l:
+        w = World(l, ROWS[0][1])
+        try:
+            w.shell(RUN)
+            said = w.shell('sed "s/ set transform-set T$/&\\n set pfs group19/" $FILE > $FILE.2; $IOSCC reload --state-dir $STATE $FILE.2; echo status $?')
+            assert '--host-has firewall, as at the last reload or start' in said and 'status 0' in said, said
+            w.shell('kill -HUP $(cat $FILE.pid)')
+            wait_for('it reads again', lambda: 'SIGHUP: reloaded' in open(w.file + '.log').read())
+            said = w.shell('$IOSCC rollback --state-dir $STATE; $IOSCC status --state-dir $STATE; echo status $?')
+            assert 'Back to ' in said and 'status 0' in said, said
+            w.flows()
+        finally:
+            w.end()
+
+
+def tests():
+    for name, *row in ROWS[:1] if lab.QUICK else ROWS:
+        yield 'netns: walls: ' + name, lambda row=row: refused(*row)
+    yield 'netns: walls: words of the option', words_of_the_option
+    yield 'netns: walls: kept by a daemon', kept_by_a_daemon
