@@ -40,6 +40,41 @@ static bool begins_with(struct str w, const char *z)
     return w.len >= n && str_ieq((struct str){w.p, (uint32_t)n}, z);
 }
 
+static bool ends_with(struct str w, const char *z)
+{
+    const uint32_t n = (uint32_t)strlen(z);
+    return w.len >= n && str_ieq((struct str){w.p + w.len - n, n}, z);
+}
+
+/* `aggressive-mode-password`: a word that announces one, joined with the one before. */
+static bool is_joined(struct str w)
+{
+    static const char *const ends[] = {"-password", "-secret", "-community", "-key"};
+    static const char *const known[] = {"config-key", "session-key", "message-digest-key", "pubkey"};
+    bool is_it = false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        is_it |= ends_with(w, ends[i]);
+    for (size_t i = 0; i < sizeof known / sizeof *known && is_it; i++)
+        is_it = w.len < 8 || str_distance(w, known[i], 2) > 2;
+    return is_it;
+}
+
+/* `key-0`, `key"`: the word, and what is glued to it. */
+static bool is_glued_key(struct str w)
+{
+    static const char *const known[] = {"key-string", "key-id", "keyring", "keepalive", "keys", "keypair", "keysize"};
+    bool is_glued = begins_with(w, "key") && w.len > 3 && !((w.p[3] | 32) >= 'a' && (w.p[3] | 32) <= 'z');
+    for (size_t i = 0; i < sizeof known / sizeof *known && is_glued; i++)
+        is_glued = !begins_with(w, known[i]);
+    return is_glued;
+}
+
+/* `ky`, `ke`, `ey`. */
+static bool is_short_of_key(struct str w)
+{
+    return w.len == 2 && (str_ieq(w, "ky") || str_ieq(w, "ke") || str_ieq(w, "ey"));
+}
+
 /* What comes behind a word. */
 enum announced { NOTHING, ONE_WORD, TO_THE_END };
 
@@ -48,12 +83,18 @@ enum announced { NOTHING, ONE_WORD, TO_THE_END };
 static enum announced announced_by(struct str w)
 {
     static const char *const one[] = {"cipher", "authenticator", "hex", "community", "md5"};
+    static const char *const misprinted[] = {"community"};
     static const char *const all[] = {"key",        "password", "pre-shared-key",     "secret",    "key-string",
                                       "passphrase", "ppk",      "authentication-key", "pre-share", "password-encrypt"};
     static const char *const begins[] = {"pre-sh", "pre-shr", "presh", "shared-", "psk"};
     for (size_t i = 0; i < sizeof one / sizeof *one; i++)
         if (str_ieq(w, one[i]))
             return ONE_WORD;
+    for (size_t i = 0; i < sizeof misprinted / sizeof *misprinted; i++)
+        if (w.len > 6 && str_distance(w, misprinted[i], 2) <= 2)
+            return ONE_WORD;
+    if (is_glued_key(w) || is_short_of_key(w) || is_joined(w))
+        return TO_THE_END;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (str_ieq(w, all[i]))
             return TO_THE_END;
@@ -153,6 +194,21 @@ static bool is_session_key(struct str w1, struct str w2)
            (w2.len > 6 && str_distance(w2, "session-key", 2) <= 2);
 }
 
+/* Keys come or go: `import` or `export`, joined with the word before or not, and then a form. */
+static bool is_transfer_of_keys(struct str l)
+{
+    uint32_t at = 0;
+    bool is_transfer = false, has_form = false;
+    for (struct str w = next_word(l, &at); w.len; w = next_word(l, &at)) {
+        bool is_word = w.len > 4 && (str_distance(w, "import", 2) <= 2 || str_distance(w, "export", 2) <= 2);
+        has_form |= is_transfer && (str_ieq(w, "pem") || (w.len > 4 && str_distance(w, "pkcs12", 1) <= 1) ||
+                                    (w.len > 6 && str_distance(w, "terminal", 2) <= 2));
+        is_transfer |= is_word || ends_with(w, "import") || ends_with(w, "export") || begins_with(w, "import") ||
+                       begins_with(w, "export");
+    }
+    return has_form;
+}
+
 /* `crypto key export rsa NAME pem terminal 3des PASSWORD`, `crypto pki import NAME pem terminal PASSWORD`: there the
  * last word is the secret. */
 static bool last_word_is_secret(struct str l)
@@ -160,11 +216,12 @@ static bool last_word_is_secret(struct str l)
     uint32_t at = 0;
     struct str w1 = next_word(l, &at), w2 = next_word(l, &at), w3 = next_word(l, &at);
     bool has_keys = w2.len > 1 && (str_prefix_of(w2, "key") || str_ieq(w2, "pki") || str_ieq(w2, "ca"));
-    if (is_session_key(w1, w2))
+    if (is_session_key(w1, w2) || is_transfer_of_keys(l))
         return true;
     return w1.len > 1 && has_keys && w3.len > 2 && str_prefix_of(w1, "crypto") &&
-           (str_prefix_of(w3, "export") || str_prefix_of(w3, "import") || str_prefix_of(w3, "encrypt") ||
-            str_prefix_of(w3, "decrypt") || str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
+           (str_distance(w3, "export", 2) <= 2 || str_distance(w3, "import", 2) <= 2 || str_prefix_of(w3, "export") ||
+            str_prefix_of(w3, "import") || str_prefix_of(w3, "encrypt") || str_prefix_of(w3, "decrypt") ||
+            str_prefix_of(w3, "lock") || str_prefix_of(w3, "unlock"));
 }
 
 /* Keys of `set session-key`, whatever that is misprinted as. */
@@ -202,6 +259,17 @@ static bool stands_for_key(struct str l, unsigned number, struct str w, uint32_t
     return number == 2 && is_isakmp_misprint(l) && (is_glued || str_ieq(next, "address") || str_ieq(next, "hostname"));
 }
 
+/* `set aggressive-mode password SECRET`, without `password`. */
+static bool has_lost_password(struct str l, struct str w, uint32_t behind)
+{
+    uint32_t at = 0;
+    bool is_set = str_ieq(next_word(l, &at), "set");
+    struct str next = next_word(l, &behind);
+    bool is_mode = w.len > 12 && str_distance(w, "aggressive-mode", 2) <= 2;
+    bool is_password = next.len > 3 && str_distance(next, "password", 2) <= 2;
+    return is_set && is_mode && !is_password && !begins_with(next, "client");
+}
+
 /* How far a line has been read. */
 struct reading {
     enum announced armed;
@@ -228,7 +296,7 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         r->is_behind = str_ieq(w, "key");
         r->is_place = is_place || str_ieq(w, "address");
         r->names = r->has_key && goes_on_with(w);
-        bool is_glued = begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key");
+        bool is_glued = (begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key")) || is_glued_key(w);
         bool hide = (r->armed && !is_connective(w) && !goes_on) || long_hex(w) || is_glued;
         hide |= stands_for_key(l, r->words, w, *at);
         if (!hide && user_of_url(w, m, off)) {
@@ -248,10 +316,14 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
             next = TO_THE_END; /* `crypto isakmp-key SECRET …` */
         if (r->words++ == 2 && is_isakmp_misprint(l))
             next = TO_THE_END;
-        if (!next && protocol && str_ieq(w, "authentication"))
-            next = ONE_WORD;
+        if (protocol && w.len > 9 && str_distance(w, "authentication", 2) <= 2)
+            next = TO_THE_END;
+        if (!next && has_lost_password(l, w, *at))
+            next = TO_THE_END;
         protocol |= str_ieq(w, "nhrp") || str_ieq(w, "standby") || str_ieq(w, "vrrp");
         if (hide) {
+            if (is_glued)
+                r->armed = TO_THE_END;
             if (r->armed == ONE_WORD)
                 r->armed = NOTHING;
             r->has_key = true;

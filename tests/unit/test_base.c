@@ -121,6 +121,23 @@ static void masked(const char *in, const char *want)
 static void redaction(void **state)
 {
     (void)state;
+    masked(" ip nhrp authentication s3cret wo rds", " ip nhrp authentication <key> <key> <key>");
+    masked(" ip nhrp authetication s3cret", " ip nhrp authetication <key>");
+    masked(" standby 1 authenticaxion s3cret", " standby 1 authenticaxion <key>");
+    masked(" ky s3cret", " ky <key>");
+    masked(" key-0 s3cret", " <key> <key>");
+    masked("crypto keyring K ky s3cret", "crypto keyring K ky <key>");
+    masked("crypto isakmp key-\"s3 cret\" address 192.0.2.1", "crypto isakmp <key> <key> address 192.0.2.1");
+    masked("  pre-shared-key-local s3cret", "  <key> <key>");
+    masked(" set aggressive-mode s3cret", " set aggressive-mode <key>");
+    masked(" set aggressive-mode password s3cret", " set aggressive-mode password <key>");
+    masked(" set aggressive-mode client-endpoint fqdn a.example",
+           " set aggressive-mode client-endpoint fqdn a.example");
+    masked("crypto pki impoort TP pkcs12 http://u:s3cret@h/x s3cret",
+           "crypto pki impoort TP pkcs12 http://<key>@h/x <key>");
+    masked("snmp-server cmmunity s3cret ro", "snmp-server cmmunity <key> ro");
+    masked(" keyring local K", " keyring local K");
+    masked("crypto isakmp keepalive 10", "crypto isakmp keepalive 10");
     masked(" enrollment url http://user:s3cret@ca.example/x", " enrollment url http://<key>@ca.example/x");
     masked(" ocsp ulr https://s3cret@ca/", " ocsp ulr https://<key>@ca/");
     masked(" enrollment url http://ca/a@b", " enrollment url http://ca/a@b");
