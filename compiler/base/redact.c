@@ -25,7 +25,8 @@ static struct str next_word(struct str l, uint32_t *at)
 /* The same misprinted: `pre-shred-key`, `kye`. What stands behind is as secret as if it had been spelt right. */
 static bool almost_announces_key(struct str w)
 {
-    static const char *const words[] = {"key", "password", "pre-shared-key", "secret", "key-string", "passphrase"};
+    static const char *const words[] = {"key",        "password",   "pre-shared-key",    "secret",
+                                        "key-string", "passphrase", "authentication-key"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         unsigned far = strlen(words[i]) > 6 ? 2 : 1;
         if (w.len > 2 && !str_ieq(w, "keys") && str_distance(w, words[i], far) <= far)
@@ -82,17 +83,15 @@ enum announced { NOTHING, ONE_WORD, TO_THE_END };
  * not known to be none is one, up to the end of the line. */
 static enum announced announced_by(struct str w)
 {
-    static const char *const one[] = {"cipher", "authenticator", "hex", "community", "md5"};
-    static const char *const misprinted[] = {"community"};
+    static const char *const one[] = {"cipher", "authenticator", "hex", "md5"};
     static const char *const all[] = {"key",        "password", "pre-shared-key",     "secret",    "key-string",
                                       "passphrase", "ppk",      "authentication-key", "pre-share", "password-encrypt"};
     static const char *const begins[] = {"pre-sh", "pre-shr", "presh", "shared-", "psk"};
     for (size_t i = 0; i < sizeof one / sizeof *one; i++)
         if (str_ieq(w, one[i]))
             return ONE_WORD;
-    for (size_t i = 0; i < sizeof misprinted / sizeof *misprinted; i++)
-        if (w.len > 6 && str_distance(w, misprinted[i], 2) <= 2)
-            return ONE_WORD;
+    if (w.len > 6 && str_distance(w, "community", 2) <= 2)
+        return TO_THE_END;
     if (is_glued_key(w) || is_short_of_key(w) || is_joined(w))
         return TO_THE_END;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -216,7 +215,8 @@ static bool last_word_is_secret(struct str l)
     uint32_t at = 0;
     struct str w1 = next_word(l, &at), w2 = next_word(l, &at), w3 = next_word(l, &at);
     bool has_keys = w2.len > 1 && (str_prefix_of(w2, "key") || str_ieq(w2, "pki") || str_ieq(w2, "ca"));
-    if (is_session_key(w1, w2) || is_transfer_of_keys(l))
+    bool is_config_key = w2.len > 7 && str_distance(w2, "config-key", 2) <= 2;
+    if (is_session_key(w1, w2) || is_transfer_of_keys(l) || is_config_key)
         return true;
     return w1.len > 1 && has_keys && w3.len > 2 && str_prefix_of(w1, "crypto") &&
            (str_distance(w3, "export", 2) <= 2 || str_distance(w3, "import", 2) <= 2 || str_prefix_of(w3, "export") ||
@@ -270,6 +270,25 @@ static bool has_lost_password(struct str l, struct str w, uint32_t behind)
     return is_set && is_mode && !is_password && !begins_with(next, "client");
 }
 
+/* `ip nhrp authentication SECRET`, `standby 1 authentication SECRET`, joined or not; but for lines where it is a list
+ * that follows. */
+static bool announces_protocol_key(struct str l, struct str w, unsigned number)
+{
+    static const char *const others[] = {"aaa", "ppp", "client", "crypto", "authentication"};
+    uint32_t at = 0;
+    const struct str first = next_word(l, &at);
+    bool is_it = w.len > 9 && str_distance(w, "authentication", 2) <= 2;
+    for (size_t i = 0; i < sizeof others / sizeof *others && is_it; i++)
+        is_it = !str_ieq(first, others[i]);
+    return (is_it && number >= 1) || ends_with(w, "-authentication");
+}
+
+/* `ip ospf message-digest-key 1 md5 SECRET`: the word behind it is a number. */
+static bool is_numbered_key(struct str w)
+{
+    return w.len > 14 && str_distance(w, "message-digest-key", 2) <= 2;
+}
+
 /* How far a line has been read. */
 struct reading {
     enum announced armed;
@@ -277,6 +296,7 @@ struct reading {
     bool has_key;   /* one has been masked: what now goes on behind it is known */
     bool names;     /* the word before was `hostname`, `address` or the like, behind a key: this one is a name */
     bool is_behind; /* it was `key`: what it looks like does not matter */
+    bool is_number; /* it announced a key with a number, which this is */
     bool is_place;  /* it was `address`, or an address behind that: an address here, or its mask, is none of a key */
 };
 
@@ -284,7 +304,6 @@ struct reading {
 static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct masked *m)
 {
     struct str w;
-    bool protocol = false; /* `ip nhrp authentication X`, `standby 1 authentication X` */
     while ((w = next_word(l, at)).len) {
         uint32_t off = (uint32_t)(w.p - l.p);
         if (r->armed && !r->has_key && is_key_command(w) && is_key_line(l))
@@ -297,7 +316,8 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         r->is_place = is_place || str_ieq(w, "address");
         r->names = r->has_key && goes_on_with(w);
         bool is_glued = (begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key")) || is_glued_key(w);
-        bool hide = (r->armed && !is_connective(w) && !goes_on) || long_hex(w) || is_glued;
+        bool hide = (r->armed && !is_connective(w) && !goes_on && !r->is_number) || long_hex(w) || is_glued;
+        r->is_number = is_numbered_key(w);
         hide |= stands_for_key(l, r->words, w, *at);
         if (!hide && user_of_url(w, m, off)) {
             r->words++;
@@ -311,16 +331,15 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         uint32_t peek_end = *at;
         if (!hide && next_word(l, &peek_end).len == 0 && last_word_is_secret(l))
             hide = true;
-        enum announced next = announced_by(w);
+        enum announced next = r->is_number ? TO_THE_END : announced_by(w);
         if (r->words == 1 && begins_with(w, "isakmp-") && !begins_with(w, "isakmp-p"))
             next = TO_THE_END; /* `crypto isakmp-key SECRET …` */
         if (r->words++ == 2 && is_isakmp_misprint(l))
             next = TO_THE_END;
-        if (protocol && w.len > 9 && str_distance(w, "authentication", 2) <= 2)
+        if (announces_protocol_key(l, w, r->words - 1))
             next = TO_THE_END;
         if (!next && has_lost_password(l, w, *at))
             next = TO_THE_END;
-        protocol |= str_ieq(w, "nhrp") || str_ieq(w, "standby") || str_ieq(w, "vrrp");
         if (hide) {
             if (is_glued)
                 r->armed = TO_THE_END;

@@ -204,6 +204,18 @@ static bool print_plan(struct session *s, const struct request *q)
     return written;
 }
 
+/* Where there is no plan, as something of it is not known: what becomes of the lines is known all the same. */
+static bool print_lines(struct session *s)
+{
+    struct buf b = {0};
+    struct account a;
+    account_build(&a, &s->arena, &s->apply.target);
+    account_print_all(&b, &a);
+    bool written = cli_write(stdout, &b) && fflush(stdout) == 0;
+    buf_free(&b);
+    return written;
+}
+
 /* May this plan be carried out? */
 static int refused(struct session *s, const struct request *q)
 {
@@ -312,7 +324,10 @@ static int run_plan(const struct command *c, int argc, char **argv)
     if (code == EXIT_FINDINGS) /* it is refused as it is */
         code = EXIT_USAGE;
     if (code == EXIT_CLEAN) {
+        bool lines_alone = s.fatal && q.all_lines && !q.json;
         bool written = s.fatal || print_plan(&s, &q);
+        if (lines_alone)
+            written = print_lines(&s);
         bool wanted = apply_needed(&s.apply);
         code = wanted ? EXIT_FINDINGS : EXIT_CLEAN;
         if (refused(&s, &q) != EXIT_CLEAN || lacks(&s, &q, file) != EXIT_CLEAN)

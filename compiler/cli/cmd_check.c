@@ -80,7 +80,8 @@ static void show_progress(const struct job *j)
     static const char full[] = "########################################",
                       empty[] = "                                        ";
     int n = (int)(j->printed * 40 / j->files->n);
-    fprintf(stderr, "\r[%.*s%.*s] %zu/%zu files%s", n, full, 40 - n, empty, j->printed, j->files->n,
+    /* past what makes output harmless (harmless.h): it goes back to the beginning of its line */
+    dprintf(STDERR_FILENO, "\r[%.*s%.*s] %zu/%zu files%s", n, full, 40 - n, empty, j->printed, j->files->n,
             j->printed == j->files->n ? "\r\033[K" : "");
 }
 

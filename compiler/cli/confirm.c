@@ -2,6 +2,7 @@
 #include "compiler/cli/confirm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,9 @@ static bool start(struct state *st, time_t deadline)
     if (fork() > 0)
         _exit(0);
     umask(077);
-    if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) || dup2(1, 2) < 0)
+    int in = open("/dev/null", O_RDONLY), out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    bool is_open = in >= 0 && out >= 0;
+    if (!is_open || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
         _exit(3);
     close_range(STDERR_FILENO + 1, ~0u, 0); /* whatever is open is not for it */
     execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, "--at-boot", at_boot, (char *)NULL);

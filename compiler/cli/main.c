@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ioscc: one program with subcommands. */
 #include "compiler/cli/cli.h"
+#include "compiler/cli/harmless.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,7 +148,7 @@ static bool open_standard(void)
 
 int main(int argc, char **argv)
 {
-    if (!open_standard())
+    if (!open_standard() || !harmless_begin())
         return EXIT_SYSTEM;
     /* Files come and go by the thousand: keep their memory instead of giving it back to the kernel after each, which
      * costs page faults and makes threads wait for one another. */

@@ -68,7 +68,9 @@ ip access-list extended L
  permit ip 10.2.0.0 0.0.0.255 10.1.0.0 0.0.255.255
 end
 '''
-FORMATS = ('text', 'json', 'jsonl', 'sarif', 'github', 'gitlab', 'junit', 'rdjson', 'checkstyle')
+# before a command: a host of its own with the router's address
+HOST = ['unshare', '-n', 'sh', '-c', 'ip link add eth0 type veth peer name p0 && ip link set eth0 up && ip addr add 198.51.100.2/30 dev eth0 && exec "$@"', 'sh']
+FORMATS = ('text', 'json', 'sarif', 'junit', 'checkstyle', 'github', 'gitlab', 'rdjsonl', 'gcc')
 
 
 def misspelt(rng, word):
@@ -121,11 +123,13 @@ def outputs(ioscc, env, d, path):
     yield 'check --fix -n', run('check', '--no-settings', '--fix', '-n', path)
     for to in ('json', 'ios', 'xfrm', 'nftables'):
         yield 'compile --to ' + to, run('compile', '--to', to, '-m', 'Gi0/0=eth0', *([] if to in ('xfrm', 'nftables') else []), path)
-    yield 'plan --lines', run('plan', '--lines', '--state-dir', d + '/state', '-m', 'Gi0/0=lo', path)
-    yield 'plan --lines -f json', run('plan', '--lines', '-f', 'json', '--state-dir', d + '/state', '-m', 'Gi0/0=lo', path)
+    for more in ([], ['-f', 'json']):
+        p = subprocess.run([*HOST, os.path.abspath(ioscc), 'plan', '--lines', '--allow-less', *more, '--state-dir', d + '/state', path], env=env, capture_output=True, cwd=d)
+        assert more or b'not understood' in p.stdout, 'it has not planned: %r' % p.stderr[-500:]
+        yield ' '.join(['plan --lines', *more]), p
     yield 'facts', run('facts', path)
-    for f in ('text', 'json', 'dot', 'html'):
-        yield 'fleet -f ' + f, run('fleet', '-f', f, path)
+    for f in ([], ['-t', 'json'], ['-t', 'dot'], ['-t', 'html']):
+        yield ' '.join(['fleet', *f]), run('fleet', *f, path)
 
 
 def no_key_in_any_output(ioscc, env):
@@ -141,7 +145,7 @@ def no_key_in_any_output(ioscc, env):
                 f.write('hostname c%d\n' % n + ''.join('%s%s\n!\n' % (before + '\n' if before else '', line) for before, line, _ in cases) + REST)
             for name, p in outputs(ioscc, env, d, path):
                 said = (p.stdout + p.stderr).decode(errors='replace')
-                assert p.returncode in (0, 1, 2, 3), '%s: exit %d: %s' % (name, p.returncode, said[-2000:])
+                assert p.returncode in (0, 1) + ((2, 3) if name.startswith('plan') else ()), '%s: exit %d: %s' % (name, p.returncode, said[-2000:])
                 for _, line, keys in cases:
                     shown += [(name, line) for k in keys if k in said]
     by_line = {line: sorted({name for name, l in shown if l == line}) for _, line in shown}

@@ -135,7 +135,17 @@ static void redaction(void **state)
            " set aggressive-mode client-endpoint fqdn a.example");
     masked("crypto pki impoort TP pkcs12 http://u:s3cret@h/x s3cret",
            "crypto pki impoort TP pkcs12 http://<key>@h/x <key>");
-    masked("snmp-server cmmunity s3cret ro", "snmp-server cmmunity <key> ro");
+    masked("snmp-server cmmunity s3cret ro", "snmp-server cmmunity <key> <key>");
+    masked(" ip ospf message-digest-key 1 md5 s3cret", " ip ospf message-digest-key 1 md5 <key>");
+    masked("key config-key pasword-encrypt s3cret", "key config-key pasword-encrypt <key>");
+    masked(" ip nhpr authentication s3cret", " ip nhpr authentication <key>");
+    masked("aaa authentication login default group tacacs+ local",
+           "aaa authentication login default group tacacs+ local");
+    masked(" ppp authentication chap", " ppp authentication chap");
+    masked("crypto map M client authentication list L", "crypto map M client authentication list L");
+    masked(" client authentication list L", " client authentication list L");
+    masked(" ip-nhrp authentication s3cret", " ip-nhrp authentication <key>");
+    masked(" ip nhrp-authentication s3cret", " ip nhrp-authentication <key>");
     masked(" keyring local K", " keyring local K");
     masked("crypto isakmp keepalive 10", "crypto isakmp keepalive 10");
     masked(" enrollment url http://user:s3cret@ca.example/x", " enrollment url http://<key>@ca.example/x");
