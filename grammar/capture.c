@@ -76,7 +76,36 @@ static bool host_char(char c)
            c == '.' || c == '/';
 }
 
-/* `HOST#`, `HOST>`, `HOST(config-if)#` at the very start of a line. */
+static uint32_t skip_blanks(struct str l, uint32_t i)
+{
+    while (i < l.len && l.p[i] == ' ')
+        i++;
+    return i;
+}
+
+/* `(config-if)#`, as print has it also `(config-if) #`. Returns the place behind, 0: it is none. */
+static uint32_t read_mode(struct str l, uint32_t i, struct str *mode)
+{
+    static const char *const begins[] = {"con", "cfg", "ips", "ca-", "crypto", "gdo", "gkm", "cs-"};
+    if (i >= l.len || l.p[i] != '(')
+        return 0;
+    const uint32_t open = ++i;
+    while (i < l.len && l.p[i] != ')' && i - open < 48)
+        i++;
+    if (i >= l.len || l.p[i] != ')' || i - open < 3)
+        return 0;
+    *mode = (struct str){l.p + open, i - open};
+    bool is_known = false;
+    for (size_t k = 0; k < sizeof begins / sizeof *begins; k++) {
+        const size_t n = strlen(begins[k]);
+        is_known |= memcmp(mode->p, begins[k], n < mode->len ? n : mode->len) == 0;
+    }
+    i = skip_blanks(l, i + 1);
+    return is_known && i < l.len && l.p[i] == '#' ? i + 1 : 0;
+}
+
+/* `HOST#`, `HOST>`, `HOST(config-if)#` at the very start of a line; and as print has them, `HOST (config-if) #`,
+ * `HOST# (config-if)#`. */
 static bool read_prompt(struct str l, struct prompt *out)
 {
     uint32_t i = 0;
@@ -86,32 +115,18 @@ static bool read_prompt(struct str l, struct prompt *out)
         return false;
     out->host = (struct str){l.p, i};
     out->mode = (struct str){l.p, 0};
-    out->config = false;
-    if (l.p[i] == '(') {
-        uint32_t open = ++i;
-        while (i < l.len && l.p[i] != ')' && i - open < 48)
-            i++;
-        if (i >= l.len || l.p[i] != ')')
-            return false;
-        out->mode = (struct str){l.p + open, i - open};
-        out->config =
-            out->mode.len >= 3 && (memcmp(out->mode.p, "con", 3) == 0 || memcmp(out->mode.p, "cfg", 3) == 0 ||
-                                   memcmp(out->mode.p, "ips", 3) == 0 || memcmp(out->mode.p, "ca-", 3) == 0 ||
-                                   memcmp(out->mode.p, "crypto", 6 < out->mode.len ? 6 : out->mode.len) == 0 ||
-                                   memcmp(out->mode.p, "gdo", 3) == 0 || memcmp(out->mode.p, "gkm", 3) == 0 ||
-                                   memcmp(out->mode.p, "cs-", 3) == 0);
-        i++;
-        if (!out->config || i >= l.len || l.p[i] != '#')
-            return false;
-    }
-    if (i >= l.len || (l.p[i] != '#' && l.p[i] != '>'))
+    bool is_exec = l.p[i] == '#' || l.p[i] == '>';
+    const uint32_t behind = read_mode(l, skip_blanks(l, is_exec ? i + 1 : i), &out->mode);
+    out->config = behind != 0;
+    if (!out->config && !is_exec)
         return false;
     bool letter = false;
     for (uint32_t k = 0; k < out->host.len; k++)
         letter |= (out->host.p[k] | 32) >= 'a' && (out->host.p[k] | 32) <= 'z';
     if (!letter)
         return false;
-    out->command = trim((struct str){l.p + i + 1, l.len - i - 1});
+    const uint32_t command = out->config ? behind : i + 1;
+    out->command = trim((struct str){l.p + command, l.len - command});
     return true;
 }
 

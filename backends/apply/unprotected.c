@@ -10,14 +10,17 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "backends/apply/egress.h"
 #include "backends/apply/kinds.h"
 #include "backends/apply/open_part.h"
 #include "backends/apply/routes.h"
 
-#define STEPS_MAX 20000000u /* packets that are thought of, in all */
+#define WHOLE_MS 1500 /* how long it may take in all */
+#define SOON_MS 150   /* ... for who has to be there for other things */
 #define TOS_MAX 16
+#define TRIES_MAX 64 /* for an address that looks like a host's */
 #define ARRIVALS_MAX 16
 
 struct search {
@@ -41,8 +44,15 @@ struct search {
     struct symtab own;      /* (address) → host_address: this host's */
     struct cuts *to, *from; /* room that is used again */
     uint32_t questions;     /* to the kernel, at most */
-    uint32_t *steps;        /* of STEPS_MAX */
+    uint64_t until_ms;      /* of the monotonic clock */
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 static struct ip_addr ip_of(uint8_t family, const uint8_t *b)
 {
@@ -73,7 +83,7 @@ static bool is_network(const struct addr_bits *bits, uint8_t family)
 
 static bool is_any(const struct addr_bits *bits)
 {
-    return !bits->care[0];
+    return prefix_of(bits) == 0;
 }
 
 /* ---- what is said ---- */
@@ -332,8 +342,21 @@ static struct routes_packet question(const struct kind *k, uint32_t comes_by)
 /* So much has been looked at that the rest is not. */
 static bool is_spent(const struct search *s)
 {
-    ++*s->steps;
-    return s->r->asked > s->questions || *s->steps > STEPS_MAX;
+    return s->r->asked > s->questions || now_ms() > s->until_ms;
+}
+
+/* With room of its own: what sets are cut into is much, and of no use afterwards. */
+static enum open_found ask_lists(const struct search *s, const struct kind *k, const struct egress *way,
+                                 struct packet *p, const struct target_map **lets)
+{
+    struct open_part lists = s->lists;
+    struct arena scratch;
+    if (!arena_init(&scratch, SIZE_MAX))
+        return OPEN_UNTOLD;
+    lists.arena = &scratch;
+    const enum open_found found = open_part_find(&lists, &k->region, k->named, way, p, lets);
+    arena_free(&scratch);
+    return found;
 }
 
 /* Does some of it leave by that link in the clear? Then it is said. */
@@ -345,8 +368,10 @@ static bool look_at_way(const struct search *s, const struct kind *k, struct egr
     if (egress_has(way, s->map) || (is_behind && !s->is_exchanged))
         return false;
     enum open_found found = open_part_has(&s->lists, &p, way, &lets) ? OPEN_THERE : OPEN_NOT;
+    if (found == OPEN_NOT && is_spent(s))
+        found = OPEN_UNTOLD;
     if (found == OPEN_NOT)
-        found = open_part_find(&s->lists, &k->region, k->named, way, &p, &lets);
+        found = ask_lists(s, k, way, &p, &lets);
     if (found == OPEN_THERE)
         say_routed(s, &p, way, lets);
     else if (found == OPEN_UNTOLD)
@@ -391,6 +416,31 @@ static bool look_at(struct search *s, const struct kind *k, const struct routes_
     return look_at_way(s, k, by, came_by) || (s->r->has_many && look_at_hops(s, k, &taken, came_by));
 }
 
+static bool meets(const struct addr_bits *a, const struct addr_bits *b)
+{
+    for (size_t i = 0; i < sizeof a->care; i++)
+        if ((a->value[i] ^ b->value[i]) & a->care[i] & b->care[i])
+            return false;
+    return true;
+}
+
+/* Does a network among the sources lie behind that link, or may it? */
+static bool may_come_by(const struct search *s, const struct egress *in)
+{
+    if (egress_has(in, s->map))
+        return false;
+    if (is_any(&s->box->src))
+        return true;
+    for (uint32_t i = 0; i < s->r->n; i++) {
+        const struct route *route = &s->r->all[i];
+        const struct addr_bits bits = bits_of(route);
+        bool is_there = route->leads && route->plen > 0 && route->ifindex == in->link->index;
+        if (is_there && route->family == s->box->family && meets(&bits, &s->box->src))
+            return true;
+    }
+    return false;
+}
+
 /* As it comes by the interface that leads to its source, where the host has rules; else, and where the kernel would not
  * believe such a source (or does not forward), as of the host itself. */
 static bool look_at_forwarded(struct search *s, const struct kind *k)
@@ -401,10 +451,10 @@ static bool look_at_forwarded(struct search *s, const struct kind *k)
     bool is_answered = comes_by && routes_way_of(s->r, &forwarded).link;
     if (look_at(s, k, is_answered ? &forwarded : &plain, link))
         return true;
-    for (unsigned i = 0; is_any(&s->box->src) && i < s->arrivals_n; i++) { /* from where, nobody knows */
+    for (unsigned i = 0; i < s->arrivals_n; i++) { /* it may come by another link too */
         const struct routes_packet by_rule = question(k, s->arrivals[i]);
         const struct egress *in = egress_numbered(s->ways, s->arrivals[i]);
-        if (in && !egress_has(in, s->map) && look_at(s, k, &by_rule, in->link->name))
+        if (in && may_come_by(s, in) && look_at(s, k, &by_rule, in->link->name))
             return true;
     }
     return false;
@@ -437,7 +487,7 @@ static struct address host_in(const struct search *s, const struct addr_bits *bi
 {
     const unsigned bytes = s->box->family == FAMILY_V6 ? 16 : 4;
     struct address a = piece->first, next;
-    while (a.b[bytes - 1] == 0 || is_own(s, a.b)) {
+    for (unsigned tries = 0; tries < TRIES_MAX && (a.b[bytes - 1] == 0 || is_own(s, a.b)); tries++) {
         next = a;
         if (!kinds_step(&next, s->box->family) || !kinds_first_from(bits, s->box->family, &next, &next) ||
             memcmp(&next, &piece->last, sizeof next) > 0)
@@ -571,7 +621,10 @@ static void gather_tos(struct search *s)
 static void gather_arrivals(struct search *s)
 {
     PTRLIST_FOR (struct route_rule, rule, &s->r->rules) {
-        if (rule->comes_by && s->arrivals_n < ARRIVALS_MAX)
+        bool is_known = !rule->comes_by;
+        for (unsigned i = 0; i < s->arrivals_n && !is_known; i++)
+            is_known = s->arrivals[i] == rule->comes_by;
+        if (!is_known && s->arrivals_n < ARRIVALS_MAX)
             s->arrivals[s->arrivals_n++] = rule->comes_by;
     }
 }
@@ -674,14 +727,13 @@ int unprotected_find(struct target *t, uint32_t questions)
 {
     struct routes r;
     struct egresses ways;
-    uint32_t steps = 0;
     struct cuts to = {.arena = t->arena}, from = {.arena = t->arena};
     int error = routes_open(&r, t->arena, &t->ifs->links);
     if (error == 0)
         error = routes_read(&r);
     egresses_build(&ways, t->arena, t);
-    struct search s = {
-        .t = t, .r = &r, .ways = &ways, .to = &to, .from = &from, .steps = &steps, .questions = questions};
+    struct search s = {.t = t, .r = &r, .ways = &ways, .to = &to, .from = &from, .questions = questions};
+    s.until_ms = now_ms() + (questions == UNPROTECTED_SOON ? SOON_MS : WHOLE_MS);
     gather_own(&s);
     if (error == 0)
         gather_tos(&s);

@@ -118,11 +118,34 @@ void target_find_walls(struct target *t)
     }
 }
 
+/* The last one holds. */
 struct str target_zone_of(const struct target *t, const char *link)
 {
+    struct str zone = {NULL, 0};
     PTRLIST_FOR (struct target_wall, w, &t->walls) {
         if (w->kind == WALL_ZONE && strcmp(w->link, link) == 0)
-            return w->zone;
+            zone = w->zone;
     }
-    return (struct str){NULL, 0};
+    return zone;
+}
+
+/* "zone-pair security NAME source A destination B" */
+static bool is_pair_within(struct str line, struct str zone)
+{
+    struct str v[7] = {{NULL, 0}};
+    if (!line_begins_with(line, "zone-pair"))
+        return false;
+    for (size_t i = 0; i < sizeof v / sizeof *v; i++)
+        v[i] = take_word(&line);
+    return str_eq(v[4], zone) && str_eq(v[6], zone);
+}
+
+bool target_zone_judges_itself(const struct target *t, struct str zone)
+{
+    for (uint32_t k = 0; k < t->c->lines_n; k++) {
+        const struct ir_line *l = &t->c->lines[k];
+        if (l->place == IR_IN_GLOBAL && l->state == IR_LINE_LEFT && is_pair_within(line_at(t->c->source, l->off), zone))
+            return true;
+    }
+    return false;
 }

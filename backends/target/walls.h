@@ -26,5 +26,7 @@ unsigned line_begins_with(struct str line, const char *words) MUST_CHECK;
 void target_find_walls(struct target *t);
 /* The zone that a link is in; {NULL, 0}: none. */
 struct str target_zone_of(const struct target *t, const char *link);
+/* Does a zone pair judge what goes from that zone to itself? Else it passes. */
+bool target_zone_judges_itself(const struct target *t, struct str zone) MUST_CHECK;
 
 #endif

@@ -19,6 +19,8 @@ ROWS = [
     ('a zone firewall', ZONES + on(' zone-member security OUT\n', ' zone-member security IN\n'), ['zone-member security OUT', 'zone-member security IN'], 'is in a zone of a zone firewall: what its zone pairs drop would pass', 'firewall', True),
     ('one zone, and an interface of none', ZONES + on(inside=' zone-member security IN\n'), ['zone-member security IN'], 'is in a zone', 'firewall', True),
     ('the same zone on both', ZONES + on(' zone-member security IN\n', ' zone-member security IN\n'), ['zone-member security IN'] * 2, 'is in a zone', 'firewall', False),
+    ('the same zone on both, with a pair of its own', ZONES + 'zone-pair security II source IN destination IN\n' + on(' zone-member security IN\n', ' zone-member security IN\n'), ['zone-member security IN'] * 2, 'is in a zone', 'firewall', True),
+    ('a zone and then another', ZONES + on(' zone-member security IN\n', ' zone-member security IN\n zone-member security OUT\n'), ['zone-member security IN', 'zone-member security OUT'], 'is in a zone', 'firewall', True),
     ('policy routing', on(inside=' ip policy route-map PBR\n') + 'route-map PBR permit 10\n set ip next-hop 192.0.2.9\n', ['ip policy route-map PBR'], 'leads packets by a route map', 'policy-routing', True),
     ('inspection', 'ip inspect name FW tcp\n' + on(' ip inspect FW out\n'), ['ip inspect FW out'], 'inspects connections', 'firewall', False),
 ]
