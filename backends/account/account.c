@@ -110,16 +110,6 @@ static uint32_t line_start(const struct source *s, uint32_t off)
     return off;
 }
 
-static struct str line_at(const struct source *s, uint32_t off)
-{
-    uint32_t end = off;
-    while (end < s->len && s->text[end] != '\n' && s->text[end] != '\r')
-        end++;
-    while (end > off && is_blank(s->text[end - 1]))
-        end--;
-    return (struct str){s->text + off, end - off};
-}
-
 static void note_findings(struct reader *r)
 {
     PTRLIST_FOR (struct diag, d, &r->t->diags->items) {
@@ -284,7 +274,7 @@ void account_build(struct account *a, struct arena *ar, const struct target *t)
     *a = (struct account){.v = arena_alloc(ar, (c->lines_n + 1) * sizeof *a->v), .n = c->lines_n};
     for (uint32_t i = 0; i < c->lines_n; i++) {
         struct line_account *l = &a->v[i];
-        *l = (struct line_account){.off = c->lines[i].off, .text = line_at(c->source, c->lines[i].off)};
+        *l = (struct line_account){.off = c->lines[i].off, .text = line_text_at(c->source, c->lines[i].off)};
         judge(&r, &c->lines[i], l);
         a->count[l->fate]++;
     }

@@ -66,7 +66,7 @@ static const struct {
      "policy-routing"},
 };
 
-static struct str line_at(const struct source *s, uint32_t off)
+struct str line_text_at(const struct source *s, uint32_t off)
 {
     uint32_t end = off;
     while (end < s->len && s->text[end] != '\n' && s->text[end] != '\r')
@@ -86,7 +86,7 @@ static struct str zone_of(struct str line)
 
 static void look_at_line(struct target *t, const struct interface *i, const char *link, uint32_t off)
 {
-    const struct str line = line_at(t->c->source, off);
+    const struct str line = line_text_at(t->c->source, off);
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         if (!line_begins_with(line, rows[k].words) || (t->ifs->host_has & rows[k].has))
             continue;
@@ -144,7 +144,8 @@ bool target_zone_judges_itself(const struct target *t, struct str zone)
 {
     for (uint32_t k = 0; k < t->c->lines_n; k++) {
         const struct ir_line *l = &t->c->lines[k];
-        if (l->place == IR_IN_GLOBAL && l->state == IR_LINE_LEFT && is_pair_within(line_at(t->c->source, l->off), zone))
+        if (l->place == IR_IN_GLOBAL && l->state == IR_LINE_LEFT &&
+            is_pair_within(line_text_at(t->c->source, l->off), zone))
             return true;
     }
     return false;

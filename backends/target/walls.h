@@ -21,6 +21,9 @@ struct target_wall {
  * it does not. */
 unsigned line_begins_with(struct str line, const char *words) MUST_CHECK;
 
+/* The line of the text that begins there, without what is blank at its end. */
+struct str line_text_at(const struct source *s, uint32_t off);
+
 /* Finds them on interfaces of the host that are not shut: a finding for each line, and t->walls, but for those that
  * t->ifs->host_has says. */
 void target_find_walls(struct target *t);
