@@ -96,12 +96,25 @@ static uint32_t read_mode(struct str l, uint32_t i, struct str *mode)
         return 0;
     *mode = (struct str){l.p + open, i - open};
     bool is_known = false;
+    for (uint32_t k = 0; k < mode->len; k++)
+        if (!host_char(mode->p[k]))
+            return 0; /* a mode is one word */
     for (size_t k = 0; k < sizeof begins / sizeof *begins; k++) {
         const size_t n = strlen(begins[k]);
         is_known |= memcmp(mode->p, begins[k], n < mode->len ? n : mode->len) == 0;
     }
     i = skip_blanks(l, i + 1);
     return is_known && i < l.len && l.p[i] == '#' ? i + 1 : 0;
+}
+
+/* `description (config 7)#2` is no prompt of a router called so. */
+static bool begins_text(struct str word)
+{
+    static const char *const words[] = {"description", "remark", "title", "banner"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (word.len > 2 && str_prefix_of(word, words[i]))
+            return true;
+    return false;
 }
 
 /* `HOST#`, `HOST>`, `HOST(config-if)#` at the very start of a line; and as print has them, `HOST (config-if) #`,
@@ -116,6 +129,8 @@ static bool read_prompt(struct str l, struct prompt *out)
     out->host = (struct str){l.p, i};
     out->mode = (struct str){l.p, 0};
     bool is_exec = l.p[i] == '#' || l.p[i] == '>';
+    if (l.p[i] == ' ' && begins_text(out->host))
+        return false;
     const uint32_t behind = read_mode(l, skip_blanks(l, is_exec ? i + 1 : i), &out->mode);
     out->config = behind != 0;
     if (!out->config && !is_exec)

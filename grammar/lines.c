@@ -11,6 +11,7 @@
 
 #include "grammar/misprint.h"
 #include "grammar/reader.h"
+#include "grammar/unread.h"
 
 struct ios_parser *ios_parser_new(void)
 {
@@ -192,7 +193,7 @@ static void skip_pem(struct ios_parser *p, struct str line)
 
 /* ---- what became of the line ---- */
 
-static void tell_broken(struct ios_parser *p, enum ios_mode mode, struct span line)
+void tell_broken(struct ios_parser *p, enum ios_mode mode, struct span line)
 {
     p->fate = LINE_BROKEN;
     p->sink->broken(p->sink->ctx, mode, line);
@@ -579,9 +580,11 @@ static bool skip_text(struct ios_parser *p, struct str word, struct str body)
 static void understand_line(struct ios_parser *p, uint32_t indent, struct str body)
 {
     struct mode_level *top = &p->stack[p->depth - 1];
-    if (top->mode == MODE_IGNORED && indent > top->indent)
-        return;
     struct str word = first_word(body);
+    if (top->mode == MODE_IGNORED && indent > top->indent) {
+        (void)unread_protection(p, body);
+        return;
+    }
     if (leaving(p, word)) {
         p->fate = LINE_TEXT;
         return;
@@ -684,6 +687,8 @@ static void read_line(struct ios_parser *p, struct str raw)
     }
     p->fate = LINE_LEFT;
     p->has_opened = false;
+    if (unread_refuse(p, body))
+        return;
     understand_line(p, indent, body);
     if (p->fate != LINE_LEFT)
         return;
@@ -729,9 +734,12 @@ void ios_parse(struct ios_parser *p, struct source *src, struct diag_list *diags
     uint32_t before[DIAG_COUNT], kept = diags->items.n;
     memcpy(before, diags->per_id, sizeof before);
     while (p->pos < src->len) {
-        struct str line = capture_strip(p, next_line(p));
+        const struct str raw = next_line(p);
+        struct str line = capture_strip(p, raw);
         if (line.len)
             read_line(p, line);
+        else
+            unread_dropped(p, rstrip(raw));
         if (arena_exhausted(diags->arena)) {
             diag_add(diags, D_TOO_LARGE, (struct span){p->pos < src->len ? p->pos : 0, 0},
                      "configuration needs more memory than is allowed: reading stops here");

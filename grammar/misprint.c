@@ -97,7 +97,8 @@ static const char *const of_interfaces[] = {"ipaccessgroup", "accessgroup", "cry
 bool misprint_opens_ours(struct str line)
 {
     struct str word = word_at(line, 0);
-    if (misprint_near(word, "crypto") || misprint_near(word, "access-list") || misprint_near(word, "interface") ||
+    bool is_joined = word.len > 10 && word.p[9] == '-' && str_ieq((struct str){word.p, 9}, "interface");
+    if (is_joined || misprint_near(word, "crypto") || misprint_near(word, "access-list") || misprint_near(word, "interface") ||
         misprint_near(word, "object-group"))
         return true;
     return !str_ieq(word, "ipx") && begins_as_one_of(line, openers, false);

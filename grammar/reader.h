@@ -70,6 +70,9 @@ void syntax_report(struct ios_parser *p, enum ios_mode mode);
 void syntax_unknown_word(struct ios_parser *p, enum ios_mode mode, struct span at, struct str word);
 const char *mode_name(enum ios_mode mode);
 
+/* lines.c: the line is ours, of that mode, and was not understood. */
+void tell_broken(struct ios_parser *p, enum ios_mode mode, struct span line);
+
 static inline struct span span_of(const struct ios_parser *p, struct str s)
 {
     return (struct span){(uint32_t)(s.p - p->src->text), s.len};

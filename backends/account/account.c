@@ -189,6 +189,14 @@ static void judge_interface_line(const struct reader *r, const struct ir_line *l
         set_fate(l, FATE_CARRIED, "the host's link has it");
 }
 
+static const char not_referred_to[] = "nothing that is applied here refers to it";
+
+/* `match interface` of a route map that NAT uses. */
+static bool is_way_out(const struct ir_line *line, struct str text)
+{
+    return line->kind == IR_LINE_ROUTE_MAP && line_begins_with(text, "match interface");
+}
+
 static void judge_read(const struct reader *r, const struct ir_line *line, struct line_account *l)
 {
     bool has_owner = line->owner != IR_LINE_NO_OWNER;
@@ -198,12 +206,14 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
     const struct crypto_map_entry *e = has_owner ? symtab_get(&r->entries, STR_EMPTY, line->owner) : NULL;
     const struct unmet *u = e && !is_unused ? target_blocked(r->t, e) : NULL;
     set_fate(l, FATE_CARRIED, NULL);
-    if (k)
+    if (is_way_out(line, l->text))
+        set_fate(l, is_unused ? FATE_UNUSED : FATE_CARRIED, is_unused ? not_referred_to : NULL);
+    else if (k)
         set_fate(l, k->fate, k->why);
     else if (u)
         set_fate(l, FATE_REFUSED, need_text(u->need));
     else if (is_unused && !is_of_interface)
-        set_fate(l, FATE_UNUSED, "nothing that is applied here refers to it");
+        set_fate(l, FATE_UNUSED, not_referred_to);
     else if (is_of_interface)
         judge_interface_line(r, line, l);
 }

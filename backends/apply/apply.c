@@ -93,8 +93,10 @@ static int wrong_map(struct apply *a, const struct ir_config *c)
         }
         if (!l)
             continue;
-        snprintf(a->error, sizeof a->error, "interface map: " STR_FMT " is %s there, but %s has its address",
-                 STR_ARG(i->name.s), if_map_find(&a->ifs, i), l->name);
+        char text[ADDR_TEXT_MAX];
+        const struct ip_addr *its = if_map_address_on(i, l);
+        snprintf(a->error, sizeof a->error, "interface map: " STR_FMT " is %s there, but %s has its address %s",
+                 STR_ARG(i->name.s), if_map_find(&a->ifs, i), l->name, its ? addr_text(its, text) : "");
         return -EINVAL;
     }
     return 0;
@@ -160,7 +162,8 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
         snprintf(a->error, sizeof a->error, "%s", why);
         return -EBUSY;
     }
-    r = a->looks_at_routes ? unprotected_find(&a->target, UNPROTECTED_WHOLE) : 0;
+    bool is_whole; /* if not, a finding says so */
+    r = a->looks_at_routes ? unprotected_find(&a->target, UNPROTECTED_WHOLE, &is_whole) : 0;
     if (r < 0)
         return fail(a, r, "cannot read where this host's routes lead", NULL);
     r = a->looks_at_routes ? idle_host_find(&a->target) : 0;

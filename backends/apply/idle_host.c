@@ -80,7 +80,6 @@ static int look_at_forwarding(struct target *t, const struct forwarding *f)
 
 /* ---- the table of early boot ---- */
 
-#define EARLY_TABLE "ioscc_early"
 
 static int is_early(const struct nlmsghdr *h, void *arg)
 {

@@ -5,6 +5,8 @@
 
 #include "backends/target/target.h"
 
+#define EARLY_TABLE "ioscc_early" /* family inet; of the units (packaging/systemd/early.nft) */
+
 /* A finding (IC4027) for each family of which networks behind this host are protected while it does not forward, and
  * for the table of early boot (packaging/systemd/early.nft) that still drops all. 0 or a negative errno: it cannot be
  * told. */

@@ -59,6 +59,9 @@ static void add_rules_before(const struct open_part *x, struct boxes *to, const 
 static enum open_found outside_of(const struct open_part *x, const struct boxes *held, const struct box *within,
                                   const struct egress *way, struct packet *p, const struct target_map **lets)
 {
+    for (uint32_t i = 0; i < held->n; i++)
+        if (box_subset(within, &held->v[i])) /* as where two maps have one list */
+            return OPEN_NOT;
     const int covered = boxes_cover(x->arena, held, within, BOXES_MAX, p);
     if (covered < 0)
         return OPEN_UNTOLD;

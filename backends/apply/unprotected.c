@@ -45,6 +45,7 @@ struct search {
     struct cuts *to, *from; /* room that is used again */
     uint32_t questions;     /* to the kernel, at most */
     uint64_t until_ms;      /* of the monotonic clock */
+    bool is_cut;            /* not all was looked at */
 };
 
 static uint64_t now_ms(void)
@@ -136,13 +137,25 @@ static void say_routed(const struct search *s, const struct packet *p, const str
                   "its sources are routed by the map's own interface: are source and destination exchanged?");
 }
 
-static void say_too_many(const struct search *s)
+static void say_too_many(struct search *s)
 {
-    if (s->questions == UNPROTECTED_SOON)
+    const bool is_said = s->is_cut;
+    s->is_cut = true;
+    if (is_said || s->questions == UNPROTECTED_SOON)
         return;
     diag_add(s->t->diags, D_LX_ROUTED, s->line->line->span,
              "by which interface this host sends what this line, and those after it, protect was not looked at: its "
              "routes and rules are too many");
+}
+
+/* The lists before this line are too many to be taken apart; those after it are looked at. */
+static void say_not_told(struct search *s)
+{
+    s->is_cut = s->is_cut || s->questions == UNPROTECTED_SOON;
+    if (s->questions != UNPROTECTED_SOON)
+        diag_add(s->t->diags, D_LX_ROUTED, s->line->line->span,
+                 "by which interface this host sends what this line protects is not known whole: the lines that come "
+                 "before it, and those of its other crypto maps, are too many pieces");
 }
 
 /* ---- routes by which it might leave in the clear ---- */
@@ -360,7 +373,7 @@ static enum open_found ask_lists(const struct search *s, const struct kind *k, c
 }
 
 /* Does some of it leave by that link in the clear? Then it is said. */
-static bool look_at_way(const struct search *s, const struct kind *k, struct egress *way, const char *came_by)
+static bool look_at_way(struct search *s, const struct kind *k, struct egress *way, const char *came_by)
 {
     bool is_behind = egress_is_inside(s->ways, way) || (came_by && strcmp(came_by, way->link->name) == 0);
     const struct target_map *lets = NULL;
@@ -374,14 +387,15 @@ static bool look_at_way(const struct search *s, const struct kind *k, struct egr
         found = ask_lists(s, k, way, &p, &lets);
     if (found == OPEN_THERE)
         say_routed(s, &p, way, lets);
-    else if (found == OPEN_UNTOLD)
+    else if (found == OPEN_UNTOLD && is_spent(s))
         say_too_many(s);
+    else if (found == OPEN_UNTOLD)
+        say_not_told(s);
     return found != OPEN_NOT;
 }
 
 /* Where the route has several ways the kernel takes one or the other: each is looked at. */
-static bool look_at_hops(const struct search *s, const struct kind *k, const struct route_taken *taken,
-                         const char *came_by)
+static bool look_at_hops(struct search *s, const struct kind *k, const struct route_taken *taken, const char *came_by)
 {
     const uint8_t family = k->packet.family;
     const struct addr_bits to = addr_bits_of(family, k->packet.dst, taken->plen);
@@ -467,8 +481,12 @@ static bool look_at_own(struct search *s, const struct kind *k)
         PTRLIST_FOR (struct host_address, h, &l->addresses) {
             struct kind own = *k;
             memcpy(own.packet.src, h->addr.b, sizeof own.packet.src);
-            if (h->addr.family != k->packet.family || is_spent(s) || !box_contains(s->box, &own.packet))
+            if (h->addr.family != k->packet.family || !box_contains(s->box, &own.packet))
                 continue;
+            if (is_spent(s)) {
+                say_too_many(s);
+                return false;
+            }
             own.region.src = addr_bits_of(h->addr.family, h->addr.b, 128);
             struct routes_packet q = question(&own, 0);
             q.has_src = true;
@@ -587,7 +605,8 @@ static void gather_lists(struct search *s)
     for (uint32_t i = 0; i < s->tells_apart.n; i++)
         note_what_is_told(s, &s->tells_apart.v[i]);
     PTRLIST_FOR (struct target_map, m, &s->t->maps) {
-        if (m == s->map)
+        bool is_of_family = m->map->ipv6.v == s->map->map->ipv6.v;
+        if (m == s->map || !is_of_family)
             continue;
         struct egress_rules *other = ARENA_NEW(s->t->arena, struct egress_rules);
         *other = egress_rules_about(s->ways, m, s->box);
@@ -723,7 +742,25 @@ static void look_at_line(struct search *s)
     }
 }
 
-int unprotected_find(struct target *t, uint32_t questions)
+/* Lines of one map. 0 or a negative errno. */
+static int look_at_map(struct search *s, const struct target_map *m)
+{
+    int error = 0;
+    s->map = m;
+    s->has_other_ways = has_other_ways(s);
+    for (uint32_t k = 0; error == 0 && k < m->lines.n; k++) {
+        s->line = m->lines.v[k];
+        if (is_spent(s)) {
+            say_too_many(s);
+            return 0;
+        }
+        look_at_line(s);
+        error = s->r->error;
+    }
+    return error;
+}
+
+int unprotected_find(struct target *t, uint32_t questions, bool *is_whole)
 {
     struct routes r;
     struct egresses ways;
@@ -740,14 +777,10 @@ int unprotected_find(struct target *t, uint32_t questions)
     if (error == 0)
         gather_arrivals(&s);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
-        s.map = m;
-        s.has_other_ways = has_other_ways(&s);
-        for (uint32_t k = 0; error == 0 && !is_spent(&s) && k < m->lines.n; k++) {
-            s.line = m->lines.v[k];
-            look_at_line(&s);
-            error = r.error;
-        }
+        if (error == 0)
+            error = look_at_map(&s, m);
     }
+    *is_whole = error == 0 && !s.is_cut;
     routes_close(&r);
     return error;
 }

@@ -10,10 +10,10 @@
 #include "backends/target/target.h"
 
 /* A finding (IC4026) for each line of a crypto list whose packets are so routed. It asks the kernel `questions` at
- * most; where that does not do, a finding says so, but not for UNPROTECTED_SOON. Returns 0 or a negative errno: it
- * cannot be told. */
+ * most; where that does not do, *is_whole is false and a finding says so, but not for UNPROTECTED_SOON. Returns 0 or a
+ * negative errno: it cannot be told. */
 #define UNPROTECTED_WHOLE 200000u /* a second */
 #define UNPROTECTED_SOON 20000u   /* for who has to be there for other things */
-int unprotected_find(struct target *t, uint32_t questions) MUST_CHECK;
+int unprotected_find(struct target *t, uint32_t questions, bool *is_whole) MUST_CHECK;
 
 #endif

@@ -16,8 +16,6 @@
 
 /* After every NAT chain; conntrack's own last hooks are far behind. */
 #define AFTER_ALL 1000
-/* Our own NAT stands at 90 (nat.c), those of others at 100 as a rule. */
-#define AFTER_OWN_NAT 91
 
 static struct nft_chain *base(struct nft_plan *p, const char *name, bool nat, int priority)
 {
@@ -31,7 +29,7 @@ static struct nft_chain *base(struct nft_plan *p, const char *name, bool nat, in
 struct nft_guard nft_guard_begin(struct nft_plan *p)
 {
     return (struct nft_guard){.filter = base(p, "guard", false, AFTER_ALL),
-                              .bind = base(p, "nat_bind", true, AFTER_OWN_NAT)};
+                              .bind = base(p, "nat_bind", true, NFT_BINDS_FLOWS)};
 }
 
 /* ---- what leaves in the clear ---- */

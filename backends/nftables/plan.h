@@ -30,6 +30,9 @@
 /* The conntrack label of flows that our own rules translate: the highest of 128, which tools that number them from 0 do
  * not come to. */
 #define NFT_NAT_LABEL 127u
+/* Priority of the chain that binds protected flows to their own addresses: our own NAT stands at 90 (nat.c), those of
+ * others at 100 as a rule. */
+#define NFT_BINDS_FLOWS 91
 /* Request numbers of our policies: lines of lists begin with byte 0x5c, peers of dynamic entries with 0x5d. */
 #define XFRM_OURS 0x5c000000u
 #define XFRM_OURS_MASK 0xfe000000u

@@ -64,6 +64,8 @@ void nft_walls(struct nft_plan *p, const struct target *t, struct nft_chain *for
         has_zones |= w->kind == WALL_ZONE;
         if (w->kind == WALL_POLICY_ROUTING)
             drop(p, forward, w->link, NULL, "policy routing that is not carried");
+        if (w->kind == WALL_FILTER)
+            drop(p, forward, w->link, NULL, "a filter that is not carried");
     }
     if (has_zones)
         between_zones(p, t, forward);

@@ -157,6 +157,19 @@ const struct host_link *if_map_elsewhere(const struct if_map *m, const struct in
     return l ? l : held_elsewhere(m, here, &i->addresses6);
 }
 
+const struct ip_addr *if_map_address_on(const struct interface *i, const struct host_link *l)
+{
+    const struct ptrlist *const lists[] = {&i->addresses, &i->addresses6};
+    for (unsigned k = 0; k < 2; k++)
+        PTRLIST_FOR (struct if_address, a, lists[k]) {
+            PTRLIST_FOR (struct host_address, h, &l->addresses) {
+                if (addr_eq(&h->addr, &a->address.a))
+                    return &h->addr;
+            }
+        }
+    return NULL;
+}
+
 bool if_map_is_itself(const struct interface *i, const struct host_link *l)
 {
     bool has_none = !i->addresses.n && !i->addresses6.n;
@@ -332,12 +345,15 @@ unsigned if_map_places(const struct if_map *m, const struct ir_config *c, const 
 
 bool host_has_parse(struct str words, unsigned *has)
 {
-    while (words.len) {
+    if (str_is(words, "none")) /* what was said before holds no more */
+        return true;
+    for (bool has_more = true; has_more;) {
         uint32_t n = 0;
         while (n < words.len && words.p[n] != ',')
             n++;
         const struct str word = trim((struct str){words.p, n});
-        words = n < words.len ? (struct str){words.p + n + 1, words.len - n - 1} : STR_EMPTY;
+        has_more = n < words.len;
+        words = has_more ? (struct str){words.p + n + 1, words.len - n - 1} : STR_EMPTY;
         if (str_is(word, "firewall"))
             *has |= HOST_HAS_FIREWALL;
         else if (str_is(word, "policy-routing"))
@@ -345,5 +361,5 @@ bool host_has_parse(struct str words, unsigned *has)
         else
             return false;
     }
-    return *has != 0;
+    return true;
 }

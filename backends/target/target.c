@@ -4,6 +4,7 @@
 
 #include "backends/target/target.h"
 
+#include "backends/target/tunnels.h"
 #include "backends/target/walls.h"
 
 const char *target_link(struct target *t, const struct interface *i, struct span at, const char *why)
@@ -151,19 +152,6 @@ static void check_map(struct target *t, const struct crypto_map *m)
     }
 }
 
-static void check_interfaces(struct target *t)
-{
-    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
-        if (IR_IS_SET(i->protection) && !i->shutdown.v)
-            diag_add(t->diags, D_LX_TUNNEL, i->protection.m.span,
-                     STR_FMT " is protected by an ipsec profile: crypto maps alone are carried to the kernel",
-                     STR_ARG(i->name.s));
-        if (IR_IS_SET(i->ezvpn))
-            diag_add(t->diags, D_LX_TUNNEL, i->ezvpn.m.span, STR_FMT " uses Easy VPN, which is not carried",
-                     STR_ARG(i->name.s));
-    }
-}
-
 /* ---- needs ---- */
 
 const struct unmet *target_blocked(const struct target *t, const struct crypto_map_entry *e)
@@ -275,19 +263,46 @@ static void close_on(struct target *t, const struct crypto_map *m, const struct 
                      const struct flat *list)
 {
     struct target_map *x = ARENA_NEW(t->arena, struct target_map);
-    *x = (struct target_map){
-        .map = m, .local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4), .flat = closed_list(t, list)};
+    *x = (struct target_map){.map = m, .flat = closed_list(t, list)};
+    if (!b->is_unknown_standby)
+        x->local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4);
     ptrlist_add(t->arena, &x->links, (char *)link);
     ptrlist_add(t->arena, &x->ifs, b->interface.target);
     ptrlist_add(t->arena, &t->maps, x);
 }
 
-/* On interfaces of VRFs; behind the others. */
-static void close_in_vrfs(struct target *t, const struct crypto_map *m, const struct flat *list)
+/* The map cannot be carried there: in a VRF, or it has no address to negotiate from. */
+static bool is_refused(const struct map_binding *b)
+{
+    const struct interface *i = b->interface.target;
+    return IR_IS_SET(i->vrf) || b->is_unknown_standby;
+}
+
+static void say_why_refused(struct target *t, const struct map_binding *b)
+{
+    const struct interface *i = b->interface.target;
+    if (IR_IS_SET(i->vrf))
+        diag_add(t->diags, D_LX_VRF, i->vrf.m.span,
+                 STR_FMT " is in VRF " STR_FMT
+                         ": policies of a VRF are not carried, what the map protects there is blocked",
+                 STR_ARG(i->name.s), STR_ARG(i->vrf.s));
+    if (!b->is_unknown_standby)
+        return;
+    const struct str group = i->map_redundancy_group.s;
+    struct diag *d = diag_add(t->diags, D_LX_STANDBY, b->span,
+                              "no standby group " STR_FMT " of " STR_FMT
+                              " has a virtual address here: what the map protects there is blocked",
+                              STR_ARG(group), STR_ARG(i->name.s));
+    diag_hint(t->diags, d, "it takes 'standby N ip ADDRESS' and 'standby N name " STR_FMT "' of this interface",
+              STR_ARG(group));
+}
+
+/* Behind those that are carried. */
+static void close_the_refused(struct target *t, const struct crypto_map *m, const struct flat *list)
 {
     PTRLIST_FOR (struct map_binding, b, &m->bindings) {
         const struct interface *i = b->interface.target;
-        const char *link = IR_IS_SET(i->vrf) && !is_inert(t, i) ? if_map_find(t->ifs, i) : NULL;
+        const char *link = is_refused(b) && !is_inert(t, i) ? if_map_find(t->ifs, i) : NULL;
         if (link)
             close_on(t, m, b, link, list);
     }
@@ -306,13 +321,13 @@ static void one_map(struct target *t, const struct crypto_map *m)
         if (is_inert(t, i))
             continue;
         const char *link = target_link(t, i, b->span, "has the crypto map");
-        if (IR_IS_SET(i->vrf))
-            diag_add(t->diags, D_LX_VRF, i->vrf.m.span,
-                     STR_FMT " is in VRF " STR_FMT
-                             ": policies of a VRF are not carried, what the map protects there is blocked",
-                     STR_ARG(i->name.s), STR_ARG(i->vrf.s));
-        if (!link || IR_IS_SET(i->vrf))
+        say_why_refused(t, b);
+        if (!link || is_refused(b))
             continue;
+        if (i->map_redundancy_stateful.v && !m->ipv6.v)
+            diag_add(
+                t->diags, D_LX_SETTING, i->map_redundancy_stateful.m.span,
+                "stateful: SAs are not handed to the other router, its own are negotiated anew when it takes over");
         struct ip_addr local = local_of(t, b, link, m->ipv6.v ? FAMILY_V6 : FAMILY_V4);
         look_for_address(t, b, &local);
         struct target_map *x = map_with_local(t, m, &local);
@@ -336,7 +351,7 @@ static void one_map(struct target *t, const struct crypto_map *m)
             x->line_of = ((struct target_map *)t->maps.v[first])->line_of;
         }
     }
-    close_in_vrfs(t, m, &flat);
+    close_the_refused(t, m, &flat);
 }
 
 /* ---- lines that are not understood ---- */
@@ -395,6 +410,54 @@ static void nat_understood(struct target *t)
     }
 }
 
+static bool is_read(const struct ir_line *l)
+{
+    return l->state == IR_LINE_READ;
+}
+
+/* Lines of interfaces that may apply a crypto map, and were not understood or belong to something else. */
+static void maps_of_interfaces(struct target *t)
+{
+    struct symtab at = {0}; /* ("", its place) → struct interface */
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        symtab_put(t->arena, &at, STR_EMPTY, i->span.off, i);
+    }
+    for (uint32_t k = 0; k < t->c->lines_n; k++) {
+        const struct ir_line *l = &t->c->lines[k];
+        const struct interface *i =
+            l->place == IR_IN_INTERFACE && !is_read(l) ? symtab_get(&at, STR_EMPTY, l->owner) : NULL;
+        const struct broken_line *first = i ? symtab_get(&t->c->broken_at, STR_EMPTY, i->span.off) : NULL;
+        bool is_said = first && first->span.off == l->off && (i->crypto_map.target || may_bind_map(first));
+        if (!i || i->shutdown.v || is_said)
+            continue;
+        const struct str line = line_text_at(t->c->source, l->off);
+        if (line_may_bind_map(t->c, line))
+            diag_add(t->diags, D_LX_LIST, (struct span){l->off, line.len},
+                     "this line of interface " STR_FMT " may apply a crypto map, and is not understood",
+                     STR_ARG(i->name.s));
+    }
+}
+
+/* What a block that is not read (`interface range`, `template`) says of interfaces, nobody knows of which. */
+static void blocks_not_read(struct target *t)
+{
+    static const char *const words[] = {"crypto map",      "ipv6 crypto map",     "tunnel protection",
+                                        "ip access-group", "ipv6 traffic-filter", "ip nat inside",
+                                        "ip nat outside",  "zone-member",         "ip policy"};
+    for (uint32_t k = 0; k < t->c->lines_n; k++) {
+        const struct ir_line *l = &t->c->lines[k];
+        if (l->place != IR_BELOW_LEFT || l->state != IR_LINE_LEFT)
+            continue;
+        const struct str line = line_text_at(t->c->source, l->off);
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (line_begins_with(line, words[i])) {
+                diag_add(t->diags, D_LX_LIST, (struct span){l->off, line.len},
+                         "the block of this line is not read: for which interfaces it is meant is not known");
+                break;
+            }
+    }
+}
+
 /* Of what is applied beside the crypto maps: filters and NAT that would be other than they are written. */
 static void check_understood(struct target *t)
 {
@@ -419,6 +482,8 @@ static void check_understood(struct target *t)
         }
     }
     nat_understood(t);
+    blocks_not_read(t);
+    maps_of_interfaces(t);
     PTRLIST_FOR (struct nat_rule, r, &t->c->nat_rules) {
         const struct acl *a = r->acl.target;
         if (a)
@@ -466,7 +531,6 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
                   struct diag_list *diags)
 {
     *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
-    check_interfaces(t);
     needs_in_force(c, block, t);
     check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
@@ -474,6 +538,7 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
             one_map(t, m);
     }
     undefined_maps(t);
+    target_find_tunnels(t);
     target_find_walls(t);
     if (t->maps.n == 0)
         diag_add(diags, D_LX_NOTHING, c->unit,

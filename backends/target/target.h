@@ -32,7 +32,7 @@ struct host_link {
 };
 
 enum { HOST_HAS_FIREWALL = 1, HOST_HAS_POLICY_ROUTING = 2 };
-/* "firewall,policy-routing" into bits. False: it is something else. */
+/* "firewall,policy-routing", or "none", into bits. False: it is something else. */
 bool host_has_parse(struct str words, unsigned *has) MUST_CHECK;
 
 /* Which host interface a router interface is. Rows come from --interface-map, from a file, or by matching addresses. */
@@ -65,6 +65,8 @@ const struct interface *if_map_sharer(const struct if_map *m, const struct inter
 /* The interface that has the address which the one it is mapped to should have: then the map is wrong. NULL: there is
  * none (an address that no interface has may be there later, or be a NAT device's). */
 const struct host_link *if_map_elsewhere(const struct if_map *m, const struct interface *i);
+/* The address of the router interface that a link of the host has; NULL: it has none of them. */
+const struct ip_addr *if_map_address_on(const struct interface *i, const struct host_link *l);
 /* Is the router interface one with an address, and has the link none of that family? "IPv4" or "IPv6", and then what
  * leaves may do so by any link; NULL: it has lost none. */
 const char *if_map_lost_address(const struct interface *i, const struct host_link *l) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What an interface does to packets by lines that are not about IPsec and that no backend carries: zone firewall,
- * inspection, policy routing. A host without it lets pass, or leads elsewhere, what the router did not: so such a line
+ * inspection, policy routing, filters by other things than addresses and ports. A host without it lets pass, or leads elsewhere, what the router did not: so such a line
  * stops an apply, unless the host is said to have rules of its own for it.
  */
 #ifndef IOSCC_BACKENDS_TARGET_WALLS_H
@@ -9,7 +9,7 @@
 
 #include "backends/target/target.h"
 
-enum wall_kind { WALL_ZONE, WALL_INSPECT, WALL_POLICY_ROUTING };
+enum wall_kind { WALL_ZONE, WALL_INSPECT, WALL_POLICY_ROUTING, WALL_FILTER };
 struct target_wall {
     enum wall_kind kind;
     const char *link; /* of the host */

@@ -84,13 +84,41 @@ enum announced { NOTHING, ONE_WORD, TO_THE_END };
 static enum announced announced_by(struct str w)
 {
     static const char *const one[] = {"cipher", "authenticator", "hex", "md5"};
-    static const char *const all[] = {"key",        "password", "pre-shared-key",     "secret",    "key-string",
-                                      "passphrase", "ppk",      "authentication-key", "pre-share", "password-encrypt"};
+    static const char *const all[] = {"key",
+                                      "password",
+                                      "pre-shared-key",
+                                      "secret",
+                                      "key-string",
+                                      "passphrase",
+                                      "ppk",
+                                      "authentication-key",
+                                      "pre-share",
+                                      "password-encrypt",
+                                      "wpa-psk",
+                                      "pass",
+                                      "/pass",
+                                      "passwd",
+                                      "pwd",
+                                      "passcode",
+                                      "token",
+                                      "idtoken",
+                                      "credential",
+                                      "apikey",
+                                      "api-key",
+                                      "bearer",
+                                      "pin",
+                                      "cak",
+                                      "_pw"};
     static const char *const begins[] = {"pre-sh", "pre-shr", "presh", "shared-", "psk"};
     for (size_t i = 0; i < sizeof one / sizeof *one; i++)
         if (str_ieq(w, one[i]))
             return ONE_WORD;
-    if (w.len > 6 && str_distance(w, "community", 2) <= 2)
+    bool is_of_protocol = memmem(w.p, w.len, "hmac-sha", 8) || (w.len > 8 && str_distance(w, "hmac-sha-256", 2) <= 2) ||
+                          (w.len > 4 && str_distance(w, "idtoken", 2) <= 2) ||
+                          (w.len > 4 && str_distance(w, "wpa-psk", 2) <= 2) || begins_with(w, "wpa-psk-") ||
+                          ends_with(w, "-idtoken");
+    bool is_variable = ends_with(w, "_password") || ends_with(w, "_pw");
+    if ((w.len > 6 && str_distance(w, "community", 2) <= 2) || is_of_protocol || is_variable)
         return TO_THE_END;
     if (is_glued_key(w) || is_short_of_key(w) || is_joined(w))
         return TO_THE_END;
@@ -112,6 +140,18 @@ static bool goes_on_with(struct str w)
         if (str_ieq(w, words[i]))
             return true;
     return w.len > 5 && (str_distance(w, "address", 2) <= 2 || str_distance(w, "hostname", 2) <= 2);
+}
+
+/* Of IPv6, with or without its length. */
+static bool is_address6(struct str w)
+{
+    unsigned colons = 0;
+    for (uint32_t i = 0; i < w.len; i++) {
+        colons += w.p[i] == ':';
+        if (!strchr("0123456789abcdefABCDEF:./", w.p[i]))
+            return false;
+    }
+    return colons >= 2;
 }
 
 static bool is_address(struct str w)
@@ -235,13 +275,16 @@ static bool long_hex(struct str w)
     return true;
 }
 
-/* `http://user:SECRET@host/`: from behind the slashes to the at sign. False: there is none. */
+/* `http://user:SECRET@host/`, `user:SECRET@host`: from behind the slashes to the at sign. False: there is none. */
 static bool user_of_url(struct str w, struct masked *m, uint32_t off)
 {
     const char *slashes = NULL, *at = NULL;
     for (uint32_t i = 0; i + 2 < w.len && !slashes; i++)
         if (memcmp(w.p + i, "://", 3) == 0)
             slashes = w.p + i + 3;
+    const char *const colon = memchr(w.p, ':', w.len);
+    if (!slashes && colon && memchr(colon, '@', w.len - (size_t)(colon - w.p)))
+        slashes = w.p;
     for (const char *p = slashes; p && p < w.p + w.len && *p != '/'; p++)
         if (*p == '@')
             at = p;
@@ -289,6 +332,52 @@ static bool is_numbered_key(struct str w)
     return w.len > 14 && str_distance(w, "message-digest-key", 2) <= 2;
 }
 
+/* `password=SECRET`, `psk:SECRET`: where the secret begins; 0: it is none. */
+static uint32_t behind_sign(struct str w)
+{
+    uint32_t i = 0;
+    while (i < w.len && w.p[i] != '=' && w.p[i] != ':')
+        i++;
+    bool is_announced = i > 1 && i + 1 < w.len && announced_by((struct str){w.p, i}) != NOTHING;
+    return is_announced ? i + 1 : 0;
+}
+
+/* ---- lines of SNMP ---- */
+
+/* `snmp-server host ADDRESS [version 2c] COMMUNITY`, `snmp-server user NAME GROUP v3 auth sha SECRET priv aes 128
+ * SECRET`: from which word on whatever is no word of the command is one. 0: it is another line. */
+static unsigned snmp_secrets_from(struct str l)
+{
+    uint32_t at = 0;
+    struct str w = next_word(l, &at);
+    bool is_joined_there = begins_with(w, "snmp-server-");
+    if (!is_joined_there && (w.len < 4 || (!str_prefix_of(w, "snmp-server") && str_distance(w, "snmp-server", 2) > 2)))
+        return 0;
+    if (is_joined_there)
+        return 2;
+    for (unsigned number = 1; (w = next_word(l, &at)).len; number++) {
+        if (begins_with(w, "host-") || begins_with(w, "user-"))
+            return number + 1 + begins_with(w, "user-");
+        if (w.len > 2 && w.len < 6 && str_distance(w, "host", 2) <= 2)
+            return number + 2;
+        if (w.len > 2 && w.len < 6 && str_distance(w, "user", 2) <= 2)
+            return number + 3;
+    }
+    return 0;
+}
+
+static bool is_word_of_snmp(struct str w)
+{
+    static const char *const words[] = {"version", "1",         "2c",       "3",     "v1",  "v2c",     "v3",
+                                        "auth",    "noauth",    "priv",     "traps", "vrf", "informs", "md5",
+                                        "sha",     "des",       "3des",     "aes",   "128", "192",     "256",
+                                        "access",  "encrypted", "udp-port", "remote"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_ieq(w, words[i]))
+            return true;
+    return false;
+}
+
 /* How far a line has been read. */
 struct reading {
     enum announced armed;
@@ -309,7 +398,7 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         if (r->armed && !r->has_key && is_key_command(w) && is_key_line(l))
             r->armed = NOTHING;
         bool is_name = r->names && memchr(w.p, '.', w.len); /* of a host: keys of one word have no dots, names have */
-        bool is_place = r->is_place && is_address(w);
+        bool is_place = r->is_place && (is_address(w) || is_address6(w) || str_ieq(w, "ipv6"));
         bool is_known = r->has_key && (is_name || goes_on_with(w) || is_address(w));
         bool goes_on = is_place || (is_known && !r->is_behind);
         r->is_behind = str_ieq(w, "key");
@@ -317,6 +406,15 @@ static bool next_masked(struct str l, uint32_t *at, struct reading *r, struct ma
         r->names = r->has_key && goes_on_with(w);
         bool is_glued = (begins_with(w, "pre-shared-key") && w.len > strlen("pre-shared-key")) || is_glued_key(w);
         bool hide = (r->armed && !is_connective(w) && !goes_on && !r->is_number) || long_hex(w) || is_glued;
+        const unsigned snmp_from = snmp_secrets_from(l);
+        hide |= snmp_from && r->words >= snmp_from && !is_word_of_snmp(w);
+        const uint32_t sign = hide ? 0 : behind_sign(w);
+        if (sign) {
+            *m = (struct masked){off + sign, w.len - sign};
+            r->armed = TO_THE_END;
+            r->words++;
+            return true;
+        }
         r->is_number = is_numbered_key(w);
         hide |= stands_for_key(l, r->words, w, *at);
         if (!hide && user_of_url(w, m, off)) {

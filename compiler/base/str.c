@@ -19,6 +19,22 @@ bool str_ieq(struct str a, const char *z)
     return a.len == strlen(z) && (a.len == 0 || str_prefix_of(a, z));
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct str str_take_word(struct str *rest)
+{
+    while (rest->len && is_blank(rest->p[0]))
+        *rest = (struct str){rest->p + 1, rest->len - 1};
+    struct str w = {rest->p, 0};
+    while (w.len < rest->len && !is_blank(rest->p[w.len]))
+        w.len++;
+    *rest = (struct str){rest->len ? rest->p + w.len : rest->p, rest->len - w.len};
+    return w;
+}
+
 int str_cmp(struct str a, struct str b)
 {
     uint32_t n = a.len < b.len ? a.len : b.len;

@@ -41,6 +41,8 @@ static inline char str_lower(char c)
 /* Is `a` a case-blind prefix of (or equal to) `z`? An empty `a` is not. */
 bool str_prefix_of(struct str a, const char *z) MUST_CHECK;
 bool str_ieq(struct str a, const char *z) MUST_CHECK;
+/* The next word of `rest`, up to a blank or tab; `rest` becomes what follows it. Empty at the end. */
+struct str str_take_word(struct str *rest);
 /* Byte order as strcmp(). */
 int str_cmp(struct str a, struct str b) MUST_CHECK;
 

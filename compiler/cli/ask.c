@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backends/apply/state.h"
@@ -58,8 +59,19 @@ int ask_connect(const struct command *c, const char *dir, const char *name, int 
     int fd = n < (int)sizeof path ? connected(path, type, ANSWERS_S) : -1;
     if (fd >= 0)
         return fd;
-    if (errno == EAGAIN)
-        ask_failed(c, dir, errno);
+    const int error = errno;
+    struct state_daemon d;
+    if (error != EAGAIN)
+        state_daemon_ask(dir, &d);
+    if (error == EAGAIN)
+        ask_failed(c, dir, error);
+    else if (error == EACCES)
+        fprintf(stderr, "ioscc %s: %s: %s%s\n", c->name, path, strerror(error), cli_as_root(-error));
+    else if (d.is_running && error == ENOENT)
+        fprintf(stderr,
+                "ioscc %s: %s is not there: the daemon (process %ld) has not made it yet, or it has been removed; then "
+                "start it again\n",
+                c->name, path, d.pid);
     else
         fprintf(stderr, "ioscc %s: no daemon answers at %s: is 'ioscc run' running?\n", c->name, path);
     return -1;
@@ -131,6 +143,24 @@ static bool is_stopped(long pid)
     const char *name_end = is_read ? strrchr(line, ')') : NULL; /* "PID (NAME) STATE …", and a name may hold any sign */
     char state = name_end && strlen(name_end) > 2 ? name_end[2] : '?';
     return state == 'T' || state == 't';
+}
+
+long ask_age_s(long pid)
+{
+    char path[64], text[1024];
+    unsigned long long started = 0;
+    struct timespec now;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    const char *fields = strrchr(text, ')'); /* the name may hold anything */
+    for (int k = 0; fields && k < 20; k++)
+        fields = strchr(fields + 1, ' ');
+    bool is_read = fields && sscanf(fields, "%llu", &started) == 1 && clock_gettime(CLOCK_BOOTTIME, &now) == 0;
+    return is_read ? (long)(now.tv_sec - (time_t)(started / (unsigned long long)sysconf(_SC_CLK_TCK))) : 0;
 }
 
 long ask_stopped(long pid)

@@ -17,6 +17,8 @@ json_t *ask_daemon(const struct command *c, const char *dir, json_t *request);
 /* A process of the daemon whose main one is `pid` that is stopped (SIGSTOP, a debugger), that one included; 0: none, or
  * it cannot be seen. */
 long ask_stopped(long pid) MUST_CHECK;
+/* Seconds since a process began; 0 also where that cannot be seen. */
+long ask_age_s(long pid) MUST_CHECK;
 /* Does the daemon answer? Waits for ten seconds at most, and says nothing. */
 bool ask_is_answered(const char *dir) MUST_CHECK;
 

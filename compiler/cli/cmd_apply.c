@@ -381,12 +381,12 @@ static int do_apply(struct session *s, const struct request *q, const char *file
         return code;
     if (!s->fatal)
         describe_plan(said, s, q);
-    say_taken_over(s);
     code = refused(s, q);
     if (code == EXIT_CLEAN)
         code = lacks(s, q, file);
     if (code != EXIT_CLEAN)
         return code;
+    say_taken_over(s);
     if (q->dry_run) {
         int r = apply_rehearse(&s->apply);
         if (r == 0)

@@ -260,31 +260,71 @@ static int renamed(struct session *s, const char *name)
     return r;
 }
 
-static int give(struct session *s, const struct ike_policy *p, struct request *q, work_fn *work)
+/* What the daemon is to be: by which file, and what that takes. */
+static int keep_inputs(struct session *s, const struct request *q)
 {
-    struct buf b = {0};
-    bool is_reload = work == as_reload; /* no other one may overtake it with what it hands over */
-    if (!is_reload)
-        session_unlock(s); /* the daemon lives on; another apply may come */
-    bool whole = ike_policy_write(&b, p);
-    if (!whole)
-        fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
-    int code = whole ? work(s->command, &b, q) : EXIT_SYSTEM;
-    buf_free(&b); /* wipes it */
-    if (code != EXIT_CLEAN)
-        return code;
-    const char *why = "cannot write into the state directory";
-    int r = is_reload ? 0 : session_lock(s, 10, &why);
-    if (r == 0)
-        r = q->goes_back ? run_inputs_back(&s->state) : run_inputs_save(&s->state, &q->inputs);
-    if (r == 0)
-        r = places_save(s);
-    if (r == 0 && work == as_reload)
-        r = renamed(s, q->how.name);
-    session_unlock(s);
+    return q->goes_back ? run_inputs_back(&s->state) : run_inputs_save(&s->state, &q->inputs);
+}
+
+static int give_says(const struct session *s, const struct request *q, int r, const char *why)
+{
     if (r < 0)
         fprintf(stderr, "ioscc %s: %s: %s: %s\n", s->command->name, q->daemon.state_dir, why, strerror(-r));
     return r < 0 ? EXIT_SYSTEM : EXIT_CLEAN;
+}
+
+static int write_and_work(const struct session *s, const struct ike_policy *p, struct request *q, work_fn *work)
+{
+    struct buf b = {0};
+    bool is_whole = ike_policy_write(&b, p);
+    if (!is_whole)
+        fprintf(stderr, "ioscc %s: out of memory\n", s->command->name);
+    int code = is_whole ? work(s->command, &b, q) : EXIT_SYSTEM;
+    buf_free(&b); /* wipes it */
+    return code;
+}
+
+static const char not_written[] = "cannot write into the state directory";
+
+/* The file and its inputs are kept first, as what stands is by them already: who ends this in the middle leaves a
+ * daemon to which what stands is handed again, not one that goes back at the next SIGHUP. Its places come last: they
+ * say that it has it. No other apply may overtake it with what it hands over. */
+static int give_to_daemon(struct session *s, const struct ike_policy *p, struct request *q)
+{
+    int r = keep_inputs(s, q);
+    if (r == 0)
+        r = renamed(s, q->how.name);
+    bool is_alone = r == -ESRCH; /* no daemon: who hands over says so */
+    int code = is_alone ? EXIT_CLEAN : give_says(s, q, r, not_written);
+    if (code == EXIT_CLEAN)
+        code = write_and_work(s, p, q, as_reload);
+    if (code != EXIT_CLEAN)
+        return code;
+    r = places_save(s);
+    session_unlock(s);
+    return give_says(s, q, r, not_written);
+}
+
+/* The daemon lives on; another apply may come. */
+static int give_to_process(struct session *s, const struct ike_policy *p, struct request *q, work_fn *work)
+{
+    const char *why = not_written;
+    session_unlock(s);
+    int code = write_and_work(s, p, q, work);
+    if (code != EXIT_CLEAN)
+        return code;
+    int r = session_lock(s, 10, &why);
+    if (r == 0)
+        r = keep_inputs(s, q);
+    if (r == 0)
+        r = places_save(s);
+    session_unlock(s);
+    return give_says(s, q, r, why);
+}
+
+static int give(struct session *s, const struct ike_policy *p, struct request *q, work_fn *work)
+{
+    return work == as_reload ? give_to_daemon(s, p, q) : give_to_process(s, p, q, work);
 }
 
 /* Makes the policy, applies, and hands the policy to `work` as bytes. */

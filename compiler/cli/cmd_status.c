@@ -113,6 +113,7 @@ static bool is_starting(struct state *st, const struct state_daemon *d)
     return d->is_running && access(state_path(st, DAEMON_CONTROL_SOCKET), F_OK) != 0;
 }
 
+#define STARTS_S 60     /* names and certificates have been asked for by then */
 #define HANDED_OVER_S 5 /* a reload that goes on has done so by then */
 
 /* What it runs is not what stands, as a reload has been ended in between; the watch hands it over. */
@@ -139,6 +140,13 @@ static bool print_daemon(struct session *s)
 {
     struct state_daemon d;
     state_daemon_ask(s->state.dir, &d);
+    if (is_starting(&s->state, &d) && ask_age_s(d.pid) > STARTS_S) {
+        printf(
+            "The control socket of the IKE daemon (process %ld) has been removed: it negotiates, and cannot be asked "
+            "or handed anything. Start it again.\n",
+            d.pid);
+        return false;
+    }
     if (is_starting(&s->state, &d)) {
         printf("The IKE daemon starts with %s, process %ld.\n", d.config, d.pid);
         return false;

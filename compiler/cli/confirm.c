@@ -104,28 +104,49 @@ time_t confirm_deadline(unsigned seconds)
     return seconds ? time(NULL) + (time_t)seconds : 0;
 }
 
-/* What it has to say is in rollback.log beside the state. False: it cannot be started. */
-static bool start(struct state *st, time_t deadline)
+/* The process that goes back, in its own words. Returns only where it cannot begin: with errno. */
+static void become_watchdog(const struct state *st, const char *log, time_t deadline)
 {
-    const char *dir = st->dir, *log = state_path(st, LOG_NAME);
     char at[32], at_boot[32];
     snprintf(at, sizeof at, "%lld", (long long)deadline);
     snprintf(at_boot, sizeof at_boot, "%lld", (long long)on_boot_clock(deadline));
-    fflush(NULL); /* else both would print it */
-    pid_t child = fork();
-    if (child != 0)
-        return child > 0;
-    setsid();
-    if (fork() > 0)
-        _exit(0);
     umask(077);
     int in = open("/dev/null", O_RDONLY), out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     bool is_open = in >= 0 && out >= 0;
     if (!is_open || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
+        return;
+    if (close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0) /* whatever is open is not for it */
+        return;
+    execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", st->dir, "--at", at, "--at-boot", at_boot,
+          (char *)NULL);
+}
+
+/* What it has to say is in rollback.log beside the state. It runs when it has begun, not when it was forked: the pipe
+ * ends without a word then. 0 or a negative errno. */
+static int start(struct state *st, time_t deadline)
+{
+    const char *log = state_path(st, LOG_NAME);
+    int told[2], why = 0;
+    if (pipe2(told, O_CLOEXEC) < 0)
+        return -errno;
+    fflush(NULL); /* else both would print it */
+    pid_t child = fork();
+    if (child == 0) {
+        setsid();
+        if (fork() > 0)
+            _exit(0);
+        become_watchdog(st, log, deadline);
+        why = errno;
+        (void)!write(told[1], &why, sizeof why);
         _exit(3);
-    close_range(STDERR_FILENO + 1, ~0u, 0); /* whatever is open is not for it */
-    execl("/proc/self/exe", "ioscc", "rollback", "--state-dir", dir, "--at", at, "--at-boot", at_boot, (char *)NULL);
-    _exit(3);
+    }
+    why = child < 0 ? errno : 0;
+    close(told[1]);
+    ssize_t n;
+    while ((n = read(told[0], &why, sizeof why)) < 0 && errno == EINTR)
+        ;
+    close(told[0]);
+    return n < 0 ? -EIO : -why;
 }
 
 /* What stands is ours, and the state that says what it is has been lost: to go back to what the state says would be to
@@ -156,9 +177,11 @@ int confirm_reserve(struct session *s, time_t deadline)
 
 int confirm_start(struct session *s, time_t deadline)
 {
-    if (!deadline || start(&s->state, deadline))
+    int r = deadline ? start(&s->state, deadline) : 0;
+    if (r == 0)
         return EXIT_CLEAN;
-    fprintf(stderr, "ioscc %s: cannot start the process that would go back: nothing is touched\n", s->command->name);
+    fprintf(stderr, "ioscc %s: cannot start the process that would go back, which writes %s: %s: nothing is touched\n",
+            s->command->name, state_path(&s->state, LOG_NAME), strerror(-r));
     return EXIT_SYSTEM;
 }
 

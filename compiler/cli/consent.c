@@ -10,12 +10,32 @@
 
 #include "backends/ike/daemon/daemon.h"
 
+static bool is_white(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* `R1#` behind a configuration that a router has shown: where that line begins; else `n`. */
+static size_t without_prompt(const struct source *s, size_t n)
+{
+    size_t at = n;
+    bool is_prompt = n > 1 && (s->text[n - 1] == '#' || s->text[n - 1] == '>');
+    while (at && !is_white(s->text[at - 1]))
+        at--;
+    bool is_line = at && (s->text[at - 1] == '\n' || s->text[at - 1] == '\r');
+    return is_prompt && is_line ? at : n;
+}
+
 /* A saved configuration ends with `end`, whatever stands around it. */
 static bool ends(const struct source *s)
 {
     size_t n = s->len;
-    while (n && (s->text[n - 1] == ' ' || s->text[n - 1] == '\t' || s->text[n - 1] == '\r' || s->text[n - 1] == '\n'))
-        n--;
+    for (size_t before = n + 1; n < before;) {
+        before = n;
+        while (n && is_white(s->text[n - 1]))
+            n--;
+        n = without_prompt(s, n);
+    }
     bool word = n >= 3 && strncasecmp(s->text + n - 3, "end", 3) == 0;
     return word && (n == 3 || s->text[n - 4] == '\n' || s->text[n - 4] == '\r');
 }

@@ -15,5 +15,8 @@
  * and without those that turn the direction of writing (Unicode's bidirectional controls), and the colours that ioscc
  * itself makes. False: no memory. */
 bool harmless_begin(void) MUST_CHECK;
+/* From here on nothing waits for who reads: what does not go out at once is lost, and the next that goes out says so.
+ * For processes that have a host to watch. */
+void harmless_never_wait(void);
 
 #endif

@@ -29,6 +29,13 @@ int cli_load(const struct command *c, const char *path, struct compiled *out)
         sem_free(out);
         return EXIT_USAGE;
     }
+    if (out->diags.per_id[D_TOO_LARGE]) {
+        fprintf(stderr,
+                "ioscc %s: %s needs more memory than is allowed: it was not read to its end, so nothing is done\n",
+                c->name, path);
+        sem_free(out);
+        return EXIT_USAGE;
+    }
     return EXIT_CLEAN;
 }
 
@@ -62,12 +69,37 @@ const struct ir_config *cli_router(const struct compiled *c, const char *device)
     return NULL;
 }
 
+static bool applies_map(const struct ir_config *u)
+{
+    PTRLIST_FOR (struct interface, i, &u->interfaces) {
+        if (IR_IS_SET(i->crypto_map) || IR_IS_SET(i->crypto_map6))
+            return true;
+    }
+    return false;
+}
+
+int cli_router_is_said(const struct command *c, const struct compiled *all, const char *path)
+{
+    const struct ir_config *first = NULL;
+    PTRLIST_FOR (struct ir_config, u, &all->units) {
+        if (!applies_map(u))
+            continue;
+        if (first)
+            return cli_usage_error(c,
+                                   "%s has several configurations with crypto maps on interfaces (" STR_FMT ", " STR_FMT
+                                   "): name the router (--device), or keep one of them in the file",
+                                   path, STR_ARG(first->hostname.s), STR_ARG(u->hostname.s));
+        first = u;
+    }
+    return EXIT_CLEAN;
+}
+
 int cli_host_has(const struct command *c, const char *words)
 {
     unsigned has = 0;
     if (host_has_parse(str_lit(words), &has))
         return EXIT_CLEAN;
-    return cli_usage_error(c, "--host-has takes firewall, policy-routing, or both with a comma, not '%s'", words);
+    return cli_usage_error(c, "--host-has takes firewall, policy-routing, both with a comma, or none, not '%s'", words);
 }
 
 /* Marks that ioscc puts before pairs in its state (if_map_parse()) are none of who types a map. */

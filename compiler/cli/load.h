@@ -16,6 +16,9 @@ uint32_t cli_complain(struct compiled *c, bool says_notes);
 
 /* The router of that name, the first if `device` is NULL; NULL if there is none. */
 const struct ir_config *cli_router(const struct compiled *c, const char *device);
+/* Where no router is named: do several units of the file apply crypto maps, so that nobody knows which one is meant?
+ * EXIT_CLEAN, or EXIT_USAGE when it has said so. */
+int cli_router_is_said(const struct command *c, const struct compiled *all, const char *path) MUST_CHECK;
 
 /* Is it what --host-has takes? EXIT_USAGE after a message. */
 int cli_host_has(const struct command *c, const char *words) MUST_CHECK;

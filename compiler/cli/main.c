@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
      * costs page faults and makes threads wait for one another. */
     mallopt(M_MMAP_THRESHOLD, 16 << 20);
     mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    signal(SIGXFSZ, SIG_IGN); /* a file that gets too large is an error, and is said */
     symtab_seed_init();
     if (argc < 2) {
         general_help(stderr);

@@ -13,6 +13,7 @@
 #include "backends/ike/from_ir.h"
 #include "backends/ike/handover.h"
 #include "compiler/cli/hand_over.h"
+#include "compiler/cli/harmless.h"
 #include "compiler/cli/moved_names.h"
 #include "compiler/cli/places.h"
 #include "compiler/cli/run_inputs.h"
@@ -139,8 +140,6 @@ static int hand_over_again(struct session *s, struct hand_over_told *told)
         code = EXIT_SYSTEM;
     if (p && code == EXIT_CLEAN)
         code = hand_over(s->command, s->state.dir, &bytes, told);
-    if (p && code == EXIT_CLEAN && places_save(s) < 0)
-        code = EXIT_SYSTEM;
     if (p)
         ike_pki_free(p);
     buf_free(&bytes); /* wipes it */
@@ -153,6 +152,13 @@ static int tell_daemon(struct session *s, const char *why)
     struct hand_over_told told;
     if (hand_over_again(s, &told) != EXIT_CLEAN) {
         daemon_log(IKE_ERROR, "%s: the tunnels cannot follow", why);
+        return WATCH_CANNOT;
+    }
+    int r = places_save(s);
+    if (r < 0) {
+        daemon_log(IKE_ERROR,
+                   "%s: the tunnels follow, and that cannot be written into %s: %s: they are told again at each look",
+                   why, s->state.dir, strerror(-r));
         return WATCH_CANNOT;
     }
     daemon_log(IKE_NOTICE, "%s: %lld IKE SAs with %lld child SAs stay, %lld and %lld are ended", why, told.sas_kept,
@@ -222,8 +228,9 @@ static void say_over(struct watch_shared *told)
     told->said.hash = 0;
 }
 
-/* `found`: what the look has come to. What is in the way makes it another; a route is not the watch's to put right. */
-static int complain(const struct session *s, const struct watch_look *l, int found)
+/* `found`: what the look has come to, `is_whole`: at all routes. What is in the way makes it another; a route is not
+ * the watch's to put right. */
+static int complain(const struct session *s, const struct watch_look *l, int found, bool is_whole)
 {
     char text[768];
     const char *why = what_is_in_the_way(s);
@@ -234,7 +241,7 @@ static int complain(const struct session *s, const struct watch_look *l, int fou
         snprintf(text, sizeof text, "what is applied is not all in force: %s ('ioscc status' says more)", open);
     if (why || open)
         say(l, IKE_WARNING, text);
-    else if (found != WATCH_CANNOT)
+    else if (found != WATCH_CANNOT && is_whole)
         say_over(l->shared);
     return why ? WATCH_CANNOT : found;
 }
@@ -242,8 +249,9 @@ static int complain(const struct session *s, const struct watch_look *l, int fou
 /* After what is put right, which is in a hurry. */
 static int look_at_routes(struct session *s, const struct watch_look *l, int found)
 {
-    if (unprotected_find(&s->apply.target, UNPROTECTED_SOON) == 0)
-        return complain(s, l, found);
+    bool is_whole;
+    if (unprotected_find(&s->apply.target, UNPROTECTED_SOON, &is_whole) == 0)
+        return complain(s, l, found, is_whole);
     say(l, IKE_WARNING,
         "cannot read where this host's routes lead: whether what is protected leaves by another link is not "
         "known");
@@ -352,7 +360,8 @@ static int look_locked(const struct repair *r, const struct watch_look *l, const
 int repair_host(void *arg, const struct watch_look *l)
 {
     const struct repair *r = arg;
-    if (l->reload) { /* what was wrong with it has been said; what stands stays */
+    harmless_never_wait(); /* another look waits for this one */
+    if (l->reload) {       /* what was wrong with it has been said; what stands stays */
         bool done = r->reload(r->arg) == EXIT_CLEAN;
         daemon_log(done ? IKE_NOTICE : IKE_ERROR, "SIGHUP: %s", done ? "reloaded" : "not reloaded, all stays as it is");
         return WATCH_REPAIRED;

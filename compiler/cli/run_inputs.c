@@ -113,7 +113,10 @@ bool run_inputs_default(struct state *s, const char *command, struct run_inputs 
     const char *kind = json_string_value(json_object_get(o, "kind"));
     bool is_ours = json_integer_value(json_object_get(o, "format")) == FORMAT && kind && strcmp(kind, KIND) == 0;
     if (!is_ours) {
-        fprintf(stderr, "ioscc: %s cannot be read: what the daemon was started with is not known\n", path);
+        fprintf(stderr,
+                "ioscc: %s cannot be read: what the daemon was started with is not known. Remove it, and name all "
+                "options ('ioscc reload --help')\n",
+                path);
         json_decref(o);
         return false;
     }

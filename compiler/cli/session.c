@@ -374,6 +374,8 @@ int session_load(struct session *s, const char *path, const struct state_config 
     const struct str text = {s->compiled.source.text, s->compiled.source.len};
     if (is_stored && !state_is_as_stored(how->file, text))
         return stored_has_changed(s, path);
+    if (!is_stored && !how->device && cli_router_is_said(s->command, &s->compiled, path) != EXIT_CLEAN)
+        return EXIT_USAGE;
     s->router = cli_router(&s->compiled, how->device);
     if (!s->router)
         return cli_usage_error(s->command, "%s holds no router named '%s'", path, how->device);

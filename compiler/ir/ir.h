@@ -304,11 +304,13 @@ struct crypto_map {
 };
 
 /* A crypto map on an interface. The local address is that of the map's local-address interface, else the interface's
- * own (through ip unnumbered); unset if it is not known from the text (DHCP, no address). */
+ * own (through ip unnumbered), with `redundancy` the virtual one of the standby group; unset if it is not known from
+ * the text (DHCP, no address). */
 struct map_binding {
     struct span span;
     struct ir_ref interface;
     struct ir_addr local;
+    bool is_unknown_standby; /* `redundancy GROUP`, and no group of that name has an address */
 };
 
 struct ipsec_profile {

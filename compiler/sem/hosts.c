@@ -9,23 +9,6 @@
 
 #define HOST_NAME_MAX_LEN 253 /* RFC 1035 §2.3.4, without the dot at the end */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* The next word of `t`, which becomes what follows it. Empty at the end. */
-static struct str take_word(struct str *t)
-{
-    while (t->len && is_blank(*t->p))
-        *t = (struct str){t->p + 1, t->len - 1};
-    struct str w = {t->p, 0};
-    while (w.len < t->len && !is_blank(w.p[w.len]))
-        w.len++;
-    *t = (struct str){t->p + w.len, t->len - w.len};
-    return w;
-}
-
 /* Where a word of the line stands. */
 static struct ir_mark mark_of(const struct ir_str *line, struct str word)
 {
@@ -61,7 +44,7 @@ static void add_address(struct builder *b, struct host_entry *h, struct host_ent
 /* All words of `text`, a part of `line`, into `out`; false if one is no address. */
 static bool read_addresses(struct builder *b, const struct ir_str *line, struct str text, struct ptrlist *out)
 {
-    for (struct str w = take_word(&text); w.len; w = take_word(&text)) {
+    for (struct str w = str_take_word(&text); w.len; w = str_take_word(&text)) {
         struct host_entry_address *a = ARENA_NEW(b->a, struct host_entry_address);
         a->address = (struct ir_addr){.plen = 255, .m = mark_of(line, w)};
         a->span = a->address.m.span;
@@ -75,7 +58,7 @@ static bool read_addresses(struct builder *b, const struct ir_str *line, struct 
 static void host_line(struct builder *b, const struct ios_stmt *s)
 {
     const struct ir_str line = val_name(b, &s->args[0]);
-    struct str text = line.s, word = take_word(&text);
+    struct str text = line.s, word = str_take_word(&text);
     if (str_is(word, "vrf") || str_is(word, "view") || word.len > HOST_NAME_MAX_LEN)
         return;
     const struct ir_str name = {lower(b, word), mark_of(&line, word)};
@@ -83,7 +66,7 @@ static void host_line(struct builder *b, const struct ios_stmt *s)
         object_remove(b, s, TAB_HOST, &b->c->hosts, name.s, "host");
         return;
     }
-    struct str rest = text, next = take_word(&rest);
+    struct str rest = text, next = str_take_word(&rest);
     bool is_more = str_is(next, "additional");
     if (is_more || is_number(next))
         text = rest;

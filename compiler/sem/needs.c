@@ -222,12 +222,13 @@ const struct broken_line *map_line_broken(const struct ir_config *c)
 {
     PTRLIST_FOR (struct broken_line, l, &c->broken_globals) {
         struct str what = word_of(l->text, 1), name = word_of(l->text, 2);
-        bool is_dynamic = may_mean(what, "dynamic-map");
-        if (misprint_meant(l->text) == MEANT_MAP)
+        bool is_dynamic = may_mean(what, "dynamic-map"), is_merge = strchr("<>", l->text.p[0]) != NULL;
+        if (misprint_meant(l->text) == MEANT_MAP || is_merge)
             return l;
         if (!may_mean(word_of(l->text, 0), "crypto") || (!is_dynamic && !may_mean(what, "map")))
             continue;
-        if (is_dynamic || is_bound(c, name))
+        bool is_for_interface = name.len && !word_of(l->text, 3).len; /* of one that is not known */
+        if (is_dynamic || is_for_interface || is_bound(c, name))
             return l;
     }
     return NULL;
@@ -236,6 +237,31 @@ const struct broken_line *map_line_broken(const struct ir_config *c)
 bool may_bind_map(const struct broken_line *l)
 {
     return may_mean(word_of(l->text, 0), "crypto");
+}
+
+static bool is_map(const struct ir_config *c, struct str name)
+{
+    PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
+        if (str_eq(m->name.s, name))
+            return true;
+    }
+    return false;
+}
+
+/* `map M2`, `ip crypto map M2`, `crypto M2`: some of the words, and the name of a map. */
+static bool names_map(const struct ir_config *c, struct str line)
+{
+    bool has_word = false, has_name = false;
+    for (unsigned i = 0; word_of(line, i).len; i++)
+        has_word |= may_mean(word_of(line, i), "crypto") || may_mean(word_of(line, i), "map");
+    for (unsigned i = 1; has_word && word_of(line, i).len; i++)
+        has_name |= is_map(c, word_of(line, i));
+    return has_name;
+}
+
+bool line_may_bind_map(const struct ir_config *c, struct str line)
+{
+    return misprint_meant(line) == MEANT_MAP || names_map(c, line);
 }
 
 /* Without its list, or with half of it, nobody knows what to block. */

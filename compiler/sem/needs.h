@@ -72,6 +72,8 @@ const char *need_text(enum need n);
 const struct broken_line *acl_broken(const struct ir_config *c, const struct acl *a);
 /* May a line of an interface that was not understood be one that applies a crypto map? */
 bool may_bind_map(const struct broken_line *l) MUST_CHECK;
+/* The same of any line of an interface that is not carried, understood or not: `crypto-map M`, `map M`. */
+bool line_may_bind_map(const struct ir_config *c, struct str line) MUST_CHECK;
 /* A line of a crypto map that is applied, or of a dynamic map, that was not understood: an entry may be missing. NULL:
  * there is none. */
 const struct broken_line *map_line_broken(const struct ir_config *c);

@@ -4,6 +4,7 @@
  * without an object keeps a NULL target, and the rules in lint/ say what that means.
  */
 #include "compiler/sem/builder.h"
+#include "compiler/sem/standby.h"
 
 static void resolve(struct builder *b, struct ir_ref *r, enum ir_table t)
 {
@@ -205,7 +206,10 @@ static void bind_maps(struct builder *b)
             x->span = r->m.span;
             x->interface = (struct ir_ref){i->name.s, r->m, i};
             const struct interface *from = m->local_address.target ? m->local_address.target : i;
-            if (m->local_address.target || !IR_IS_SET(m->local_address))
+            bool is_standby = i->map_redundancy.v && !m->ipv6.v;
+            if (is_standby)
+                x->is_unknown_standby = !standby_address(i, i->map_redundancy_group.s, &x->local);
+            else if (m->local_address.target || !IR_IS_SET(m->local_address))
                 x->local = local_of(from, m->ipv6.v != 0, 0);
             ptrlist_add(b->a, &m->bindings, x);
         }

@@ -11,31 +11,10 @@ static const struct {
     enum revocation_method method;
 } methods[] = {{"none", REVOCATION_NONE}, {"crl", REVOCATION_CRL}, {"ocsp", REVOCATION_OCSP}};
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Keywords in any size of letters, as the parser takes them. */
 static bool is(struct str word, const char *keyword)
 {
     return word.len == strlen(keyword) && strncasecmp(word.p, keyword, word.len) == 0;
-}
-
-/* The next word; the rest stays in *t. Empty at the end. */
-static struct str next_word(struct str *t)
-{
-    uint32_t from = 0, to;
-    if (!t->len)
-        return STR_EMPTY;
-    while (from < t->len && is_blank(t->p[from]))
-        from++;
-    to = from;
-    while (to < t->len && !is_blank(t->p[to]))
-        to++;
-    const struct str word = {t->p + from, to - from};
-    *t = (struct str){t->p + to, t->len - to};
-    return word;
 }
 
 static enum revocation_method method_of(struct str word)
@@ -76,7 +55,7 @@ static void read_methods(struct revocation *r, const struct ir_str *line)
 {
     struct str rest = line->s, word;
     bool ended = false;
-    while ((word = next_word(&rest)).len) {
+    while ((word = str_take_word(&rest)).len) {
         enum revocation_method m = method_of(word);
         if (!m)
             unknown(r, line->m.span, word, "is not a method: none, crl, ocsp");
@@ -88,7 +67,7 @@ static void read_methods(struct revocation *r, const struct ir_str *line)
 
 static void nothing_follows(struct revocation *r, struct span at, struct str rest)
 {
-    struct str word = next_word(&rest);
+    struct str word = str_take_word(&rest);
     if (word.len)
         unknown(r, at, word, "is not known at the end of this line");
 }
@@ -107,7 +86,7 @@ static uint32_t minutes(struct str word)
 /* What stands behind the first word of a line. */
 static void read_ocsp(struct revocation *r, const struct ir_text *line, struct str rest)
 {
-    struct str word = next_word(&rest), url = next_word(&rest);
+    struct str word = str_take_word(&rest), url = str_take_word(&rest);
     bool http = url.len > 7 && strncasecmp(url.p, "http://", 7) == 0;
     if (is(word, "disable-nonce")) {
         r->no_nonce = true;
@@ -125,8 +104,8 @@ static void read_ocsp(struct revocation *r, const struct ir_text *line, struct s
 /* `crl optional` and `crl best-effort` are what older releases had for `revocation-check crl none`. */
 static void read_crl(struct revocation *r, const struct ir_text *line, struct str rest, const struct ir_text **optional)
 {
-    struct str word = next_word(&rest), what = next_word(&rest);
-    uint32_t keep_min = is(what, "delete-after") ? minutes(next_word(&rest)) : 0;
+    struct str word = str_take_word(&rest), what = str_take_word(&rest);
+    uint32_t keep_min = is(what, "delete-after") ? minutes(str_take_word(&rest)) : 0;
     bool is_setting = is(word, "cache") && (is(what, "none") || keep_min);
     if (is_setting)
         nothing_follows(r, line->span, rest);
@@ -148,7 +127,7 @@ static void read_crl(struct revocation *r, const struct ir_text *line, struct st
 
 static void read_line(struct revocation *r, const struct ir_text *line, const struct ir_text **optional)
 {
-    struct str rest = line->text.s, word = next_word(&rest), behind = rest, first = next_word(&behind);
+    struct str rest = line->text.s, word = str_take_word(&rest), behind = rest, first = str_take_word(&behind);
     if (is(word, "ocsp"))
         read_ocsp(r, line, rest);
     else if (is(word, "crl"))

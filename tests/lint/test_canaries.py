@@ -51,6 +51,17 @@ KEYS = [
     ('', 'tacacs-server host 10.0.0.1 key K'),
     ('', 'key config-key password-encrypt K'),
     ('router bgp 1', ' neighbor 10.0.0.1 password K'),
+    ('router eigrp X\n address-family ipv4 unicast autonomous-system 1\n  af-interface default', '   authentication mode hmac-sha-256 7 K'),
+    ('dot11 ssid S', ' wpa-psk ascii 0 K'),
+    ('', 'snmp-server host 10.0.0.1 K'),
+    ('', 'snmp-server host 10.0.0.1 version 2c K'),
+    ('', 'snmp-server host 10.0.0.1 traps version 2c K udp-port 162'),
+    ('', 'snmp-server user bob grp v3 auth sha K priv aes 128 K'),
+    ('', 'call-home http-proxy "u:K@h"'),
+    ('', 'event manager environment _password K'),
+    ('', 'license smart register idtoken K'),
+    ('', 'crypto vpn password=K'),
+    ('', 'something psk:K'),
 ]
 REST = '''crypto isakmp policy 10
  encr aes 256

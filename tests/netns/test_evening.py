@@ -37,15 +37,19 @@ class Host:
     def ioscc(self, command, *words, node=None, state=None, before=()):
         return (node or self.node).run(*before, IOSCC, command, '--state-dir', state or self.state, *words, ok=False, env=ENV, timeout=lab.BOUND)
 
-    def daemon(self):
-        """one that runs and is in order"""
+    def daemon_anyhow(self, good=lambda p: True):
+        """one that runs, whether it is in order or not"""
         with self.node.inside(), open(self.dir + '/log', 'a') as log:
             p = subprocess.Popen([IOSCC, 'run', '--state-dir', self.state, self.file], stdout=log, stderr=subprocess.STDOUT, env=ENV)
         self.daemons.append(p)
-        said = lambda: open(self.dir + '/log').read()
-        wait_for(said, lambda: os.path.exists(self.state + '/control.sock') and self.ioscc('status').returncode == 0, alive=lambda: p.poll() is None)
+        said = lambda: open(self.dir + '/log', errors='replace').read()
+        wait_for(said, lambda: os.path.exists(self.state + '/control.sock') and good(p), alive=lambda: p.poll() is None)
         assert p.poll() is None, said()
         return p
+
+    def daemon(self):
+        """one that runs and is in order"""
+        return self.daemon_anyhow(lambda p: self.ioscc('status').returncode == 0)
 
     def policies(self):
         return [p for p in held(self)[0] if p.strip()]
@@ -336,8 +340,8 @@ def apply_beside_a_daemon():
 
 
 # configuration, interface map, what is said
-UPLINKS = (TWO, 'Gi0/0=eth2,Gi0/1=eth1,Gi0/2=eth0', 'GigabitEthernet0/0 is eth2 there, but eth0 has its address: nothing is touched')
-SIDES = (CONFIG, 'Gi0/0=eth1,Gi0/1=eth0', 'GigabitEthernet0/0 is eth1 there, but eth0 has its address: nothing is touched')
+UPLINKS = (TWO, 'Gi0/0=eth2,Gi0/1=eth1,Gi0/2=eth0', 'GigabitEthernet0/0 is eth2 there, but eth0 has its address 192.0.2.1: nothing is touched')
+SIDES = (CONFIG, 'Gi0/0=eth1,Gi0/1=eth0', 'GigabitEthernet0/0 is eth1 there, but eth0 has its address 192.0.2.1: nothing is touched')
 
 
 def swapped(config, links, which, there):

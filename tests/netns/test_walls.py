@@ -56,13 +56,33 @@ def refused(config, lines, says, has, closes):
             w.end()
 
 
+# written otherwise, and what it takes; None: it is no wall (any more)
+SPELT = [(' zo sec IN', 'firewall'), (' zone_member security IN', 'firewall'), (' zone-membr security IN', 'firewall'), (' ip po route-map X', 'policy-routing'), (' ip policy-route-map X', 'policy-routing'), (' ip polcy route-map X', 'policy-routing'), (' ip in FW in', 'firewall'), (' ip inspct FW in', 'firewall'), (' ip ips X in', 'firewall'), (' ip admission X', 'firewall'), (' ip auth-proxy X', 'firewall'), (' ip urlfilter X', 'firewall'), (' mac access-group X in', 'firewall'),
+         (' ip policy route-map X\n no ip policy route-map X', None), (' zone-member security IN\n no zone-member security', None), (' no zone-member security', None), (' no ip policy route-map X\n ip policy route-map X', 'policy-routing'), (' ip nhrp map multicast dynamic', None), (' ip ospf 1 area 0', None), (' ip pim sparse-mode', None), (' ip igmp version 3', None), (' description zone-member', None)]
+
+
+def spelt_otherwise():
+    with lab.Lab() as l:
+        w = World(l, CONFIG)
+        try:
+            for lines, has in SPELT:
+                with open(w.file, 'w') as f:
+                    f.write(on(inside=lines + '\n'))
+                said = w.shell('$IOSCC plan $OPTIONS $FILE', ok=False)
+                assert ('IC4029' in said) == bool(has), '%r: %s' % (lines, said)
+                if has:
+                    assert 'IC4029' not in w.shell('$IOSCC plan --host-has %s $OPTIONS $FILE' % has, ok=False), lines
+        finally:
+            w.end()
+
+
 def words_of_the_option():
     """what is not known is refused; one does not stand for the other"""
     with lab.Lab() as l:
         w = World(l, ROWS[0][1])
         try:
-            for word in ('fire', '', 'firewall,', 'firewall,routes'):
-                assert 'status 2' in w.shell("$IOSCC plan --host-has '%s' $OPTIONS $FILE; echo status $?" % word, ok=False) or word == 'firewall,', word
+            for word in ('fire', '', 'firewall,', ',firewall', 'firewall,routes', 'firewall,none'):
+                assert 'status 2' in w.shell("$IOSCC plan --host-has '%s' $OPTIONS $FILE; echo status $?" % word, ok=False), word
             assert 'status 1' in w.shell('$IOSCC apply --host-has policy-routing $OPTIONS $FILE; echo status $?', ok=False)
             w.shell('$IOSCC apply --host-has firewall,policy-routing $OPTIONS $FILE')
         finally:
@@ -82,6 +102,7 @@ def kept_by_a_daemon():
             assert '--host-has firewall, as at the last reload or start' in said and 'status 0' in said, said
             w.shell('kill -HUP $(cat $FILE.pid)')
             wait_for('it reads again', lambda: 'SIGHUP: reloaded' in open(w.file + '.log').read())
+            assert 'status 1' in w.shell('$IOSCC reload --host-has none --state-dir $STATE $FILE.2; echo status $?', ok=False)
             said = w.shell('$IOSCC rollback --state-dir $STATE; $IOSCC status --state-dir $STATE; echo status $?')
             assert 'Back to ' in said and 'status 0' in said, said
             w.flows()
@@ -93,4 +114,5 @@ def tests():
     for name, *row in ROWS[:1] if lab.QUICK else ROWS:
         yield 'netns: walls: ' + name, lambda row=row: refused(*row)
     yield 'netns: walls: words of the option', words_of_the_option
+    yield 'netns: walls: spelt otherwise', spelt_otherwise
     yield 'netns: walls: kept by a daemon', kept_by_a_daemon

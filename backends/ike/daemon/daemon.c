@@ -28,12 +28,18 @@ static bool log_has_room(void)
     return poll(&v, 1, 0) != 0;
 }
 
+/* One line, whatever names are in it. By stderr and not by its number: what a terminal would obey is taken out there
+ * (compiler/cli/harmless.h). */
 static void write_line(const char *prefix, const char *text)
 {
     char line[1024];
-    int n = snprintf(line, sizeof line, "%s%s\n", prefix, text);
-    size_t len = n < (int)sizeof line ? (size_t)n : sizeof line - 1;
-    (void)!write(STDERR_FILENO, line, len);
+    int n = snprintf(line, sizeof line - 1, "%s%s", prefix, text);
+    size_t len = n < (int)sizeof line - 1 ? (size_t)n : sizeof line - 2;
+    for (size_t i = 0; i < len; i++)
+        if (line[i] == '\n')
+            line[i] = '?';
+    line[len] = '\n';
+    (void)!fwrite(line, 1, len + 1, stderr);
 }
 
 /* Who reads the log may have stopped: nothing here waits for that. */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "grammar/unread.h"
+
+#include <string.h>
+
+static bool takes_words(struct str *rest, const char *words)
+{
+    struct str want = str_lit(words);
+    for (struct str w = str_take_word(&want); w.len; w = str_take_word(&want))
+        if (!str_eq(str_take_word(rest), w))
+            return false;
+    return true;
+}
+
+static bool puts_protection(struct str line)
+{
+    static const char *const heads[] = {"crypto map", "ipv6 crypto map", "tunnel protection ipsec profile"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        struct str rest = line;
+        if (!takes_words(&rest, heads[i]) || !str_take_word(&rest).len)
+            continue;
+        const struct str more = str_take_word(&rest);
+        return more.len == 0 || str_is(more, "redundancy") || str_is(more, "shared");
+    }
+    return false;
+}
+
+static bool is_mark(char c)
+{
+    return strchr("+-:<>%*^=|", c) != NULL;
+}
+
+static struct str without_marks(struct str line)
+{
+    while (line.len && (is_mark(line.p[0]) || line.p[0] == ' ' || line.p[0] == '\t'))
+        line = (struct str){line.p + 1, line.len - 1};
+    return line;
+}
+
+bool unread_protection(struct ios_parser *p, struct str line)
+{
+    line = without_marks(line);
+    if (!puts_protection(line))
+        return false;
+    diag_add(p->diags, D_WRONG_PLACE, span_of(p, line), "what this line stands in is not read: no interface gets it");
+    tell_broken(p, MODE_GLOBAL, span_of(p, line));
+    return true;
+}
+
+static bool is_of_ours(enum ios_mode mode)
+{
+    return mode != MODE_GLOBAL && mode != MODE_IGNORED && mode != MODE_OTHER;
+}
+
+/* `+ permit ip any any` in a list. */
+static bool is_of_open_block(struct ios_parser *p, struct str line)
+{
+    struct str rest = without_marks(line);
+    const enum ios_mode mode = p->stack[p->depth - 1].mode;
+    bool is_marked = line.len && is_mark(line.p[0]) && is_of_ours(mode);
+    const struct str word = str_take_word(&rest);
+    bool is_plain = word.len && ((str_lower(word.p[0]) >= 'a' && str_lower(word.p[0]) <= 'z') ||
+                                 (word.p[0] >= '0' && word.p[0] <= '9')); /* no template's `{for …}` */
+    return is_marked && is_plain && resolver_starts(p->resolver, mode, word);
+}
+
+static bool refuse_marked(struct ios_parser *p, struct str line)
+{
+    if (!is_of_open_block(p, line))
+        return false;
+    diag_add(p->diags, D_WRONG_PLACE, span_of(p, line),
+             "a mark stands before this command: the line is left out (of a diff, a table or a message?)");
+    tell_broken(p, p->stack[p->depth - 1].mode, span_of(p, line));
+    return true;
+}
+
+void unread_dropped(struct ios_parser *p, struct str line)
+{
+    bool is_prose = p->markdown && !p->in_fence;
+    if (!is_prose && !unread_protection(p, line))
+        (void)refuse_marked(p, line);
+}
+
+/* `<<<<<<< HEAD`, `>>>>>>> branch`: two versions of the lines in between, and nobody has decided. */
+static bool is_merge_mark(struct str line)
+{
+    static const char *const marks[] = {"<<<<<<< ", ">>>>>>> "};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (line.len > strlen(marks[i]) && memcmp(line.p, marks[i], strlen(marks[i])) == 0)
+            return true;
+    return false;
+}
+
+bool unread_refuse(struct ios_parser *p, struct str line)
+{
+    if (is_merge_mark(line)) {
+        diag_add(p->diags, D_UNKNOWN_COMMAND, span_of(p, line),
+                 "a merge was not ended here: which of the two versions holds is not known");
+        tell_broken(p, MODE_GLOBAL, span_of(p, line));
+        return true;
+    }
+    return is_mark(line.p[0]) && (unread_protection(p, line) || refuse_marked(p, line));
+}
