@@ -110,9 +110,22 @@ static uint32_t line_start(const struct source *s, uint32_t off)
     return off;
 }
 
+/* What the host is like changes nothing of what becomes of a line. */
+static bool is_about_host(enum diag_id id)
+{
+    static const enum diag_id ids[] = {D_LX_NO_SA, D_LX_NO_ROUTE, D_LX_HOST_SETTING, D_LX_FOREIGN_RULES,
+                                       D_LX_FOREIGN_FILTER};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
 static void note_findings(struct reader *r)
 {
     PTRLIST_FOR (struct diag, d, &r->t->diags->items) {
+        if (is_about_host((enum diag_id)d->id))
+            continue;
         uint32_t at = line_start(r->t->c->source, d->span.off);
         const struct diag *before = symtab_get(&r->findings, STR_EMPTY, at);
         if (!before || before->severity < d->severity)

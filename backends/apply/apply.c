@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "backends/apply/flows.h"
+#include "backends/apply/foreign_rules.h"
+#include "backends/apply/host_routes.h"
 #include "backends/apply/idle_host.h"
 #include "backends/apply/obstacles.h"
+#include "backends/apply/sa_support.h"
 #include "backends/apply/unprotected.h"
-#include "backends/xfrm/probe.h"
 
 /* ---- errors as sentences ---- */
 
@@ -63,9 +65,8 @@ static const char *advice(int error, const char *extack)
     }
 }
 
-static int fail(struct apply *a, int error, const char *what, const struct netlink *n)
+static int say_fault(struct apply *a, int error, const char *what, const char *words)
 {
-    const char *words = n ? n->extack : "";
     const char *todo = advice(error, words);
     size_t room = sizeof a->error;
     size_t len = (size_t)snprintf(a->error, room, "%s: %s", what, strerror(-error));
@@ -74,6 +75,11 @@ static int fail(struct apply *a, int error, const char *what, const struct netli
     if (todo && len < room)
         snprintf(a->error + len, room - len, "; %s", todo);
     return error;
+}
+
+static int fail(struct apply *a, int error, const char *what, const struct netlink *n)
+{
+    return say_fault(a, error, what, n ? n->extack : "");
 }
 
 /* ---- planning ---- */
@@ -98,6 +104,23 @@ static int wrong_map(struct apply *a, const struct ir_config *c)
         snprintf(a->error, sizeof a->error, "interface map: " STR_FMT " is %s there, but %s has its address %s",
                  STR_ARG(i->name.s), if_map_find(&a->ifs, i), l->name, its ? addr_text(its, text) : "");
         return -EINVAL;
+    }
+    return 0;
+}
+
+/* Findings about what of this host keeps tunnels from working. */
+static int look_at_host(struct apply *a)
+{
+    static const struct {
+        int (*find)(struct target *);
+        const char *what;
+    } looks[] = {{idle_host_find, "cannot read whether this host forwards"},
+                 {foreign_rules_find, "cannot read other programs' nftables"},
+                 {host_routes_find, "cannot read whether this host's routes lead to peers and networks"}};
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        int r = looks[i].find(&a->target);
+        if (r < 0)
+            return fail(a, r, looks[i].what, NULL);
     }
     return 0;
 }
@@ -149,6 +172,7 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     }
     if (r < 0 && !*a->lacks)
         snprintf(a->lacks, sizeof a->lacks, "%.200s", a->error);
+    a->target.sets_up_host = how->sets_up_host;
     target_build(&a->target, a->arena, c, &a->ifs, diags);
     if (a->is_repair)
         say_lost_address(a);
@@ -166,9 +190,9 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     r = a->looks_at_routes ? unprotected_find(&a->target, UNPROTECTED_WHOLE, &is_whole) : 0;
     if (r < 0)
         return fail(a, r, "cannot read where this host's routes lead", NULL);
-    r = a->looks_at_routes ? idle_host_find(&a->target) : 0;
+    r = a->looks_at_routes ? look_at_host(a) : 0;
     if (r < 0)
-        return fail(a, r, "cannot read whether this host forwards", NULL);
+        return r;
     if (!how->only_nftables)
         xfrm_plan_build(&a->xfrm, &a->target);
     if (!how->only_xfrm)
@@ -273,6 +297,28 @@ static int compare(struct apply *a, const struct state *s)
     return r < 0 ? fail(a, r, "cannot build the nftables batch", NULL) : 0;
 }
 
+/* The kernel takes none of their SAs: their policies stand, and nothing of it leaves. */
+static void take_out_refused(struct apply *a, struct diag_list *diags)
+{
+    struct ptrlist kept = {0};
+    sa_support_ask(&a->target, &a->sas_refused);
+    PTRLIST_FOR (struct sa_refused, r, &a->sas_refused) {
+        const char *todo = advice(r->error, r->words);
+        struct diag *d =
+            diag_add(diags, D_LX_NO_SA, r->set->span,
+                     "this kernel takes no SA of transform set " STR_FMT " (%s%s%s): what it protects waits "
+                     "for ever, and nothing of it leaves",
+                     STR_ARG(r->set->name.s), strerror(-r->error), *r->words ? ", " : "", r->words);
+        if (todo)
+            diag_hint(diags, d, "%s", todo);
+    }
+    PTRLIST_FOR (struct xfrm_sa, sa, &a->xfrm.sas) {
+        if (!sa->entry || !sa_support_lacks(&a->sas_refused, sa->entry))
+            ptrlist_add(a->arena, &kept, sa);
+    }
+    a->xfrm.sas = kept;
+}
+
 int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
                   const struct state *s, struct diag_list *diags)
 {
@@ -284,7 +330,12 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
         return r;
     a->xfrm.arena = a->nft.arena = ar;
     r = finish_reading(a);
-    return r < 0 ? r : compare(a, s);
+    if (r < 0)
+        return r;
+    bool has_manual_sas = a->xfrm.sas.n != 0;
+    if (a->reader.want_xfrm && (a->looks_at_routes || has_manual_sas))
+        take_out_refused(a, diags);
+    return compare(a, s);
 }
 
 int apply_other_half(struct apply *a, bool *stands)
@@ -406,18 +457,16 @@ int apply_repair(struct apply *a)
     return first;
 }
 
-/* Does the kernel take SAs as the configuration's peers will want them? */
-static bool has_sas(struct apply *a, struct netlink *n)
+/* Does the kernel take SAs as the configuration's peers will want them? Of the first that it does not the sentence is
+ * written. */
+static bool has_sas(struct apply *a)
 {
-    int error = 0;
-    const struct transform_set *bad = xfrm_probe(n, &a->target, &error);
-    char what[160];
-    const bool is_of_host =
-        error == -ENOMEM || error == -ENOBUFS || error == -EPERM; /* and says nothing of the kernel */
-    if (!bad || is_of_host)
+    if (a->sas_refused.n == 0)
         return true;
-    snprintf(what, sizeof what, "an SA of transform set " STR_FMT, STR_ARG(bad->name.s));
-    fail(a, error, what, n);
+    const struct sa_refused *r = a->sas_refused.v[0];
+    char what[160];
+    snprintf(what, sizeof what, "an SA of transform set " STR_FMT, STR_ARG(r->set->name.s));
+    say_fault(a, r->error, what, r->words);
     return false;
 }
 
@@ -435,7 +484,7 @@ static int rehearse_here(struct apply *a)
         r = compare(&b, &nothing);
     if (r == 0)
         r = apply_run(&b);
-    if (r == 0 && a->reader.want_xfrm && !has_sas(a, &b.xfrm_link))
+    if (r == 0 && a->reader.want_xfrm && !has_sas(a))
         r = REHEARSED_WITHOUT_SAS;
     if (r < 0)
         memcpy(a->error, b.error, sizeof a->error);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "backends/apply/host_settings.h"
 #include "backends/netlink/netlink.h"
 
 /* ---- settings ---- */
@@ -19,20 +20,6 @@ static const struct forwarding {
     {FAMILY_V4, "IPv4", "net.ipv4.ip_forward", "/proc/sys/net/ipv4/ip_forward"},
     {FAMILY_V6, "IPv6", "net.ipv6.conf.all.forwarding", "/proc/sys/net/ipv6/conf/all/forwarding"},
 };
-
-/* A kernel without the family forwards nothing of it. */
-static int read_setting(const char *path, int *value)
-{
-    *value = 0;
-    errno = 0;
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return errno == ENOENT ? 0 : -errno;
-    bool was_read = fscanf(f, "%d", value) == 1;
-    int r = errno ? -errno : -EIO;
-    fclose(f);
-    return was_read ? 0 : r;
-}
 
 static bool is_of_host(const struct target *t, const struct addr_bits *src, uint8_t family)
 {
@@ -68,8 +55,8 @@ static int look_at_forwarding(struct target *t, const struct forwarding *f)
 {
     int value = 0;
     const struct target_line *l = line_of_others(t, f->family);
-    int r = l ? read_setting(f->path, &value) : 0;
-    if (r == 0 && l && !value) {
+    int r = l ? host_setting_read(f->path, &value) : 0;
+    if (r == 0 && l && !value && !host_setting_want(t, f->path, 1)) {
         struct diag *d = diag_add(
             t->diags, D_LX_IDLE_HOST, l->line->span,
             "this host forwards no %s packets: what comes from the networks behind it reaches no tunnel", f->what);
@@ -79,7 +66,6 @@ static int look_at_forwarding(struct target *t, const struct forwarding *f)
 }
 
 /* ---- the table of early boot ---- */
-
 
 static int is_early(const struct nlmsghdr *h, void *arg)
 {

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "backends/apply/host_settings.h"
+
 /* Settings (sysctl) that take an interface out of IPsec; `all` is so for each of them. No policy is asked for what
  * leaves by it, or none for what comes in. */
 static const struct setting {
@@ -24,15 +26,9 @@ static int ask_setting(const struct setting *s, const char *link, bool *is_set)
     int value = 0;
     *is_set = false;
     snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", s->family, link, s->name);
-    errno = 0;
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return errno == ENOENT ? 0 : -errno;
-    bool was_read = fscanf(f, "%d", &value) == 1;
-    int r = errno ? -errno : -EIO;
-    fclose(f);
+    int r = host_setting_read(path, &value);
     *is_set = value != 0;
-    return was_read ? 0 : r;
+    return r;
 }
 
 /* A link's own settings, or `all`. */

@@ -28,7 +28,14 @@ struct state_config {
     /* What a daemon goes by beside it, absolute paths; NULL: none, or no daemon has applied it. */
     const char *pki_dir, *master_key_file;
     bool only_xfrm, only_nftables, allow_partial;
+    bool sets_up_host; /* the host's settings are set too; not stored */
     bool clears_rest; /* with only_…: the other half is taken away; not stored */
+};
+
+/* A setting of the host (/proc/sys/net/…) that was set, and what it was before. */
+struct state_setting {
+    const char *path;
+    int was, set;
 };
 
 struct state_name {
@@ -50,6 +57,7 @@ struct state {
     bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
     struct ptrlist sas;         /* struct xfrm_sa_id */
     struct ptrlist names;       /* struct state_name: peers known by name, as they were looked up */
+    struct ptrlist settings;    /* struct state_setting: put back when what is applied is removed */
     struct ptrlist bases;       /* struct xfrm_sa: counters of SAs when they were cleared */
     uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
     time_t applied, confirm_by; /* 0: none */

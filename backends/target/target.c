@@ -530,7 +530,7 @@ static void undefined_maps(struct target *t)
 void target_build(struct target *t, struct arena *ar, const struct ir_config *c, const struct if_map *ifs,
                   struct diag_list *diags)
 {
-    *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
+    *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags, .sets_up_host = t->sets_up_host};
     needs_in_force(c, block, t);
     check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {

@@ -117,6 +117,8 @@ struct target {
     struct ptrlist maps;   /* struct target_map */
     struct symtab reqids;  /* ("", reqid) → struct target_line */
     struct ptrlist walls;  /* struct target_wall (walls.h): of interfaces of the host, not carried */
+    struct ptrlist settings; /* struct host_setting (backends/apply/host_settings.h): those that should be otherwise */
+    bool sets_up_host;       /* whoever applies sets them */
     struct symtab blocked; /* (place of an entry) → its first unmet need, struct unmet */
 };
 

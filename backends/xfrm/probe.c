@@ -77,34 +77,37 @@ static int try_set(struct netlink *n, const struct transform_set *set, uint8_t f
     return r;
 }
 
-static const struct transform_set *first_failing(struct netlink *n, struct symtab *tried, struct arena *ar,
-                                                 const struct crypto_map_entry *e, uint8_t family, int *error)
+struct probe {
+    struct netlink *n;
+    struct arena *arena;
+    struct symtab tried; /* (name of a set, family) → itself */
+    xfrm_refused_fn *f;
+    void *ctx;
+};
+
+static void try_sets_of(struct probe *p, const struct crypto_map_entry *e, uint8_t family)
 {
     PTRLIST_FOR (struct ir_ref, r, &e->sa.transform_sets) {
         const struct transform_set *set = r->target;
-        if (!set || symtab_get(tried, set->name.s, family))
+        if (!set || symtab_get(&p->tried, set->name.s, family))
             continue;
-        symtab_put(ar, tried, set->name.s, family, (void *)(uintptr_t)set);
-        *error = try_set(n, set, family);
-        if (*error < 0)
-            return set;
+        symtab_put(p->arena, &p->tried, set->name.s, family, (void *)(uintptr_t)set);
+        int error = try_set(p->n, set, family);
+        if (error < 0)
+            p->f(p->ctx, set, error, p->n->extack);
     }
-    return NULL;
 }
 
-const struct transform_set *xfrm_probe(struct netlink *n, const struct target *t, int *error)
+void xfrm_probe(struct netlink *n, const struct target *t, xfrm_refused_fn *f, void *ctx)
 {
-    struct symtab tried = {0};
-    const struct transform_set *bad = NULL;
+    struct probe p = {.n = n, .arena = t->arena, .f = f, .ctx = ctx};
     PTRLIST_FOR (struct target_map, m, &t->maps) {
+        const uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
         PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
             const struct crypto_map *dynamic = e->dynamic.target;
-            const uint8_t family = m->map->ipv6.v ? FAMILY_V6 : FAMILY_V4;
-            if (!bad)
-                bad = first_failing(n, &tried, t->arena, e, family, error);
-            for (uint32_t i = 0; dynamic && !bad && i < dynamic->entries.n; i++)
-                bad = first_failing(n, &tried, t->arena, dynamic->entries.v[i], family, error);
+            try_sets_of(&p, e, family);
+            for (uint32_t i = 0; dynamic && i < dynamic->entries.n; i++)
+                try_sets_of(&p, dynamic->entries.v[i], family);
         }
     }
-    return bad;
 }

@@ -9,8 +9,9 @@
 #include "compiler/base/must.h"
 
 /* Adds an SA of each transform set that a carried crypto map names, and takes it away again: call it in a network
- * namespace of its own. The first set that the kernel refuses, and its error (a negative errno; its words are in
- * n->extack); NULL: it takes all. */
-const struct transform_set *xfrm_probe(struct netlink *n, const struct target *t, int *error) MUST_CHECK;
+ * namespace of its own. `f` is told each set that the kernel refuses, with the error (a negative errno) and the
+ * kernel's words. */
+typedef void xfrm_refused_fn(void *ctx, const struct transform_set *set, int error, const char *words);
+void xfrm_probe(struct netlink *n, const struct target *t, xfrm_refused_fn *f, void *ctx);
 
 #endif

@@ -7,6 +7,7 @@
 #include "backends/ike/from_ir.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
+#include "compiler/cli/host_setup.h"
 #include "compiler/cli/run_inputs.h"
 
 enum {
@@ -20,6 +21,7 @@ enum {
     OPT_PKI,
     OPT_MASTER,
     OPT_HOST_HAS,
+    OPT_SET_UP,
     OPT_FORMAT,
     OPT_LINES,
     OPT_CONFIRM,
@@ -37,7 +39,8 @@ enum {
     [OPT_PKI] = {"pki-dir", 0, "DIR", "refuse what run could not negotiate with the trustpoints' files in DIR"},       \
     [OPT_MASTER] = {"master-key-file", 0, "FILE", "... and with the keys that this master key opens"},                 \
     [OPT_HOST_HAS] = {"host-has", 0, "firewall,policy-routing",                                                        \
-                      "this host's own rules do it: such lines stop nothing"}
+                      "this host's own rules do it: such lines stop nothing"},                                         \
+    [OPT_SET_UP] = {"set-up-host", 0, NULL, "set forwarding and the like too; 'ioscc remove' puts it back"}
 
 static const struct cli_option plan_options[] = {
     PLAN_OPTIONS,
@@ -99,6 +102,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
     case OPT_HOST_HAS:
         q->how.host_has = value;
         return cli_host_has(c, value);
+    case OPT_SET_UP:
+        q->how.sets_up_host = true;
+        break;
     case OPT_LESS:
         q->allow_less = true;
         break;
@@ -192,6 +198,7 @@ static void describe_plan(struct buf *b, struct session *s, const struct request
         return;
     }
     apply_print(b, &s->apply);
+    host_setup_print(b, s);
     print_account(b, s, q);
 }
 
@@ -199,6 +206,8 @@ static bool print_plan(struct session *s, const struct request *q)
 {
     struct buf b = {0};
     describe_plan(&b, s, q);
+    if (!q->json)
+        session_say_needs_daemon(s, &b);
     bool written = cli_write(stdout, &b) && fflush(stdout) == 0;
     buf_free(&b);
     return written;
@@ -363,10 +372,14 @@ static int carry_out(struct session *s, const struct request *q, struct buf *sai
         code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
     if (code != EXIT_CLEAN)
         return code;
+    code = host_setup_do(s, said);
+    if (code != EXIT_CLEAN)
+        return code;
     buf_puts(said, "Applied.\n");
     if (s->apply.flows_anew)
         buf_printf(said, "%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);
     confirm_say(said, s, deadline, q->confirm_s);
+    session_say_needs_daemon(s, said);
     return EXIT_CLEAN;
 }
 

@@ -14,6 +14,7 @@
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/hand_over.h"
+#include "compiler/cli/host_setup.h"
 #include "compiler/cli/places.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/repair.h"
@@ -34,6 +35,7 @@ enum {
     OPT_DEBUG,
     OPT_DEBUG_PEER,
     OPT_HOST_HAS,
+    OPT_SET_UP,
     OPT_CONFIRM
 };
 #define RUN_OPTIONS                                                                                                    \
@@ -52,7 +54,8 @@ enum {
     [OPT_DEBUG] = {"debug", 0, NULL, "more lines in the log"},                                                         \
     [OPT_DEBUG_PEER] = {"debug-peer", 0, "ADDRESS", "the same for one peer"},                                          \
     [OPT_HOST_HAS] = {"host-has", 0, "firewall,policy-routing",                                                        \
-                      "this host's own rules do it: such lines stop nothing"}
+                      "this host's own rules do it: such lines stop nothing"},                                         \
+    [OPT_SET_UP] = {"set-up-host", 0, NULL, "set forwarding and the like too; 'ioscc remove' puts it back"}
 static const struct cli_option run_options[] = {
     RUN_OPTIONS,
     {NULL, 0, NULL, NULL},
@@ -95,6 +98,9 @@ static int one_option(const struct command *c, struct request *q, int k, const c
     case OPT_HOST_HAS:
         q->inputs.host_has = value;
         return cli_host_has(c, value);
+    case OPT_SET_UP:
+        q->how.sets_up_host = true;
+        break;
     case OPT_LESS:
         q->allow_less = true;
         break;
@@ -240,6 +246,8 @@ static int carry_out(struct session *s, struct request *q)
         apply_print(&q->said, &s->apply);
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
+    if (code == EXIT_CLEAN)
+        (void)!host_setup_do(s, &q->said); /* it has said what cannot be set: the tunnels are no worse for it */
     bool is_replaced = code == EXIT_CLEAN && waited && q->leaves_pending && !still_waits;
     if (is_replaced) {
         state_reserve_end(&s->state);

@@ -10,6 +10,7 @@
 #include "compiler/cli/ask.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
+#include "compiler/cli/host_setup.h"
 #include "compiler/cli/places.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
@@ -175,36 +176,6 @@ static bool print_daemon(struct session *s)
     return !is_lost && !is_silent && !is_behind && !stopped && (d.is_running || !d.was_there || !s->state.current.file);
 }
 
-/* Crypto map entries on this host that need IKE. */
-static unsigned negotiated(const struct session *s)
-{
-    const struct crypto_map_entry *last = NULL;
-    unsigned n = 0;
-    PTRLIST_FOR (struct target_map, m, &s->apply.target.maps) {
-        PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) { /* its lines are nobody's until somebody calls */
-            const struct crypto_map *dynamic = e->dynamic.target;
-            n += dynamic ? dynamic->entries.n : 0;
-        }
-        PTRLIST_FOR (struct target_line, l, &m->lines) {
-            bool is_next = l->entry != last && l->entry->type.v != ENTRY_MANUAL;
-            n += is_next;
-            last = l->entry;
-        }
-    }
-    return n;
-}
-
-/* No daemon has been there: whoever applies by hand may not know of it. */
-static void say_needs_daemon(const struct session *s)
-{
-    struct state_daemon d;
-    state_daemon_ask(s->state.dir, &d);
-    unsigned n = s->state.current.file && !d.is_running && !d.was_there ? negotiated(s) : 0;
-    if (n)
-        printf("No IKE daemon runs: %u crypto map %s it, what they protect waits ('ioscc run').\n", n,
-               n == 1 ? "entry needs" : "entries need");
-}
-
 /* Everybody edits the file in place; what stands, or has been gone back to, is what it was at that time. */
 static void say_file_differs(struct session *s)
 {
@@ -294,7 +265,11 @@ static int print_status(struct session *s)
     if (late)
         confirm_say_why(st);
     bool complete = print_daemon(s);
-    say_needs_daemon(s);
+    struct buf needs = {0};
+    if (s->state.current.file)
+        session_say_needs_daemon(s, &needs);
+    (void)!cli_write(stdout, &needs);
+    buf_free(&needs);
     say_file_differs(s);
     bool drift = apply_needed(&s->apply) || apply_is_disturbed(&s->apply);
     if (*s->apply.lacks)
@@ -387,9 +362,17 @@ static int run_remove(const struct command *c, int argc, char **argv)
         apply_print(&b, &s.apply);
         (void)!cli_write(stdout, &b); /* what is removed goes, whoever reads along */
         buf_free(&b);
+        struct buf settings = {0};
+        host_setup_undo(&s, &settings); /* while all of it is closed still */
         code = session_run(&s, nothing, PREVIOUS_FORGOTTEN, 0);
+        if (code != EXIT_CLEAN)
+            host_setup_redo(&s);
+        else
+            (void)!cli_write(stdout, &settings);
+        buf_free(&settings);
     }
     if (code == EXIT_CLEAN) {
+        host_setup_forget(&s);
         state_daemon_forget(s.state.dir);
         places_forget(&s);
         memset(s.state.thresholds, 0, sizeof s.state.thresholds);

@@ -9,6 +9,8 @@
 int cli_load(const struct command *c, const char *path, struct compiled *out)
 {
     struct source src;
+    if (strchr(path, '\n')) /* it would write lines of its own into what is said of it */
+        return cli_usage_error(c, "the name of the file holds a line feed");
     int r = source_read(&src, path);
     if (r < 0) {
         fprintf(stderr, "ioscc %s: cannot read %s: %s\n", c->name, path, strerror(-r));

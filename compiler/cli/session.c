@@ -608,6 +608,35 @@ const char *session_not_in_force(const struct session *s)
     return "more findings than are kept"; /* DIAG_CAP */
 }
 
+/* Crypto map entries on this host that need IKE. */
+static unsigned negotiated(const struct session *s)
+{
+    const struct crypto_map_entry *last = NULL;
+    unsigned n = 0;
+    PTRLIST_FOR (struct target_map, m, &s->apply.target.maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) { /* its lines are nobody's until somebody calls */
+            const struct crypto_map *dynamic = e->dynamic.target;
+            n += dynamic ? dynamic->entries.n : 0;
+        }
+        PTRLIST_FOR (struct target_line, l, &m->lines) {
+            bool is_next = l->entry != last && l->entry->type.v != ENTRY_MANUAL;
+            n += is_next;
+            last = l->entry;
+        }
+    }
+    return n;
+}
+
+void session_say_needs_daemon(const struct session *s, struct buf *said)
+{
+    struct state_daemon d;
+    state_daemon_ask(s->state.dir, &d);
+    unsigned n = !d.is_running && !d.was_there ? negotiated(s) : 0;
+    if (n)
+        buf_printf(said, "No IKE daemon runs: %u crypto map %s it, what they protect waits ('ioscc run').\n", n,
+                   n == 1 ? "entry needs" : "entries need");
+}
+
 int session_no_daemon(const struct session *s, const char *advice)
 {
     struct state_daemon d;

@@ -66,6 +66,9 @@ int session_run(struct session *s, struct state_config how, enum session_previou
 /* What stands is as it should be, and yet does not protect all of it: a map's address is on no interface, or a route
  * leads elsewhere what a line protects. What the first such finding says; NULL: there is none. After session_plan(). */
 const char *session_not_in_force(const struct session *s) MUST_CHECK;
+/* No daemon is or has been there, and entries of what is planned need one: whoever applies by hand may not know of it. A
+ * sentence, or nothing. */
+void session_say_needs_daemon(const struct session *s, struct buf *said);
 void session_close(struct session *s);
 /* What was at work has ended in the middle, and the kernel has all of it now (session_plan() says so, under the lock).
  */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends/apply/host_routes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/apply/host_settings.h"
+#include "backends/apply/routes.h"
+
+struct finder {
+    struct target *t;
+    struct routes *r;
+    const struct target_map *map;
+    struct symtab peers;               /* (address) → itself: of the map, those that were looked at */
+    struct symtab unreached, networks; /* ... of all maps: peers that were said, networks that were looked at */
+    bool has_default[2];               /* a route to everywhere: of IPv4, of IPv6 */
+    bool redirects_said;
+};
+
+static unsigned bytes_of(uint8_t family)
+{
+    return family == FAMILY_V6 ? 16 : 4;
+}
+
+static bool is_own(const struct target *t, const struct ip_addr *a)
+{
+    PTRLIST_FOR (struct host_link, l, &t->ifs->links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            if (addr_eq(&h->addr, a))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* False: it was looked at before, or enough have been. */
+static bool is_new(struct finder *f, struct symtab *seen, const struct ip_addr *a)
+{
+    const struct str key = {(const char *)a->b, bytes_of(a->family)};
+    if (seen->n >= HOST_ROUTES_MOST || symtab_get(seen, key, a->family))
+        return false;
+    const struct str kept = {arena_strndup(f->t->arena, key.p, key.len), key.len};
+    symtab_put(f->t->arena, seen, kept, a->family, (void *)(uintptr_t)kept.p);
+    return true;
+}
+
+/* ---- peers ---- */
+
+#define LOOSE 2 /* of rp_filter: a source needs a route, by whichever link */
+
+static void look_at_reverse_path(struct finder *f, const struct map_peer *p, const char *by)
+{
+    char text[ADDR_TEXT_MAX];
+    PTRLIST_FOR (char, link, &f->map->links) {
+        bool is_same = strcmp(link, by) == 0;
+        if (is_same || p->host.addr.family != FAMILY_V4 || host_setting_of_link(link, "rp_filter") != 1)
+            continue;
+        if (host_setting_want(f->t, host_setting_path(f->t->arena, link, "rp_filter"), LOOSE))
+            continue;
+        struct diag *d =
+            diag_add(f->t->diags, D_LX_HOST_SETTING, p->span,
+                     "what this peer sends by %s is dropped there (rp_filter), as the route to %s leads by %s", link,
+                     addr_text(&p->host.addr, text), by);
+        diag_hint(f->t->diags, d, "sysctl -w net.ipv4.conf.%s.rp_filter=2 (the higher one of `all` and the link holds)",
+                  link);
+    }
+}
+
+static void look_at_peer(struct finder *f, const struct map_peer *p)
+{
+    const struct ip_addr *a = &p->host.addr;
+    char text[ADDR_TEXT_MAX];
+    if (a->family == FAMILY_NONE || is_own(f->t, a) || !is_new(f, &f->peers, a))
+        return;
+    const char *by = routes_link(f->r, a->family, a->b);
+    if (by)
+        look_at_reverse_path(f, p, by);
+    else if (!f->r->error && is_new(f, &f->unreached, a))
+        diag_add(f->t->diags, D_LX_NO_ROUTE, p->span,
+                 "no route of this host leads to %s: nothing is negotiated with it", addr_text(a, text));
+}
+
+/* ---- protected networks ---- */
+
+static void look_at_network(struct finder *f, const struct target_line *l)
+{
+    char text[ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < l->boxes.n; i++) {
+        const struct box *b = &l->boxes.v[i];
+        const struct packet p = box_witness(b);
+        struct ip_addr to = {.family = b->family};
+        memcpy(to.b, p.dst, bytes_of(b->family));
+        bool is_asked = !f->has_default[b->family == FAMILY_V6] && !is_own(f->t, &to) && is_new(f, &f->networks, &to);
+        if (!is_asked || routes_link(f->r, b->family, to.b) || f->r->error)
+            continue;
+        diag_add(f->t->diags, D_LX_NO_ROUTE, l->line->span,
+                 "no route of this host leads to %s: what this line protects has nowhere to go", addr_text(&to, text));
+        return;
+    }
+}
+
+/* Behind the link that the tunnels leave by are also hosts whose packets are protected. */
+static void look_at_redirects(struct finder *f, const struct target_line *l)
+{
+    char text[ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < l->boxes.n && !f->redirects_said; i++) {
+        const struct box *b = &l->boxes.v[i];
+        const struct packet p = box_witness(b);
+        struct ip_addr from = {.family = b->family};
+        memcpy(from.b, p.src, bytes_of(b->family));
+        bool is_of_everybody = b->src.care[0] == 0;
+        if (b->family != FAMILY_V4 || is_of_everybody || is_own(f->t, &from))
+            continue;
+        const char *behind = routes_source_link(f->r, b->family, p.src);
+        PTRLIST_FOR (char, link, &f->map->links) {
+            if (!behind || strcmp(link, behind) != 0 || host_setting_of_link(link, "send_redirects") == 0)
+                continue;
+            f->redirects_said = true;
+            bool is_set = host_setting_want(f->t, host_setting_path(f->t->arena, "all", "send_redirects"), 0);
+            if (host_setting_want(f->t, host_setting_path(f->t->arena, link, "send_redirects"), 0) && is_set)
+                continue;
+            struct diag *d =
+                diag_add(f->t->diags, D_LX_HOST_SETTING, l->line->span,
+                         "%s is behind %s, by which the tunnels leave too: hosts there are told to send past "
+                         "this one (ICMP redirects), and what they send then is not encrypted",
+                         addr_text(&from, text), link);
+            diag_hint(f->t->diags, d, "sysctl -w net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.%s.send_redirects=0",
+                      link);
+        }
+    }
+}
+
+static void look_at_map(struct finder *f, const struct target_map *m)
+{
+    f->map = m;
+    f->peers = (struct symtab){0};
+    PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
+        PTRLIST_FOR (struct map_peer, p, &e->peers) {
+            look_at_peer(f, p);
+        }
+    }
+    for (uint32_t i = 0; i < m->lines.n && i < HOST_ROUTES_MOST; i++) {
+        look_at_network(f, m->lines.v[i]);
+        look_at_redirects(f, m->lines.v[i]);
+    }
+}
+
+int host_routes_find(struct target *t)
+{
+    struct routes r;
+    struct finder f = {.t = t, .r = &r};
+    int error = routes_open(&r, t->arena, &t->ifs->links);
+    if (error == 0)
+        error = routes_read(&r);
+    for (uint32_t i = 0; error == 0 && i < r.n; i++)
+        if (r.all[i].plen == 0 && r.all[i].leads)
+            f.has_default[r.all[i].family == FAMILY_V6] = true;
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        if (error == 0)
+            look_at_map(&f, m);
+        error = error ? error : r.error;
+    }
+    routes_close(&r);
+    return error;
+}
