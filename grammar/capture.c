@@ -190,6 +190,7 @@ static struct str at_prompt(struct ios_parser *p, struct str line, const struct 
         return nothing;
     }
     if (pr->config) {
+        p->is_prompted = true;
         p->capture = CAP_CONFIG;
         if (str_is(pr->mode, "config"))
             p->depth = 1;
@@ -212,6 +213,7 @@ static bool is_fence(struct str t)
 struct str capture_strip(struct ios_parser *p, struct str line)
 {
     struct str nothing = {line.p, 0};
+    p->is_prompted = false;
     if (p->markdown) {
         struct str t = trim(line);
         if (is_fence(t)) {

@@ -214,6 +214,12 @@ static void push_mode(struct ios_parser *p, enum ios_mode mode, uint32_t indent)
     p->stack[p->depth++] = (struct mode_level){.mode = mode, .indent = indent};
 }
 
+void read_nothing_below(struct ios_parser *p, uint32_t indent)
+{
+    pop_to(p, 1);
+    push_mode(p, MODE_IGNORED, indent);
+}
+
 static bool is_open_world(enum ios_mode m)
 {
     return m == MODE_GLOBAL || m == MODE_INTERFACE || m == MODE_ROUTE_MAP || m == MODE_IGNORED || m == MODE_OTHER;
@@ -335,6 +341,24 @@ static bool outer_is_better(struct ios_parser *p, uint32_t d, uint32_t indent)
 }
 
 /* Tries the line in the modes from the innermost outwards. True if it was taken. */
+/* In a file with indentation a line that stands as far left as the line that opened a block is none of that block,
+ * where it is a command outside as well: `crypto ipsec df-bit` is one of interfaces and one of the router. */
+static bool is_of_outer(struct ios_parser *p, uint32_t d, uint32_t indent)
+{
+    const struct mode_level *l = &p->stack[d];
+    bool says_where = !p->flat_file && !p->is_prompted;
+    if (d == 0 || !says_where || l->flat || indent > l->indent)
+        return false;
+    for (uint32_t k = d; k-- > 0;) {
+        if (p->stack[k].mode == MODE_IGNORED || p->stack[k].mode == MODE_OTHER)
+            continue;
+        resolver_try(p->resolver, p->stack[k].mode, &p->words, &p->trial);
+        if (p->trial.status == RES_OK && !p->trial.catch_all)
+            return true;
+    }
+    return false;
+}
+
 static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *failed_in, uint32_t *failed_depth)
 {
     p->best.ntok = 0;
@@ -343,8 +367,10 @@ static bool try_modes(struct ios_parser *p, uint32_t indent, enum ios_mode *fail
         if (m == MODE_IGNORED || (m == MODE_OTHER && indent <= p->stack[d].indent))
             continue;
         resolver_try(p->resolver, m, &p->words, &p->trial);
-        if (p->trial.status == RES_OK && p->trial.catch_all && d > 0) {
-            if (outer_is_better(p, d, indent))
+        bool is_taken = p->trial.status == RES_OK && d > 0;
+        if (is_taken) {
+            bool is_outer = (p->trial.catch_all && outer_is_better(p, d, indent)) || is_of_outer(p, d, indent);
+            if (is_outer)
                 continue;
             resolver_try(p->resolver, m, &p->words, &p->trial);
         }

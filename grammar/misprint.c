@@ -97,9 +97,11 @@ static const char *const of_interfaces[] = {"ipaccessgroup", "accessgroup", "cry
 bool misprint_opens_ours(struct str line)
 {
     struct str word = word_at(line, 0);
-    bool is_joined = word.len > 10 && word.p[9] == '-' && str_ieq((struct str){word.p, 9}, "interface");
-    if (is_joined || misprint_near(word, "crypto") || misprint_near(word, "access-list") || misprint_near(word, "interface") ||
-        misprint_near(word, "object-group"))
+    bool is_of_output = word.len && word.p[word.len - 1] == ':' && word_at(line, 2).len; /* "Interface: Tunnel0, …" */
+    bool is_joined = !is_of_output && ((word.len > 9 && str_ieq((struct str){word.p, 9}, "interface")) ||
+                                       (word.len > 4 && str_ieq((struct str){word.p, 4}, "int-")));
+    if (is_joined || misprint_near(word, "crypto") || misprint_near(word, "access-list") ||
+        misprint_near(word, "interface") || misprint_near(word, "object-group"))
         return true;
     return !str_ieq(word, "ipx") && begins_as_one_of(line, openers, false);
 }

@@ -56,6 +56,7 @@ struct ios_parser {
     bool flat_file;      /* the whole source is written without indentation */
     enum line_fate fate; /* of the line that is being read */
     bool has_opened;     /* it began a block */
+    bool is_prompted;    /* a prompt stood before the line: it tells the mode, and not the indentation */
     bool after_message;  /* the line before began with `% `: indented lines go on with it */
 };
 
@@ -70,6 +71,8 @@ void syntax_report(struct ios_parser *p, enum ios_mode mode);
 void syntax_unknown_word(struct ios_parser *p, enum ios_mode mode, struct span at, struct str word);
 const char *mode_name(enum ios_mode mode);
 
+/* lines.c: no line is read until one at that indentation or left of it. */
+void read_nothing_below(struct ios_parser *p, uint32_t indent);
 /* lines.c: the line is ours, of that mode, and was not understood. */
 void tell_broken(struct ios_parser *p, enum ios_mode mode, struct span line);
 

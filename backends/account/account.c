@@ -20,11 +20,14 @@ struct row {
     const char *words;
     enum line_fate fate;
     const char *why;
+    unsigned has; /* HOST_HAS_…: the host may have it in another way; 0: nothing is said of that */
 };
 static const struct row rows[] = {
-#define ROW(place, words, fate, why) {ROW_##place, words, FATE_##fate, why},
+#define ROW(place, words, fate, why) {ROW_##place, words, FATE_##fate, why, 0},
+#define ROW_OF_HOST(place, words, has, why) {ROW_##place, words, FATE_LEFT, why, HOST_HAS_##has},
 #include "backends/account/account.def"
 #undef ROW
+#undef ROW_OF_HOST
 };
 
 static bool is_blank(char c)
@@ -46,9 +49,34 @@ static const struct row *best_row(uint8_t place, struct str line)
     return best;
 }
 
-static const struct row taken_back = {IR_IN_BLOCK, "no", FATE_NOTHING, "removes nothing that is carried"};
+/* Lines that were read, as IOS has them and rules look at them, and that change nothing here. */
+static const struct row not_carried[] = {
+    {0, "crypto isakmp invalid-spi-recovery", FATE_LEFT, "a peer that lost its SAs is found by DPD", 0},
+    {0, "no crypto ipsec nat-transparency", FATE_LEFT, "NAT traversal is always on", 0},
+    {0, "crypto ipsec nat-transparency spi-matching", FATE_LEFT, "SAs behind NAT are told apart by UDP", 0},
+    {0, "crypto isakmp disconnect-revoked-peers", FATE_LEFT, "certificates are looked at when the peer proves itself",
+     0},
+    {0, "crypto ikev2 disconnect-revoked-peers", FATE_LEFT, "certificates are looked at when the peer proves itself",
+     0},
+    {0, "crypto ikev2 http-url", FATE_LEFT, "certificates are sent whole", 0},
+    {0, "crypto ikev2 certificate-cache", FATE_NOTHING, "certificates are not kept", 0},
+    {0, "crypto ikev2 window", FATE_NOTHING, "one request at a time", 0},
+    {0, "qos pre-classify", FATE_LEFT, "queues see the encrypted packet: tc", 0},
+    {0, "set nat demux", FATE_LEFT, "clients behind one NAT are told apart by their addresses", 0},
+    {0, "set reverse-route tag", FATE_LEFT, "routes of Linux have no tags", 0},
+};
+
+static const struct row *row_in(const struct row *v, size_t n, struct str line)
+{
+    for (size_t i = 0; i < n; i++)
+        if (line_begins_with(line, v[i].words))
+            return &v[i];
+    return NULL;
+}
+
+static const struct row taken_back = {IR_IN_BLOCK, "no", FATE_NOTHING, "removes nothing that is carried", 0};
 static const struct row not_known = {IR_IN_BLOCK, "", FATE_UNKNOWN,
-                                     "not known to ioscc: check what it means for packets"};
+                                     "not known to ioscc: check what it means for packets", 0};
 
 static const struct row *row_of(uint8_t place, struct str line)
 {
@@ -113,8 +141,8 @@ static uint32_t line_start(const struct source *s, uint32_t off)
 /* What the host is like changes nothing of what becomes of a line. */
 static bool is_about_host(enum diag_id id)
 {
-    static const enum diag_id ids[] = {D_LX_NO_SA, D_LX_NO_ROUTE, D_LX_HOST_SETTING, D_LX_FOREIGN_RULES,
-                                       D_LX_FOREIGN_FILTER};
+    static const enum diag_id ids[] = {D_LX_NO_SA,         D_LX_NO_ROUTE,       D_LX_HOST_SETTING,
+                                       D_LX_FOREIGN_RULES, D_LX_FOREIGN_FILTER, D_LX_NAT_ADDRESS};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         if (ids[i] == id)
             return true;
@@ -184,6 +212,10 @@ static const char *lacks_of_link(const struct interface *i, const struct host_li
     case IR_LINE_ADDRESS6:
         return has_address(link, &i->addresses6, line->off) ? ""
                                                             : "the host's link has no such address: ip address add";
+    case IR_LINE_SHUTDOWN:
+        if (!i->shutdown.v)
+            return NULL; /* `no shutdown` */
+        return link->is_up ? "the host's link is up, and its packets pass: ip link set down" : "";
     default:
         return NULL;
     }
@@ -218,8 +250,11 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
     const struct kind_row *k = kind_of(line->kind);
     const struct crypto_map_entry *e = has_owner ? symtab_get(&r->entries, STR_EMPTY, line->owner) : NULL;
     const struct unmet *u = e && !is_unused ? target_blocked(r->t, e) : NULL;
+    const struct row *without = row_in(not_carried, sizeof not_carried / sizeof *not_carried, l->text);
     set_fate(l, FATE_CARRIED, NULL);
-    if (is_way_out(line, l->text))
+    if (without && !is_unused)
+        set_fate(l, without->fate, without->why);
+    else if (is_way_out(line, l->text))
         set_fate(l, is_unused ? FATE_UNUSED : FATE_CARRIED, is_unused ? not_referred_to : NULL);
     else if (k)
         set_fate(l, k->fate, k->why);
@@ -231,11 +266,26 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
         judge_interface_line(r, line, l);
 }
 
+/* What the host is said to have instead of such a line; NULL: nothing. */
+static const char *option_of(const struct target *t, const struct row *row)
+{
+    if (row->has & t->ifs->host_has & HOST_HAS_FIREWALL)
+        return "the host has rules of its own (--host-has firewall)";
+    return row->has & t->ifs->host_has ? "the host has rules of its own (--host-has policy-routing)" : NULL;
+}
+
 static void judge_left(struct reader *r, const struct ir_line *line, struct line_account *l)
 {
     const struct row *row = row_of(line->place, l->text);
+    const char *option = option_of(r->t, row);
+    const bool decides_who_comes =
+        line_begins_with(l->text, "access-class") || line_begins_with(l->text, "ipv6 access-class");
     l->is_inside = line->place == IR_BELOW_LEFT && r->block.why;
-    if (l->is_inside)
+    if (l->is_inside && decides_who_comes)
+        set_fate(l, FATE_LEFT, "who may reach this host: nftables rules of your own");
+    else if (option)
+        set_fate(l, FATE_HOST, option);
+    else if (l->is_inside)
         set_fate(l, r->block.fate, r->block.why);
     else
         set_fate(l, row->fate, row->why);

@@ -14,6 +14,7 @@
 #include "backends/apply/foreign_rules.h"
 #include "backends/apply/host_routes.h"
 #include "backends/apply/idle_host.h"
+#include "backends/apply/nat_addresses.h"
 #include "backends/apply/obstacles.h"
 #include "backends/apply/sa_support.h"
 #include "backends/apply/unprotected.h"
@@ -116,6 +117,7 @@ static int look_at_host(struct apply *a)
         const char *what;
     } looks[] = {{idle_host_find, "cannot read whether this host forwards"},
                  {foreign_rules_find, "cannot read other programs' nftables"},
+                 {nat_addresses_find, "cannot read the addresses of NAT"},
                  {host_routes_find, "cannot read whether this host's routes lead to peers and networks"}};
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
         int r = looks[i].find(&a->target);
@@ -172,7 +174,7 @@ static int plan_for(struct apply *a, const struct ir_config *c, const struct sta
     }
     if (r < 0 && !*a->lacks)
         snprintf(a->lacks, sizeof a->lacks, "%.200s", a->error);
-    a->target.sets_up_host = how->sets_up_host;
+    a->ifs.sets_up_host = how->sets_up_host;
     target_build(&a->target, a->arena, c, &a->ifs, diags);
     if (a->is_repair)
         say_lost_address(a);
@@ -319,6 +321,21 @@ static void take_out_refused(struct apply *a, struct diag_list *diags)
     a->xfrm.sas = kept;
 }
 
+/* What is put right is what was applied: SAs that the kernel did not take then were left out. */
+static void take_out_left_out(struct apply *a, const struct state *s)
+{
+    struct ptrlist kept = {0};
+    PTRLIST_FOR (struct xfrm_sa, sa, &a->xfrm.sas) {
+        PTRLIST_FOR (struct xfrm_sa_id, id, &s->sas) {
+            if (id->spi == sa->spi && id->proto == sa->proto && addr_eq(&id->dst, &sa->dst)) {
+                ptrlist_add(a->arena, &kept, sa);
+                break;
+            }
+        }
+    }
+    a->xfrm.sas = kept;
+}
+
 int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
                   const struct state *s, struct diag_list *diags)
 {
@@ -332,8 +349,9 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
     r = finish_reading(a);
     if (r < 0)
         return r;
-    bool has_manual_sas = a->xfrm.sas.n != 0;
-    if (a->reader.want_xfrm && (a->looks_at_routes || has_manual_sas))
+    if (a->is_repair)
+        take_out_left_out(a, s);
+    if (a->reader.want_xfrm && a->looks_at_routes)
         take_out_refused(a, diags);
     return compare(a, s);
 }

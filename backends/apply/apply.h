@@ -37,9 +37,9 @@ struct apply {
     struct nft_held nft_held;
     struct nft_diff nft_diff;
     struct ptrlist sas_refused; /* struct sa_refused: transform sets of which the kernel takes no SA */
-    uint32_t flows_anew; /* connections from before whose translation was another: they begin anew */
-    char error[512];     /* what went wrong, as a sentence with what to do */
-    char warning[256];   /* applied, but: a sentence; "" if there is nothing to say */
+    uint32_t flows_anew;        /* connections from before whose translation was another: they begin anew */
+    char error[512];            /* what went wrong, as a sentence with what to do */
+    char warning[256];          /* applied, but: a sentence; "" if there is nothing to say */
     bool is_repair; /* set after apply_begin(): what is missing on the host keeps nothing else from being put right, or
                      * from being compared */
     bool looks_at_routes; /* set after apply_begin(): findings about where this host's routes lead are asked for */

@@ -150,6 +150,7 @@ int host_links_read(struct arena *ar, struct ptrlist *links)
         return -errno;
     for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
         struct host_link *l = link_named(ar, links, i->ifa_name);
+        l->is_up = (i->ifa_flags & IFF_UP) != 0;
         if (i->ifa_addr)
             add_address(ar, l, i);
     }

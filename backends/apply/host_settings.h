@@ -19,8 +19,15 @@ int host_setting_of_link(const char *link, const char *name) MUST_CHECK;
 int host_setting_write(const char *path, int value) MUST_CHECK;
 /* Path of a setting of IPv4 for a link (`all` is one), in the arena. */
 const char *host_setting_path(struct arena *ar, const char *link, const char *name);
+/* As sysctl(8) takes it: "net.ipv4.ip_forward"; with slashes where a link's name has dots. In `name`, which is
+ * returned. */
+#define HOST_SETTING_NAME_MAX 128
+const char *host_setting_name(const char *path, char name[static HOST_SETTING_NAME_MAX]);
 /* It should have that value: noted in t->settings where it has not. True: who applies sets it (--set-up-host), so that
  * it is no finding. */
-bool host_setting_want(struct target *t, const char *path, int want);
+bool host_setting_want(struct target *t, const char *path, int want) MUST_CHECK;
+/* The same of one that another one sets along with itself: noted too where it has that value already, so that it can be
+ * put back. */
+void host_setting_along(struct target *t, const char *path, int want);
 
 #endif

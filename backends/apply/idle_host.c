@@ -13,14 +13,6 @@
 
 /* ---- settings ---- */
 
-static const struct forwarding {
-    uint8_t family;
-    const char *what, *setting, *path;
-} forwardings[] = {
-    {FAMILY_V4, "IPv4", "net.ipv4.ip_forward", "/proc/sys/net/ipv4/ip_forward"},
-    {FAMILY_V6, "IPv6", "net.ipv6.conf.all.forwarding", "/proc/sys/net/ipv6/conf/all/forwarding"},
-};
-
 static bool is_of_host(const struct target *t, const struct addr_bits *src, uint8_t family)
 {
     const size_t bytes = family == FAMILY_V6 ? 16 : 4;
@@ -51,18 +43,100 @@ static const struct target_line *line_of_others(const struct target *t, uint8_t 
     return NULL;
 }
 
-static int look_at_forwarding(struct target *t, const struct forwarding *f)
+/* Links of this host that the configuration names, each once. */
+static void named_links(const struct target *t, struct ptrlist *out)
 {
-    int value = 0;
-    const struct target_line *l = line_of_others(t, f->family);
-    int r = l ? host_setting_read(f->path, &value) : 0;
-    if (r == 0 && l && !value && !host_setting_want(t, f->path, 1)) {
-        struct diag *d = diag_add(
-            t->diags, D_LX_IDLE_HOST, l->line->span,
-            "this host forwards no %s packets: what comes from the networks behind it reaches no tunnel", f->what);
-        diag_hint(t->diags, d, "sysctl -w %s=1, and in /etc/sysctl.d for the next boot", f->setting);
+    struct symtab seen = {0};
+    PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
+        const char *name = i->shutdown.v ? NULL : if_map_find(t->ifs, i);
+        bool is_there = name && if_map_link(t->ifs, name);
+        if (!is_there || symtab_get(&seen, str_lit(name), 0))
+            continue;
+        symtab_put(t->arena, &seen, str_lit(name), 0, (void *)(uintptr_t)name);
+        ptrlist_add(t->arena, out, (char *)(uintptr_t)name);
     }
-    return r;
+}
+
+/* IPv4 is forwarded by the setting of the link that a packet comes in by (kernel, IN_DEV_FORWARD());
+ * net.ipv4.ip_forward is a way to set all of them. So each is set by itself, and put back so. */
+static int look_at_forwarding4(struct target *t, const struct target_line *l)
+{
+    struct ptrlist links = {0}, idle = {0};
+    named_links(t, &links);
+    PTRLIST_FOR (char, link, &links) {
+        const char *path = host_setting_path(t->arena, link, "forwarding");
+        int value;
+        int r = host_setting_read(path, &value);
+        if (r < 0)
+            return r;
+        if (value)
+            continue;
+        ptrlist_add(t->arena, &idle, link);
+        (void)!host_setting_want(t, path, 1);
+    }
+    if (idle.n == 0 || t->ifs->sets_up_host)
+        return 0;
+    if (idle.n == links.n) {
+        struct diag *d = diag_add(t->diags, D_LX_IDLE_HOST, l->line->span,
+                                  "this host forwards no IPv4 packets: what comes from the networks behind it reaches "
+                                  "no tunnel");
+        diag_hint(t->diags, d, "sysctl -w net.ipv4.ip_forward=1, and in /etc/sysctl.d for the next boot");
+        return 0;
+    }
+    PTRLIST_FOR (char, link, &idle) {
+        struct diag *d = diag_add(t->diags, D_LX_IDLE_HOST, l->line->span,
+                                  "what comes in by %s is not forwarded: neither into a tunnel nor out of one", link);
+        diag_hint(t->diags, d, "sysctl -w net.ipv4.conf.%s.forwarding=1, and in /etc/sysctl.d for the next boot", link);
+    }
+    return 0;
+}
+
+/* A host that forwards forgets the routes of router advertisements, but where accept_ra is 2 (kernel, Documentation,
+ * ip-sysctl). */
+static void keep_advertised_routes(struct target *t)
+{
+    char path[160];
+    int value;
+    PTRLIST_FOR (struct host_link, link, &t->ifs->links) {
+        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_ra", link->name);
+        if (host_setting_read(path, &value) == 0 && value == 1)
+            (void)!host_setting_want(t, path, 2);
+    }
+}
+
+/* IPv6 is forwarded by one setting (kernel, ip6_forward()); to write it sets those of all links too, so they are noted
+ * for whoever puts it back. */
+static int look_at_forwarding6(struct target *t, const struct target_line *l)
+{
+    static const char all[] = "/proc/sys/net/ipv6/conf/all/forwarding";
+    char path[160];
+    int value;
+    int r = host_setting_read(all, &value);
+    if (r < 0 || value)
+        return r;
+    if (t->ifs->sets_up_host)
+        keep_advertised_routes(t);
+    if (!host_setting_want(t, all, 1)) {
+        struct diag *d = diag_add(t->diags, D_LX_IDLE_HOST, l->line->span,
+                                  "this host forwards no IPv6 packets: what comes from the networks behind it reaches "
+                                  "no tunnel");
+        diag_hint(t->diags, d,
+                  "sysctl -w net.ipv6.conf.all.forwarding=1, and in /etc/sysctl.d for the next boot; before it "
+                  "net.ipv6.conf.LINK.accept_ra=2 where routes come from router advertisements");
+        return 0;
+    }
+    PTRLIST_FOR (struct host_link, link, &t->ifs->links) {
+        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/forwarding", link->name);
+        host_setting_along(t, path, 1);
+    }
+    return 0;
+}
+
+static int look_at_forwarding(struct target *t)
+{
+    const struct target_line *l4 = line_of_others(t, FAMILY_V4), *l6 = line_of_others(t, FAMILY_V6);
+    int r = l4 ? look_at_forwarding4(t, l4) : 0;
+    return r == 0 && l6 ? look_at_forwarding6(t, l6) : r;
 }
 
 /* ---- the table of early boot ---- */
@@ -111,9 +185,7 @@ static int look_at_early_table(struct target *t)
 
 int idle_host_find(struct target *t)
 {
-    int r = 0;
-    for (size_t i = 0; i < sizeof forwardings / sizeof *forwardings && r == 0; i++)
-        r = look_at_forwarding(t, &forwardings[i]);
+    int r = look_at_forwarding(t);
     if (r == 0 && t->maps.n)
         r = look_at_early_table(t);
     return r;

@@ -12,9 +12,9 @@
 
 /* -ENOENT: no such file, nor a place for one (no /run, or one that nobody may write to); -EPERM: what is there somebody
  * else could have made. */
-static int open_file(uint64_t netns, int flags)
+static int open_file(uint64_t netns, const char *kind, int flags)
 {
-    char path[64];
+    char path[80];
     struct stat st;
     if ((flags & O_CREAT) && mkdir(OWNER_DIR, 0700) < 0 && errno != EEXIST)
         return -ENOENT;
@@ -22,7 +22,7 @@ static int open_file(uint64_t netns, int flags)
         return -ENOENT;
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
         return geteuid() == 0 ? -EPERM : -ENOENT; /* root's is none of another user's */
-    snprintf(path, sizeof path, OWNER_DIR "/%" PRIu64, netns);
+    snprintf(path, sizeof path, OWNER_DIR "/%" PRIu64 "%s", netns, kind);
     int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     bool is_another = errno == ELOOP || errno == EISDIR || errno == ENXIO || errno == EACCES;
     if (fd < 0)
@@ -36,7 +36,7 @@ static int open_file(uint64_t netns, int flags)
 
 int owner_lock(uint64_t netns, int wait_s)
 {
-    int fd = netns ? open_file(netns, O_RDWR | O_CREAT) : -ENOENT;
+    int fd = netns ? open_file(netns, "", O_RDWR | O_CREAT) : -ENOENT;
     if (fd < 0)
         return fd;
     for (int tenths = wait_s * 10;; tenths--) {
@@ -55,7 +55,7 @@ int owner_read(uint64_t netns, uint64_t *owner)
 {
     char text[32] = "";
     uint64_t id = 0;
-    int fd = netns ? open_file(netns, O_RDONLY) : -ENOENT;
+    int fd = netns ? open_file(netns, "", O_RDONLY) : -ENOENT;
     *owner = 0;
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
@@ -72,4 +72,26 @@ void owner_write(int fd, uint64_t id)
     if (id && pwrite(fd, text, (size_t)n, 0) == n)
         return;
     (void)!ftruncate(fd, 0); /* nobody's, or not to be said: then the table says it */
+}
+
+#define SETTINGS ".settings"
+
+json_t *owner_settings_read(uint64_t netns)
+{
+    int fd = netns ? open_file(netns, SETTINGS, O_RDONLY) : -ENOENT;
+    json_t *list = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
+    if (fd >= 0)
+        close(fd);
+    return list;
+}
+
+void owner_settings_write(uint64_t netns, const json_t *list)
+{
+    bool is_known = json_array_size(list) != 0;
+    int fd = netns ? open_file(netns, SETTINGS, O_RDWR | (is_known ? O_CREAT : 0)) : -ENOENT;
+    if (fd < 0)
+        return;
+    (void)!ftruncate(fd, 0);
+    (void)!json_dumpfd(list, fd, JSON_COMPACT);
+    close(fd);
 }

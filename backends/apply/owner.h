@@ -8,6 +8,7 @@
 #ifndef IOSCC_BACKENDS_APPLY_OWNER_H
 #define IOSCC_BACKENDS_APPLY_OWNER_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,5 +26,11 @@ int owner_lock(uint64_t netns, int wait_s) MUST_CHECK;
 int owner_read(uint64_t netns, uint64_t *owner) MUST_CHECK;
 /* Writes it; 0: nobody owns it now. By who holds the lock `fd`. */
 void owner_write(int fd, uint64_t id);
+
+/* Settings of the kernel that were set for what stands (state.h): they are the network namespace's, whichever state
+ * directory has set them. The list as JSON, the caller's; NULL: nothing is known of them here. */
+json_t *owner_settings_read(uint64_t netns) MUST_CHECK;
+/* Keeps them, as far as there is a place for it. By who holds the lock. */
+void owner_settings_write(uint64_t netns, const json_t *list);
 
 #endif

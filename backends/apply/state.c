@@ -294,6 +294,7 @@ static void read_config(struct state *s, const json_t *o, struct state_config *c
     c->only_xfrm = json_is_true(json_object_get(o, "only_xfrm"));
     c->only_nftables = json_is_true(json_object_get(o, "only_nftables"));
     c->allow_partial = json_is_true(json_object_get(o, "allow_partial"));
+    c->has_settings = json_is_true(json_object_get(o, "has_settings"));
 }
 
 static void read_sas(struct state *s, const json_t *list)
@@ -480,6 +481,17 @@ static int read_state(struct state *s, const char **why)
     return 0;
 }
 
+/* What is known of them beside the states of all directories is what holds. */
+static void read_settings_of_namespace(struct state *s)
+{
+    json_t *here = owner_settings_read(s->netns);
+    if (!here)
+        return;
+    s->settings.n = 0;
+    read_settings(s, here);
+    json_decref(here);
+}
+
 int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, const char **why)
 {
     *s = (struct state){.arena = ar, .dir = dir, .lock_fd = -1, .owner_fd = -1, .netns = namespace_here()};
@@ -489,6 +501,8 @@ int state_open(struct state *s, struct arena *ar, const char *dir, int wait_s, c
         r = state_lock(s, wait_s, why);
     if (r == 0)
         r = read_state(s, why);
+    if (r == 0)
+        read_settings_of_namespace(s);
     if (r < 0)
         state_close(s);
     return r;
@@ -540,11 +554,11 @@ static json_t *shown_name(const char *name)
 
 static json_t *config_json(const struct state_config *c)
 {
-    return json_pack("{s:s?,s:o,s:s?,s:s?,s:s?,s:s,s:s?,s:s?,s:b,s:b,s:b}", "file", c->file, "name",
+    return json_pack("{s:s?,s:o,s:s?,s:s?,s:s?,s:s,s:s?,s:s?,s:b,s:b,s:b,s:b}", "file", c->file, "name",
                      shown_name(c->name), "device", c->device, "hostname", c->hostname, "host_has", c->host_has,
                      "interface_map", c->interface_map ? c->interface_map : "", "pki_dir", c->pki_dir,
                      "master_key_file", c->master_key_file, "only_xfrm", c->only_xfrm, "only_nftables",
-                     c->only_nftables, "allow_partial", c->allow_partial);
+                     c->only_nftables, "allow_partial", c->allow_partial, "has_settings", c->has_settings);
 }
 
 static json_t *state_json(const struct state *s)
@@ -603,6 +617,10 @@ int state_save(struct state *s)
         return -ENOMEM;
     int r = write_whole(s, "state.json", p, strlen(p));
     free(p);
+    json_t *settings = r == 0 && s->owner_fd >= 0 ? settings_json(s) : NULL;
+    if (settings)
+        owner_settings_write(s->netns, settings);
+    json_decref(settings);
     return r;
 }
 

@@ -28,14 +28,16 @@ struct state_config {
     /* What a daemon goes by beside it, absolute paths; NULL: none, or no daemon has applied it. */
     const char *pki_dir, *master_key_file;
     bool only_xfrm, only_nftables, allow_partial;
-    bool sets_up_host; /* the host's settings are set too; not stored */
-    bool clears_rest; /* with only_…: the other half is taken away; not stored */
+    bool sets_up_host; /* the host's settings are to be set too; not stored */
+    bool has_settings; /* they have been, for it or before it */
+    bool clears_rest;  /* with only_…: the other half is taken away; not stored */
 };
 
 /* A setting of the host (/proc/sys/net/…) that was set, and what it was before. */
 struct state_setting {
     const char *path;
     int was, set;
+    int is; /* while it is put back; not stored */
 };
 
 struct state_name {

@@ -470,6 +470,8 @@ static void entry(struct codec *c, void *p)
     NUM(c, x->replay_window);
     NUM(c, x->per_host);
     NUM(c, x->responder_only);
+    NUM(c, x->clears_df);
+    NUM(c, x->drops_ecn);
     NUM(c, x->idle_s);
     NUM(c, x->idle_default);
     NUM(c, x->route.on);
@@ -528,7 +530,7 @@ struct head {
     uint32_t format, concealed;
     uint8_t fields[FIELDS_LEN]; /* SHA-256 of the names and sizes of all fields */
 };
-#define FORMAT 2
+#define FORMAT 3
 
 static bool head_of(struct head *h, bool concealed)
 {

@@ -190,8 +190,9 @@ struct ike_entry {
     uint32_t lifetime_s, lifetime_kb; /* kilobytes; 0: not limited */
     uint32_t replay_window;           /* packets; 0: replays are not looked for */
     bool per_host, responder_only;
-    uint32_t idle_s;   /* 0: SAs stay without traffic */
-    bool idle_default; /* after idle time the default peer is the next */
+    bool clears_df, drops_ecn; /* of its SAs: DF of the outer header is clear; the outer header's ECN is not copied */
+    uint32_t idle_s;           /* 0: SAs stay without traffic */
+    bool idle_default;         /* after idle time the default peer is the next */
     struct ike_route {
         bool on, is_static;
         struct ip_addr via; /* FAMILY_NONE: as the way to the peer goes */

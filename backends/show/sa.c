@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* show crypto ipsec sa: the kernel's SAs in the router's layout (ios-crypto-commands §8.9). */
 #include <netinet/in.h>
+#include <stdlib.h>
 
-#include "backends/show/show.h"
+#include "backends/show/flows.h"
 
 struct group {
     const struct xfrm_sa *esp, *ah;
@@ -10,20 +11,10 @@ struct group {
     uint32_t errors;
 };
 
-/* One direction of a line: its SAs and what they carried since the counters were cleared. */
-static struct group group_of(const struct show_live *live, const struct target_map *m, const struct target_line *l,
-                             bool outbound)
+/* What the SAs of one direction carried since the counters were cleared. */
+static struct group group_of(const struct show_live *live, const struct show_sas *way)
 {
-    struct group g = {0};
-    PTRLIST_FOR (struct xfrm_sa, s, &live->sas->sas) {
-        bool out = m->local.family ? addr_eq(&s->src, &m->local) : s->outbound;
-        if (s->reqid != l->reqid || out != outbound || s->spi == 0)
-            continue;
-        if (s->proto == IPPROTO_AH)
-            g.ah = s;
-        else if (s->proto == IPPROTO_ESP)
-            g.esp = s;
-    }
+    struct group g = {.esp = way->esp, .ah = way->ah};
     const struct xfrm_sa *s = g.esp ? g.esp : g.ah;
     if (!s)
         return g;
@@ -137,19 +128,36 @@ static void errors(struct buf *b, const struct group *in, bool detail)
     buf_printf(b, "    #pkts verify failed: %u\n    ##pkts replay failed (rcv): %u\n\n", verify, replay);
 }
 
-static void line(struct buf *b, const struct show_live *live, const struct target_map *m, const struct target_line *l,
-                 const struct interface *i, unsigned mtu, bool detail)
+/* What stands around one flow. */
+struct place {
+    const struct show_live *live;
+    const struct target_map *map;
+    const struct interface *interface;
+    unsigned mtu;
+    bool detail;
+};
+
+static struct box box_of(const struct xfrm_sel *s)
 {
-    char t[ADDR_TEXT_MAX];
-    struct group out = group_of(live, m, l, true), in = group_of(live, m, l, false);
-    const struct map_peer *peer = l->entry->peers.v[0];
-    const struct box *x = &l->boxes.v[0];
-    const char *remote = peer->host.addr.family ? addr_text(&peer->host.addr, t) : "unresolved";
+    const struct port_range any = {0, 65535};
+    struct box b = {.family = s->family ? s->family : FAMILY_V4, .proto = s->proto ? s->proto : PROTO_ANY};
+    b.src = addr_bits_of(b.family, s->src, s->src_plen);
+    b.dst = addr_bits_of(b.family, s->dst, s->dst_plen);
+    b.sport = s->sport_mask == 0xffff ? (struct port_range){s->sport, s->sport} : any;
+    b.dport = s->dport_mask == 0xffff ? (struct port_range){s->dport, s->dport} : any;
+    return b;
+}
+
+/* `x`: its traffic, `remote`: where its SAs lead, in words; `pfs`: of its entry, NULL not known. */
+static void one_flow(struct buf *b, const struct place *p, const struct box *x, const char *remote,
+                     const struct show_flow *f, const struct ir_num *pfs)
+{
+    const struct group out = group_of(p->live, &f->out), in = group_of(p->live, &f->in);
     unsigned long long enc = (unsigned long long)out.packets, dec = (unsigned long long)in.packets;
-    const struct ir_num *pfs = &l->entry->sa.pfs_group;
+    bool has_pfs = pfs && IR_IS_SET(*pfs);
     char local[ADDR_TEXT_MAX] = "0.0.0.0";
-    if (m->local.family)
-        addr_text(&m->local, local);
+    if (p->map->local.family)
+        addr_text(&p->map->local, local);
     buf_puts(b, "   protected vrf: (none)\n");
     ident(b, "local ", &x->src, x, x->sport);
     ident(b, "remote", &x->dst, x, x->dport);
@@ -159,17 +167,48 @@ static void line(struct buf *b, const struct show_live *live, const struct targe
     buf_puts(b, "    #pkts compressed: 0, #pkts decompressed: 0\n"
                 "    #pkts not compressed: 0, #pkts compr. failed: 0\n"
                 "    #pkts not decompressed: 0, #pkts decompress failed: 0\n");
-    errors(b, &in, detail);
+    errors(b, &in, p->detail);
     buf_printf(b, "     local crypto endpt.: %s, remote crypto endpt.: %s\n", local, remote);
     buf_printf(b, "     plaintext mtu %u, path mtu %u, ip mtu %u, ip mtu idb " STR_FMT "\n",
-               plaintext_mtu(mtu, out.esp, x->family), mtu, mtu, STR_ARG(i->name.s));
+               plaintext_mtu(p->mtu, out.esp, x->family), p->mtu, p->mtu, STR_ARG(p->interface->name.s));
     const struct xfrm_sa *s = out.esp ? out.esp : out.ah;
     buf_printf(b, "     current outbound spi: 0x%X(%u)\n", s ? s->spi : 0, s ? s->spi : 0);
-    buf_printf(b, "     PFS (Y/N): %c, DH group: %s%s\n\n", IR_IS_SET(*pfs) ? 'Y' : 'N',
-               IR_IS_SET(*pfs) ? "group" : "none",
-               IR_IS_SET(*pfs) ? algo_spelling((enum algo_id)pfs->v, ALGO_CTX_IKEV2) : "");
-    sas(b, &in, "inbound", m);
-    sas(b, &out, "outbound", m);
+    buf_printf(b, "     PFS (Y/N): %c, DH group: %s%s\n\n", has_pfs ? 'Y' : 'N', has_pfs ? "group" : "none",
+               has_pfs ? algo_spelling((enum algo_id)pfs->v, ALGO_CTX_IKEV2) : "");
+    sas(b, &in, "inbound", p->map);
+    sas(b, &out, "outbound", p->map);
+}
+
+/* A line without SAs is shown too; with `level per-host` each of its pairs. */
+static void line(struct buf *b, const struct place *p, struct arena *arena, const struct target_line *l)
+{
+    char t[ADDR_TEXT_MAX];
+    struct ptrlist flows = {0};
+    static const struct show_flow none;
+    const struct map_peer *peer = l->entry->peers.v[0];
+    const char *remote = peer->host.addr.family ? addr_text(&peer->host.addr, t) : "unresolved";
+    show_flows(arena, p->live, p->map, l, &flows);
+    bool is_whole = !l->entry->sa.per_host.v || flows.n == 0;
+    if (is_whole)
+        one_flow(b, p, &l->boxes.v[0], remote, flows.n ? flows.v[0] : &none, &l->entry->sa.pfs_group);
+    PTRLIST_FOR (struct show_flow, f, &flows) {
+        const struct box x = box_of(&f->sel);
+        if (!is_whole)
+            one_flow(b, p, &x, addr_text(&f->peer, t), f, &l->entry->sa.pfs_group);
+    }
+}
+
+static void dynamic_flows(struct buf *b, const struct place *p, struct arena *arena, struct str peer)
+{
+    char t[ADDR_TEXT_MAX];
+    struct ptrlist flows = {0};
+    show_flows(arena, p->live, p->map, NULL, &flows);
+    PTRLIST_FOR (struct show_flow, f, &flows) {
+        const struct box x = box_of(&f->sel);
+        const char *remote = addr_text(&f->peer, t);
+        if (!peer.len || str_is(peer, remote))
+            one_flow(b, p, &x, remote, f, NULL);
+    }
 }
 
 static bool peer_is(const struct crypto_map_entry *e, struct str peer)
@@ -184,7 +223,10 @@ static bool peer_is(const struct crypto_map_entry *e, struct str peer)
 
 void show_ipsec_sa(struct buf *b, const struct ir_config *c, const struct show_filter *f)
 {
+    struct arena arena;
     (void)c;
+    if (!arena_init(&arena, SIZE_MAX))
+        abort(); /* as where an arena cannot grow */
     PTRLIST_FOR (struct target_map, m, &f->live->target->maps) {
         for (uint32_t k = 0; k < m->ifs.n; k++) {
             const struct interface *i = m->ifs.v[k];
@@ -197,10 +239,14 @@ void show_ipsec_sa(struct buf *b, const struct ir_config *c, const struct show_f
                 addr_text(&m->local, local);
             buf_printf(b, "\ninterface: " STR_FMT "\n    Crypto map tag: " STR_FMT ", local addr %s\n\n",
                        STR_ARG(i->name.s), STR_ARG(m->map->name.s), local);
+            const struct place p = {f->live, m, i, link && link->mtu ? link->mtu : 1500, f->detail};
             PTRLIST_FOR (struct target_line, l, &m->lines) {
-                if (!f->peer.len || peer_is(l->entry, f->peer))
-                    line(b, f->live, m, l, i, link && link->mtu ? link->mtu : 1500, f->detail);
+                bool is_static = !l->entry->in_dynamic; /* those of dynamic entries belong to their peers */
+                if (is_static && (!f->peer.len || peer_is(l->entry, f->peer)))
+                    line(b, &p, &arena, l);
             }
+            dynamic_flows(b, &p, &arena, f->peer);
         }
     }
+    arena_free(&arena);
 }

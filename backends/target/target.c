@@ -438,23 +438,41 @@ static void maps_of_interfaces(struct target *t)
     }
 }
 
+/* What interfaces alone have. `ip nat inside` and `ip nat outside` have no more words there. */
+static bool is_of_interfaces(const struct target *t, struct str line)
+{
+    static const char *const words[] = {"crypto map",          "ipv6 crypto map",    "tunnel protection",
+                                        "tunnel source",       "tunnel destination", "ip access-group",
+                                        "ipv6 traffic-filter", "ip nat inside",      "ip nat outside"};
+    if (target_is_wall(line) || line_may_bind_map(t->c, line))
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (line_seems_to_begin_with(line, words[i]))
+            return true;
+    return false;
+}
+
+/* ... and has no meaning where it stands alone, as below `interface range` in a file without indentation. */
+static bool is_of_no_block(const struct ir_line *l, struct str line)
+{
+    static const char *const words[] = {"ip access-group", "ipv6 traffic-filter", "tunnel source", "tunnel destination",
+                                        "tunnel protection"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (l->place == IR_IN_GLOBAL && line_begins_with(line, words[i]))
+            return true;
+    return false;
+}
+
 /* What a block that is not read (`interface range`, `template`) says of interfaces, nobody knows of which. */
 static void blocks_not_read(struct target *t)
 {
-    static const char *const words[] = {"crypto map",      "ipv6 crypto map",     "tunnel protection",
-                                        "ip access-group", "ipv6 traffic-filter", "ip nat inside",
-                                        "ip nat outside",  "zone-member",         "ip policy"};
     for (uint32_t k = 0; k < t->c->lines_n; k++) {
         const struct ir_line *l = &t->c->lines[k];
-        if (l->place != IR_BELOW_LEFT || l->state != IR_LINE_LEFT)
-            continue;
-        const struct str line = line_text_at(t->c->source, l->off);
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (line_begins_with(line, words[i])) {
-                diag_add(t->diags, D_LX_LIST, (struct span){l->off, line.len},
-                         "the block of this line is not read: for which interfaces it is meant is not known");
-                break;
-            }
+        bool may_be = l->state == IR_LINE_LEFT && (l->place == IR_BELOW_LEFT || l->place == IR_IN_GLOBAL);
+        const struct str line = may_be ? line_text_at(t->c->source, l->off) : STR_EMPTY;
+        if (may_be && (is_of_no_block(l, line) || (l->place == IR_BELOW_LEFT && is_of_interfaces(t, line))))
+            diag_add(t->diags, D_LX_LIST, (struct span){l->off, line.len},
+                     "the block of this line is not read: for which interfaces it is meant is not known");
     }
 }
 
@@ -530,7 +548,7 @@ static void undefined_maps(struct target *t)
 void target_build(struct target *t, struct arena *ar, const struct ir_config *c, const struct if_map *ifs,
                   struct diag_list *diags)
 {
-    *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags, .sets_up_host = t->sets_up_host};
+    *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
     needs_in_force(c, block, t);
     check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
@@ -543,6 +561,17 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
     if (t->maps.n == 0)
         diag_add(diags, D_LX_NOTHING, c->unit,
                  "no crypto map is applied to an interface that is not shut: there is nothing to carry");
+}
+
+struct ir_str target_df_bit(const struct target *t, const struct target_map *m, const struct sa_settings *sa)
+{
+    if (IR_IS_SET(sa->dfbit))
+        return sa->dfbit;
+    PTRLIST_FOR (struct interface, i, &m->ifs) {
+        if (IR_IS_SET(i->df_bit))
+            return i->df_bit;
+    }
+    return t->c->ipsec.df_bit;
 }
 
 /* ---- inside ---- */

@@ -27,6 +27,7 @@ struct host_link {
     unsigned mtu;     /* bytes; 0: not known */
     uint32_t carrier; /* index of the bridge, bond or team that it is a port of: packets leave by that; 0: none */
     bool is_carrier;  /* it is a bridge, bond or team itself */
+    bool is_up;       /* its packets pass */
     uint32_t below;   /* a macvlan or ipvlan: index of the link whose wire it is on; 0: on none */
     struct ptrlist addresses; /* struct host_address */
 };
@@ -46,6 +47,7 @@ struct if_map {
     const struct ir_config *c; /* that it was read for; NULL: none has been */
     struct ptrlist links;      /* struct host_link: what the host has; empty when compiling for another host */
     unsigned host_has;         /* HOST_HAS_…: rules of the host's own that stand for lines which are not carried */
+    bool sets_up_host;         /* whoever applies sets the settings that should be otherwise (target.settings) */
     uint32_t settled; /* links of a higher number have come just now: what they are for is not known; 0: none has */
 };
 
@@ -114,12 +116,11 @@ struct target {
     const struct ir_config *c;
     const struct if_map *ifs;
     struct diag_list *diags;
-    struct ptrlist maps;   /* struct target_map */
-    struct symtab reqids;  /* ("", reqid) → struct target_line */
-    struct ptrlist walls;  /* struct target_wall (walls.h): of interfaces of the host, not carried */
+    struct ptrlist maps;     /* struct target_map */
+    struct symtab reqids;    /* ("", reqid) → struct target_line */
+    struct ptrlist walls;    /* struct target_wall (walls.h): of interfaces of the host, not carried */
     struct ptrlist settings; /* struct host_setting (backends/apply/host_settings.h): those that should be otherwise */
-    bool sets_up_host;       /* whoever applies sets them */
-    struct symtab blocked; /* (place of an entry) → its first unmet need, struct unmet */
+    struct symtab blocked;   /* (place of an entry) → its first unmet need, struct unmet */
 };
 
 /* Upper bounds of one crypto map set and one access list line; beyond them a finding names the line. */
@@ -131,6 +132,9 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
                   struct diag_list *diags);
 /* The line a flat rule belongs to, NULL for rules without one. */
 const struct target_line *target_line_of(const struct target_map *m, const struct flat_rule *r);
+/* What `df-bit` says of an entry's SAs on the map's interfaces: its own `set security-association dfbit`, else `crypto
+ * ipsec df-bit` of the first interface that has it, else the global one; unset: none is written (copy). */
+struct ir_str target_df_bit(const struct target *t, const struct target_map *m, const struct sa_settings *sa);
 /* Why an entry may not be run (compiler/sem/needs.h), NULL: it may. Its traffic is dropped, nothing is negotiated. */
 const struct unmet *target_blocked(const struct target *t, const struct crypto_map_entry *e);
 /* Networks that are not behind the map: those of the router's and the host's other interfaces, as boxes of their

@@ -11,11 +11,12 @@ struct static_route {
     struct ip_addr next_hop;    /* FAMILY_NONE: none is written */
 };
 
-/* "ip route [vrf NAME] NETWORK MASK (INTERFACE [NEXT-HOP] | NEXT-HOP) …" */
+/* "ip route [vrf NAME] NETWORK MASK (INTERFACE [NEXT-HOP] | NEXT-HOP) …", "ipv6 route NETWORK/LENGTH …" */
 static bool read_route(const struct target *t, struct str line, struct static_route *r)
 {
     struct str rest = line;
-    if (!line_begins_with(line, "ip route"))
+    bool is_v6 = line_begins_with(line, "ipv6 route") != 0;
+    if (!is_v6 && !line_begins_with(line, "ip route"))
         return false;
     str_take_word(&rest);
     str_take_word(&rest);
@@ -24,9 +25,10 @@ static bool read_route(const struct target *t, struct str line, struct static_ro
         str_take_word(&rest);
         word = str_take_word(&rest);
     }
-    str_take_word(&rest); /* the mask */
+    if (!is_v6)
+        str_take_word(&rest); /* the mask */
     word = str_take_word(&rest);
-    if (addr_parse4(word, &r->next_hop))
+    if (addr_parse(word, &r->next_hop))
         return true;
     r->by = if_map_interface(t->c, word);
     return r->by != NULL;
@@ -50,86 +52,129 @@ static void read_routes(const struct target *t, struct ptrlist *routes)
 
 static bool is_in_network(const struct ip_addr *a, const struct if_address *net)
 {
-    const struct addr_bits bits = addr_bits_of(FAMILY_V4, net->address.a.b, net->address.plen);
-    for (int i = 0; i < 4; i++)
+    const uint8_t family = net->address.a.family;
+    const struct addr_bits bits = addr_bits_of(family, net->address.a.b, net->address.plen);
+    for (int i = 0; i < 16; i++)
         if ((a->b[i] & bits.care[i]) != bits.value[i])
             return false;
-    return a->family == FAMILY_V4;
+    return a->family == family;
 }
 
 static bool leads_into(const struct static_route *r, const struct interface *tunnel)
 {
     if (r->by)
         return r->by == tunnel;
-    PTRLIST_FOR (struct if_address, a, &tunnel->addresses) {
-        if (is_in_network(&r->next_hop, a))
-            return true;
-    }
+    const struct ptrlist *const lists[] = {&tunnel->addresses, &tunnel->addresses6};
+    for (unsigned k = 0; k < 2; k++)
+        PTRLIST_FOR (struct if_address, a, lists[k]) {
+            if (is_in_network(&r->next_hop, a))
+                return true;
+        }
     return false;
 }
 
 /* ---- the tunnel's own packets ---- */
 
-/* The IP protocol that carries a tunnel of that mode (IANA protocol numbers); GRE where none is written. */
-static uint16_t protocol_of(struct str mode)
+/* What carries a tunnel of that mode (IANA protocol numbers), and in which family. GRE over IPv4 where none is written.
+ */
+static const struct mode_row {
+    const char *words;
+    uint16_t protocol;
+    uint8_t family;
+} modes[] = {
+    {"gre ipv6", 47, FAMILY_V6}, {"gre", 47, FAMILY_V4},    {"ipip", 4, FAMILY_V4},
+    {"ipv6", 41, FAMILY_V6},     {"ipv6ip", 41, FAMILY_V4}, /* behind `ipv6`, which is a cut of it */
+};
+static const struct mode_row unknown_mode = {"", PROTO_ANY, FAMILY_NONE};
+
+static const struct mode_row *mode_of(struct str mode)
 {
-    static const struct {
-        const char *mode;
-        uint16_t protocol;
-    } modes[] = {{"gre", 47}, {"ipip", 4}, {"ipv6ip", 41}};
-    struct str first = str_take_word(&mode);
-    if (first.len == 0)
-        return 47;
+    if (mode.len == 0)
+        return &modes[1];
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        if (str_is(first, modes[i].mode))
-            return modes[i].protocol;
-    return PROTO_ANY;
+        if (line_begins_with(mode, modes[i].words))
+            return &modes[i];
+    return &unknown_mode;
 }
 
-/* Where an end is not known any address may be it. */
-static struct addr_bits end_of(const struct ip_addr *a)
-{
-    bool is_known = a->family == FAMILY_V4;
-    return addr_bits_of(FAMILY_V4, a->b, is_known ? 32 : 0);
-}
-
-static struct ip_addr source_of(const struct interface *i)
+/* The tunnel's source: written, or what the interface that it is of has, in the text or on this host. */
+static struct ip_addr source_of(const struct target *t, const struct interface *i, uint8_t family)
 {
     const struct interface *from = i->tunnel_source_if.target;
-    const struct if_address *a = from && from->addresses.n ? from->addresses.v[0] : NULL;
-    return a ? a->address.a : i->tunnel_source.addr;
+    const struct ptrlist *l = from ? (family == FAMILY_V6 ? &from->addresses6 : &from->addresses) : NULL;
+    if (l && l->n)
+        return ((const struct if_address *)l->v[0])->address.a;
+    const char *name = from ? if_map_find(t->ifs, from) : NULL;
+    const struct host_link *link = name ? if_map_link(t->ifs, name) : NULL;
+    if (!link)
+        return i->tunnel_source.addr;
+    PTRLIST_FOR (struct host_address, h, &link->addresses) {
+        if (h->addr.family == family && !addr_is_link_local(&h->addr))
+            return h->addr;
+    }
+    return (struct ip_addr){0};
 }
 
-static struct box outer_of(const struct interface *i)
+struct outer {
+    struct box box;
+    bool is_known; /* both ends: it is one flow, which the first rule decides */
+    uint16_t protocol;
+};
+
+static struct addr_bits end_of(const struct ip_addr *a, uint8_t family)
 {
-    const struct ip_addr source = source_of(i);
-    return (struct box){.family = FAMILY_V4,
-                        .proto = protocol_of(i->tunnel_mode.s),
-                        .src = end_of(&source),
-                        .dst = end_of(&i->tunnel_destination.addr),
-                        .sport = {0, 65535},
-                        .dport = {0, 65535}};
+    bool is_known = a->family == family;
+    return addr_bits_of(family, a->b, is_known ? (family == FAMILY_V6 ? 128 : 32) : 0);
 }
 
-static void note_hit(void *ctx, const struct box *b, uint32_t rank, const void *tag, uint32_t *floor)
+static struct outer outer_of(const struct target *t, const struct interface *i, uint8_t family,
+                             const struct mode_row *mode)
 {
-    (void)b;
-    (void)rank;
-    *(const struct target_line **)ctx = tag;
-    *floor = UINT32_MAX;
+    const struct ip_addr source = source_of(t, i, family), to = i->tunnel_destination.addr;
+    return (struct outer){.box = {.family = family,
+                                  .proto = mode->protocol,
+                                  .src = end_of(&source, family),
+                                  .dst = end_of(&to, family),
+                                  .sport = {0, 65535},
+                                  .dport = {0, 65535}},
+                          .is_known = source.family == family && to.family == family,
+                          .protocol = mode->protocol};
 }
 
-static struct box_index *index_lines(const struct target *t)
+/* Of a tunnel whose ends are not known a rule has to name its protocol: one about all packets of a network says nothing
+ * of it. */
+static const struct target_line *protected_by(const struct target_map *m, const struct outer *o)
 {
-    struct box_index *x = box_index_new(t->arena);
-    uint32_t rank = 0;
-    PTRLIST_FOR (struct target_map, m, &t->maps) {
-        PTRLIST_FOR (struct target_line, l, &m->lines) {
-            for (uint32_t i = 0; i < l->boxes.n; i++)
-                box_index_add(x, &l->boxes.v[i], ++rank, l);
+    for (uint32_t k = 0; k < m->flat.n; k++) {
+        const struct flat_rule *r = &m->flat.v[k];
+        struct box common;
+        bool is_about = o->is_known || (r->box.proto == o->protocol && o->protocol != PROTO_ANY);
+        if (!is_about || !box_intersect(&r->box, &o->box, &common))
+            continue;
+        if (r->verdict == VERDICT_PROTECT)
+            return target_line_of(m, r);
+        if (o->is_known && r->verdict == VERDICT_CLEAR && o->protocol != PROTO_ANY)
+            return NULL; /* it is let go */
+    }
+    return NULL;
+}
+
+static const struct target_line *protecting_line(const struct target *t, const struct interface *i)
+{
+    const struct mode_row *mode = mode_of(i->tunnel_mode.s);
+    static const uint8_t families[] = {FAMILY_V4, FAMILY_V6};
+    for (unsigned k = 0; k < 2; k++) {
+        const uint8_t to = i->tunnel_destination.addr.family;
+        bool is_other = (mode->family && mode->family != families[k]) || (to && to != families[k]);
+        const struct outer o = outer_of(t, i, families[k], mode);
+        PTRLIST_FOR (struct target_map, m, &t->maps) {
+            bool is_of_family = (m->map->ipv6.v != 0) == (families[k] == FAMILY_V6);
+            const struct target_line *l = is_of_family && !is_other ? protected_by(m, &o) : NULL;
+            if (l)
+                return l;
         }
     }
-    return x;
+    return NULL;
 }
 
 /* ---- findings ---- */
@@ -176,8 +221,8 @@ static bool is_tunnel(const struct interface *i)
 
 void target_find_tunnels(struct target *t)
 {
-    struct box_index *protected = NULL;
     struct ptrlist routes = {0};
+    bool has_routes = false;
     PTRLIST_FOR (struct interface, i, &t->c->interfaces) {
         if (IR_IS_SET(i->protection) && !i->shutdown.v)
             diag_add(t->diags, D_LX_TUNNEL, i->protection.m.span,
@@ -189,14 +234,10 @@ void target_find_tunnels(struct target *t)
         bool is_host_s = if_map_find(t->ifs, i) != NULL;
         if (i->shutdown.v || IR_IS_SET(i->protection) || !is_tunnel(i) || is_host_s)
             continue;
-        if (!protected) {
-            protected = index_lines(t);
+        const struct target_line *hit = protecting_line(t, i);
+        if (hit && !has_routes)
             read_routes(t, &routes);
-        }
-        const struct box outer = outer_of(i);
-        const struct target_line *hit = NULL;
-        uint32_t floor = 0;
-        box_index_visit(protected, &outer, &floor, note_hit, (void *)&hit);
+        has_routes |= hit != NULL;
         if (hit)
             say_is_not_made(t, i, hit, &routes);
     }

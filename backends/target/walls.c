@@ -113,6 +113,16 @@ static const struct wall_row *row_of(struct str line)
     return NULL;
 }
 
+bool target_is_wall(struct str line)
+{
+    return row_of(line) != NULL;
+}
+
+bool line_seems_to_begin_with(struct str line, const char *words)
+{
+    return begins_with(line, words, CUT_LESS) || is_nearly(line, words);
+}
+
 /* The interfaces of the host, and up to where a line of theirs has been taken back. */
 struct reader {
     struct symtab at;   /* ("", place of an interface) → struct interface */
@@ -131,13 +141,25 @@ static struct str key_of(const struct wall_row *row)
     return str_lit(row->words);
 }
 
+/* `no` and the words of the row, whole: a router takes no other ones. */
 static void note_taken_back(const struct target *t, struct reader *r, const struct ir_line *l)
 {
     struct str line = line_text_at(t->c->source, l->off);
     bool is_no = str_is(str_take_word(&line), "no");
     const struct wall_row *row = is_no ? row_of(line) : NULL;
-    if (row)
+    if (row && line_begins_with(line, row->words))
         symtab_put(t->arena, &r->gone, key_of(row), l->owner, (void *)(uintptr_t)l);
+}
+
+/* `no ip ips A in` takes back that one, `no ip ips` all. */
+static bool takes_back(const struct target *t, const struct ir_line *no, struct str line)
+{
+    struct str back = line_text_at(t->c->source, no->off);
+    str_take_word(&back);
+    for (struct str w = str_take_word(&back); w.len; w = str_take_word(&back))
+        if (!is_same(w, str_take_word(&line)))
+            return false;
+    return true;
 }
 
 static void look_at_line(struct target *t, const struct reader *r, const struct interface *i, const struct ir_line *l)
@@ -145,7 +167,7 @@ static void look_at_line(struct target *t, const struct reader *r, const struct 
     const struct str line = line_text_at(t->c->source, l->off);
     const struct wall_row *row = row_of(line);
     const struct ir_line *back = row ? symtab_get(&r->gone, key_of(row), l->owner) : NULL;
-    if (!row || (t->ifs->host_has & row->has) || (back && back->off > l->off))
+    if (!row || (t->ifs->host_has & row->has) || (back && back->off > l->off && takes_back(t, back, line)))
         return;
     struct target_wall *w = ARENA_NEW(t->arena, struct target_wall);
     *w = (struct target_wall){.kind = row->kind, .link = if_map_find(t->ifs, i), .interface = i};

@@ -21,6 +21,11 @@ struct target_wall {
  * it does not. */
 unsigned line_begins_with(struct str line, const char *words) MUST_CHECK;
 
+/* Is it a line of an interface that is a wall, in whatever spelling? */
+bool target_is_wall(struct str line) MUST_CHECK;
+/* Does it begin with these words, cut down to two letters, joined, or with a letter or two otherwise? */
+bool line_seems_to_begin_with(struct str line, const char *words) MUST_CHECK;
+
 /* The line of the text that begins there, without what is blank at its end. */
 struct str line_text_at(const struct source *s, uint32_t off);
 

@@ -150,11 +150,9 @@ static void settings(struct manual *x, struct xfrm_sa *sa)
 {
     const struct sa_settings *s = &x->l->entry->sa;
     const struct ipsec_globals *g = &x->t->c->ipsec;
-    bool disabled = IR_IS_SET(s->replay_disabled) ? s->replay_disabled.v != 0 : g->replay_disabled.v != 0;
-    uint64_t window = IR_IS_SET(s->replay_window) ? s->replay_window.v : g->replay_window.v;
-    sa->replay_window = disabled ? 0 : window ? (uint32_t)window : 64;
-    struct str df = IR_IS_SET(s->dfbit) ? s->dfbit.s : g->df_bit.s, ecn = IR_IS_SET(s->ecn) ? s->ecn.s : g->ecn.s;
-    sa->no_pmtu = str_is(df, "clear");
+    sa->replay_window = 0; /* a peer that starts again counts from 1 (RFC 4302 §5: SHOULD NOT with manual keys) */
+    struct str ecn = IR_IS_SET(s->ecn) ? s->ecn.s : g->ecn.s;
+    sa->no_pmtu = str_is(target_df_bit(x->t, x->m, s).s, "clear");
     sa->no_ecn = str_is(ecn, "discard");
 }
 

@@ -533,26 +533,64 @@ static void settings_note(struct target *t, const struct ir_num *n, const char *
         diag_add(t->diags, D_LX_SETTING, n->m.span, "%s", what);
 }
 
-static void entry_settings(struct target *t, const struct sa_settings *sa)
+/* The kernel copies the bit or clears it in the outer header; either way it answers a packet with it that is larger
+ * than the tunnel's MTU (ICMP), and never fragments that one. Each line is said once, whichever entries it holds for.
+ */
+static void df_bit_note(struct target *t, const struct ir_str *df, struct symtab *said)
 {
-    settings_note(t, &sa->dummy_pps, "dummy packets: the kernel makes none on a tunnel");
+    if (!IR_WRITTEN(*df) || str_is(df->s, "copy") || symtab_get(said, STR_EMPTY, df->m.span.off))
+        return;
+    symtab_put(t->arena, said, STR_EMPTY, df->m.span.off, (void *)(uintptr_t)df->s.p);
+    diag_add(t->diags, D_LX_SETTING, df->m.span,
+             str_is(df->s, "set") ? "df-bit set: the kernel can copy the bit or clear it; copied"
+                                  : "df-bit clear: the outer header has it clear; a packet that has it itself and is "
+                                    "larger than the tunnel's MTU is answered (ICMP), and not fragmented as on the "
+                                    "router");
+}
+
+static void dummy_note(struct target *t, const struct ir_num *pps, const struct ir_num *seconds)
+{
+    static const char what[] = "dummy packets: the kernel makes none on a tunnel";
+    settings_note(t, pps, what);
+    settings_note(t, seconds, what);
+}
+
+static void entry_settings(struct target *t, const struct target_map *m, const struct sa_settings *sa,
+                           struct symtab *said)
+{
+    const struct ir_str df = target_df_bit(t, m, sa);
+    df_bit_note(t, &df, said);
+    dummy_note(t, &sa->dummy_pps, &sa->dummy_s);
     settings_note(t, &sa->mixed_mode, "mixed mode is not carried: all traffic of the entry is protected");
-    if (str_is(sa->dfbit.s, "set"))
-        diag_add(t->diags, D_LX_SETTING, sa->dfbit.m.span,
-                 "df-bit set: the kernel can copy the bit or clear it; copied");
     if (IR_WRITTEN(sa->dscp))
         diag_add(t->diags, D_LX_SETTING, sa->dscp.m.span, "dscp: the kernel copies the DSCP of the inner packet");
 }
 
+static void fragmentation_note(struct target *t, const struct ir_str *f)
+{
+    if (IR_WRITTEN(*f) && str_is(f->s, "before-encryption"))
+        diag_add(t->diags, D_LX_SETTING, f->m.span,
+                 "fragmentation before-encryption: the kernel encrypts first, and the outer packet is fragmented");
+}
+
 static void all_settings(struct target *t)
 {
+    struct symtab said = {0}; /* ("", place) → df-bit that was said */
     settings_note(t, &t->c->ipsec.optional,
                   "crypto ipsec optional is not carried: without an SA traffic is dropped, not "
                   "sent in the clear");
-    settings_note(t, &t->c->ipsec.dummy_pps, "dummy packets: the kernel makes none on a tunnel");
+    dummy_note(t, &t->c->ipsec.dummy_pps, &t->c->ipsec.dummy_s);
+    settings_note(t, &t->c->ipsec.multi_sn, "multi-sn: the kernel numbers the packets of an SA in one row");
+    fragmentation_note(t, &t->c->ipsec.fragmentation);
     PTRLIST_FOR (struct target_map, m, &t->maps) {
+        PTRLIST_FOR (struct interface, i, &m->ifs) {
+            fragmentation_note(t, &i->fragmentation);
+        }
         PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
-            entry_settings(t, &e->sa);
+            const struct crypto_map *dynamic = e->dynamic.target;
+            entry_settings(t, m, &e->sa, &said);
+            for (uint32_t i = 0; dynamic && i < dynamic->entries.n; i++)
+                entry_settings(t, m, &((struct crypto_map_entry *)dynamic->entries.v[i])->sa, &said);
         }
     }
 }

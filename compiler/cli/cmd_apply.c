@@ -265,9 +265,10 @@ static int refused(struct session *s, const struct request *q)
             name);
         return EXIT_FINDINGS;
     }
-    if (s->errors && (!q->how.allow_partial || s->fatal)) {
-        fprintf(stderr, "ioscc %s: %u thing%s cannot be carried to Linux: nothing is touched%s\n", name, s->errors,
-                s->errors == 1 ? "" : "s", s->fatal ? "" : " (--allow-partial goes on without)");
+    const uint32_t errors = consent_errors(s, q->allow_less);
+    if (errors && (!q->how.allow_partial || s->fatal)) {
+        fprintf(stderr, "ioscc %s: %u thing%s cannot be carried to Linux: nothing is touched%s\n", name, errors,
+                errors == 1 ? "" : "s", s->fatal ? "" : " (--allow-partial goes on without)");
         return EXIT_FINDINGS;
     }
     return EXIT_CLEAN;
@@ -368,13 +369,18 @@ static int carry_out(struct session *s, const struct request *q, struct buf *sai
     int code = confirm_reserve(s, deadline);
     if (code == EXIT_CLEAN)
         code = confirm_start(s, deadline);
+    struct state_config how = q->how;
+    how.has_settings = s->state.settings.n != 0; /* they stay as they are until all goes, or it is gone back */
     if (code == EXIT_CLEAN)
-        code = session_run(s, q->how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
+        code = session_run(s, how, pending ? PREVIOUS_STAYS : PREVIOUS_IS_CURRENT, deadline);
     if (code != EXIT_CLEAN)
         return code;
     code = host_setup_do(s, said);
-    if (code != EXIT_CLEAN)
+    if (code != EXIT_CLEAN) {
+        buf_puts(said, "The rest is applied.\n");
+        confirm_say(said, s, deadline, q->confirm_s);
         return code;
+    }
     buf_puts(said, "Applied.\n");
     if (s->apply.flows_anew)
         buf_printf(said, "%u connections from before had another translation: they begin anew.\n", s->apply.flows_anew);

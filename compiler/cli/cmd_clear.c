@@ -11,8 +11,10 @@
 #include <jansson.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "backends/show/flows.h"
 #include "compiler/cli/ask.h"
 #include "compiler/cli/live.h"
 
@@ -25,6 +27,7 @@ static const struct cli_option options[] = {
 
 struct which {
     const char *map;
+    const char *peer_name; /* an address or a name */
     struct ip_addr peer, dst;
     uint8_t proto;
     uint32_t spi;
@@ -44,8 +47,10 @@ static bool parse(int n, char **w, struct which *q)
         q->map = w[1];
         return true;
     }
-    if (n == 2 && str_prefix_of(str_lit(w[0]), "peer"))
-        return addr_parse(str_lit(w[1]), &q->peer);
+    if (n == 2 && str_prefix_of(str_lit(w[0]), "peer")) {
+        q->peer_name = w[1];
+        return true;
+    }
     if (n != 4 || !str_prefix_of(str_lit(w[0]), "entry") || !addr_parse(str_lit(w[1]), &q->dst))
         return false;
     q->proto = strcmp(w[2], "ah") == 0 ? IPPROTO_AH : strcmp(w[2], "esp") == 0 ? IPPROTO_ESP : 0;
@@ -55,37 +60,18 @@ static bool parse(int n, char **w, struct which *q)
     return q->proto && *end == '\0' && v > 0 && v <= UINT32_MAX;
 }
 
-static const struct target_map *map_of(const struct live *l, uint32_t reqid)
+/* The map that an SA is of: by its line, or as one of a dynamic entry's peer. NULL: it is not ours. */
+static const struct target_map *map_of(const struct live *l, const struct xfrm_sa *s)
 {
     PTRLIST_FOR (struct target_map, m, &l->session.apply.target.maps) {
         PTRLIST_FOR (struct target_line, t, &m->lines) {
-            if (t->reqid == reqid)
+            if (t->reqid == s->reqid)
                 return m;
         }
+        if (show_is_dynamic(m, s))
+            return m;
     }
     return NULL;
-}
-
-/* `entry` names one SA; what goes is all that was made together with it, both directions. */
-static uint32_t reqid_of_entry(const struct live *l, const struct which *q)
-{
-    PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
-        if (s->spi == q->spi && s->proto == q->proto && addr_eq(&s->dst, &q->dst) && map_of(l, s->reqid))
-            return s->reqid;
-    }
-    return 0;
-}
-
-static bool selected(const struct live *l, const struct which *q, const struct xfrm_sa *s, uint32_t entry_reqid)
-{
-    const struct target_map *m = map_of(l, s->reqid);
-    if (!m)
-        return false; /* not of a line of ours */
-    if (q->map)
-        return str_is(m->map->name.s, q->map);
-    if (q->peer.family)
-        return addr_eq(&s->src, &q->peer) || addr_eq(&s->dst, &q->peer);
-    return !q->spi || s->reqid == entry_reqid;
 }
 
 static const struct xfrm_sa *manual_of(const struct live *l, const struct xfrm_sa *s)
@@ -97,12 +83,55 @@ static const struct xfrm_sa *manual_of(const struct live *l, const struct xfrm_s
     return NULL;
 }
 
+static bool is_named(const struct which *q, const struct xfrm_sa *s)
+{
+    return s->spi == q->spi && s->proto == q->proto && addr_eq(&s->dst, &q->dst);
+}
+
+/* `entry` names one SA. Of manual ones all go that are keyed with it; of one that IKE made the daemon ends what was
+ * made together with it, both directions, and no other pair of the same line. */
+static uint32_t manual_reqid_of_entry(const struct live *l, const struct which *q)
+{
+    PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
+        if (q->spi && is_named(q, s) && manual_of(l, s))
+            return s->reqid;
+    }
+    return 0;
+}
+
+/* Of a dynamic entry's SA the dynamic map's name is one too. */
+static bool is_map_called(const struct target_map *m, const struct xfrm_sa *s, const char *name)
+{
+    if (str_is(m->map->name.s, name))
+        return true;
+    PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
+        const struct crypto_map *d = e->dynamic.target;
+        if (d && str_is(d->name.s, name) && (!s || show_is_dynamic(m, s)))
+            return true;
+    }
+    return false;
+}
+
+static bool selected(const struct live *l, const struct which *q, const struct xfrm_sa *s, uint32_t manual_reqid)
+{
+    const struct target_map *m = map_of(l, s);
+    if (!m)
+        return false; /* not of a line of ours */
+    if (q->map)
+        return is_map_called(m, s, q->map);
+    if (q->peer.family)
+        return addr_eq(&s->src, &q->peer) || addr_eq(&s->dst, &q->peer);
+    if (!q->spi)
+        return true;
+    return manual_reqid ? s->reqid == manual_reqid : is_named(q, s);
+}
+
 static int clear_counters(struct live *l)
 {
     struct state *st = &l->session.state;
     st->bases.n = 0;
     PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
-        if (!map_of(l, s->reqid))
+        if (!map_of(l, s))
             continue;
         s->count.replay_errors += s->count.integrity_errors;
         ptrlist_add(st->arena, &st->bases, s);
@@ -176,7 +205,7 @@ static bool gone_already(uint32_t i, int error, const void *arg)
 static bool has_map(const struct live *l, const char *name)
 {
     PTRLIST_FOR (struct target_map, m, &l->session.apply.target.maps) {
-        if (str_is(m->map->name.s, name))
+        if (is_map_called(m, NULL, name))
             return true;
     }
     return false;
@@ -193,14 +222,14 @@ static int clear_sas(struct live *l, const struct which *q, const char *dir)
     }
     if (q->map && !has_map(l, q->map))
         fprintf(stderr, "ioscc %s: no crypto map '%s' is applied\n", l->session.command->name, q->map);
-    uint32_t gone = 0, back = 0, failed = 0, reqid = q->spi ? reqid_of_entry(l, q) : 0;
+    uint32_t gone = 0, back = 0, failed = 0, reqid = manual_reqid_of_entry(l, q);
     bool ok = true;
     PTRLIST_FOR (struct xfrm_sa, s, &l->session.apply.xfrm_held.sas) {
         if (!selected(l, q, s, reqid))
             continue;
         const struct xfrm_sa *again = manual_of(l, s);
         if (!again && daemon_clears(l, s, dir)) {
-            gone++;
+            gone += q->spi ? 2 : 1; /* the other direction is not named, and goes with it */
             continue;
         }
         ok &= xfrm_put_sa_delete(n, &b, s) && (!again || xfrm_put_sa(n, &b, again));
@@ -216,6 +245,30 @@ static int clear_sas(struct live *l, const struct which *q, const char *dir)
     printf("%u SAs cleared, %u of them manual and back.\n", gone, back);
     bool has_chosen = q->spi || q->map || q->peer.family;
     return has_chosen && !gone ? EXIT_FINDINGS : EXIT_CLEAN;
+}
+
+/* Its address, or the one that its name had when it was looked up last (guide: peer {ip-address | peer-name}). */
+static bool find_peer(const struct live *l, struct which *q)
+{
+    if (addr_parse(str_lit(q->peer_name), &q->peer))
+        return true;
+    PTRLIST_FOR (struct state_name, n, &l->session.state.names) {
+        if (strcasecmp(n->name, q->peer_name) == 0) {
+            q->peer = n->addr;
+            return true;
+        }
+    }
+    PTRLIST_FOR (struct target_map, m, &l->session.apply.target.maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
+            PTRLIST_FOR (struct map_peer, p, &e->peers) {
+                const struct str name = p->host.name;
+                bool is_its = name.len && str_ieq(name, q->peer_name) && p->host.addr.family;
+                if (is_its)
+                    q->peer = p->host.addr;
+            }
+        }
+    }
+    return q->peer.family != FAMILY_NONE;
 }
 
 static int run(const struct command *c, int argc, char **argv)
@@ -243,19 +296,24 @@ static int run(const struct command *c, int argc, char **argv)
         return code;
     if (n < 2 || !str_prefix_of(str_lit(words[0]), "crypto") || strcmp(words[1], "sa") != 0 ||
         !parse(n - 2, words + 2, &q))
-        return cli_usage_error(c, "clear what? crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters]");
+        return cli_usage_error(c, "clear what? crypto sa [peer A|NAME | map NAME | entry DEST esp|ah SPI | counters]");
     struct live l;
     code = live_open(&l, c, dir, wait_s);
     if (code != EXIT_CLEAN)
         return code;
-    code = q.counters ? clear_counters(&l) : clear_sas(&l, &q, dir);
+    if (q.peer_name && !find_peer(&l, &q))
+        code = cli_usage_error(c, "clear crypto sa peer: '%s' is no address, and no peer that is applied has that name",
+                               q.peer_name);
+    else
+        code = q.counters ? clear_counters(&l) : clear_sas(&l, &q, dir);
     session_close(&l.session);
     return code;
 }
 
 const struct command cmd_clear = {
     "clear",
-    "[OPTION…] crypto sa [peer A | map NAME | entry DEST esp|ah SPI | counters] | isakmp [ID] | ikev2 sa [remote A] | "
+    "[OPTION…] crypto sa [peer A|NAME | map NAME | entry DEST esp|ah SPI | counters] | isakmp [ID] | ikev2 sa [remote "
+    "A] | "
     "session [remote A]",
     "Removes SAs as the router's commands do: manual ones come back at once, IKE's when traffic asks for them.",
     options,

@@ -173,7 +173,8 @@ static void print_metrics(struct buf *b, struct session *s)
     bool drifts = apply_needed(&s->apply) || apply_is_disturbed(&s->apply) || *s->apply.lacks || st->applying ||
                   session_not_in_force(s) || is_early();
     gauge(b, "applied", "1: a configuration is applied", st->current.file != NULL);
-    gauge(b, "in_sync", "1: the kernel is as the configuration says, and all that it protects leaves by it", !drifts);
+    gauge(b, "in_sync", "1: the kernel is as the configuration says, and no route leads what it protects past it",
+          !drifts);
     gauge(b, "daemon_running", "1: the IKE daemon runs", d.is_running);
     gauge(b, "daemon_answers", "1: it answers; 0: it may be stopped, nothing is known of its SAs", answers);
     gauge(b, "daemon_stopped", "1: one of its processes is stopped (SIGSTOP, a debugger)",

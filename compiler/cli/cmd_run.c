@@ -14,6 +14,7 @@
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
 #include "compiler/cli/hand_over.h"
+#include "compiler/cli/harmless.h"
 #include "compiler/cli/host_setup.h"
 #include "compiler/cli/places.h"
 #include "compiler/cli/reload.h"
@@ -181,10 +182,11 @@ static int plan(struct session *s, const struct request *q, const char *file)
     int code = session_plan(s, file, &q->how);
     if (code == EXIT_CLEAN && !s->fatal)
         code = consent_ask(s, file, q->allow_less);
-    if (code != EXIT_CLEAN || !s->errors || (q->how.allow_partial && !s->fatal))
+    const uint32_t errors = consent_errors(s, q->allow_less);
+    if (code != EXIT_CLEAN || !errors || (q->how.allow_partial && !s->fatal))
         return code;
-    fprintf(stderr, "ioscc %s: %u thing%s cannot be carried to Linux: nothing is touched%s\n", s->command->name,
-            s->errors, s->errors == 1 ? "" : "s", s->fatal ? "" : " (--allow-partial goes on without)");
+    fprintf(stderr, "ioscc %s: %u thing%s cannot be carried to Linux: nothing is touched%s\n", s->command->name, errors,
+            errors == 1 ? "" : "s", s->fatal ? "" : " (--allow-partial goes on without)");
     return EXIT_FINDINGS;
 }
 
@@ -244,6 +246,9 @@ static int carry_out(struct session *s, struct request *q)
         code = confirm_start(s, deadline);
     if (q->says_plan && apply_needed(&s->apply))
         apply_print(&q->said, &s->apply);
+    bool goes_back = previous == PREVIOUS_FORGOTTEN;
+    if (!goes_back)
+        q->how.has_settings = s->state.settings.n != 0;
     if (code == EXIT_CLEAN)
         code = session_run(s, q->how, previous, deadline);
     if (code == EXIT_CLEAN)
@@ -396,6 +401,7 @@ struct loading {
 static int load_for_daemon(void *arg, int policy_file)
 {
     struct loading *l = arg;
+    harmless_never_wait(); /* a daemon comes up, whoever reads its log */
     l->request->policy_file = policy_file;
     l->request->leaves_pending = true;
     return with_policy(l->command, l->request, l->file, false, as_daemon);

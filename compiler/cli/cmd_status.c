@@ -10,7 +10,6 @@
 #include "compiler/cli/ask.h"
 #include "compiler/cli/confirm.h"
 #include "compiler/cli/consent.h"
-#include "compiler/cli/host_setup.h"
 #include "compiler/cli/places.h"
 #include "compiler/cli/reload.h"
 #include "compiler/cli/session.h"
@@ -362,17 +361,9 @@ static int run_remove(const struct command *c, int argc, char **argv)
         apply_print(&b, &s.apply);
         (void)!cli_write(stdout, &b); /* what is removed goes, whoever reads along */
         buf_free(&b);
-        struct buf settings = {0};
-        host_setup_undo(&s, &settings); /* while all of it is closed still */
         code = session_run(&s, nothing, PREVIOUS_FORGOTTEN, 0);
-        if (code != EXIT_CLEAN)
-            host_setup_redo(&s);
-        else
-            (void)!cli_write(stdout, &settings);
-        buf_free(&settings);
     }
     if (code == EXIT_CLEAN) {
-        host_setup_forget(&s);
         state_daemon_forget(s.state.dir);
         places_forget(&s);
         memset(s.state.thresholds, 0, sizeof s.state.thresholds);

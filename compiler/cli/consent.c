@@ -40,6 +40,26 @@ static bool ends(const struct source *s)
     return word && (n == 3 || s->text[n - 4] == '\n' || s->text[n - 4] == '\r');
 }
 
+/* Behind its `end` it goes on with interfaces or crypto maps: the number of that line. 0: it does not. */
+static uint32_t goes_on_behind_end(const struct source *s)
+{
+    uint32_t number = 1;
+    bool has_ended = false;
+    for (uint32_t at = 0; at < s->len; number++) {
+        const char *end = memchr(s->text + at, '\n', s->len - at);
+        struct str line = {s->text + at, end ? (uint32_t)(end - s->text) - at : s->len - at};
+        at += line.len + 1;
+        while (line.len && is_white(line.p[line.len - 1]))
+            line.len--;
+        const struct str word = {line.p, line.len < 9 ? line.len : 9};
+        bool is_ours = str_ieq(word, "interface") || (line.len > 11 && memcmp(line.p, "crypto map ", 11) == 0);
+        if (has_ended && is_ours)
+            return number;
+        has_ended |= str_ieq(line, "end");
+    }
+    return 0;
+}
+
 /* Its last line has no end: nobody knows what it would have said. */
 static bool is_cut_in_a_line(const struct source *s)
 {
@@ -72,7 +92,9 @@ static int refuse(const struct session *s, const char *file, const char *why)
     if (now)
         fprintf(stderr, " (%u of %u policies that stand would go)", s->apply.xfrm_diff.removed, now);
     bool has_nothing = s->apply.target.maps.n == 0;
-    fprintf(stderr, "\nIf that is what you want: --allow-less%s\n", now && has_nothing ? ", or 'ioscc remove'" : "");
+    bool has_more = consent_errors(s, true) != 0;
+    fprintf(stderr, "\nIf that is what you want: --allow-less%s%s\n", has_more ? " --allow-partial" : "",
+            now && has_nothing ? ", or 'ioscc remove'" : "");
     return EXIT_FINDINGS;
 }
 
@@ -158,6 +180,12 @@ static bool protects_much_less(const struct session *s)
     return k.lost > k.fresh && (k.lost - k.fresh) * 2 > k.standing;
 }
 
+uint32_t consent_errors(const struct session *s, bool allow_less)
+{
+    const uint32_t tunnels = s->compiled.diags.per_id[D_LX_TUNNEL];
+    return allow_less && s->loaded ? s->errors - tunnels : s->errors;
+}
+
 int consent_ask(const struct session *s, const char *file, bool allow_less)
 {
     if (allow_less || !s->loaded)
@@ -183,6 +211,9 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
                       "lost (--state-dir says which)");
     if (loses_translation(s))
         return refuse(s, file, "does not translate any more what its crypto list is on (ip nat inside source)");
+    if (s->compiled.units.n == 1 && goes_on_behind_end(&s->compiled.source))
+        return refuse(s, file,
+                      "goes on behind its 'end' with interfaces or crypto maps: several configurations in one");
     if (is_cut_in_a_line(&s->compiled.source))
         return refuse(s, file, "has a last line without an end, and no 'end': it is cut off");
     if (s->apply.xfrm_diff.removed && !ends(&s->compiled.source))

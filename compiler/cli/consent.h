@@ -9,6 +9,8 @@
  * protects less than half of what stands (xfrm_kept()), has fewer policies and no `end` as its last line, or lacks the
  * translation that a list which stands is behind. `allow_less`: the user wants that. EXIT_FINDINGS after a message that
  * says how much would go. */
+/* Findings that stop it: without those of tunnels that nobody makes, where --allow-less has said that they may go. */
+uint32_t consent_errors(const struct session *s, bool allow_less) MUST_CHECK;
 int consent_ask(const struct session *s, const char *file, bool allow_less) MUST_CHECK;
 /* Does a daemon with another state directory run in this network namespace, whose policies stand? EXIT_FINDINGS after a
  * message. */

@@ -3,30 +3,23 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/apply/host_settings.h"
 
-#define BELOW "/proc/sys/"
+#define SETTING_GONE (-1)
 
-/* "net.ipv4.ip_forward": as sysctl(8) takes it; a link with dots in its name has a slash there. */
-static const char *name_of(const char *path, char name[static 128])
-{
-    snprintf(name, 128, "%s", strncmp(path, BELOW, strlen(BELOW)) == 0 ? path + strlen(BELOW) : path);
-    bool has_dots = strchr(name, '.') != NULL;
-    for (char *p = name; *p && !has_dots; p++)
-        if (*p == '/')
-            *p = '.';
-    return name;
-}
+#define BELOW "/proc/sys/"
 
 void host_setup_print(struct buf *b, const struct session *s)
 {
-    char name[128];
-    if (!s->apply.target.sets_up_host || s->apply.target.settings.n == 0)
+    char name[HOST_SETTING_NAME_MAX];
+    if (!s->apply.ifs.sets_up_host || s->apply.target.settings.n == 0)
         return;
     buf_puts(b, "Settings of this host\n");
     PTRLIST_FOR (struct host_setting, h, &s->apply.target.settings) {
-        buf_printf(b, "  ~ %s = %d, was %d\n", name_of(h->path, name), h->want, h->is);
+        if (h->is != h->want)
+            buf_printf(b, "  ~ %s = %d, was %d\n", host_setting_name(h->path, name), h->want, h->is);
     }
 }
 
@@ -40,20 +33,22 @@ static void keep_old(struct state *st, const struct host_setting *h)
         return;
     }
     struct state_setting *o = ARENA_NEW(st->arena, struct state_setting);
-    *o = (struct state_setting){arena_strndup(st->arena, h->path, strlen(h->path)), h->is, h->want};
+    *o = (struct state_setting){
+        .path = arena_strndup(st->arena, h->path, strlen(h->path)), .was = h->is, .set = h->want};
     ptrlist_add(st->arena, &st->settings, o);
 }
 
 int host_setup_do(struct session *s, struct buf *said)
 {
     const struct ptrlist *wanted = &s->apply.target.settings;
-    char name[128];
+    char name[HOST_SETTING_NAME_MAX];
     int code = EXIT_CLEAN;
-    if (!s->apply.target.sets_up_host || wanted->n == 0)
+    if (!s->apply.ifs.sets_up_host || wanted->n == 0)
         return EXIT_CLEAN;
     PTRLIST_FOR (struct host_setting, h, wanted) {
         keep_old(&s->state, h);
     }
+    s->state.current.has_settings = true;
     int r = state_save(&s->state);
     if (r < 0) {
         fprintf(stderr, "ioscc %s: cannot write the state in %s: %s: no setting of this host was changed\n",
@@ -62,12 +57,14 @@ int host_setup_do(struct session *s, struct buf *said)
     }
     PTRLIST_FOR (struct host_setting, h, wanted) {
         r = host_setting_write(h->path, h->want);
+        if (r == 0 && h->is == h->want)
+            continue;
         if (r == 0) {
-            buf_printf(said, "%s is %d now, was %d.\n", name_of(h->path, name), h->want, h->is);
+            buf_printf(said, "%s is %d now, was %d.\n", host_setting_name(h->path, name), h->want, h->is);
             continue;
         }
-        fprintf(stderr, "ioscc %s: %s cannot be set to %d: %s\n", s->command->name, name_of(h->path, name), h->want,
-                strerror(-r));
+        fprintf(stderr, "ioscc %s: %s cannot be set to %d: %s\n", s->command->name, host_setting_name(h->path, name),
+                h->want, strerror(-r));
         code = EXIT_SYSTEM;
     }
     return code;
@@ -76,21 +73,29 @@ int host_setup_do(struct session *s, struct buf *said)
 /* The state is root's, and yet: nothing but a setting of the network is written. */
 static bool is_of_network(const char *path)
 {
-    return strncmp(path, BELOW "net/", strlen(BELOW "net/")) == 0 && !strstr(path, "..");
+    return strncmp(path, BELOW "net/", strlen(BELOW "net/")) == 0 && !strstr(path, "/../");
 }
 
-void host_setup_undo(const struct session *s, struct buf *said)
+/* One setting may set others (those of all links): which are as they were set is looked at before any is put back. */
+void host_setup_undo(struct session *s)
 {
-    char name[128];
+    char name[HOST_SETTING_NAME_MAX];
     PTRLIST_FOR (struct state_setting, o, &s->state.settings) {
-        int is;
-        bool is_ours = is_of_network(o->path) && host_setting_read(o->path, &is) == 0 && is == o->set;
-        if (!is_ours)
-            buf_printf(said, "%s is not what ioscc had set any more: it stays.\n", name_of(o->path, name));
+        o->is = SETTING_GONE;
+        if (is_of_network(o->path) && access(o->path, F_OK) == 0 && host_setting_read(o->path, &o->is) < 0)
+            o->is = SETTING_GONE;
+    }
+    PTRLIST_FOR (struct state_setting, o, &s->state.settings) {
+        const char *what = host_setting_name(o->path, name);
+        bool is_back = o->is == o->was && o->was != o->set;
+        if (o->is == SETTING_GONE || is_back)
+            continue; /* its link has gone, or whoever was ended in the middle has put it back */
+        if (o->is != o->set)
+            fprintf(stderr, "ioscc %s: %s is not what ioscc had set any more: it stays\n", s->command->name, what);
         else if (host_setting_write(o->path, o->was) == 0)
-            buf_printf(said, "%s is %d again.\n", name_of(o->path, name), o->was);
+            fprintf(stderr, "ioscc %s: %s is %d again\n", s->command->name, what, o->was);
         else
-            buf_printf(said, "%s cannot be put back to %d.\n", name_of(o->path, name), o->was);
+            fprintf(stderr, "ioscc %s: %s cannot be put back to %d\n", s->command->name, what, o->was);
     }
 }
 
@@ -102,9 +107,4 @@ void host_setup_redo(const struct session *s)
         if (is_put_back && host_setting_write(o->path, o->set) < 0)
             fprintf(stderr, "ioscc %s: %s cannot be set to %d again\n", s->command->name, o->path, o->set);
     }
-}
-
-void host_setup_forget(struct session *s)
-{
-    s->state.settings.n = 0;
 }

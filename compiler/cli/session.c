@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/session.h"
+#include "compiler/cli/host_setup.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -573,7 +574,14 @@ int session_run(struct session *s, struct state_config how, enum session_previou
     if (code != EXIT_CLEAN)
         return code;
     sigprocmask(SIG_BLOCK, &quiet, &old); /* half-way is no place to stop */
+    bool ends_settings = s->state.settings.n && !how.has_settings && !how.sets_up_host;
+    if (ends_settings)
+        host_setup_undo(s); /* while all of it is closed still */
     int r = apply_run(&s->apply);
+    if (ends_settings && r < 0 && !s->apply.is_half_done)
+        host_setup_redo(s);
+    else if (ends_settings)
+        s->state.settings.n = 0;
     if (r == 0 || s->apply.is_half_done) /* what stands is of this state now, and of no other before that */
         state_own(&s->state, false);
     if (r == 0) {

@@ -540,6 +540,7 @@ enum ir_line_kind {
     IR_LINE_TUNNEL,
     IR_LINE_VTEMPLATE,
     IR_LINE_ENROLMENT, /* how a certificate is asked for, and what it is to say */
+    IR_LINE_SHUTDOWN,
     IR_LINE_ROUTE_MAP, /* what one sets or asks beside access lists */
     IR_LINE_OTHER,     /* a crypto command that is kept as text */
 };

@@ -223,6 +223,7 @@ const struct broken_line *map_line_broken(const struct ir_config *c)
     PTRLIST_FOR (struct broken_line, l, &c->broken_globals) {
         struct str what = word_of(l->text, 1), name = word_of(l->text, 2);
         bool is_dynamic = may_mean(what, "dynamic-map"), is_merge = strchr("<>", l->text.p[0]) != NULL;
+        is_merge |= memchr(l->text.p, '\r', l->text.len) != NULL; /* two lines, to an editor */
         if (misprint_meant(l->text) == MEANT_MAP || is_merge)
             return l;
         if (!may_mean(word_of(l->text, 0), "crypto") || (!is_dynamic && !may_mean(what, "map")))
@@ -248,12 +249,19 @@ static bool is_map(const struct ir_config *c, struct str name)
     return false;
 }
 
-/* `map M2`, `ip crypto map M2`, `crypto M2`: some of the words, and the name of a map. */
+static bool is_about_crypto(struct str w)
+{
+    return may_mean(w, "crypto") || (w.len > 3 && may_mean(w, "ipsec"));
+}
+
+/* `map M2`, `ip crypto map M2`, `crypto M2`: some of the words, and the name of a map. Other commands have the word map
+ * too (`dialer map`, `frame-relay map`). */
 static bool names_map(const struct ir_config *c, struct str line)
 {
-    bool has_word = false, has_name = false;
+    bool is_alone = may_mean(word_of(line, 0), "map") && word_of(line, 1).len && !word_of(line, 2).len;
+    bool has_word = is_alone, has_name = false;
     for (unsigned i = 0; word_of(line, i).len; i++)
-        has_word |= may_mean(word_of(line, i), "crypto") || may_mean(word_of(line, i), "map");
+        has_word |= is_about_crypto(word_of(line, i));
     for (unsigned i = 1; has_word && word_of(line, i).len; i++)
         has_name |= is_map(c, word_of(line, i));
     return has_name;
@@ -261,6 +269,8 @@ static bool names_map(const struct ir_config *c, struct str line)
 
 bool line_may_bind_map(const struct ir_config *c, struct str line)
 {
+    if (means(word_of(line, 0), "description"))
+        return false;
     return misprint_meant(line) == MEANT_MAP || names_map(c, line);
 }
 

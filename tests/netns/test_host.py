@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What of a host keeps tunnels from working is said in plan, apply, run and status, with what to do: other programs' rules, routes that are not there, settings of the kernel, no daemon (E20, E43, T2). --set-up-host sets what can be set, remove puts it back."""
-import os, re
+import os, re, shutil
 
 import lab
 import test_evening as evening
@@ -9,30 +9,39 @@ from test_apply import write
 from test_evening import CONFIG, TWO, host, meets, told
 
 FORWARD = 'nft add table %s fw; nft add chain %s fw f "{ type filter hook %s priority 0; policy %s; }"'
-ACCEPTS = '; nft add rule %s fw f ct state established accept'
+ESTABLISHED, DROP, REJECT, JUMP, VMAP = 'ct state established accept', 'ip saddr 10.9.0.0/16 drop', 'tcp dport 25 reject', 'jump g', 'ip protocol vmap { tcp : drop }'
 DROPS_ALL = 'chain f of table inet fw, another program\'s, drops all that is forwarded: no tunnel carries anything [IC4031'
 IN_DROPS_ALL = 'chain f of table ip fw, another program\'s, drops all that is for this host: no peer\'s IKE or ESP comes in [IC4031'
+OUT_DROPS_ALL = 'chain f of table inet fw, another program\'s, drops all that this host sends: no IKE or ESP leaves [IC4031'
 HAS_TO_ACCEPT = 'chain f of table inet fw, another program\'s, drops what its rules do not accept: they have to accept what the tunnels carry, both ways [IC4032'
+MAY_DROP = 'chain f of table inet fw, another program\'s, drops what its rules say: they have to accept what the tunnels carry, both ways [IC4032'
 IN_HAS_TO_ACCEPT = 'chain f of table ip fw, another program\'s, drops what its rules do not accept: they have to accept UDP 500 and 4500 and ESP from the peers [IC4032'
-TRANSLATES = 'chain p of table ip n, another program\'s, translates before protected flows are bound to their own addresses'
+TRANSLATES = 'chain p of table ip n, another program\'s, translates before protected flows are bound to their own addresses: if it translates what the lists protect, that is dropped [IC4032'
 NAT = 'nft add table ip n; nft add chain ip n p "{ type nat hook postrouting priority %d; }"; nft add rule ip n p masquerade'
 
 
-def fw(family, hook, policy, accepts):
-    return FORWARD % (family, family, hook, policy) + (ACCEPTS % family if accepts else '')
+def fw(family, hook, policy, *rules):
+    return FORWARD % (family, family, hook, policy) + ''.join('; nft add %s %s fw %s "%s"' % (('chain', family, 'g', '{}') if rule == 'chain g' else ('rule', family, 'f', rule)) for rule in rules)
 
 
 # what it is, what somebody has made, what is said; '' nothing of it. And the option that takes it
 RULES = [
-    ('forward drops all', fw('inet', 'forward', 'drop', False), DROPS_ALL, ''),
-    ('forward drops and has rules', fw('inet', 'forward', 'drop', True), HAS_TO_ACCEPT, 'firewall'),
-    ('forward accepts', fw('inet', 'forward', 'accept', True), '', ''),
-    ('input drops all', fw('ip', 'input', 'drop', False), IN_DROPS_ALL, ''),
-    ('input drops and has rules', fw('ip', 'input', 'drop', True), IN_HAS_TO_ACCEPT, 'firewall'),
-    ('of the other family', fw('ip6', 'forward', 'drop', False), '', ''),
-    ('output drops', fw('inet', 'output', 'drop', True), '', ''),
+    ('forward drops all', fw('inet', 'forward', 'drop'), DROPS_ALL, ''),
+    ('forward drops and has rules', fw('inet', 'forward', 'drop', ESTABLISHED), HAS_TO_ACCEPT, 'firewall'),
+    ('forward accepts', fw('inet', 'forward', 'accept', ESTABLISHED), '', ''),
+    ('forward accepts, and a rule drops', fw('inet', 'forward', 'accept', ESTABLISHED, DROP), MAY_DROP, 'firewall'),
+    ('forward accepts, and a rule rejects', fw('inet', 'forward', 'accept', REJECT), MAY_DROP, 'firewall'),
+    ('forward accepts, and a rule leads to another chain', fw('inet', 'forward', 'accept', 'chain g', JUMP), MAY_DROP, 'firewall'),
+    ('forward accepts, and a map drops', fw('inet', 'forward', 'accept', VMAP), MAY_DROP, 'firewall'),
+    ('input drops all', fw('ip', 'input', 'drop'), IN_DROPS_ALL, ''),
+    ('input drops and has rules', fw('ip', 'input', 'drop', ESTABLISHED), IN_HAS_TO_ACCEPT, 'firewall'),
+    ('of the other family', fw('ip6', 'forward', 'drop'), '', ''),
+    ('output drops all', fw('inet', 'output', 'drop'), OUT_DROPS_ALL, ''),
+    ('prerouting drops all', fw('inet', 'prerouting', 'drop'), 'drops all that comes in: no tunnel carries anything', ''),
+    ('a table that sleeps', fw('inet', 'forward', 'drop') + '; nft add table inet fw "{ flags dormant; }"', '', ''),
+    ('iptables', 'iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT', "chain FORWARD of table ip filter, another program's, drops what its rules do not accept", 'firewall'),
     ('masquerade as everybody has it', NAT % 100, '', ''),
-    ('masquerade before ours', NAT % 80, TRANSLATES, ''),
+    ('masquerade before ours', NAT % 80, TRANSLATES, 'firewall'),
     ('a chain of NAT without rules', (NAT % 80).rsplit(';', 1)[0], '', ''),
 ]
 
@@ -41,6 +50,8 @@ def rules():
     with host(applied=False) as h:
         for name, made, says, has in RULES:
             h.node.run('nft', 'flush', 'ruleset')
+            if name == 'iptables' and not shutil.which('iptables-nft'):
+                continue
             h.node.run('sh', '-c', made)
             p = h.ioscc('plan', h.file)
             found = re.findall(r"another program's", p.stderr)
@@ -54,10 +65,16 @@ def rules():
 def each_command():
     """plan, apply, status, run and reload say it; and the rules stay as they are"""
     with host(applied=False) as h:
-        h.node.run('sh', '-c', fw('inet', 'forward', 'drop', False))
+        h.node.run('sh', '-c', fw('inet', 'forward', 'drop'))
         before = h.node.run('nft', 'list', 'table', 'inet', 'fw').stdout
+        h.node.ip('route', 'add', 'unreachable', '10.70.0.0/16')  # beside a default route
+        no_way = 'no route of this host leads to 10.70.0.0, the first address of what this line protects: it has nowhere to go [IC4033'
+        meets(h.ioscc('plan', h.file), 1, no_way)
+        h.node.ip('route', 'add', '10.70.9.0/24', 'via', '192.0.2.2')  # a part of it is reached
+        assert 'IC4033' not in h.ioscc('plan', h.file).stderr
         h.node.ip('route', 'del', 'default')
-        no_way = 'no route of this host leads to 10.2.0.0: what this line protects has nowhere to go [IC4033'
+        h.node.ip('route', 'add', 'default', 'via', '192.0.2.2', 'table', '100')  # that nothing leads to
+        no_way = 'no route of this host leads to 10.2.0.0, the first address of what this line protects: it has nowhere to go [IC4033'
         for command, code in (('plan', 1), ('apply', 0)):
             meets(h.ioscc(command, h.file), code, DROPS_ALL, no_way)
         meets(h.ioscc('status'), 0, DROPS_ALL, no_way)
@@ -135,17 +152,17 @@ def set_up():
         h.node.sysctl('net/ipv4/conf/eth2/rp_filter', 1)
         assert 'IC4027' in h.ioscc('plan', h.file).stderr
         p = h.ioscc('plan', '--set-up-host', h.file)
-        meets(p, 1, 'net.ipv4.ip_forward = 1, was 0', 'net.ipv4.conf.eth2.rp_filter = 2, was 1')
+        meets(p, 1, 'net.ipv4.conf.eth0.forwarding = 1, was 0', 'net.ipv4.conf.eth2.rp_filter = 2, was 1')
         assert 'IC4027' not in p.stderr and 'IC4034' not in p.stderr, told(p)
-        assert (setting(h, 'ip_forward'), setting(h, 'conf/eth2/rp_filter')) == ('0', '1'), 'plan has set something'
-        meets(h.ioscc('apply', '--set-up-host', h.file), 0, 'net.ipv4.ip_forward is 1 now, was 0.', 'net.ipv4.conf.eth2.rp_filter is 2 now, was 1.', 'Applied.')
-        assert (setting(h, 'ip_forward'), setting(h, 'conf/eth2/rp_filter')) == ('1', '2')
+        assert (setting(h, 'conf/eth0/forwarding'), setting(h, 'conf/eth2/rp_filter')) == ('0', '1'), 'plan has set something'
+        meets(h.ioscc('apply', '--set-up-host', h.file), 0, 'net.ipv4.conf.eth1.forwarding is 1 now, was 0.', 'net.ipv4.conf.eth2.rp_filter is 2 now, was 1.', 'Applied.')
+        assert (setting(h, 'conf/eth0/forwarding'), setting(h, 'conf/eth2/rp_filter')) == ('1', '2')
         p = h.ioscc('apply', '--set-up-host', h.file)
         meets(p, 0)
         assert 'is 1 now' not in p.stdout
         meets(h.ioscc('status'), 0)
-        meets(h.ioscc('remove'), 0, 'net.ipv4.ip_forward is 0 again.', 'net.ipv4.conf.eth2.rp_filter is 1 again.')
-        assert (setting(h, 'ip_forward'), setting(h, 'conf/eth2/rp_filter')) == ('0', '1')
+        meets(h.ioscc('remove'), 0, 'net.ipv4.conf.eth0.forwarding is 0 again', 'net.ipv4.conf.eth2.rp_filter is 1 again')
+        assert (setting(h, 'conf/eth0/forwarding'), setting(h, 'conf/eth2/rp_filter')) == ('0', '1')
         assert 'again' not in h.ioscc('remove').stdout
 
 
@@ -153,13 +170,25 @@ def set_up_and_others():
     """what somebody has set otherwise since stays; a setting that cannot be set is said, and nothing is called applied for it"""
     with host(applied=False) as h:
         h.node.sysctl('net/ipv4/ip_forward', 0)
-        meets(h.ioscc('apply', '--set-up-host', h.file), 0, 'net.ipv4.ip_forward is 1 now')
+        meets(h.ioscc('apply', '--set-up-host', h.file), 0, 'net.ipv4.conf.eth0.forwarding is 1 now')
+        h.node.sysctl('net/ipv4/conf/eth0/forwarding', 0)  # as it was
+        p = h.ioscc('remove')
+        meets(p, 0, 'net.ipv4.conf.eth1.forwarding is 0 again')
+        assert 'eth0.forwarding' not in p.stderr, told(p)
         h.node.sysctl('net/ipv4/ip_forward', 0)
-        meets(h.ioscc('remove'), 0, 'net.ipv4.ip_forward is not what ioscc had set any more: it stays.')
+        h.node.sysctl('net/ipv4/conf/eth2/rp_filter', 1)
+        two = write(h, 'two.cfg', TWO)
+        meets(h.ioscc('apply', '--set-up-host', two), 0, 'net.ipv4.conf.eth2.rp_filter is 2 now')
+        h.node.sysctl('net/ipv4/conf/eth2/rp_filter', 0)
+        meets(h.ioscc('remove'), 0, 'net.ipv4.conf.eth2.rp_filter is not what ioscc had set any more: it stays')
+        h.node.sysctl('net/ipv4/conf/eth2/rp_filter', 1)
+        meets(h.ioscc('apply', '--set-up-host', two), 0)
+        h.node.ip('link', 'del', 'eth2')
+        assert 'rp_filter' not in h.ioscc('remove').stderr
         read_only = ['unshare', '-m', 'sh', '-c', 'mount -o bind,ro /proc/sys /proc/sys && exec "$@"', 'sh']
         p = h.ioscc('apply', '--set-up-host', h.file, before=read_only)
-        meets(p, 3, 'net.ipv4.ip_forward cannot be set to 1: Read-only file system')
-        assert 'Applied.' not in p.stdout, told(p)
+        meets(p, 3, 'net.ipv4.conf.eth0.forwarding cannot be set to 1: Read-only file system')
+        assert 'The rest is applied.' in p.stdout and '\nApplied.' not in p.stdout, told(p)
 
 
 def set_up_by_the_daemon():
@@ -169,13 +198,131 @@ def set_up_by_the_daemon():
         with h.node.inside(), open(h.dir + '/log', 'w') as log:
             p = evening.subprocess.Popen([evening.IOSCC, 'run', '--set-up-host', '--state-dir', h.state, h.file], stdout=log, stderr=log, env=evening.ENV)
         h.daemons.append(p)
-        wait_for(lambda: open(h.dir + '/log').read(), lambda: setting(h, 'ip_forward') == '1')
+        wait_for(lambda: open(h.dir + '/log').read(), lambda: setting(h, 'conf/eth1/forwarding') == '1')
         wait_for('it runs', lambda: os.path.exists(h.state + '/control.sock'))
         p.terminate()
         p.wait(lab.BOUND)
-        meets(h.ioscc('remove'), 0, 'net.ipv4.ip_forward is 0 again.')
+        meets(h.ioscc('remove'), 0, 'net.ipv4.conf.eth0.forwarding is 0 again')
+
+
+def forwarding(h):
+    return [setting(h, 'conf/%s/forwarding' % link) for link in ('eth0', 'eth1', 'eth2')]
+
+
+def forwarding_by_links():
+    """IPv4 is forwarded by the link that a packet comes in by: one that does not is named, and no other one is blamed; put back is what each was"""
+    with host(TWO, applied=False) as h:
+        h.node.sysctl('net/ipv4/ip_forward', 0)
+        for link in ('eth0', 'eth1', 'eth2'):
+            h.node.sysctl('net/ipv4/conf/%s/forwarding' % link, 1)
+        assert 'IC4027' not in h.ioscc('plan', h.file).stderr, 'it forwards'
+        h.node.sysctl('net/ipv4/ip_forward', 1)
+        h.node.sysctl('net/ipv4/conf/eth1/forwarding', 0)
+        p = h.ioscc('plan', h.file)
+        meets(p, 1, 'what comes in by eth1 is not forwarded: neither into a tunnel nor out of one', 'net.ipv4.conf.eth1.forwarding=1')
+        assert p.stderr.count('IC4027') == 1, told(p)
+        h.node.sysctl('net/ipv4/conf/eth0/forwarding', 0)
+        before = forwarding(h)
+        meets(h.ioscc('apply', '--set-up-host', h.file), 0)
+        assert forwarding(h) == ['1', '1', '1']
+        meets(h.ioscc('remove'), 0)
+        assert forwarding(h) == before, forwarding(h)
+
+
+def forwarding_of_ipv6():
+    """one setting of IPv6 sets all links: each is put back"""
+    with host(applied=False) as h:
+        six = 'hostname r1\ncrypto isakmp policy 10\n encr aes 256\n hash sha256\n authentication pre-share\n group 14\ncrypto isakmp key correct-horse-battery address ipv6 2001:db8::2/128\ncrypto ipsec transform-set T esp-aes 256 esp-sha256-hmac\nipv6 access-list L6\n permit ipv6 2001:db8:1::/48 2001:db8:2::/48\ncrypto map ipv6 M6 10 ipsec-isakmp\n set peer 2001:db8::2\n set transform-set T\n match address L6\ninterface GigabitEthernet0/0\n ipv6 address 2001:db8::1/64\n ipv6 crypto map M6\nend\n'
+        h.node.ip('addr', 'add', '2001:db8::1/64', 'dev', 'eth0', 'nodad')
+        h.node.sysctl('net/ipv6/conf/all/forwarding', 0)
+        h.node.sysctl('net/ipv6/conf/eth2/forwarding', 1)
+        links = lambda: [h.node.run('cat', '/proc/sys/net/ipv6/conf/%s/forwarding' % link).stdout.strip() for link in ('all', 'eth0', 'eth1', 'eth2')]
+        before = links()
+        meets(h.ioscc('apply', '--set-up-host', write(h, 'six.cfg', six)), 0, 'net.ipv6.conf.all.forwarding is 1 now')
+        assert links() == ['1'] * 4, links()
+        meets(h.ioscc('remove'), 0)
+        assert links() == before, (before, links())
+
+
+def gone_back_from():
+    """whatever goes back puts the settings back too, before what they were set for goes: a host that protects nothing forwards nothing that it did not forward"""
+    with host(applied=False) as h:
+        h.node.sysctl('net/ipv4/ip_forward', 0)
+        meets(h.ioscc('apply', '--set-up-host', h.file), 0)
+        meets(h.ioscc('rollback', '--allow-less'), 0, 'net.ipv4.conf.eth0.forwarding is 0 again')
+        assert forwarding(h)[:2] == ['0', '0']
+        meets(h.ioscc('apply', '--set-up-host', '--confirm', '1', h.file), 0)
+        wait_for('it has gone back', lambda: forwarding(h)[:2] == ['0', '0'] and 'Nothing is applied' in h.ioscc('status').stdout)
+        meets(h.ioscc('apply', h.file), 0)
+        meets(h.ioscc('apply', '--set-up-host', write(h, 'more.cfg', evening.MORE)), 0)
+        assert forwarding(h)[:2] == ['1', '1']
+        meets(h.ioscc('apply', h.dir + '/more.cfg'), 0)  # the same, without the word: they stay
+        assert forwarding(h)[:2] == ['1', '1']
+        meets(h.ioscc('rollback'), 0)
+        assert forwarding(h)[:2] == ['0', '0']
+
+
+def gone_back_from_by_a_daemon():
+    """reload --confirm as well"""
+    with host(applied=False) as h:
+        h.node.sysctl('net/ipv4/ip_forward', 0)
+        h.daemon_anyhow()
+        meets(h.ioscc('reload', '--set-up-host', '--confirm', '1', write(h, 'more.cfg', evening.MORE)), 0)
+        wait_for('it has gone back', lambda: forwarding(h)[:2] == ['0', '0'])
+
+
+def another_directory():
+    """settings are the network namespace's: who takes over what stands puts them back when it goes, and nobody does so twice"""
+    with host(applied=False) as h:
+        h.node.sysctl('net/ipv4/ip_forward', 0)
+        meets(h.ioscc('apply', '--set-up-host', h.file), 0)
+        meets(h.ioscc('apply', h.file, state=h.dir + '/other'), 0)
+        assert forwarding(h)[:2] == ['1', '1']
+        meets(h.ioscc('remove', state=h.dir + '/other'), 0, 'net.ipv4.conf.eth0.forwarding is 0 again')
+        assert forwarding(h)[:2] == ['0', '0']
+        h.node.sysctl('net/ipv4/ip_forward', 1)  # the operator's own
+        h.ioscc('remove', '--allow-less')
+        assert forwarding(h)[:2] == ['1', '1']
+
+
+def nat_addresses():
+    """an address of NAT in the outside network that no interface has: nobody answers ARP for it"""
+    rows = [('ip nat inside source static 10.1.0.9 192.0.2.60', '192.0.2.60'), ('ip nat inside source static tcp 10.1.0.9 80 192.0.2.61 80', '192.0.2.61'), ('ip nat inside source static 10.1.0.9 203.0.113.9', None),
+            ('ip nat pool P 192.0.2.70 192.0.2.71 prefix-length 24\nip nat inside source list N pool P overload', '192.0.2.70'), ('ip nat inside source list N interface GigabitEthernet0/0 overload', None), ('ip nat inside source static tcp 10.1.0.9 80 192.0.2.1 80', None)]
+    base = CONFIG.replace(' crypto map M\n', ' ip nat outside\n crypto map M\n').replace('end\n', ' ip nat inside\nip access-list extended N\n permit ip 10.1.0.0 0.0.255.255 any\n%s\nend\n')
+    with host(applied=False) as h:
+        for lines, address in rows:
+            p = h.ioscc('plan', write(h, 'n.cfg', base % lines))
+            says = 'no interface of this host has %s: nobody answers ARP for it' % address
+            assert (says in p.stderr) if address else 'IC4036' not in p.stderr, '%s: %s' % (lines, told(p))
+            if address:
+                h.node.ip('addr', 'add', address + '/32', 'dev', 'eth0')
+                assert says not in h.ioscc('plan', h.dir + '/n.cfg').stderr, lines
+                h.node.ip('addr', 'del', address + '/32', 'dev', 'eth0')
+
+
+# a line, what becomes of it, and by which option
+FATES = [
+    ('crypto isakmp invalid-spi-recovery', 'left behind', ''), ('no crypto ipsec nat-transparency udp-encapsulation', 'left behind', ''), ('crypto ipsec nat-transparency spi-matching', 'left behind', ''),
+    ('crypto ipsec fragmentation before-encryption', 'differs', ''), ('crypto ipsec fragmentation after-encryption', 'carried', ''), ('crypto ipsec df-bit clear', 'differs', ''), ('crypto ipsec df-bit copy', 'carried', ''),
+    ('crypto ipsec security-association dummy seconds 5', 'differs', ''), ('crypto ipsec security-association dummy pps 5', 'differs', ''), ('crypto isakmp disconnect-revoked-peers', 'left behind', ''),
+    ('line vty 0 4\n access-class 7 in', 'left behind', ''), ('ip http access-class 7', 'left behind', ''), ('ntp access-group peer 7', 'left behind', ''), ('ip tcp intercept list V', 'left behind', ''), ('ip dhcp snooping', 'left behind', ''),
+    ('interface GigabitEthernet0/1\n shutdown', 'left behind', ''), ('interface GigabitEthernet0/1\n no shutdown', 'carried', ''), ('no ip http server', 'no effect', ''),
+    ('zone security IN', 'left behind', ''), ('zone security IN', 'host service', 'firewall'), ('interface GigabitEthernet0/1\n zone-member security IN', 'host service', 'firewall'), ('interface GigabitEthernet0/1\n ip policy route-map X', 'host service', 'policy-routing'),
+]
+
+
+def fates():
+    """what was read and is not in force is not called carried"""
+    with host(applied=False) as h:
+        wrong = []
+        for lines, fate, option in FATES:
+            p = h.ioscc('plan', '-l', *(['--host-has', option] if option else []), write(h, 'f.cfg', CONFIG.replace('end\n', lines + '\nend\n')))
+            got = re.findall(r'^ +\d+  (\w+(?: \w+)?) +' + re.escape(lines.split('\n')[-1].strip()), p.stdout, re.M)
+            wrong += [] if got == [fate] else ['%s: %s, not %s' % (lines, got, fate)]
+        assert not wrong, '\n'.join(wrong)
 
 
 def tests():
-    for f in (rules, each_command, no_route_to_a_peer, reverse_path, redirects, no_daemon, set_up, set_up_and_others, set_up_by_the_daemon):
+    for f in (rules, each_command, no_route_to_a_peer, reverse_path, redirects, no_daemon, set_up, set_up_and_others, set_up_by_the_daemon, forwarding_by_links, forwarding_of_ipv6, gone_back_from, gone_back_from_by_a_daemon, another_directory, nat_addresses, fates):
         yield 'netns: host: ' + f.__name__.replace('_', ' '), f

@@ -75,6 +75,8 @@ def not_read_whole():
 
 TWO_MAPS = CONFIG.replace('10.2.0.0 0.0.255.255\n', '10.77.0.0 0.0.255.255\nip access-list extended L2\n permit ip host 10.1.0.77 any\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\nip access-list extended L3\n', 1).replace('interface GigabitEthernet0/0\n', 'crypto map M2 10 ipsec-isakmp\n set peer 192.0.2.2\n set transform-set T\n match address L2\ninterface GigabitEthernet0/0\n').replace('end\n', 'interface GigabitEthernet0/2\n ip address 198.51.100.2 255.255.255.0\n crypto map M2\nend\n')
 MISSPELT = ['crypto-map M2', 'cryptomap M2', 'crypto_map M2', 'crypto.map M2', 'cyptomap M2', 'crypto:map M2', 'crpyto-map M2', 'ip crypto map M2', 'ipsec map M2', 'cripto map M2', 'kcrypto map M2', 'crypto maps M2', 'crypt\u043e map M2', 'map M2', 'crypto M2', 'set crypto map M2', '"crypto map M2"', '<crypto map M2>', 'crypto=map M2', 'crypto/map M2', '+crypto map M2', 'crypto map M2 redundncy']
+HEADS = ['+interface GigabitEthernet0/2', '-interface GigabitEthernet0/2', '*interface GigabitEthernet0/2', 'interface: GigabitEthernet0/2', 'interface=GigabitEthernet0/2', 'interfacerange GigabitEthernet0/2', 'int-range GigabitEthernet0/2', '\u00a0interface GigabitEthernet0/2', '> interface GigabitEthernet0/2']
+OF_OTHERS = ['dialer map ip 10.9.9.9 name M2 broadcast', 'frame-relay map ip 10.9.9.9 100 M2', 'mls qos map M2', 'service-policy output M2', 'description crypto map M2 was here', 'ip nhrp map multicast M2']
 BLOCKS = ['interfce GigabitEthernet0/2', 'interface-GigabitEthernet0/2', 'interface', 'interface range GigabitEthernet0/2 , GigabitEthernet0/3', 'interface macro X', 'template X']
 MARKS = ['+ permit', '*permit', '- permit', '=permit', '%permit', '|permit', ': permit', '>permit']
 
@@ -99,6 +101,53 @@ def misspelt_blocks():
     with host(applied=False) as h:
         for line in BLOCKS:
             refused_even_partly(h, line, TWO_MAPS.replace(SECOND + ' ip address 198.51.100.2 255.255.255.0\n', line + '\n'))
+
+
+def misspelt_in_blocks():
+    """the one below the other, and walls and tunnels below it; in a file without indentation too"""
+    with host(applied=False) as h:
+        below = ['cr map M2', 'cry ma M2', 'crypto-map M2', 'cryptomap M2', 'ip crypto map M2', 'ip inspect FW in', 'ip ips X in', 'mac access-group X in', 'zone_member security A', 'zo sec A', 'ip acces-group X in', 'ipv6 policy route-map X', 'tunnel source GigabitEthernet0/0', 'ip nat inside']
+        for head in (BLOCKS[3], BLOCKS[5]):
+            for line in below:
+                refused_even_partly(h, head + ' / ' + line, CONFIG.replace('end\n', '%s\n %s\nend\n' % (head, line)))
+        flat = '\n'.join(x.strip() for x in CONFIG.split('\n'))
+        refused_even_partly(h, 'flat', flat.replace('\nend\n', '\ninterface range GigabitEthernet0/2 - 3\nip access-group X in\nend\n'))
+
+
+def misspelt_heads():
+    """its lines are not the block's before it"""
+    with host(applied=False) as h:
+        for head in HEADS:
+            refused_even_partly(h, head, TWO_MAPS.replace(SECOND, head + '\n'))
+
+
+def words_of_others():
+    """commands that have the word map, or a map's name, and are none of ours"""
+    with host(applied=False) as h:
+        for line in OF_OTHERS:
+            p = h.ioscc('plan', write(h, 'o.cfg', TWO_MAPS.replace(' crypto map M2\nend', ' %s\n crypto map M2\nend' % line)))
+            assert p.returncode == 1 and 'IC4023' not in p.stderr, '%s: %s' % (line, told(p))
+
+
+def twice_in_a_file():
+    """behind its `end` another one: which holds is not known"""
+    older = CONFIG.replace('10.2.0.0 0.0.255.255', '10.3.0.0 0.0.255.255', 1)
+    with host(applied=False) as h:
+        for name, config in (('the same hostname', CONFIG + older), ('without one', CONFIG + older.replace('hostname r1\n', '')), ('the first without one', CONFIG.replace('hostname r1\n', '') + older)):
+            p = h.ioscc('apply', write(h, 't.cfg', config))
+            assert p.returncode in (1, 2) and ("goes on behind its 'end'" in p.stderr or SEVERAL[:30] in p.stderr), '%s: %s' % (name, told(p))
+        meets(h.ioscc('apply', write(h, 'c.cfg', CONFIG + '!\n! saved by the night run\nr1#\n')), 0, 'Applied.')
+
+
+def carriage_return():
+    with host(applied=False) as h:
+        with open(h.dir + '/m.cfg', 'w', newline='') as f:
+            f.write(TWO_MAPS.replace(' crypto map M2\nend', ' description uplink\r crypto map M2\nend'))
+        p = h.ioscc('apply', '--allow-partial', h.dir + '/m.cfg')
+        assert p.returncode in (1, 2) and 'a carriage return stands within this line' in p.stderr, told(p)
+        with open(h.dir + '/crlf.cfg', 'w', newline='') as f:
+            f.write(TWO_MAPS.replace('\n', '\r\n'))
+        meets(h.ioscc('apply', h.dir + '/crlf.cfg'), 0)
 
 
 def marks_in_lists():
@@ -157,6 +206,11 @@ TUNNELS = [
     ('shut', 'permit gre host 192.0.2.1 host 192.0.2.2', ' shutdown\n', False),
     ('to another', 'permit gre host 192.0.2.1 host 192.0.2.3', '', False),
     ('from another', 'permit gre host 192.0.2.8 host 192.0.2.2', '', False),
+    ('a deny before', 'deny gre any any\n permit ip host 192.0.2.1 host 192.0.2.2', '', False),
+    ('a deny of others before', 'deny gre any host 192.0.2.9\n permit ip host 192.0.2.1 host 192.0.2.2', '', True),
+    ('multipoint, the list is of networks', 'permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', ' no tunnel destination\n tunnel mode gre multipoint\n', False),
+    ('multipoint, the list is of gre', 'permit gre host 192.0.2.1 any', ' no tunnel destination\n tunnel mode gre multipoint\n', True),
+    ('over IPv6, the list is of IPv4', 'permit ip any any', ' tunnel mode gre ipv6\n tunnel destination 2001:db8::2\n', False),
 ]
 
 
@@ -166,6 +220,19 @@ def tunnel_protocols():
             path = write(h, 't.cfg', CONFIG.replace('permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255', line).replace('end\n', 'interface Tunnel0\n tunnel source 192.0.2.1\n tunnel destination 192.0.2.2\n%send\n' % more))
             p = h.ioscc('plan', path)
             assert ('Tunnel0 is not made here' in p.stderr) == protected, '%s: %s' % (name, told(p))
+
+
+SIX = ('hostname r1\ncrypto isakmp policy 10\n encr aes 256\n hash sha256\n authentication pre-share\n group 14\ncrypto isakmp key correct-horse-battery address ipv6 2001:db8::2/128\ncrypto ipsec transform-set T esp-aes 256 esp-sha256-hmac\nipv6 access-list L6\n permit %s host 2001:db8::1 host 2001:db8::2\n'
+       'crypto map ipv6 M6 10 ipsec-isakmp\n set peer 2001:db8::2\n set transform-set T\n match address L6\ninterface GigabitEthernet0/0\n ip address 192.0.2.1 255.255.255.0\n ipv6 address 2001:db8::1/64\n ipv6 crypto map M6\ninterface Tunnel0\n ipv6 address 2001:db8:9::1/64\n tunnel source GigabitEthernet0/0\n tunnel destination 2001:db8::2\n tunnel mode %s\nipv6 route 2001:db8:50::/48 Tunnel0\nipv6 route 2001:db8:51::/48 2001:db8:9::2\nend\n')
+
+
+def tunnels_over_ipv6():
+    with host(applied=False) as h:
+        for protocol, mode, protected in (('47', 'gre ipv6', True), ('41', 'ipv6', True), ('ipv6', 'gre ipv6', True), ('tcp', 'gre ipv6', False), ('47', 'ipv6', False)):
+            p = h.ioscc('plan', write(h, 'six.cfg', SIX % (protocol, mode)))
+            assert ('Tunnel0 is not made here' in p.stderr) == protected, '%s %s: %s' % (protocol, mode, told(p))
+            lines = [n for n, line in enumerate((SIX % (protocol, mode)).split('\n'), 1) if line.startswith('ipv6 route')]
+            assert not protected or '(line %d, line %d lead into it)' % tuple(lines) in p.stderr, told(p)
 
 
 # ---- standby addresses (E37) ----
@@ -431,6 +498,11 @@ def tests():
     yield 'netns: unread: misspelt maps', misspelt_maps
     yield 'netns: unread: misspelt blocks', misspelt_blocks
     yield 'netns: unread: marks in lists', marks_in_lists
+    yield 'netns: unread: misspelt heads', misspelt_heads
+    yield 'netns: unread: words of others', words_of_others
+    yield 'netns: unread: twice in a file', twice_in_a_file
+    yield 'netns: unread: carriage return', carriage_return
+    yield 'netns: unread: tunnels over IPv6', tunnels_over_ipv6
     yield 'netns: unread: tunnel', tunnel
     yield 'netns: unread: tunnel protocols', tunnel_protocols
     yield 'netns: unread: standby', standby
@@ -442,6 +514,7 @@ def tests():
     yield 'netns: unread: way out is carried', way_out_is_carried
     if lab.QUICK:
         return
+    yield 'netns: unread: misspelt in blocks', misspelt_in_blocks
     yield 'netns: unread: standby negotiates', standby_negotiates
     yield 'netns: unread: socket is gone', socket_is_gone
     yield 'netns: unread: not root', not_root

@@ -58,7 +58,7 @@ def refused(config, lines, says, has, closes):
 
 # written otherwise, and what it takes; None: it is no wall (any more)
 SPELT = [(' zo sec IN', 'firewall'), (' zone_member security IN', 'firewall'), (' zone-membr security IN', 'firewall'), (' ip po route-map X', 'policy-routing'), (' ip policy-route-map X', 'policy-routing'), (' ip polcy route-map X', 'policy-routing'), (' ip in FW in', 'firewall'), (' ip inspct FW in', 'firewall'), (' ip ips X in', 'firewall'), (' ip admission X', 'firewall'), (' ip auth-proxy X', 'firewall'), (' ip urlfilter X', 'firewall'), (' mac access-group X in', 'firewall'),
-         (' ip policy route-map X\n no ip policy route-map X', None), (' zone-member security IN\n no zone-member security', None), (' no zone-member security', None), (' no ip policy route-map X\n ip policy route-map X', 'policy-routing'), (' ip nhrp map multicast dynamic', None), (' ip ospf 1 area 0', None), (' ip pim sparse-mode', None), (' ip igmp version 3', None), (' description zone-member', None)]
+         (' ip policy route-map X\n no ip policy route-map X', None), (' zone-member security IN\n no zone-member security', None), (' ip ips A out\n ip ips A in\n no ip ips A in', 'firewall'), (' ip ips A in\n no ip ips', None), (' zone-member security IN\n no zone-membr security IN', 'firewall'), (' no zone-member security', None), (' no ip policy route-map X\n ip policy route-map X', 'policy-routing'), (' ip nhrp map multicast dynamic', None), (' ip ospf 1 area 0', None), (' ip pim sparse-mode', None), (' ip igmp version 3', None), (' description zone-member', None)]
 
 
 def spelt_otherwise():

@@ -128,6 +128,14 @@ await "4 SAs" sas_are a 4''', a=router(v=v, acl=['permit tcp 10.1.0.0 0.0.255.25
               c=swan(me='10.50.0.3', peer=B, v=v, local='10.50.0.3/32', remote='10.2.0.0/16', lid='c.example' if v == 2 else None))
     situation('dynamic initiator: the peer does not know our address' + n, PING, a=router(v=v), b=swan(v=v, peer='%any', rid=A))
     situation('dynamic responder: we do not know the peer\'s' + n, 'call b; ' + PING, a=router(v=v, dynamic=True, match='any'), b=swan(v=v))
+    situation('show and clear SAs of a dynamic entry' + n, r'''ours() { ip netns exec a ioscc "$@" --state-dir /run/a > /tmp/out 2>&1; }
+shown() { ours show crypto ipsec sa; grep -q 'current_peer 192.0.2.2' /tmp/out && grep -q 'remote ident (addr/mask/prot/port): (10.2.0.0/255.255.0.0/0/0)' /tmp/out && grep -q '#pkts encaps: [1-9]' /tmp/out; }
+gone() { ours clear crypto sa "$@"; grep -q '^2 SAs cleared' /tmp/out || say "clear $*: $(cat /tmp/out)"; await "the end of the SAs" sas_are a 0; }
+call b; up hb 10.1.0.9; await "the flow in show" shown
+gone; call b; up hb 10.1.0.9; gone map M; call b; up hb 10.1.0.9; gone map D; call b; up hb 10.1.0.9; gone peer 192.0.2.2; call b; up hb 10.1.0.9
+spi=$(ip -n a xfrm state | grep -A1 '^src 192.0.2.1 dst 192.0.2.2' | sed -n 's/.*spi \(0x[0-9a-f]*\).*/\1/p' | tail -1); gone entry 192.0.2.2 esp $spi; call b; up hb 10.1.0.9
+ours clear crypto sa peer 192.0.2.9; grep -q '^0 SAs' /tmp/out || say "clear peer of nobody: $(cat /tmp/out)"; await "2 SAs" sas_are a 2''', a=router(v=v, dynamic=True, match='any'), b=swan(v=v))
+    situation('df-bit clear, of an interface and of the whole router' + n, 'up ha 10.2.0.9; state_has a nopmtudisc; ip netns exec ha ping -c 1 -s 1600 -W 9 10.2.0.9 > /tmp/out || say "$(cat /tmp/out)"', a=router(v=v, glob=['crypto ipsec df-bit clear'] if v == 2 else (), iface=['crypto ipsec df-bit clear'] if v == 1 else ()), b=swan(v=v))
     situation('dead peer: cleared, and traffic calls again' + n, r'''up ha 10.2.0.9; ip -n b link set eth0 down
 ip netns exec ha ping 10.2.0.9 > /dev/null 2>&1 & echo $! >> /tmp/pids
 logged a "the peer is dead"; few() { [ "$(ip -n a xfrm state | grep -c '^	proto esp spi 0x[^0]')" -lt 2 ]; }; await "the end of the SAs of the dead" few
@@ -152,7 +160,9 @@ call b; up ha 10.2.0.9; await "policies to the caller" out_to 192.0.2.2; ip -n a
 sw b --initiate --child d > /tmp/call 2>&1; await "policies to the other" out_to 192.0.2.3 || say "$(cat /tmp/call)"; up ha 10.2.0.9; sw b --terminate --ike d > /dev/null 2>&1; await "policies to who is left" out_to 192.0.2.2; up ha 10.2.0.9; up hb 10.1.0.9''',
               a=router(v=v, match='address 192.0.2.0 255.255.255.0', entry=['responder-only']).replace('key %s address %s' % (KEY, B), 'key %s address 192.0.2.0 255.255.255.0' % KEY).replace('  address ' + B, '  address 192.0.2.0 255.255.255.0').replace(' set peer ' + B, ' set peer 192.0.2.3\n set peer ' + B),
               b=beside(swan(v=v), swan(v=v, me='192.0.2.3')))
-    situation('level per-host' + n, 'has hb eth0 10.2.0.10/16; up ha 10.2.0.9; up ha 10.2.0.10; up ha 10.2.0.9; await "4 SAs" sas_are a 4',
+    situation('level per-host' + n, 'has hb eth0 10.2.0.10/16; up ha 10.2.0.9; up ha 10.2.0.10; up ha 10.2.0.9; await "4 SAs" sas_are a 4; '
+              'ip netns exec a ioscc show crypto ipsec sa --state-dir /run/a > /tmp/out; for h in 9 10; do grep -q "remote ident (addr/mask/prot/port): (10.2.0.$h/255.255.255.255/0/0)" /tmp/out || say "no flow to 10.2.0.$h: $(cat /tmp/out)"; done; '
+              'ip netns exec a ioscc clear crypto sa entry 192.0.2.2 esp $(ip -n a xfrm state | grep -A5 "^src 192.0.2.1 dst 192.0.2.2" | sed -n "s/.*proto esp spi \\(0x[0-9a-f]*\\).*/\\1/p" | head -1) --state-dir /run/a > /tmp/out; grep -q "^2 SAs" /tmp/out || say "clear entry: $(cat /tmp/out)"; await "the other pair alone" sas_are a 2; up ha 10.2.0.9; up ha 10.2.0.10; await "4 SAs" sas_are a 4',
               a=router(v=v, entry=['set security-association level per-host']), b=swan(v=v) if v == 2 else swan(v=v, children={'c%d' % i: ('10.2.0.%d/32' % i, '10.1.0.9/32') for i in (9, 10)}))
     situation('reverse route of a dynamic entry' + n, r'''call b; await "a route" routes a '^10.2.0.0/16 .*via 192.0.2.2\|^10.2.0.0/16 dev eth0'; up ha 10.2.0.9
 sw b --terminate --ike c > /dev/null 2>&1; await_not "the end of the route" routes a "^10.2"''', world='bare',

@@ -280,7 +280,12 @@ static void sa_of(struct xfrm_sa *s, const struct ike_child *c, const struct ike
 {
     const struct ike_transform_set *t = c->set;
     bool bundle = t->ah.alg && (t->encr.alg || t->integ.alg);
-    *s = (struct xfrm_sa){.reqid = c->reqid, .replay_window = c->entry->replay_window, .esn = c->esn, .outbound = out};
+    *s = (struct xfrm_sa){.reqid = c->reqid,
+                          .replay_window = c->entry->replay_window,
+                          .esn = c->esn,
+                          .no_pmtu = c->entry->clears_df,
+                          .no_ecn = c->entry->drops_ecn,
+                          .outbound = out};
     const struct ike_path *path = out ? &c->out : &c->in; /* where it was made, wherever the peer is now */
     s->src = out ? path->local.addr : path->remote.addr;
     s->dst = out ? path->remote.addr : path->local.addr;

@@ -185,6 +185,9 @@ static void entry(struct maker *m, const struct target_map *tm, const struct cry
     if (!e->complete.v || (e->type.v != ENTRY_ISAKMP && !e->in_dynamic))
         return;
     settings(m, &e->sa, &x);
+    const struct ir_str ecn = IR_IS_SET(e->sa.ecn) ? e->sa.ecn : m->c->ipsec.ecn;
+    x.clears_df = str_is(target_df_bit(m->t, tm, &e->sa).s, "clear");
+    x.drops_ecn = str_is(ecn.s, "discard");
     ike_entry_interfaces(&x, m->t, tm);
     if (x.dynamic) {
         maker_dynamic_lines(m, tm, e, &x);
