@@ -40,6 +40,8 @@ unsigned transform_faults(const struct transform_parts *p)
         faults |= TRANSFORMS_AUTH_ALONE;
     if (p->auth && p->cipher && algo_get(p->cipher->alg)->is_aead)
         faults |= TRANSFORMS_AUTH_AND_AEAD;
+    if (p->cipher && p->cipher->alg == ALGO_ENCR_NULL && !p->auth && !p->ah)
+        faults |= TRANSFORMS_NOTHING;
     if (p->comp && !p->cipher && !p->ah && !p->auth)
         faults |= TRANSFORMS_COMP_ALONE;
     if ((old_ah && p->cipher && !old_esp) || (old_esp && p->ah && !old_ah))

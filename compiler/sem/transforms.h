@@ -21,6 +21,7 @@ enum transform_fault {
     TRANSFORMS_AUTH_ALONE = 4,    /* ESP authentication without ESP encryption */
     TRANSFORMS_AUTH_AND_AEAD = 8, /* ... beside a combined mode cipher */
     TRANSFORMS_COMP_ALONE = 16,
+    TRANSFORMS_NOTHING = 64,  /* esp-null, and nothing that authenticates (RFC 4303 §1: not both may be none) */
     TRANSFORMS_OLD_PAIR = 32, /* ah-rfc1828 and esp-rfc1829 go with one another only */
 };
 unsigned transform_faults(const struct transform_parts *p);

@@ -28,8 +28,9 @@ static void any_any(struct lint_ctx *x, enum diag_id id, const struct crypto_map
 
 static void one_any(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, const struct ace *l)
 {
+    (void)e;
     bool all = FROM_ANY(&l->src) && FROM_ANY(&l->dst) && l->proto == PROTO_ANY && !l->service;
-    if ((!FROM_ANY(&l->src) && !FROM_ANY(&l->dst)) || all || e->in_dynamic)
+    if ((!FROM_ANY(&l->src) && !FROM_ANY(&l->dst)) || all)
         return;
     const struct ace_end *end = FROM_ANY(&l->src) ? &l->src : &l->dst;
     diag_add(x->diags, id, end->span.len ? end->span : l->span,

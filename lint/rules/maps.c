@@ -23,9 +23,24 @@ static void entry_incomplete(struct lint_ctx *x, enum diag_id id, const struct c
         diag_hint(x->diags, d, "add: set peer ADDRESS");
 }
 
+/* The one statement that a dynamic entry must have (guide, Creating Dynamic Crypto Maps, step 4). */
+static void dynamic_without_set(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                                const struct crypto_map_entry *e)
+{
+    PTRLIST_FOR (struct ir_ref, r, &e->sa.transform_sets) {
+        if (IR_WRITTEN(*r))
+            return;
+    }
+    struct diag *d = diag_add(x->diags, id, e->span,
+                              "entry %llu of dynamic map '" STR_FMT "' has no transform set, which it must name",
+                              (unsigned long long)e->seq.v, STR_ARG(m->name.s));
+    diag_hint(x->diags, d, "add: set transform-set NAME");
+}
+
 static void incomplete(struct lint_ctx *x, enum diag_id id)
 {
     lint_static_entries(x, id, entry_incomplete);
+    lint_dynamic_entries(x, id, dynamic_without_set);
 }
 
 static void entry_untyped(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -100,9 +115,19 @@ static void entry_ipv6(struct lint_ctx *x, enum diag_id id, const struct crypto_
                  STR_ARG(m->name.s));
 }
 
+static void ipv6_names_dynamic(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                               const struct crypto_map_entry *e)
+{
+    if (m->ipv6.v && e->type.v == ENTRY_DYNAMIC && IR_IS_SET(e->dynamic))
+        diag_add(x->diags, id, e->dynamic.m.span,
+                 "IPv6 crypto map '" STR_FMT "' names a dynamic map: dynamic crypto maps do not support IPv6",
+                 STR_ARG(m->name.s));
+}
+
 static void ipv6_in_dynamic(struct lint_ctx *x, enum diag_id id)
 {
     lint_dynamic_entries(x, id, entry_ipv6);
+    lint_static_entries(x, id, ipv6_names_dynamic);
 }
 
 static void entry_dynamic_acl(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,

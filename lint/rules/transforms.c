@@ -34,6 +34,10 @@ static void combination(struct lint_ctx *x, enum diag_id id, const struct transf
     if (faults & TRANSFORMS_COMP_ALONE)
         diag_add(x->diags, id, p->comp->m.span,
                  "transform set '" STR_FMT "' only compresses: it needs an AH or ESP transform", STR_ARG(ts->name.s));
+    if (faults & TRANSFORMS_NOTHING)
+        diag_add(x->diags, id, p->cipher->m.span,
+                 "transform set '" STR_FMT "' neither encrypts nor authenticates: esp-null needs an authentication",
+                 STR_ARG(ts->name.s));
     bool by_ah = p->ah && p->ah->alg == ALGO_INTEG_RFC1828;
     if (faults & TRANSFORMS_OLD_PAIR)
         diag_add(x->diags, id, (by_ah ? p->ah : p->cipher)->m.span,
@@ -43,7 +47,8 @@ static void combination(struct lint_ctx *x, enum diag_id id, const struct transf
 static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts,
                     const struct transform_parts *p)
 {
-    if (!p->cipher || p->auth || p->ah || p->twice || algo_get(p->cipher->alg)->is_aead)
+    bool is_nothing = transform_faults(p) & TRANSFORMS_NOTHING; /* said by IC3401 */
+    if (!p->cipher || p->auth || p->ah || p->twice || is_nothing || algo_get(p->cipher->alg)->is_aead)
         return;
     struct diag *d =
         diag_add(x->diags, id, p->cipher->m.span,
@@ -55,7 +60,8 @@ static void no_auth(struct lint_ctx *x, enum diag_id id, const struct transform_
 static void no_secrecy(struct lint_ctx *x, enum diag_id id, const struct transform_set *ts,
                        const struct transform_parts *p)
 {
-    if (p->cipher && !algo_get(p->cipher->alg)->no_secrecy)
+    bool is_nothing = transform_faults(p) & TRANSFORMS_NOTHING;
+    if (is_nothing || (p->cipher && !algo_get(p->cipher->alg)->no_secrecy))
         return;
     if (!p->cipher && !p->ah)
         return;
