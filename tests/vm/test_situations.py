@@ -129,14 +129,14 @@ await "4 SAs" sas_are a 4''', a=router(v=v, acl=['permit tcp 10.1.0.0 0.0.255.25
     situation('dynamic initiator: the peer does not know our address' + n, PING, a=router(v=v), b=swan(v=v, peer='%any', rid=A))
     situation('dynamic responder: we do not know the peer\'s' + n, 'call b; ' + PING, a=router(v=v, dynamic=True, match='any'), b=swan(v=v))
     if v == 2:
-        situation('show and clear SAs of a dynamic entry' + n, r'''ours() { ip netns exec a ioscc "$@" --state-dir /run/a > /tmp/out 2>&1; }
-shown() { ours show crypto ipsec sa; grep -q 'current_peer 192.0.2.2' /tmp/out && grep -q 'remote ident (addr/mask/prot/port): (10.2.0.0/255.255.0.0/0/0)' /tmp/out && grep -q '#pkts encaps: [1-9]' /tmp/out; }
-gone() { ours clear crypto sa "$@"; grep -q '^2 SAs cleared' /tmp/out || say "clear $*: $(cat /tmp/out)"; await "the end of the SAs" sas_are a 0; }
-call b; up hb 10.1.0.9; await "the flow in show" shown
-gone
-call b; up hb 10.1.0.9; gone map M; call b; up hb 10.1.0.9; gone map D; call b; up hb 10.1.0.9; gone peer 192.0.2.2; call b; up hb 10.1.0.9
-spi=$(ip -n a xfrm state | grep -A1 '^src 192.0.2.1 dst 192.0.2.2' | sed -n 's/.*spi \(0x[0-9a-f]*\).*/\1/p' | tail -1); gone entry 192.0.2.2 esp $spi; call b; up hb 10.1.0.9
-ours clear crypto sa peer 192.0.2.9; grep -q '^0 SAs' /tmp/out || say "clear peer of nobody: $(cat /tmp/out)"; await "2 SAs" sas_are a 2''', a=router(v=v, dynamic=True, match='any'), b=swan(v=v))
+        situation('show and clear SAs of a dynamic entry' + n, r'''at_a() { ip netns exec a ioscc "$@" --state-dir /run/a > /tmp/out 2>&1; }
+flow_shown() { at_a show crypto ipsec sa; grep -q 'current_peer 192.0.2.2' /tmp/out && grep -q 'remote ident (addr/mask/prot/port): (10.2.0.0/255.255.0.0/0/0)' /tmp/out && grep -q '#pkts encaps: [1-9]' /tmp/out; }
+cleared() { at_a clear crypto sa "$@"; grep -q '^2 SAs cleared' /tmp/out || say "clear $*: $(cat /tmp/out)"; await "the end of the SAs" sas_are a 0; }
+call b; up hb 10.1.0.9; await "the flow in show" flow_shown
+cleared
+call b; up hb 10.1.0.9; cleared map M; call b; up hb 10.1.0.9; cleared map D; call b; up hb 10.1.0.9; cleared peer 192.0.2.2; call b; up hb 10.1.0.9
+spi=$(ip -n a xfrm state | grep -A1 '^src 192.0.2.1 dst 192.0.2.2' | sed -n 's/.*spi \(0x[0-9a-f]*\).*/\1/p' | tail -1); cleared entry 192.0.2.2 esp $spi; call b; up hb 10.1.0.9
+at_a clear crypto sa peer 192.0.2.9; grep -q '^0 SAs' /tmp/out || say "clear peer of nobody: $(cat /tmp/out)"; await "2 SAs" sas_are a 2''', a=router(v=v, dynamic=True, match='any'), b=swan(v=v))
     situation('df-bit clear, of an interface and of the whole router' + n, 'up ha 10.2.0.9; state_has a nopmtudisc; ip netns exec ha ping -c 1 -s 1600 -W 9 10.2.0.9 > /tmp/out || say "$(cat /tmp/out)"', a=router(v=v, glob=['crypto ipsec df-bit clear'] if v == 2 else (), iface=['crypto ipsec df-bit clear'] if v == 1 else ()), b=swan(v=v))
     situation('dead peer: cleared, and traffic calls again' + n, r'''up ha 10.2.0.9; ip -n b link set eth0 down
 ip netns exec ha ping 10.2.0.9 > /dev/null 2>&1 & echo $! >> /tmp/pids
