@@ -89,7 +89,9 @@ static bool opens_block(struct str line)
     static const char *const openers[] = {"interface",      "crypto",           "access-list", "object-group",
                                           "ip access-list", "ipv6 access-list", "route-map",   "ip nat"};
     const struct str rest = without_marks(line);
-    bool is_marked = mark_of(line) && rest.len;
+    const uint32_t mark = mark_of(line);
+    bool is_ruled = mark && mark_of((struct str){line.p + mark, line.len - mark}); /* "===== crypto =====" */
+    bool is_marked = mark && rest.len && !is_ruled;
     for (size_t i = 0; i < sizeof openers / sizeof *openers && is_marked; i++) {
         struct str words = rest;
         if (takes_words(&words, openers[i]) && str_take_word(&words).len)
@@ -117,8 +119,8 @@ static bool refuse_marked(struct ios_parser *p, struct str line)
 
 void unread_dropped(struct ios_parser *p, struct str line)
 {
-    bool is_prose = p->markdown && !p->in_fence;
-    if (!is_prose && !unread_protection(p, line))
+    bool is_prose = p->markdown && !p->in_fence, is_output = p->capture == CAP_OUTPUT;
+    if (!is_prose && !unread_protection(p, line) && !is_output)
         (void)refuse_marked(p, line);
 }
 

@@ -52,6 +52,7 @@ static const struct row *best_row(uint8_t place, struct str line)
 /* Lines that were read, as IOS has them and rules look at them, and that change nothing here. */
 static const struct row not_carried[] = {
     {0, "crypto isakmp invalid-spi-recovery", FATE_LEFT, "a peer that lost its SAs is found by DPD", 0},
+    {0, "no crypto ipsec nat-transparency spi-matching", FATE_NOTHING, "as here", 0},
     {0, "no crypto ipsec nat-transparency", FATE_LEFT, "NAT traversal is always on", 0},
     {0, "crypto ipsec nat-transparency spi-matching", FATE_LEFT, "SAs behind NAT are told apart by UDP", 0},
     {0, "crypto isakmp disconnect-revoked-peers", FATE_LEFT, "certificates are looked at when the peer proves itself",
@@ -252,7 +253,7 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
     const struct unmet *u = e && !is_unused ? target_blocked(r->t, e) : NULL;
     const struct row *without = row_in(not_carried, sizeof not_carried / sizeof *not_carried, l->text);
     set_fate(l, FATE_CARRIED, NULL);
-    if (without && !is_unused)
+    if (without && !is_unused && !u)
         set_fate(l, without->fate, without->why);
     else if (is_way_out(line, l->text))
         set_fate(l, is_unused ? FATE_UNUSED : FATE_CARRIED, is_unused ? not_referred_to : NULL);

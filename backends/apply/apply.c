@@ -299,10 +299,19 @@ static int compare(struct apply *a, const struct state *s)
     return r < 0 ? fail(a, r, "cannot build the nftables batch", NULL) : 0;
 }
 
+static void leave_out_refused(struct apply *a)
+{
+    struct ptrlist kept = {0};
+    PTRLIST_FOR (struct xfrm_sa, sa, &a->xfrm.sas) {
+        if (!sa->entry || !sa_support_lacks(&a->sas_refused, sa->entry))
+            ptrlist_add(a->arena, &kept, sa);
+    }
+    a->xfrm.sas = kept;
+}
+
 /* The kernel takes none of their SAs: their policies stand, and nothing of it leaves. */
 static void take_out_refused(struct apply *a, struct diag_list *diags)
 {
-    struct ptrlist kept = {0};
     sa_support_ask(&a->target, &a->sas_refused);
     PTRLIST_FOR (struct sa_refused, r, &a->sas_refused) {
         const char *todo = advice(r->error, r->words);
@@ -314,26 +323,21 @@ static void take_out_refused(struct apply *a, struct diag_list *diags)
         if (todo)
             diag_hint(diags, d, "%s", todo);
     }
-    PTRLIST_FOR (struct xfrm_sa, sa, &a->xfrm.sas) {
-        if (!sa->entry || !sa_support_lacks(&a->sas_refused, sa->entry))
-            ptrlist_add(a->arena, &kept, sa);
-    }
-    a->xfrm.sas = kept;
+    leave_out_refused(a);
 }
 
-/* What is put right is what was applied: SAs that the kernel did not take then were left out. */
-static void take_out_left_out(struct apply *a, const struct state *s)
+/* What is put right is what was applied: sets of which the kernel took no SA then are left out again. */
+static void take_out_left_out(struct apply *a, const struct ir_config *c, const struct state *s)
 {
-    struct ptrlist kept = {0};
-    PTRLIST_FOR (struct xfrm_sa, sa, &a->xfrm.sas) {
-        PTRLIST_FOR (struct xfrm_sa_id, id, &s->sas) {
-            if (id->spi == sa->spi && id->proto == sa->proto && addr_eq(&id->dst, &sa->dst)) {
-                ptrlist_add(a->arena, &kept, sa);
-                break;
-            }
-        }
+    PTRLIST_FOR (char, name, &s->sets_refused) {
+        const struct transform_set *set = ir_find(c, TAB_TRANSFORM_SET, str_lit(name));
+        struct sa_refused *r = set ? ARENA_NEW(a->arena, struct sa_refused) : NULL;
+        if (!r)
+            continue;
+        r->set = set;
+        ptrlist_add(a->arena, &a->sas_refused, r);
     }
-    a->xfrm.sas = kept;
+    leave_out_refused(a);
 }
 
 int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, const struct state_config *how,
@@ -349,10 +353,10 @@ int apply_prepare(struct apply *a, struct arena *ar, const struct ir_config *c, 
     r = finish_reading(a);
     if (r < 0)
         return r;
-    if (a->is_repair)
-        take_out_left_out(a, s);
     if (a->reader.want_xfrm && a->looks_at_routes)
         take_out_refused(a, diags);
+    else if (c && a->is_repair)
+        take_out_left_out(a, c, s);
     return compare(a, s);
 }
 

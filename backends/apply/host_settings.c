@@ -67,6 +67,9 @@ int host_setting_write(const char *path, int value)
 
 static void note(struct target *t, const char *path, int is, int want)
 {
+    for (const char *p = path; *p; p++)
+        if (*p & 0x80)
+            return; /* a link's name that the state cannot keep: nobody would put it back */
     PTRLIST_FOR (struct host_setting, o, &t->settings) {
         if (strcmp(o->path, path) == 0)
             return;

@@ -5,6 +5,8 @@
 
 #include "backends/target/target.h"
 
+#define HOST_SETTING_IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
+
 /* One that should have another value. */
 struct host_setting {
     const char *path; /* /proc/sys/net/… */

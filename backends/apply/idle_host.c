@@ -11,6 +11,8 @@
 #include "backends/apply/host_settings.h"
 #include "backends/netlink/netlink.h"
 
+#define LINES_LOOKED_AT 1000
+
 /* ---- settings ---- */
 
 static bool is_of_host(const struct target *t, const struct addr_bits *src, uint8_t family)
@@ -57,12 +59,67 @@ static void named_links(const struct target *t, struct ptrlist *out)
     }
 }
 
+/* Does the link have an address of what a line protects? */
+static bool has_protected_sources(const struct target *t, const char *name)
+{
+    const struct host_link *l = if_map_link(t->ifs, name);
+    PTRLIST_FOR (struct host_address, h, &l->addresses) {
+        struct box from = {.family = h->addr.family, .proto = PROTO_ANY, .sport = {0, 65535}, .dport = {0, 65535}};
+        struct box common;
+        from.src = addr_bits_of(h->addr.family, h->addr.b, 128);
+        PTRLIST_FOR (struct target_map, m, &t->maps) {
+            for (uint32_t k = 0; k < m->lines.n && k < LINES_LOOKED_AT; k++) {
+                const struct target_line *line = m->lines.v[k];
+                for (uint32_t i = 0; i < line->boxes.n; i++)
+                    if (line->boxes.v[i].family == from.family && box_intersect(&line->boxes.v[i], &from, &common))
+                        return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_map(const struct target *t, const char *name)
+{
+    PTRLIST_FOR (struct target_map, m, &t->maps) {
+        PTRLIST_FOR (char, link, &m->links) {
+            if (strcmp(link, name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Links that the tunnels' packets come in by, each once: those of maps, and those with protected networks. Where none
+ * of the latter is known, all that the configuration names. */
+static void forwarding_links(const struct target *t, struct ptrlist *out)
+{
+    struct ptrlist named = {0};
+    bool has_sources = false;
+    named_links(t, &named);
+    PTRLIST_FOR (char, name, &named) {
+        has_sources |= !has_map(t, name) && has_protected_sources(t, name);
+    }
+    PTRLIST_FOR (char, name, &named) {
+        if (!has_sources || has_map(t, name) || has_protected_sources(t, name))
+            ptrlist_add(t->arena, out, name);
+    }
+}
+
+/* Noted as it is: who sets it later, sets it for all links, and then they are left so. */
+static void note_ip_forward(struct target *t)
+{
+    int value;
+    if (host_setting_read(HOST_SETTING_IP_FORWARD, &value) == 0)
+        host_setting_along(t, HOST_SETTING_IP_FORWARD, value);
+}
+
 /* IPv4 is forwarded by the setting of the link that a packet comes in by (kernel, IN_DEV_FORWARD());
  * net.ipv4.ip_forward is a way to set all of them. So each is set by itself, and put back so. */
 static int look_at_forwarding4(struct target *t, const struct target_line *l)
 {
     struct ptrlist links = {0}, idle = {0};
-    named_links(t, &links);
+    forwarding_links(t, &links);
     PTRLIST_FOR (char, link, &links) {
         const char *path = host_setting_path(t->arena, link, "forwarding");
         int value;
@@ -74,6 +131,8 @@ static int look_at_forwarding4(struct target *t, const struct target_line *l)
         ptrlist_add(t->arena, &idle, link);
         (void)!host_setting_want(t, path, 1);
     }
+    if (idle.n && t->ifs->sets_up_host)
+        note_ip_forward(t);
     if (idle.n == 0 || t->ifs->sets_up_host)
         return 0;
     if (idle.n == links.n) {

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,22 +77,41 @@ void owner_write(int fd, uint64_t id)
 
 #define SETTINGS ".settings"
 
+/* The number of a network namespace's file is given away again, its cookie is not. 0: this kernel has none. */
+static uint64_t cookie_here(void)
+{
+    uint64_t cookie = 0;
+    socklen_t n = sizeof cookie;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &n) < 0)
+        cookie = 0;
+    if (fd >= 0)
+        close(fd);
+    return cookie;
+}
+
 json_t *owner_settings_read(uint64_t netns)
 {
     int fd = netns ? open_file(netns, SETTINGS, O_RDONLY) : -ENOENT;
-    json_t *list = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
+    json_t *kept = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
     if (fd >= 0)
         close(fd);
+    bool is_of_here = (uint64_t)json_integer_value(json_object_get(kept, "namespace_cookie")) == cookie_here();
+    json_t *list = is_of_here ? json_incref(json_object_get(kept, "settings")) : NULL;
+    json_decref(kept);
     return list;
 }
 
-void owner_settings_write(uint64_t netns, const json_t *list)
+void owner_settings_write(uint64_t netns, json_t *list)
 {
     bool is_known = json_array_size(list) != 0;
     int fd = netns ? open_file(netns, SETTINGS, O_RDWR | (is_known ? O_CREAT : 0)) : -ENOENT;
     if (fd < 0)
         return;
+    json_t *kept = json_pack("{s:I,s:O}", "namespace_cookie", (json_int_t)cookie_here(), "settings", list);
     (void)!ftruncate(fd, 0);
-    (void)!json_dumpfd(list, fd, JSON_COMPACT);
+    if (kept)
+        (void)!json_dumpfd(kept, fd, JSON_COMPACT);
+    json_decref(kept);
     close(fd);
 }

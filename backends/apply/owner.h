@@ -31,6 +31,6 @@ void owner_write(int fd, uint64_t id);
  * directory has set them. The list as JSON, the caller's; NULL: nothing is known of them here. */
 json_t *owner_settings_read(uint64_t netns) MUST_CHECK;
 /* Keeps them, as far as there is a place for it. By who holds the lock. */
-void owner_settings_write(uint64_t netns, const json_t *list);
+void owner_settings_write(uint64_t netns, json_t *list);
 
 #endif

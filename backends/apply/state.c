@@ -374,6 +374,24 @@ static json_t *settings_json(const struct state *s)
     return list;
 }
 
+static void read_sets_refused(struct state *s, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (name)
+            ptrlist_add(s->arena, &s->sets_refused, (char *)(uintptr_t)arena_strndup(s->arena, name, strlen(name)));
+    }
+}
+
+static json_t *sets_refused_json(const struct state *s)
+{
+    json_t *list = json_array();
+    PTRLIST_FOR (char, name, &s->sets_refused) {
+        json_array_append_new(list, json_string(name));
+    }
+    return list;
+}
+
 static json_t *names_json(const struct state *s)
 {
     json_t *o = json_object();
@@ -474,6 +492,7 @@ static int read_state(struct state *s, const char **why)
     read_bases(s, json_object_get(o, "counter_bases"));
     read_names(s, json_object_get(o, "names"));
     read_settings(s, json_object_get(o, "settings"));
+    read_sets_refused(s, json_object_get(o, "sets_refused"));
     const json_t *t = json_object_get(o, "kernel_thresholds");
     for (size_t i = 0; i < 4; i++)
         s->thresholds[i / 2][i % 2] = (uint8_t)json_integer_value(json_array_get(t, i));
@@ -569,15 +588,15 @@ static json_t *state_json(const struct state *s)
         json_array_append_new(sas, json_pack("{s:s,s:I,s:i}", "destination", addr_text(&id->dst, t), "spi",
                                              (json_int_t)id->spi, "protocol", (int)id->proto));
     }
-    return json_pack("{s:i,s:I,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o,s:o}", "format", FORMAT,
-                     "id", (json_int_t)s->id, "written", (json_int_t)s->written, "went_back", (json_int_t)s->went_back,
-                     "went_back_from", shown_name(s->went_back_from), "namespace", (json_int_t)s->netns, "applying",
-                     s->applying, "applied", (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by,
-                     "confirm_boot", (json_int_t)s->confirm_boot, "boot", (json_int_t)s->boot, "current",
-                     config_json(&s->current), "previous", s->has_previous ? config_json(&s->previous) : json_null(),
-                     "kernel_thresholds", s->thresholds[0][0], s->thresholds[0][1], s->thresholds[1][0],
-                     s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s), "names", names_json(s),
-                     "settings", settings_json(s));
+    return json_pack(
+        "{s:i,s:I,s:I,s:I,s:o,s:I,s:b,s:I,s:I,s:I,s:I,s:o,s:o,s:[iiii],s:o,s:o,s:o,s:o,s:o}", "format", FORMAT, "id",
+        (json_int_t)s->id, "written", (json_int_t)s->written, "went_back", (json_int_t)s->went_back, "went_back_from",
+        shown_name(s->went_back_from), "namespace", (json_int_t)s->netns, "applying", s->applying, "applied",
+        (json_int_t)s->applied, "confirm_by", (json_int_t)s->confirm_by, "confirm_boot", (json_int_t)s->confirm_boot,
+        "boot", (json_int_t)s->boot, "current", config_json(&s->current), "previous",
+        s->has_previous ? config_json(&s->previous) : json_null(), "kernel_thresholds", s->thresholds[0][0],
+        s->thresholds[0][1], s->thresholds[1][0], s->thresholds[1][1], "sas", sas, "counter_bases", bases_json(s),
+        "names", names_json(s), "settings", settings_json(s), "sets_refused", sets_refused_json(s));
 }
 
 /* Writes beside the target, makes it durable as far as a tmpfs is, and renames. */

@@ -56,15 +56,16 @@ struct state {
     uint64_t written;   /* which save of the state file was read, or made: each has another number. 0: there was none */
     bool applying;      /* the last apply did not come to its end */
     struct state_config current, previous;
-    bool has_previous;          /* previous may be put back (its file NULL: nothing was applied before) */
-    struct ptrlist sas;         /* struct xfrm_sa_id */
-    struct ptrlist names;       /* struct state_name: peers known by name, as they were looked up */
-    struct ptrlist settings;    /* struct state_setting: put back when what is applied is removed */
-    struct ptrlist bases;       /* struct xfrm_sa: counters of SAs when they were cleared */
-    uint8_t thresholds[2][2];   /* the kernel's before we lowered them; 0: not ours */
-    time_t applied, confirm_by; /* 0: none */
-    time_t confirm_boot;        /* the same moment by CLOCK_BOOTTIME, which nobody sets; 0: not known */
-    uint64_t boot;              /* which start of the host that clock counts from (confirm.c); 0: not known */
+    bool has_previous;           /* previous may be put back (its file NULL: nothing was applied before) */
+    struct ptrlist sas;          /* struct xfrm_sa_id */
+    struct ptrlist names;        /* struct state_name: peers known by name, as they were looked up */
+    struct ptrlist sets_refused; /* char *: transform sets of which the kernel took no SA when this was applied */
+    struct ptrlist settings;     /* struct state_setting: put back when what is applied is removed */
+    struct ptrlist bases;        /* struct xfrm_sa: counters of SAs when they were cleared */
+    uint8_t thresholds[2][2];    /* the kernel's before we lowered them; 0: not ours */
+    time_t applied, confirm_by;  /* 0: none */
+    time_t confirm_boot;         /* the same moment by CLOCK_BOOTTIME, which nobody sets; 0: not known */
+    uint64_t boot;               /* which start of the host that clock counts from (confirm.c); 0: not known */
     /* It went back by itself, as that configuration was not confirmed; until the next change. 0 and NULL: it did not.
      */
     time_t went_back;

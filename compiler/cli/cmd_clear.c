@@ -104,12 +104,14 @@ static bool is_map_called(const struct target_map *m, const struct xfrm_sa *s, c
 {
     if (str_is(m->map->name.s, name))
         return true;
+    const struct crypto_map *only = NULL;
     PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
         const struct crypto_map *d = e->dynamic.target;
-        if (d && str_is(d->name.s, name) && (!s || show_is_dynamic(m, s)))
-            return true;
+        if (d && only && only != d)
+            return false; /* which of both a peer is of the kernel does not know */
+        only = d ? d : only;
     }
-    return false;
+    return only && str_is(only->name.s, name) && (!s || show_is_dynamic(m, s));
 }
 
 static bool selected(const struct live *l, const struct which *q, const struct xfrm_sa *s, uint32_t manual_reqid)

@@ -40,24 +40,38 @@ static bool ends(const struct source *s)
     return word && (n == 3 || s->text[n - 4] == '\n' || s->text[n - 4] == '\r');
 }
 
-/* Behind its `end` it goes on with interfaces or crypto maps: the number of that line. 0: it does not. */
-static uint32_t goes_on_behind_end(const struct source *s)
+/* Where its first `end` stands; the text's length: it has none. */
+static uint32_t first_end(const struct source *s)
 {
-    uint32_t number = 1;
-    bool has_ended = false;
-    for (uint32_t at = 0; at < s->len; number++) {
+    for (uint32_t at = 0; at < s->len;) {
         const char *end = memchr(s->text + at, '\n', s->len - at);
-        struct str line = {s->text + at, end ? (uint32_t)(end - s->text) - at : s->len - at};
-        at += line.len + 1;
+        const uint32_t len = end ? (uint32_t)(end - s->text) - at : s->len - at;
+        struct str line = {s->text + at, len};
         while (line.len && is_white(line.p[line.len - 1]))
             line.len--;
-        const struct str word = {line.p, line.len < 9 ? line.len : 9};
-        bool is_ours = str_ieq(word, "interface") || (line.len > 11 && memcmp(line.p, "crypto map ", 11) == 0);
-        if (has_ended && is_ours)
-            return number;
-        has_ended |= str_ieq(line, "end");
+        if (str_ieq(line, "end"))
+            return at;
+        at += len + 1;
     }
-    return 0;
+    return s->len;
+}
+
+/* Behind its `end` it goes on with interfaces or crypto maps, as they were read. */
+static bool goes_on_behind_end(const struct ir_config *c)
+{
+    const uint32_t end = first_end(c->source);
+    for (uint32_t k = 0; k < c->lines_n; k++) {
+        const struct ir_line *l = &c->lines[k];
+        if (l->off > end && l->state == IR_LINE_READ && l->kind == IR_LINE_INTERFACE)
+            return true;
+    }
+    PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
+        PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
+            if (e->span.off > end && e->span.len)
+                return true;
+        }
+    }
+    return false;
 }
 
 /* Its last line has no end: nobody knows what it would have said. */
@@ -183,7 +197,10 @@ static bool protects_much_less(const struct session *s)
 uint32_t consent_errors(const struct session *s, bool allow_less)
 {
     const uint32_t tunnels = s->compiled.diags.per_id[D_LX_TUNNEL];
-    return allow_less && s->loaded ? s->errors - tunnels : s->errors;
+    const bool has_more = s->errors > tunnels;
+    if (!allow_less || !s->loaded)
+        return s->errors;
+    return has_more ? s->errors - tunnels : 0;
 }
 
 int consent_ask(const struct session *s, const char *file, bool allow_less)
@@ -211,7 +228,7 @@ int consent_ask(const struct session *s, const char *file, bool allow_less)
                       "lost (--state-dir says which)");
     if (loses_translation(s))
         return refuse(s, file, "does not translate any more what its crypto list is on (ip nat inside source)");
-    if (s->compiled.units.n == 1 && goes_on_behind_end(&s->compiled.source))
+    if (s->compiled.units.n == 1 && s->router && goes_on_behind_end(s->router))
         return refuse(s, file,
                       "goes on behind its 'end' with interfaces or crypto maps: several configurations in one");
     if (is_cut_in_a_line(&s->compiled.source))

@@ -76,6 +76,18 @@ static bool is_of_network(const char *path)
     return strncmp(path, BELOW "net/", strlen(BELOW "net/")) == 0 && !strstr(path, "/../");
 }
 
+/* Somebody has made the host forward since, by the setting that is for all links. */
+static bool is_forwarding_of_all(const struct session *s, const struct state_setting *o)
+{
+    const size_t n = strlen(o->path);
+    bool is_of_link = strstr(o->path, "/ipv4/conf/") && n > 11 && strcmp(o->path + n - 11, "/forwarding") == 0;
+    PTRLIST_FOR (struct state_setting, all, &s->state.settings) {
+        if (is_of_link && strcmp(all->path, HOST_SETTING_IP_FORWARD) == 0 && all->was == 0 && all->is == 1)
+            return true;
+    }
+    return false;
+}
+
 /* One setting may set others (those of all links): which are as they were set is looked at before any is put back. */
 void host_setup_undo(struct session *s)
 {
@@ -88,7 +100,8 @@ void host_setup_undo(struct session *s)
     PTRLIST_FOR (struct state_setting, o, &s->state.settings) {
         const char *what = host_setting_name(o->path, name);
         bool is_back = o->is == o->was && o->was != o->set;
-        if (o->is == SETTING_GONE || is_back)
+        bool is_noted = o->was == o->set && o->is != o->set; /* that another one had */
+        if (o->is == SETTING_GONE || is_back || is_noted || is_forwarding_of_all(s, o))
             continue; /* its link has gone, or whoever was ended in the middle has put it back */
         if (o->is != o->set)
             fprintf(stderr, "ioscc %s: %s is not what ioscc had set any more: it stays\n", s->command->name, what);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "compiler/cli/session.h"
+#include "backends/apply/sa_support.h"
 #include "compiler/cli/host_setup.h"
 
 #include <errno.h>
@@ -475,6 +476,15 @@ static int write_ahead(struct session *s, struct state_config *how, enum session
     return save(s, "nothing is touched");
 }
 
+static void note_sets_refused(struct session *s)
+{
+    s->state.sets_refused.n = 0;
+    PTRLIST_FOR (struct sa_refused, r, &s->apply.sas_refused) {
+        const struct str name = r->set->name.s;
+        ptrlist_add(&s->arena, &s->state.sets_refused, (char *)(uintptr_t)arena_strndup(&s->arena, name.p, name.len));
+    }
+}
+
 static int finish(struct session *s, const struct state_config *how, enum session_previous previous, time_t confirm_by)
 {
     struct state *st = &s->state;
@@ -485,8 +495,10 @@ static int finish(struct session *s, const struct state_config *how, enum sessio
     st->went_back_from = NULL;
     if (previous == PREVIOUS_FORGOTTEN)
         st->has_previous = false;
-    if (s->apply.reader.want_xfrm)
+    if (s->apply.reader.want_xfrm) {
         own_sas(s, false);
+        note_sets_refused(s);
+    }
     int code = save(s, "the kernel has what was applied; when there is room, the same again ends it");
     if (!how->file) {
         state_own(st, true);

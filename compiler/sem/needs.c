@@ -258,13 +258,19 @@ static bool is_about_crypto(struct str w)
  * too (`dialer map`, `frame-relay map`). */
 static bool names_map(const struct ir_config *c, struct str line)
 {
-    bool is_alone = may_mean(word_of(line, 0), "map") && word_of(line, 1).len && !word_of(line, 2).len;
-    bool has_word = is_alone, has_name = false;
-    for (unsigned i = 0; word_of(line, i).len; i++)
+    static const char *const others[] = {"cli", "action", "name", "service-policy", NULL};
+    bool has_word = may_mean(word_of(line, 0), "map") && word_of(line, 1).len && !word_of(line, 2).len;
+    for (unsigned k = 0; others[k]; k++)
+        if (means(word_of(line, 0), others[k]) && word_of(line, 0).len > 2)
+            return false;
+    if (has_word)
+        return is_map(c, word_of(line, 1));
+    for (unsigned i = 0; word_of(line, i).len; i++) {
+        if (has_word && is_map(c, word_of(line, i)))
+            return true;
         has_word |= is_about_crypto(word_of(line, i));
-    for (unsigned i = 1; has_word && word_of(line, i).len; i++)
-        has_name |= is_map(c, word_of(line, i));
-    return has_name;
+    }
+    return false;
 }
 
 bool line_may_bind_map(const struct ir_config *c, struct str line)

@@ -229,6 +229,21 @@ def forwarding_by_links():
         assert forwarding(h) == before, forwarding(h)
 
 
+def forwarding_of_others():
+    """a link that is neither a map's nor a protected network's is left closed; and where somebody makes the host forward since, that stays"""
+    with host(CONFIG.replace('end\n', 'interface GigabitEthernet0/2\n ip address 198.51.100.2 255.255.255.0\nend\n'), applied=False) as h:
+        h.node.sysctl('net/ipv4/ip_forward', 1)
+        h.node.sysctl('net/ipv4/conf/eth2/forwarding', 0)  # of management
+        assert 'IC4027' not in h.ioscc('plan', h.file).stderr
+        h.node.sysctl('net/ipv4/ip_forward', 0)
+        meets(h.ioscc('apply', '--set-up-host', h.file), 0)
+        assert forwarding(h) == ['1', '1', '0'], forwarding(h)
+        h.node.sysctl('net/ipv4/ip_forward', 1)  # as a program for containers does
+        p = h.ioscc('remove')
+        meets(p, 0)
+        assert forwarding(h) == ['1', '1', '1'] and 'forwarding' not in p.stderr, told(p)
+
+
 def forwarding_of_ipv6():
     """one setting of IPv6 sets all links: each is put back"""
     with host(applied=False) as h:
@@ -324,5 +339,5 @@ def fates():
 
 
 def tests():
-    for f in (rules, each_command, no_route_to_a_peer, reverse_path, redirects, no_daemon, set_up, set_up_and_others, set_up_by_the_daemon, forwarding_by_links, forwarding_of_ipv6, gone_back_from, gone_back_from_by_a_daemon, another_directory, nat_addresses, fates):
+    for f in (rules, each_command, no_route_to_a_peer, reverse_path, redirects, no_daemon, set_up, set_up_and_others, set_up_by_the_daemon, forwarding_by_links, forwarding_of_others, forwarding_of_ipv6, gone_back_from, gone_back_from_by_a_daemon, another_directory, nat_addresses, fates):
         yield 'netns: host: ' + f.__name__.replace('_', ' '), f

@@ -124,6 +124,9 @@ def misspelt_heads():
 def words_of_others():
     """commands that have the word map, or a map's name, and are none of ours"""
     with host(applied=False) as h:
+        for block in ('kron policy-list K\n cli clear crypto sa map M2', 'vlan 10\n name CRYPTO-M2', 'event manager applet E\n action 1 cli command "crypto map M2 10 ipsec-isakmp"'):
+            p = h.ioscc('plan', write(h, 'o.cfg', TWO_MAPS.replace('end\n', block + '\nend\n')))
+            assert p.returncode == 1 and 'IC4023' not in p.stderr, '%s: %s' % (block, told(p))
         for line in OF_OTHERS:
             p = h.ioscc('plan', write(h, 'o.cfg', TWO_MAPS.replace(' crypto map M2\nend', ' %s\n crypto map M2\nend' % line)))
             assert p.returncode == 1 and 'IC4023' not in p.stderr, '%s: %s' % (line, told(p))
@@ -136,7 +139,9 @@ def twice_in_a_file():
         for name, config in (('the same hostname', CONFIG + older), ('without one', CONFIG + older.replace('hostname r1\n', '')), ('the first without one', CONFIG.replace('hostname r1\n', '') + older)):
             p = h.ioscc('apply', write(h, 't.cfg', config))
             assert p.returncode in (1, 2) and ("goes on behind its 'end'" in p.stderr or SEVERAL[:30] in p.stderr), '%s: %s' % (name, told(p))
-        meets(h.ioscc('apply', write(h, 'c.cfg', CONFIG + '!\n! saved by the night run\nr1#\n')), 0, 'Applied.')
+        for more in ('!\n! saved by the night run\nr1#\n', 'r1#show ip interface brief\nInterface              IP-Address      OK? Method Status\nGigabitEthernet0/0     192.0.2.1       YES manual up\nr1#\n', 'r1#show archive config differences\n+crypto map M 20 ipsec-isakmp\n+ set peer 192.0.2.8\nr1#\n'):
+            p = h.ioscc('apply', write(h, 'c.cfg', CONFIG + more))
+            assert p.returncode == 0 and 'Applied.' in p.stdout, '%s: %s' % (more, told(p))
 
 
 def carriage_return():
