@@ -255,8 +255,10 @@ static void judge_read(const struct reader *r, const struct ir_line *line, struc
     set_fate(l, FATE_CARRIED, NULL);
     if (without && !is_unused && !u)
         set_fate(l, without->fate, without->why);
+    else if (is_way_out(line, l->text) && is_unused)
+        set_fate(l, FATE_UNUSED, not_referred_to);
     else if (is_way_out(line, l->text))
-        set_fate(l, is_unused ? FATE_UNUSED : FATE_CARRIED, is_unused ? not_referred_to : NULL);
+        set_fate(l, FATE_CARRIED, NULL);
     else if (k)
         set_fate(l, k->fate, k->why);
     else if (u)

@@ -165,17 +165,6 @@ static bool read_flow(const struct nlmsghdr *h, struct flow *f)
 
 /* ---- what stays ---- */
 
-static bool is_host_address(const struct ptrlist *links, uint8_t family, const uint8_t *a)
-{
-    PTRLIST_FOR (struct host_link, l, links) {
-        PTRLIST_FOR (struct host_address, h, &l->addresses) {
-            if (h->addr.family == family && memcmp(h->addr.b, a, family == FAMILY_V6 ? 16 : 4) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
 /* Is what a rule of ours has made of it what the rule that stands would make? */
 static bool is_as_ruled(const struct look *k, const struct flow *f, const struct nft_expr *by)
 {
@@ -183,7 +172,7 @@ static bool is_as_ruled(const struct look *k, const struct flow *f, const struct
     const struct ip_addr *last = by->address2.family == FAMILY_NONE ? &by->address : &by->address2;
     switch ((enum nft_kind)by->kind) {
     case RULE_MASQUERADE:
-        return is_host_address(k->links, r->family, r->dst);
+        return host_links_have(k->links, r->family, r->dst);
     case RULE_SNAT:
         return memcmp(r->dst, by->address.b, 4) >= 0 && memcmp(r->dst, last->b, 4) <= 0 &&
                (!by->number || r->dport == by->number);

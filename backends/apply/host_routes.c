@@ -24,13 +24,7 @@ static unsigned bytes_of(uint8_t family)
 
 static bool is_own(const struct target *t, const struct ip_addr *a)
 {
-    PTRLIST_FOR (struct host_link, l, &t->ifs->links) {
-        PTRLIST_FOR (struct host_address, h, &l->addresses) {
-            if (addr_eq(&h->addr, a))
-                return true;
-        }
-    }
-    return false;
+    return host_links_have(&t->ifs->links, a->family, a->b);
 }
 
 /* False: it was looked at before, or enough have been. */

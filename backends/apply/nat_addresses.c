@@ -4,17 +4,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static bool is_own(const struct target *t, const struct ip_addr *a)
-{
-    PTRLIST_FOR (struct host_link, l, &t->ifs->links) {
-        PTRLIST_FOR (struct host_address, h, &l->addresses) {
-            if (addr_eq(&h->addr, a))
-                return true;
-        }
-    }
-    return false;
-}
-
 static bool is_neighbour(const struct host_link *l, const struct ip_addr *a)
 {
     PTRLIST_FOR (struct host_address, h, &l->addresses) {
@@ -44,7 +33,7 @@ static const char *outside_of(const struct target *t, const struct ip_addr *a)
 /* True: it was said. */
 static bool look_at(struct target *t, const struct nat_rule *r, const struct ip_addr *a)
 {
-    const char *link = is_own(t, a) ? NULL : outside_of(t, a);
+    const char *link = host_links_have(&t->ifs->links, a->family, a->b) ? NULL : outside_of(t, a);
     char text[ADDR_TEXT_MAX];
     if (!link)
         return false;

@@ -140,7 +140,9 @@ struct place {
 static struct box box_of(const struct xfrm_sel *s)
 {
     const struct port_range any = {0, 65535};
-    struct box b = {.family = s->family ? s->family : FAMILY_V4, .proto = s->proto ? s->proto : PROTO_ANY};
+    const uint8_t family = s->family ? s->family : FAMILY_V4;
+    struct box b = {.family = family};
+    b.proto = s->proto ? s->proto : PROTO_ANY;
     b.src = addr_bits_of(b.family, s->src, s->src_plen);
     b.dst = addr_bits_of(b.family, s->dst, s->dst_plen);
     b.sport = s->sport_mask == 0xffff ? (struct port_range){s->sport, s->sport} : any;

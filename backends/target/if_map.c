@@ -289,6 +289,18 @@ uint32_t if_map_newest(const struct if_map *m)
     return newest;
 }
 
+bool host_links_have(const struct ptrlist *links, uint8_t family, const uint8_t *a)
+{
+    const size_t size = family == FAMILY_V6 ? 16 : 4;
+    PTRLIST_FOR (struct host_link, l, links) {
+        PTRLIST_FOR (struct host_address, h, &l->addresses) {
+            if (h->addr.family == family && memcmp(h->addr.b, a, size) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool if_map_is_idle(const struct if_map *m, const struct host_link *l)
 {
     if (!l->is_carrier)

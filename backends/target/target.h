@@ -32,6 +32,9 @@ struct host_link {
     struct ptrlist addresses; /* struct host_address */
 };
 
+/* Is the address (4 or 16 bytes of network order, by the family) one of these links' (struct host_link)? */
+bool host_links_have(const struct ptrlist *links, uint8_t family, const uint8_t *a) MUST_CHECK;
+
 enum { HOST_HAS_FIREWALL = 1, HOST_HAS_POLICY_ROUTING = 2 };
 /* "firewall,policy-routing", or "none", into bits. False: it is something else. */
 bool host_has_parse(struct str words, unsigned *has) MUST_CHECK;
