@@ -30,7 +30,7 @@ bool misprint_near(struct str w, const char *z)
         return false;
     if (w.len + 2 < n || n + 2 < w.len || w.p[w.len - 1] == ':')
         return false;
-    return str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u) && !str_ieq(w, z);
+    return !str_ieq(w, z) && str_distance(w, z, 2) <= (w.len > 5 ? 2u : 1u);
 }
 
 static bool is_near_miss(struct str w, const char *z)
@@ -138,8 +138,11 @@ static bool is_access_group(struct str second, struct str line)
 
 struct str misprint_of_ours(struct str line, bool in_interface)
 {
-    struct str first = word_at(line, 0), second = word_at(line, 1), third = word_at(line, 2);
-    bool is_ip = str_ieq(first, "ip") || str_ieq(first, "ipv6");
+    struct str first = word_at(line, 0);
+    bool is_ip = str_ieq(first, "ip") || str_ieq(first, "ipv6"), is_group = str_ieq(first, "object-group");
+    if (!is_ip && !is_group)
+        return (struct str){NULL, 0};
+    struct str second = word_at(line, 1), third = word_at(line, 2);
     bool is_side = str_ieq(third, "inside") || str_ieq(third, "outside");
     bool is_nat = second.len >= 2 && second.len <= 4 && !str_ieq(second, "nat") && str_distance(second, "nat", 1) <= 1;
     bool hit = is_ip && is_nat && is_side;
@@ -147,7 +150,7 @@ struct str misprint_of_ours(struct str line, bool in_interface)
         hit |= is_ip && is_access_group(second, line);
     else
         hit |= (is_ip && (is_near_miss(second, "access-list") || is_glued(second, "access-list"))) ||
-               (str_ieq(first, "object-group") && (is_near_miss(second, "network") || is_near_miss(second, "service")));
+               (is_group && (is_near_miss(second, "network") || is_near_miss(second, "service")));
     return hit ? second : (struct str){NULL, 0};
 }
 

@@ -255,7 +255,7 @@ static int one_look(struct look *k, uint32_t *found)
         netlink_dump(k->n, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, sizeof all, &all, look_at, k, look_again);
     *found = k->deletes.n;
     if (r == 0 && *found)
-        r = netlink_send(k->n, &k->deletes, 64, 0, netlink_gone_already, NULL, &failed);
+        r = netlink_send(k->n, &k->deletes, 64, netlink_gone_already, NULL, &failed);
     return r;
 }
 

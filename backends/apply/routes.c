@@ -64,6 +64,27 @@ static uint8_t protocol_to_ask(const struct routes *k, const struct routes_packe
     return k->stand_in == IPPROTO_ICMP ? icmp : k->stand_in;
 }
 
+/* The kernel has answers of its own for these (ip_route_output_key_hash_rcu()): to a group or to all, a packet may
+ * leave by the link of its source. */
+static bool needs_no_route(uint8_t family, const uint8_t *to)
+{
+    return family == FAMILY_V4 && (to[0] == 0 || to[0] >= 224);
+}
+
+/* Is there a route, of whatever table, to a network that the address is in? */
+static bool has_route_to(const struct routes *r, uint8_t family, const uint8_t *to)
+{
+    const uint8_t bits = family == FAMILY_V6 ? 128 : 32;
+    for (unsigned plen = 0; plen <= bits; plen++) {
+        if (!r->has_length[family == FAMILY_V6][plen])
+            continue;
+        const struct addr_bits network = addr_bits_of(family, to, (uint8_t)plen);
+        if (routes_to(r, family, network.value, (uint8_t)plen) < r->n)
+            return true;
+    }
+    return false;
+}
+
 /* `flags`: RTM_F_FIB_MATCH for the route itself, 0 for the way that it leads. */
 static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, struct way_found *w)
 {
@@ -83,6 +104,9 @@ static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, 
         len += put_attribute(body + len, RTA_SRC, q->src, n);
     const bool has_ports = q->proto == IPPROTO_TCP || q->proto == IPPROTO_UDP;
     const uint8_t proto = protocol_to_ask(k, q);
+    bool has_none = k->is_read && !needs_no_route(q->family, q->to) && !has_route_to(k, q->family, q->to);
+    if (has_none) /* rules of routing choose among tables: none has one */
+        return -ENETUNREACH;
     k->asked++;
     if (proto)
         len += put_attribute(body + len, RTA_IP_PROTO, &proto, sizeof proto);
@@ -218,6 +242,7 @@ static void keep(struct routes *k, const struct route *r)
         k->room = room;
     }
     k->all[k->n++] = *r;
+    k->has_length[r->family == FAMILY_V6][r->plen] = true;
 }
 
 /* Among the attributes of one next hop. */
@@ -267,7 +292,7 @@ static int route_row(const struct nlmsghdr *h, void *arg)
     r.is_address = (m->rtm_type == RTN_LOCAL || m->rtm_type == RTN_BROADCAST || m->rtm_type == RTN_ANYCAST) &&
                    m->rtm_dst_len == n * 8;
     r.is_connected = m->rtm_protocol == RTPROT_KERNEL;
-    if (!is_family || (m->rtm_flags & RTM_F_CLONED))
+    if (!is_family || m->rtm_dst_len > n * 8 || (m->rtm_flags & RTM_F_CLONED))
         return 0;
     NETLINK_FOR_ATTRS (a, h, sizeof *m) {
         const uint16_t type = mnl_attr_get_type(a), len = mnl_attr_get_payload_len(a);
@@ -440,6 +465,7 @@ int routes_read(struct routes *r)
         choose_stand_in(r);
     if (error == 0 && r->n)
         qsort(r->all, r->n, sizeof *r->all, order);
+    r->is_read = error == 0;
     return error;
 }
 

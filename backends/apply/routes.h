@@ -37,6 +37,8 @@ struct routes_packet {
     uint8_t tos;
 };
 
+#define ROUTES_LONGEST 128
+
 struct routes {
     struct netlink netlink;
     struct arena *arena;
@@ -50,6 +52,8 @@ struct routes {
     struct ptrlist rules;        /* struct route_rule; routes_read() */
     struct route *all;           /* sorted by family, address and length; routes_read() */
     uint32_t n, room;
+    bool is_read;                           /* by routes_read() */
+    bool has_length[2][ROUTES_LONGEST + 1]; /* of IPv4 and IPv6: is there a route with that prefix length? */
 };
 
 /* Answers live as long as the arena, and the links. Returns 0 or a negative errno; close it in both cases. */

@@ -72,6 +72,13 @@ void netlink_batch_free(struct netlink_batch *b)
     *b = (struct netlink_batch){0};
 }
 
+void netlink_batch_clear(struct netlink_batch *b)
+{
+    struct buf bytes = b->bytes;
+    bytes.len = 0;
+    *b = (struct netlink_batch){.bytes = bytes};
+}
+
 /* The kernel's sentence in an error message (NETLINK_EXT_ACK). */
 static void keep_extack(struct netlink *n, const struct nlmsghdr *h)
 {
@@ -136,8 +143,8 @@ bool netlink_gone_already(uint32_t i, int error, const void *arg)
     return error == -ESRCH || error == -ENOENT;
 }
 
-int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, unsigned pause_us,
-                 netlink_tolerate_fn *tolerate, const void *arg, uint32_t *failed)
+int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, netlink_tolerate_fn *tolerate,
+                 const void *arg, uint32_t *failed)
 {
     char *buffer = malloc(RECEIVE_SIZE);
     struct outcome o = {.first_seq = b->first_seq, .tolerate = tolerate, .arg = arg};
@@ -163,10 +170,6 @@ int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, uns
             r = collect(n, buffer, first, last, &o);
         at = end;
         sent += k;
-        if (pause_us && sent < b->n) {
-            const struct timespec t = {0, (long)pause_us * 1000};
-            nanosleep(&t, NULL);
-        }
     }
     free(buffer);
     *failed = o.failed;

@@ -17,9 +17,8 @@
          mnl_attr_ok(a, (int)((const char *)mnl_nlmsg_get_payload_tail(h) - (const char *)a)); a = mnl_attr_next(a))
 
 #define NETLINK_FOR_NESTED(a, nest)                                                                                    \
-    for (const struct nlattr *a = mnl_attr_get_payload(nest);                                                          \
-         mnl_attr_ok(a, (int)((const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest) -              \
-                              (const char *)a));                                                                       \
+    for (const struct nlattr *a = mnl_attr_get_payload(nest); mnl_attr_ok(                                             \
+             a, (int)((const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest) - (const char *)a));   \
          a = mnl_attr_next(a))
 
 /* Length of a message with its padding. */
@@ -50,6 +49,8 @@ struct nlmsghdr *netlink_begin(struct netlink *n, struct netlink_batch *b, uint1
                                size_t max, void **body);
 void netlink_end(struct netlink_batch *b, struct nlmsghdr *h);
 void netlink_batch_free(struct netlink_batch *b);
+/* An empty one again, which has its memory still. */
+void netlink_batch_clear(struct netlink_batch *b);
 
 /* May message i fail with this error? */
 typedef bool netlink_tolerate_fn(uint32_t i, int error, const void *arg);
@@ -59,12 +60,11 @@ bool netlink_gone_already(uint32_t i, int error, const void *arg) MUST_CHECK;
 
 /*
  * Sends all of it and waits for the kernel's verdict on each message. Returns 0, or the error of the first message that
- * failed; *failed is then its number. Messages are handed over in sends of `chunk` messages (0: one send for all);
- * between two sends it sleeps `pause_us` microseconds. Messages of one send behind one that failed may have been worked
- * off: the caller undoes. `tolerate` may be NULL.
+ * failed; *failed is then its number. Messages are handed over in sends of `chunk` messages (0: one send for all).
+ * Messages of one send behind one that failed may have been worked off: the caller undoes. `tolerate` may be NULL.
  */
-int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, unsigned pause_us,
-                 netlink_tolerate_fn *tolerate, const void *arg, uint32_t *failed) MUST_CHECK;
+int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, netlink_tolerate_fn *tolerate,
+                 const void *arg, uint32_t *failed) MUST_CHECK;
 
 /* Runs one dump request; `f` returns 0 or a negative errno that ends it. -EINTR when the kernel changed under it three
  * times running. */

@@ -644,9 +644,9 @@ static bool is_held_by_others(int error)
 static int sweep(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
-    int r = netlink_send(n, &d->sweep, 0, 0, NULL, NULL, &failed);
+    int r = netlink_send(n, &d->sweep, 0, NULL, NULL, &failed);
     if (r < 0 && !is_held_by_others(r))
-        r = netlink_send(n, &d->sweep, 0, 0, NULL, NULL, &failed);
+        r = netlink_send(n, &d->sweep, 0, NULL, NULL, &failed);
     d->is_left_over = r < 0;
     return is_held_by_others(r) ? r : 0;
 }
@@ -655,16 +655,16 @@ static int send_batches(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
     char words[sizeof n->extack];
-    int r = d->fill.n ? netlink_send(n, &d->fill, 0, 0, NULL, NULL, &failed) : 0;
+    int r = d->fill.n ? netlink_send(n, &d->fill, 0, NULL, NULL, &failed) : 0;
     if (r < 0)
         return r;
-    r = netlink_send(n, &d->batch, 0, 0, NULL, NULL, &failed);
+    r = netlink_send(n, &d->batch, 0, NULL, NULL, &failed);
     if (r == 0 && d->sweep.n)
         return sweep(n, d);
     if (r == 0 || !d->unfill.n)
         return r;
     memcpy(words, n->extack, sizeof words);
-    (void)!netlink_send(n, &d->unfill, 0, 0, NULL, NULL, &failed); /* who finds it left over takes it away */
+    (void)!netlink_send(n, &d->unfill, 0, NULL, NULL, &failed); /* who finds it left over takes it away */
     memcpy(n->extack, words, sizeof words);
     return r;
 }
@@ -685,7 +685,7 @@ static int make_anew(struct netlink *n, struct nft_plan *p, const struct nft_hel
         in_one_batch(&x);
     }
     end_batch(&x);
-    int r = x.failed ? -ENOMEM : netlink_send(n, &d.batch, 0, 0, NULL, NULL, &failed);
+    int r = x.failed ? -ENOMEM : netlink_send(n, &d.batch, 0, NULL, NULL, &failed);
     nft_diff_free(&d);
     return r;
 }

@@ -20,9 +20,20 @@ static bool is_same(struct str a, struct str b)
 #define CUT_MIN 3  /* letters that a word may be cut down to */
 #define CUT_LESS 2 /* ... where it does not matter that another one may be meant */
 
+/* A word that is cut down has its first letter: that is enough to tell most lines from most words. */
+static bool has_first_letter(struct str line, const char *words)
+{
+    uint32_t at = 0;
+    while (at < line.len && is_blank(line.p[at]))
+        at++;
+    return at < line.len && str_lower(line.p[at]) == str_lower(words[0]);
+}
+
 static unsigned begins_with(struct str line, const char *words, unsigned cut_min)
 {
     unsigned n = 0;
+    if (!has_first_letter(line, words))
+        return 0;
     struct str want = {words, (uint32_t)strlen(words)};
     for (struct str w = str_take_word(&want); w.len; w = str_take_word(&want)) {
         struct str word = str_take_word(&line);

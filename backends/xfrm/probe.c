@@ -58,9 +58,9 @@ static int try_sa(struct netlink *n, const struct xfrm_sa *sa)
 {
     struct netlink_batch add = {0}, del = {0};
     uint32_t failed;
-    int r = xfrm_put_sa(n, &add, sa) ? netlink_send(n, &add, 0, 0, NULL, NULL, &failed) : -ENOMEM;
+    int r = xfrm_put_sa(n, &add, sa) ? netlink_send(n, &add, 0, NULL, NULL, &failed) : -ENOMEM;
     if (r == 0 && xfrm_put_sa_delete(n, &del, sa))
-        (void)!netlink_send(n, &del, 0, 0, NULL, NULL, &failed);
+        (void)!netlink_send(n, &del, 0, NULL, NULL, &failed);
     netlink_batch_free(&add);
     netlink_batch_free(&del);
     return r;

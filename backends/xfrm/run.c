@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps of a difference, sent to the kernel; and back again when one fails. */
 #include <errno.h>
+#include <time.h>
 
 #include "backends/xfrm/diff.h"
 
-/* The kernel's policy index is enlarged by a worker that a busy loader keeps from running: short pauses make a large
- * load several times faster; a small one only waits. */
+#define SEND_EVERY 250u /* steps */
+/* The kernel's policy index is enlarged by a worker that a busy loader keeps from running: short pauses between two
+ * sends make a large load several times faster; a small one only waits. */
 #define PAUSE_FROM 6000u
-#define PAUSE_EVERY 250u
-#define PAUSE_US 100u
+static const struct timespec PAUSE = {0, 30 * 1000};
 
 static bool put(struct netlink *n, struct netlink_batch *b, const struct xfrm_op *o, const uint8_t thresholds[2][2])
 {
@@ -78,7 +79,7 @@ int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xf
     for (uint32_t i = to; i-- > from;) { /* one by one: each counts, whatever becomes of the others */
         struct netlink_batch b = {0};
         uint32_t failed;
-        int r = put_back(n, &b, d->ops.v[i], k) ? netlink_send(n, &b, 1, 0, NULL, NULL, &failed) : -ENOMEM;
+        int r = put_back(n, &b, d->ops.v[i], k) ? netlink_send(n, &b, 1, NULL, NULL, &failed) : -ENOMEM;
         netlink_batch_free(&b);
         if (r < 0 && !first)
             first = r;
@@ -86,28 +87,43 @@ int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xf
     return first;
 }
 
+/* Steps from `from` to before `to` in one send; `b` is used for it. *at: the one that failed. */
+static int run_some(struct netlink *n, struct netlink_batch *b, const struct xfrm_diff *d,
+                    const uint8_t thresholds[2][2], uint32_t from, uint32_t to, uint32_t *at)
+{
+    uint32_t failed = 0;
+    int r = 0;
+    netlink_batch_clear(b);
+    for (uint32_t i = from; i < to && r == 0; i++)
+        r = put(n, b, d->ops.v[i], thresholds) ? 0 : -ENOMEM;
+    if (r == 0)
+        r = netlink_send(n, b, 0, harmless, d->ops.v + from, &failed);
+    *at = from + failed;
+    return r;
+}
+
 int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_plan *p, const struct xfrm_kernel *k,
                   uint32_t from, uint32_t to, uint32_t *at, int *back)
 {
     uint8_t thresholds[2][2];
     struct netlink_batch b = {0};
-    uint32_t failed = 0;
+    const bool has_pauses = to - from >= PAUSE_FROM;
+    uint32_t next = from;
     int r = 0;
     *back = 0;
     xfrm_thresholds_wanted(p, k, thresholds[0], thresholds[1]);
-    for (uint32_t i = from; i < to && r == 0; i++)
-        r = put(n, &b, d->ops.v[i], thresholds) ? 0 : -ENOMEM;
-    if (r == 0 && from < to)
-        r = netlink_send(n, &b, PAUSE_EVERY, to - from >= PAUSE_FROM ? PAUSE_US : 0, harmless, d->ops.v + from,
-                         &failed);
+    for (uint32_t i = from; i < to && r == 0; i = next) {
+        next = to - i > SEND_EVERY ? i + SEND_EVERY : to;
+        r = run_some(n, &b, d, thresholds, i, next, at);
+        if (has_pauses && r == 0 && next < to)
+            nanosleep(&PAUSE, NULL);
+    }
     netlink_batch_free(&b);
     if (r == 0)
         return 0;
     /* Of the send that failed, the messages behind the bad one were tried too: undoing what was never done is harmless,
      * leaving what was done is not. */
-    uint32_t reached = from + (failed / PAUSE_EVERY + 1) * PAUSE_EVERY;
-    *at = from + failed;
-    int behind = xfrm_diff_undo(n, d, k, *at + 1, reached < to ? reached : to);
+    int behind = xfrm_diff_undo(n, d, k, *at + 1, next);
     int before = xfrm_diff_undo(n, d, k, from, *at);
     bool was_never_done = behind == -ENOENT || behind == -ESRCH || behind == -EEXIST;
     *back = was_never_done ? 0 : behind;

@@ -21,19 +21,36 @@ struct arena_chunk {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-static struct arena_chunk *chunk_new(size_t size)
+/* Zeroed memory from the kernel; what is large begins with a huge page, or its ends would be thousands of small ones.
+ * `size`: of a large one a multiple of it. NULL: there is none. */
+static void *map(size_t size)
 {
-    bool mapped = size >= MAPPED_FROM;
-    struct arena_chunk *c =
-        mapped ? mmap(NULL, sizeof *c + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-               : malloc(sizeof *c + size);
-    if (!c || c == MAP_FAILED)
+    const size_t more = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    uint8_t *p = mmap(NULL, size + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
         return NULL;
-    if (size >= HUGE_PAGE) /* advice only: without effect where it is not wanted */
-        madvise(c, sizeof *c + size, MADV_HUGEPAGE);
+    if (!more)
+        return p;
+    const size_t before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    if (before)
+        munmap(p, before);
+    munmap(p + before + size, more - before);
+    madvise(p + before, size, MADV_HUGEPAGE); /* advice only: without effect where it is not wanted */
+    return p + before;
+}
+
+/* Of `total` bytes with its header. */
+static struct arena_chunk *chunk_new(size_t total)
+{
+    const bool mapped = total >= MAPPED_FROM;
+    if (total >= HUGE_PAGE)
+        total = (total + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    struct arena_chunk *c = mapped ? map(total) : malloc(total);
+    if (!c)
+        return NULL;
     c->mapped = mapped;
     c->next = NULL;
-    c->size = size;
+    c->size = total - sizeof *c;
     c->used = 0;
     return c;
 }
@@ -48,15 +65,16 @@ bool arena_init(struct arena *a, size_t limit)
 
 static struct arena_chunk *grow(struct arena *a, size_t need)
 {
-    size_t size = a->head ? a->head->size * 2 : FIRST_CHUNK;
-    if (size > LARGEST_CHUNK)
-        size = LARGEST_CHUNK;
-    if (size < need)
-        size = need;
-    struct arena_chunk *c = chunk_new(size);
+    const size_t least = sizeof(struct arena_chunk) + need;
+    size_t total = a->head ? (sizeof *a->head + a->head->size) * 2 : FIRST_CHUNK;
+    if (total > LARGEST_CHUNK)
+        total = LARGEST_CHUNK;
+    if (total < least)
+        total = least;
+    struct arena_chunk *c = chunk_new(total);
     if (!c) {
         a->failed = true;
-        c = chunk_new(need);
+        c = chunk_new(least);
         if (!c)
             abort(); /* not even one line's worth of memory: nothing sensible can be reported */
     }

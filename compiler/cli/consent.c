@@ -179,6 +179,8 @@ static bool needs_filter(const struct session *s)
     }
     if (judges_icmp_by_type(&s->apply.target) || drops_all(&s->apply.target))
         return true;
+    if (s->apply.target.c->nat_rules.n == 0)
+        return false;
     struct nft_plan filter;
     nft_plan_build(&filter, (struct target *)(uintptr_t)&s->apply.target);
     return nft_chain_named(&filter, NFT_UNTRANSLATED) != NULL;

@@ -122,7 +122,7 @@ static int turn(struct follow *f, struct netlink *xfrm, uint32_t reqid, const st
     if (r == 0 && b.n && !netlink_renumber(xfrm, &b)) /* asking has used numbers up */
         r = -EBADMSG;
     if (r == 0 && b.n)
-        r = netlink_send(xfrm, &b, 0, 0, NULL, NULL, &failed);
+        r = netlink_send(xfrm, &b, 0, NULL, NULL, &failed);
     netlink_batch_free(&b);
     return r;
 }

@@ -680,7 +680,7 @@ void kernel_sweep(const struct ike_policy *policy)
             peers += ours && xfrm_put_policy_delete(&x, &b, p);
         }
         if (n + peers)
-            r = netlink_send(&x, &b, 0, 0, netlink_gone_already, NULL, &failed);
+            r = netlink_send(&x, &b, 0, netlink_gone_already, NULL, &failed);
     }
     if (r < 0)
         daemon_log(IKE_ERROR, "what an earlier run left in the kernel cannot be cleared: %s", strerror(-r));

@@ -165,7 +165,7 @@ static void send_on(struct privileged_side *s, const struct request *q, char *by
         a->error = -EBADMSG;
         return;
     }
-    a->error = netlink_send(&s->xfrm, &b, 0, 0, q->gone_ok ? netlink_gone_already : NULL, NULL, &a->failed);
+    a->error = netlink_send(&s->xfrm, &b, 0, q->gone_ok ? netlink_gone_already : NULL, NULL, &a->failed);
     memcpy(a->extack, s->xfrm.extack, sizeof a->extack);
     if (a->error == 0)
         a->error = follow(s, bytes, b.n);
@@ -262,7 +262,7 @@ static int send_route(struct privileged_side *s, const struct privileged_route *
     if (add && w->via.family)
         mnl_attr_put(h, RTA_GATEWAY, n, w->via.b);
     netlink_end(&b, h);
-    int error = netlink_send(&s->route, &b, 0, 0, add ? NULL : netlink_gone_already, NULL, &a->failed);
+    int error = netlink_send(&s->route, &b, 0, add ? NULL : netlink_gone_already, NULL, &a->failed);
     memcpy(a->extack, s->route.extack, sizeof a->extack);
     netlink_batch_free(&b);
     return error;
@@ -322,7 +322,7 @@ static int sweep_routes(struct privileged_side *s)
     if (r == 0 && b.n && !netlink_renumber(&s->route, &b))
         r = -EBADMSG;
     if (r == 0 && b.n)
-        r = netlink_send(&s->route, &b, 0, 0, netlink_gone_already, NULL, &failed);
+        r = netlink_send(&s->route, &b, 0, netlink_gone_already, NULL, &failed);
     netlink_batch_free(&b);
     return r;
 }
