@@ -12,7 +12,9 @@
 
 struct said {
     struct lint_ctx *x;
-    struct symtab places; /* (finding, where the line begins) → a finding of it */
+    struct symtab places; /* (finding, where it is) → a finding of it */
+    struct symtab lines;  /* (finding, where the line begins) → one of any rule: of the first `noted` findings */
+    uint32_t noted;
 };
 
 static struct str key_of(enum diag_id id)
@@ -21,14 +23,23 @@ static struct str key_of(enum diag_id id)
     return (struct str){name, (uint32_t)strlen(name)};
 }
 
-/* Has a rule said the same of the line? It may point at a word of it. */
-static bool is_said_by_rule(const struct said *s, enum diag_id id, struct span line)
+/* Where the line begins. */
+static uint32_t line_of(const struct said *s, struct span at)
 {
-    PTRLIST_FOR (struct diag, d, &s->x->diags->items) {
-        if (d->id == id && d->span.off >= line.off && d->span.off < line.off + line.len)
-            return true;
+    uint32_t off = at.off;
+    while (off && s->x->c->source->text[off - 1] != '\n')
+        off--;
+    return off;
+}
+
+/* Has a rule said the same of the line? It may point at a word of it. */
+static bool is_said_by_rule(struct said *s, enum diag_id id, struct span line)
+{
+    for (; s->noted < s->x->diags->items.n; s->noted++) {
+        const struct diag *d = s->x->diags->items.v[s->noted];
+        symtab_put(s->x->arena, &s->lines, key_of((enum diag_id)d->id), line_of(s, d->span), s);
     }
-    return false;
+    return symtab_get(&s->lines, key_of(id), line_of(s, line)) != NULL;
 }
 
 static bool is_first(struct said *s, enum diag_id id, struct span line)
@@ -63,7 +74,7 @@ static void say_unmet(void *ctx, const struct unmet *u)
 void lint_say_unmet(struct lint_ctx *x)
 {
     struct said s = {.x = x};
-    needs_in_force(x->c, say_unmet, &s);
+    needs_in_force(x->arena, x->c, say_unmet, &s);
 }
 
 void lint_by_needs(struct lint_ctx *x, enum diag_id id)

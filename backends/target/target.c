@@ -549,7 +549,7 @@ void target_build(struct target *t, struct arena *ar, const struct ir_config *c,
                   struct diag_list *diags)
 {
     *t = (struct target){.arena = ar, .c = c, .ifs = ifs, .diags = diags};
-    needs_in_force(c, block, t);
+    needs_in_force(ar, c, block, t);
     check_understood(t);
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         if (is_carried(t, m))

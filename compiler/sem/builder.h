@@ -19,7 +19,8 @@ struct builder {
     struct crypto_map_entry *cur_entry;
     struct other_block *cur_other;
     struct acl *cur_acl;
-    bool uses_ipsec; /* set for the passes over the finished configuration */
+    struct symtab peers; /* (a list of rows, whom one is for) → the row: isakmp.c */
+    bool uses_ipsec;     /* set for the passes over the finished configuration */
 };
 
 typedef void handler(struct builder *b, const struct ios_stmt *s);

@@ -95,41 +95,67 @@ static void key_peer(struct builder *b, struct psk *k, const struct ios_val *kin
         k->mask = (struct ir_addr){mask->u.addr, 255, written(mask->span)};
 }
 
-static bool same_peer(const struct psk *x, const struct psk *y)
+/* Whom a row of a list is for; two rows for the same peer are one. The bytes live as long as the arena. */
+static struct str whom(struct builder *b, const struct ptrlist *l, const struct ir_host *peer, const struct psk *k)
 {
-    bool any = x->peer.addr.family == FAMILY_V4 && addr_v4(&x->peer.addr) == 0; /* 0.0.0.0 with or without its mask */
-    return addr_eq(&x->peer.addr, &y->peer.addr) && str_eq(x->peer.name, y->peer.name) && x->kind.v == y->kind.v &&
-           (any || addr_eq(&x->mask.a, &y->mask.a)) && x->peer_plen.v == y->peer_plen.v;
+    struct {
+        const struct ptrlist *list;
+        uint64_t kind, plen;
+        struct ip_addr address, mask;
+    } w;
+    memset(&w, 0, sizeof w);
+    w.list = l;
+    w.address.family = peer->addr.family;
+    memcpy(w.address.b, peer->addr.b, sizeof w.address.b);
+    bool is_anybody = peer->addr.family == FAMILY_V4 && addr_v4(&peer->addr) == 0; /* with or without its mask */
+    if (k) {
+        w.kind = k->kind.v;
+        w.plen = k->peer_plen.v;
+    }
+    if (k && !is_anybody) {
+        w.mask.family = k->mask.a.family;
+        memcpy(w.mask.b, k->mask.a.b, sizeof w.mask.b);
+    }
+    const struct str name = peer->name;
+    char *bytes = arena_alloc(b->a, sizeof w + name.len);
+    memcpy(bytes, &w, sizeof w);
+    if (name.len)
+        memcpy(bytes + sizeof w, name.p, name.len);
+    return (struct str){bytes, (uint32_t)sizeof w + name.len};
+}
+
+static void row_remove(struct builder *b, struct ptrlist *l, struct str key, const void *row)
+{
+    symtab_del(&b->peers, key, 0);
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->v[i] == row) {
+            ptrlist_remove(l, i);
+            return;
+        }
 }
 
 /* Adds, replaces or removes the key of one peer. */
 static void key_edit(struct builder *b, const struct ios_stmt *s, struct ptrlist *l, struct psk *k)
 {
-    for (uint32_t i = 0; i < l->n && l->n <= 64; i++) { /* larger lists are generated: no use looking for repeats */
-        struct psk *old = l->v[i];
-        if (!same_peer(old, k))
-            continue;
-        if (undo(s)) {
-            ptrlist_remove(l, i);
-            return;
-        }
-        if (!secret_equal(&old->key.s, &k->key.s)) {
-            struct diag *d = diag_add(b->diags, D_REDEFINED, s->span, "this replaces the key of the same peer");
-            diag_note(b->diags, d, old->span, "first set here");
-        }
-        l->v[i] = k;
-        return;
-    }
+    const struct str key = whom(b, l, &k->peer, k);
+    struct psk *old = symtab_get(&b->peers, key, 0);
     if (undo(s)) {
-        for (uint32_t i = 0; i < l->n; i++)
-            if (same_peer(l->v[i], k)) {
-                ptrlist_remove(l, i);
-                return;
-            }
-        diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "there is no key for this peer to remove");
+        if (old)
+            row_remove(b, l, key, old);
+        else
+            diag_add(b->diags, D_NOTHING_TO_REMOVE, s->span, "there is no key for this peer to remove");
         return;
     }
-    ptrlist_add(b->a, l, k);
+    if (!old) {
+        symtab_put(b->a, &b->peers, key, 0, k);
+        ptrlist_add(b->a, l, k);
+        return;
+    }
+    if (!secret_equal(&old->key.s, &k->key.s)) {
+        struct diag *d = diag_add(b->diags, D_REDEFINED, s->span, "this replaces the key of the same peer");
+        diag_note(b->diags, d, old->span, "first set here");
+    }
+    *old = *k;
 }
 
 static void isakmp_key(struct builder *b, const struct ios_stmt *s)
@@ -272,18 +298,15 @@ static void peer(struct builder *b, const struct ios_stmt *s)
     p->peer = val_host(b, ARG(1));
     if (has(ARG(2)))
         p->vrf = val_name(b, ARG(2));
-    for (uint32_t i = 0; i < b->c->isakmp_peers.n; i++) {
-        struct isakmp_peer *o = b->c->isakmp_peers.v[i];
-        if (addr_eq(&o->peer.addr, &p->peer.addr) && str_eq(o->peer.name, p->peer.name)) {
-            if (undo(s))
-                ptrlist_remove(&b->c->isakmp_peers, i);
-            b->cur[MODE_ISAKMP_PEER] = o;
-            return;
-        }
-    }
-    b->cur[MODE_ISAKMP_PEER] = p;
-    if (!undo(s))
+    const struct str key = whom(b, &b->c->isakmp_peers, &p->peer, NULL);
+    struct isakmp_peer *old = symtab_get(&b->peers, key, 0);
+    b->cur[MODE_ISAKMP_PEER] = old ? old : p;
+    if (old && undo(s)) {
+        row_remove(b, &b->c->isakmp_peers, key, old);
+    } else if (!old && !undo(s)) {
+        symtab_put(b->a, &b->peers, key, 0, p);
         ptrlist_add(b->a, &b->c->isakmp_peers, p);
+    }
 }
 
 static void peer_line(struct builder *b, const struct ios_stmt *s)

@@ -12,7 +12,9 @@
 
 struct asker {
     const struct ir_config *c;
-    const struct crypto_map *map; /* NULL: not known */
+    struct peer_keys *keys;
+    struct symtab *sound; /* (an object of many entries) → itself: there is nothing to say of it */
+    const struct crypto_map *map;
     const struct crypto_map_entry *e;
     unmet_fn *f;
     void *ctx;
@@ -48,6 +50,18 @@ static void say(struct asker *x, const struct unmet *u)
 static void unmet(struct asker *x, enum need need, struct span at, struct str name)
 {
     say(x, &(struct unmet){.need = need, .entry = x->e, .at = at, .name = name});
+}
+
+/* Every entry asks of what it shares with others: thousands of rows are looked at by the first. */
+static bool is_sound(const struct asker *x, const void *object)
+{
+    return symtab_get(x->sound, (struct str){(const char *)&object, sizeof object}, 0) != NULL;
+}
+
+static void note_sound(struct asker *x, const void *object)
+{
+    const struct str key = {arena_strndup(x->keys->arena, (const char *)&object, sizeof object), sizeof object};
+    symtab_put(x->keys->arena, x->sound, key, 0, (void *)(uintptr_t)object);
 }
 
 /* ---- lines that are not understood ---- */
@@ -419,6 +433,21 @@ static struct methods methods_of(struct asker *x, const struct ptrlist *l, struc
     return m;
 }
 
+static void ask_keyring_rows(struct asker *x, const struct ikev2_keyring *k)
+{
+    const unsigned before = x->n;
+    if (is_sound(x, k))
+        return;
+    ask_understood(x, k->span, k->name.s);
+    PTRLIST_FOR (struct ikev2_peer, y, &k->peers) {
+        ask_understood(x, y->span, k->name.s);
+        if (IR_IS_SET(y->ppk))
+            unmet(x, NEED_PPK, y->ppk.m.span, k->name.s);
+    }
+    if (x->n == before)
+        note_sound(x, k);
+}
+
 static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
 {
     const struct ikev2_keyring *k = p->keyring.target;
@@ -434,15 +463,10 @@ static void ask_v2_keys(struct asker *x, const struct ikev2_profile *p)
         unmet(x, NEED_KEYRING, p->keyring.m.span, p->keyring.name);
         return;
     }
-    ask_understood(x, k->span, k->name.s);
-    PTRLIST_FOR (struct ikev2_peer, y, &k->peers) {
-        ask_understood(x, y->span, k->name.s);
-        if (IR_IS_SET(y->ppk))
-            unmet(x, NEED_PPK, y->ppk.m.span, k->name.s);
-    }
+    ask_keyring_rows(x, k);
     PTRLIST_FOR (struct map_peer, y, &x->e->peers) {
         bool unknown = y->host.addr.family == FAMILY_NONE && !y->host.name.len;
-        if (!unknown && !peer_has_v2_key(p, y))
+        if (!unknown && !peer_has_v2_key(x->keys, p, y))
             unmet(x, NEED_KEY, y->span, k->name.s);
     }
 }
@@ -557,7 +581,7 @@ static void ask_v1_keys(struct asker *x, const struct isakmp_profile *p)
         return;
     PTRLIST_FOR (struct map_peer, y, &x->e->peers) {
         bool is_by_address = y->host.addr.family != FAMILY_NONE && !y->host.name.len; /* else DNS says where */
-        if (is_by_address && !peer_has_v1_key(x->c, x->map, p, y))
+        if (is_by_address && !peer_has_v1_key(x->keys, x->map, p, y))
             unmet(x, NEED_KEY, y->span, p ? p->name.s : STR_EMPTY);
     }
 }
@@ -606,12 +630,17 @@ static void ask_sets(struct asker *x)
 
 static void ask_isakmp(struct asker *x)
 {
+    const unsigned before = x->n;
+    if (is_sound(x, &x->c->isakmp_peers))
+        return;
     PTRLIST_FOR (struct isakmp_policy, p, &x->c->isakmp_policies) {
         ask_understood(x, p->span, STR_EMPTY);
     }
     PTRLIST_FOR (struct isakmp_peer, p, &x->c->isakmp_peers) {
         ask_understood(x, p->span, STR_EMPTY);
     }
+    if (x->n == before)
+        note_sound(x, &x->c->isakmp_peers);
 }
 
 static void ask_ike(struct asker *x)
@@ -647,8 +676,6 @@ static void ask_ike(struct asker *x)
 
 static void ask_options(struct asker *x)
 {
-    if (!x->map)
-        return;
     PTRLIST_FOR (struct ir_text, t, &x->map->options) { /* crypto map NAME client authentication … */
         struct str first = word_of(t->text.s, 3), second = word_of(t->text.s, 4);
         if (means(first, "client") && means(second, "authentication"))
@@ -681,12 +708,6 @@ static unsigned ask_entry(struct asker *x)
     return x->n;
 }
 
-unsigned needs_of_entry(const struct ir_config *c, const struct crypto_map_entry *e, unmet_fn *f, void *ctx)
-{
-    struct asker x = {.c = c, .e = e, .f = f, .ctx = ctx};
-    return ask_entry(&x);
-}
-
 static bool in_force(const struct crypto_map *m)
 {
     PTRLIST_FOR (struct map_binding, b, &m->bindings) {
@@ -697,18 +718,21 @@ static bool in_force(const struct crypto_map *m)
     return false;
 }
 
-unsigned needs_in_force(const struct ir_config *c, unmet_fn *f, void *ctx)
+unsigned needs_in_force(struct arena *ar, const struct ir_config *c, unmet_fn *f, void *ctx)
 {
+    struct peer_keys keys = {.arena = ar, .c = c};
+    struct symtab sound = {0};
     unsigned n = 0;
     PTRLIST_FOR (struct crypto_map, m, &c->crypto_maps) {
         if (!in_force(m))
             continue;
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            struct asker x = {.c = c, .map = m, .e = e, .f = f, .ctx = ctx};
+            struct asker x = {.c = c, .keys = &keys, .sound = &sound, .map = m, .e = e, .f = f, .ctx = ctx};
             n += ask_entry(&x);
             const struct crypto_map *d = e->type.v == ENTRY_DYNAMIC ? e->dynamic.target : NULL;
             for (uint32_t i = 0; d && i < d->entries.n; i++) {
-                struct asker y = {.c = c, .map = m, .e = d->entries.v[i], .f = f, .ctx = ctx};
+                struct asker y = {
+                    .c = c, .keys = &keys, .sound = &sound, .map = m, .e = d->entries.v[i], .f = f, .ctx = ctx};
                 n += ask_entry(&y);
             }
         }

@@ -79,10 +79,9 @@ bool line_may_bind_map(const struct ir_config *c, struct str line) MUST_CHECK;
 const struct broken_line *map_line_broken(const struct ir_config *c);
 /* The finding of `check` about the same; DIAG_COUNT: it is an error for Linux only. */
 enum diag_id need_finding(enum need n);
-/* Every unmet need of an entry of a crypto map that is applied to an interface which is not shut, in the order of the
- * table. Returns how many there are; `f` may be NULL. */
-unsigned needs_of_entry(const struct ir_config *c, const struct crypto_map_entry *e, unmet_fn *f, void *ctx);
-/* The same for all entries of all maps in force, those of dynamic maps that they name included. */
-unsigned needs_in_force(const struct ir_config *c, unmet_fn *f, void *ctx);
+/* Every unmet need of the entries of all crypto maps that are applied to an interface which is not shut, and of the
+ * dynamic maps that they name, in the order of the table. Returns how many there are; `f` may be NULL. `ar`: for what
+ * is found out on the way. */
+unsigned needs_in_force(struct arena *ar, const struct ir_config *c, unmet_fn *f, void *ctx);
 
 #endif

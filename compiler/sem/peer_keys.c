@@ -5,13 +5,6 @@
 
 /* ---- addresses ---- */
 
-#define NOT_IN (-1)
-
-static bool is_same_byte(uint8_t a, uint8_t b, uint8_t mask)
-{
-    return ((a ^ b) & mask) == 0;
-}
-
 /* Byte `i` of the mask of a prefix. */
 static uint8_t prefix_byte(unsigned plen, unsigned i)
 {
@@ -34,23 +27,50 @@ static uint8_t mask_byte(const struct network *net, unsigned i)
     return IR_IS_SET(*net->mask) ? net->mask->a.b[i] : 0xff;
 }
 
-/* How many bits of it the network says, NOT_IN: it is not in there. 0.0.0.0 and :: are for anybody. */
-static int bits_in(const struct network *net, const struct ip_addr *a)
+/* The bits that it says, and which they are. 0.0.0.0 and :: are for anybody. */
+struct mask {
+    uint8_t family;
+    unsigned bits;
+    uint8_t b[16];
+};
+
+static struct mask mask_of(const struct network *net)
 {
     static const uint8_t zero[16];
-    unsigned bytes = a->family == FAMILY_V6 ? 16 : 4;
-    int bits = 0;
-    if (net->address.family == FAMILY_NONE || net->address.family != a->family)
-        return NOT_IN;
+    const unsigned bytes = net->address.family == FAMILY_V6 ? 16 : 4;
+    struct mask m = {.family = net->address.family};
     if (memcmp(net->address.b, zero, bytes) == 0)
-        return 0;
+        return m;
     for (unsigned i = 0; i < bytes; i++) {
-        uint8_t mask = mask_byte(net, i);
-        if (!is_same_byte(net->address.b[i], a->b[i], mask))
-            return NOT_IN;
-        bits += __builtin_popcount(mask);
+        m.b[i] = mask_byte(net, i);
+        m.bits += (unsigned)__builtin_popcount(m.b[i]);
     }
-    return bits;
+    return m;
+}
+
+/* What an address is under a mask: the same for all in one network. */
+struct masked {
+    uint8_t family, mask[16], network[16];
+};
+
+static struct masked masked(const struct ip_addr *a, const struct mask *m)
+{
+    struct masked k;
+    memset(&k, 0, sizeof k);
+    k.family = m->family;
+    memcpy(k.mask, m->b, sizeof k.mask);
+    for (unsigned i = 0; i < sizeof k.network; i++)
+        k.network[i] = a->b[i] & m->b[i];
+    return k;
+}
+
+static bool is_in(const struct network *net, const struct ip_addr *a)
+{
+    if (net->address.family == FAMILY_NONE || net->address.family != a->family)
+        return false;
+    const struct mask m = mask_of(net);
+    const struct masked x = masked(&net->address, &m), y = masked(a, &m);
+    return memcmp(&x, &y, sizeof x) == 0;
 }
 
 static bool is_word(struct str a, struct str b)
@@ -92,10 +112,108 @@ static bool may_claim_address(const struct ptrlist *matches, const struct ip_add
 {
     PTRLIST_FOR (struct identity_match, m, matches) {
         const struct network net = {m->address.a, &m->mask, m->address.plen};
-        if (str_is(m->kind.s, "any") || bits_in(&net, a) != NOT_IN)
+        if (str_is(m->kind.s, "any") || is_in(&net, a))
             return true;
     }
     return false;
+}
+
+/* ---- rows by what they say of the peer ---- */
+
+/* Of one list of keys. Twenty thousand peers ask twenty thousand rows. */
+struct key_rows {
+    struct ptrlist masks;   /* struct mask: each that a row has */
+    struct symtab networks; /* struct masked → the first row (struct psk, struct ikev2_peer) for it */
+    struct symtab names;    /* (small letters) → struct ptrlist of rows */
+};
+
+static struct str bytes_of_masked(const struct masked *k)
+{
+    return (struct str){(const char *)k, sizeof *k};
+}
+
+static void add_mask(struct peer_keys *k, struct key_rows *r, const struct mask *m)
+{
+    PTRLIST_FOR (struct mask, x, &r->masks) {
+        if (x->family == m->family && memcmp(x->b, m->b, sizeof x->b) == 0)
+            return;
+    }
+    struct mask *kept = ARENA_NEW(k->arena, struct mask);
+    *kept = *m;
+    ptrlist_add(k->arena, &r->masks, kept);
+}
+
+static void add_network(struct peer_keys *k, struct key_rows *r, const struct network *net, const void *row)
+{
+    if (net->address.family == FAMILY_NONE)
+        return;
+    const struct mask m = mask_of(net);
+    struct masked *at = ARENA_NEW(k->arena, struct masked);
+    *at = masked(&net->address, &m);
+    if (symtab_get(&r->networks, bytes_of_masked(at), 0))
+        return;
+    add_mask(k, r, &m);
+    symtab_put(k->arena, &r->networks, bytes_of_masked(at), 0, (void *)(uintptr_t)row);
+}
+
+static struct str in_small_letters(struct peer_keys *k, struct str name)
+{
+    char *small = arena_alloc(k->arena, name.len + 1);
+    for (uint32_t i = 0; i < name.len; i++)
+        small[i] = str_lower(name.p[i]);
+    return (struct str){small, name.len};
+}
+
+static void add_name(struct peer_keys *k, struct key_rows *r, struct str name, const void *row)
+{
+    const struct str small = in_small_letters(k, name);
+    struct ptrlist *rows = symtab_get(&r->names, small, 0);
+    if (!rows) {
+        rows = ARENA_NEW(k->arena, struct ptrlist);
+        symtab_put(k->arena, &r->names, small, 0, rows);
+    }
+    ptrlist_add(k->arena, rows, (void *)(uintptr_t)row);
+}
+
+static const struct ptrlist *rows_of_name(struct peer_keys *k, const struct key_rows *r, struct str name)
+{
+    static const struct ptrlist none;
+    const struct ptrlist *rows = symtab_get(&r->names, in_small_letters(k, name), 0);
+    return rows ? rows : &none;
+}
+
+/* The row that says most bits of the address, of several the first; NULL: none is for it. */
+static const void *nearest_row(const struct key_rows *r, const struct ip_addr *a)
+{
+    const void *nearest = NULL;
+    unsigned bits = 0;
+    PTRLIST_FOR (struct mask, m, &r->masks) {
+        const struct masked at = masked(a, m);
+        const void *row = m->family == a->family ? symtab_get(&r->networks, bytes_of_masked(&at), 0) : NULL;
+        bool is_nearer = row && (!nearest || m->bits > bits);
+        if (!is_nearer)
+            continue;
+        nearest = row;
+        bits = m->bits;
+    }
+    return nearest;
+}
+
+static struct str key_of_pointer(const void *const *p)
+{
+    return (struct str){(const char *)p, sizeof *p};
+}
+
+/* What is kept of an object, NULL: nothing yet. */
+static void *kept_of(const struct symtab *t, const void *object)
+{
+    return symtab_get(t, key_of_pointer(&object), 0);
+}
+
+static void keep_of(struct peer_keys *k, struct symtab *t, const void *object, void *value)
+{
+    const struct str key = {arena_strndup(k->arena, (const char *)&object, sizeof object), sizeof object};
+    symtab_put(k->arena, t, key, 0, value);
 }
 
 /* ---- IKEv2 ---- */
@@ -134,27 +252,51 @@ static bool may_be_its(const struct ikev2_profile *p, const struct ikev2_peer *r
     return name.len && may_claim(&p->match_identities, name, row->identity_domain.v);
 }
 
-static bool is_called(const struct ikev2_peer *row, struct str host)
+static const struct key_rows *rows_of_v2(struct peer_keys *k, const struct ikev2_keyring *ring)
 {
-    return host.len && (is_word(row->hostname.s, host) || is_word(row->identity.s, host));
+    struct key_rows *r = kept_of(&k->rows, ring);
+    if (r)
+        return r;
+    r = ARENA_NEW(k->arena, struct key_rows);
+    keep_of(k, &k->rows, ring, r);
+    PTRLIST_FOR (struct ikev2_peer, row, &ring->peers) {
+        const struct network net = {row->address.a, &row->mask, row->address.plen};
+        add_network(k, r, &net, row);
+        add_name(k, r, row->hostname.s, row);
+        add_name(k, r, row->identity.s, row);
+    }
+    return r;
 }
 
-bool peer_has_v2_key(const struct ikev2_profile *profile, const struct map_peer *peer)
+static char yes, no;
+
+/* Has the keyring a row that whoever the profile matches may claim? */
+static bool has_claimed_row(struct peer_keys *k, const struct ikev2_profile *p, struct wanted w)
 {
-    const struct ikev2_keyring *k = profile->keyring.target;
-    const struct wanted w = {is_by_key(&profile->auth_local), is_by_key(&profile->auth_remote)};
-    const struct ikev2_peer *nearest = NULL;
-    int bits = NOT_IN;
-    PTRLIST_FOR (struct ikev2_peer, row, &k->peers) {
-        const struct network net = {row->address.a, &row->mask, row->address.plen};
-        int in = bits_in(&net, &peer->host.addr);
-        bool is_its = is_called(row, peer->host.name) || (is_by_identity(row) && may_be_its(profile, row));
-        if (is_its && is_keyed(row, w))
-            return true;
-        if (in > bits)
-            nearest = row;
-        bits = in > bits ? in : bits;
+    const char *known = kept_of(&k->claimed, p);
+    if (known)
+        return known == &yes;
+    const struct ikev2_keyring *ring = p->keyring.target;
+    bool has = false;
+    PTRLIST_FOR (struct ikev2_peer, row, &ring->peers) {
+        has |= is_by_identity(row) && is_keyed(row, w) && may_be_its(p, row);
     }
+    keep_of(k, &k->claimed, p, has ? &yes : &no);
+    return has;
+}
+
+bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, const struct map_peer *peer)
+{
+    const struct key_rows *r = rows_of_v2(k, profile->keyring.target);
+    const struct wanted w = {is_by_key(&profile->auth_local), is_by_key(&profile->auth_remote)};
+    const struct str host = peer->host.name;
+    const struct ptrlist *named = rows_of_name(k, r, host);
+    for (uint32_t i = 0; host.len && i < named->n; i++)
+        if (is_keyed(named->v[i], w))
+            return true;
+    if (has_claimed_row(k, profile, w))
+        return true;
+    const struct ikev2_peer *nearest = nearest_row(r, &peer->host.addr);
     return nearest && is_keyed(nearest, w);
 }
 
@@ -184,29 +326,54 @@ static bool is_for_map(const struct ptrlist *locals, const struct crypto_map *ma
 }
 
 struct v1_asker {
-    const struct ir_config *c;
+    struct peer_keys *k;
     const struct isakmp_profile *profile;
     const struct map_peer *peer;
 };
 
-static bool fits(const struct v1_asker *x, const struct psk *k)
+static const struct key_rows *rows_of_v1(struct peer_keys *k, const struct ptrlist *keys)
 {
-    unsigned plen = IR_IS_SET(k->peer_plen) ? (unsigned)k->peer_plen.v : 128;
-    const struct network net = {k->peer.addr, &k->mask, plen};
-    if (k->kind.v != KEY_HOSTNAME)
-        return bits_in(&net, &x->peer->host.addr) != NOT_IN;
-    bool may_call = !x->c->isakmp.aggressive_disable.v; /* by its name: in aggressive mode */
-    bool may_be_its = !x->profile || may_claim(&x->profile->identities, k->peer.name, false);
-    return is_word(k->peer.name, x->peer->host.name) || (may_call && may_be_its);
+    struct key_rows *r = kept_of(&k->rows, keys);
+    if (r)
+        return r;
+    r = ARENA_NEW(k->arena, struct key_rows);
+    keep_of(k, &k->rows, keys, r);
+    PTRLIST_FOR (struct psk, x, keys) {
+        const unsigned plen = IR_IS_SET(x->peer_plen) ? (unsigned)x->peer_plen.v : 128;
+        const struct network net = {x->peer.addr, &x->mask, plen};
+        if (x->kind.v == KEY_HOSTNAME)
+            add_name(k, r, x->peer.name, x);
+        else
+            add_network(k, r, &net, x);
+    }
+    return r;
+}
+
+/* In aggressive mode who calls says his name: is there a key for one that the profile (NULL: none) lets in? */
+static bool has_claimed_key(const struct v1_asker *x, const struct ptrlist *keys)
+{
+    const void *const both[2] = {keys, x->profile};
+    const struct str key = {(const char *)both, sizeof both};
+    const char *known = symtab_get(&x->k->claimed, key, 0);
+    if (known)
+        return known == &yes;
+    bool has = false;
+    PTRLIST_FOR (struct psk, p, keys) {
+        bool is_named = p->kind.v == KEY_HOSTNAME;
+        has |= is_named && (!x->profile || may_claim(&x->profile->identities, p->peer.name, false));
+    }
+    const struct str kept = {arena_strndup(x->k->arena, key.p, key.len), key.len};
+    symtab_put(x->k->arena, &x->k->claimed, kept, 0, has ? &yes : &no);
+    return has;
 }
 
 static bool one_fits(const struct v1_asker *x, const struct ptrlist *keys)
 {
-    PTRLIST_FOR (struct psk, k, keys) {
-        if (fits(x, k))
-            return true;
-    }
-    return false;
+    const struct key_rows *r = rows_of_v1(x->k, keys);
+    bool may_call = !x->k->c->isakmp.aggressive_disable.v;
+    if (nearest_row(r, &x->peer->host.addr) || rows_of_name(x->k, r, x->peer->host.name)->n)
+        return true;
+    return may_call && has_claimed_key(x, keys);
 }
 
 static bool keyring_fits(const struct v1_asker *x, const struct keyring *k, const struct crypto_map *map)
@@ -214,22 +381,39 @@ static bool keyring_fits(const struct v1_asker *x, const struct keyring *k, cons
     return is_for_map(&k->local, map) && one_fits(x, &k->keys);
 }
 
-static bool has_password(const struct v1_asker *x)
+static const struct key_rows *rows_of_passwords(struct peer_keys *k)
 {
-    PTRLIST_FOR (struct isakmp_peer, p, &x->c->isakmp_peers) {
-        const struct ip_addr *at = &x->peer->host.addr;
-        bool is_at = at->family != FAMILY_NONE && addr_eq(&p->peer.addr, at);
-        bool is_named = p->peer.name.len && is_word(p->peer.name, x->peer->host.name);
-        if ((is_at || is_named) && p->password.s.form != SECRET_NONE)
-            return true;
+    const struct ptrlist *peers = &k->c->isakmp_peers;
+    static const struct ir_addr whole;
+    struct key_rows *r = kept_of(&k->rows, peers);
+    if (r)
+        return r;
+    r = ARENA_NEW(k->arena, struct key_rows);
+    keep_of(k, &k->rows, peers, r);
+    PTRLIST_FOR (struct isakmp_peer, p, peers) {
+        const struct network net = {p->peer.addr, &whole, 128};
+        if (p->password.s.form == SECRET_NONE)
+            continue;
+        add_network(k, r, &net, p);
+        if (p->peer.name.len)
+            add_name(k, r, p->peer.name, p);
     }
-    return false;
+    return r;
 }
 
-bool peer_has_v1_key(const struct ir_config *c, const struct crypto_map *map, const struct isakmp_profile *profile,
+static bool has_password(const struct v1_asker *x)
+{
+    const struct key_rows *r = rows_of_passwords(x->k);
+    const struct isakmp_peer *at = nearest_row(r, &x->peer->host.addr);
+    bool is_at = at && addr_eq(&at->peer.addr, &x->peer->host.addr); /* 0.0.0.0 is nobody's */
+    return is_at || rows_of_name(x->k, r, x->peer->host.name)->n;
+}
+
+bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const struct isakmp_profile *profile,
                      const struct map_peer *peer)
 {
-    const struct v1_asker x = {c, profile, peer};
+    const struct ir_config *c = k->c;
+    const struct v1_asker x = {k, profile, peer};
     if (has_password(&x))
         return true;
     for (uint32_t i = 0; profile && i < profile->keyrings.n; i++) {
@@ -240,8 +424,8 @@ bool peer_has_v1_key(const struct ir_config *c, const struct crypto_map *map, co
     }
     if (profile && profile->keyrings.n)
         return false;
-    PTRLIST_FOR (struct keyring, k, &c->keyrings) {
-        if (!profile && keyring_fits(&x, k, map))
+    PTRLIST_FOR (struct keyring, ring, &c->keyrings) {
+        if (!profile && keyring_fits(&x, ring, map))
             return true;
     }
     return one_fits(&x, &c->isakmp_keys);

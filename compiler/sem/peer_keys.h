@@ -7,15 +7,25 @@
 #ifndef IOSCC_SEM_PEER_KEYS_H
 #define IOSCC_SEM_PEER_KEYS_H
 
+#include "compiler/base/arena.h"
+#include "compiler/base/hash.h"
 #include "compiler/base/must.h"
 #include "compiler/ir/ir.h"
 
+/* What was found out of the keys of a configuration. It begins with the first two, the others zero. */
+struct peer_keys {
+    struct arena *arena;
+    const struct ir_config *c;
+    struct symtab rows;    /* (a keyring, a list of keys) → its rows by what they say of the peer */
+    struct symtab claimed; /* (a profile, a list of keys and a profile) → whether who calls may claim a row of it */
+};
+
 /* Is there one in the profile's keyring? Not if the row that is nearest to its address has no key that it can be proved
  * by: a wider one does not stand in for it. `profile` has a keyring. */
-bool peer_has_v2_key(const struct ikev2_profile *profile, const struct map_peer *peer) MUST_CHECK;
+bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, const struct map_peer *peer) MUST_CHECK;
 /* Of an entry of `map` (NULL: not known) with that isakmp profile, NULL: without one. Keyrings for other addresses of
  * ours (`local-address`) than the map's do not count. */
-bool peer_has_v1_key(const struct ir_config *c, const struct crypto_map *map, const struct isakmp_profile *profile,
+bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const struct isakmp_profile *profile,
                      const struct map_peer *peer) MUST_CHECK;
 
 #endif

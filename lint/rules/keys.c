@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pre-shared keys and how peers are known. A finding never shows a key, nor how long it is. */
+#include "compiler/sem/peer_keys.h"
 #include "lint/lint.h"
 
 /* A key and whom it is for. */
@@ -193,95 +194,6 @@ static void shared(struct lint_ctx *x, enum diag_id id)
 
 /* ---- peers and keys ---- */
 
-static bool psk_fits(const struct ptrlist *keys, const struct ip_addr *peer)
-{
-    PTRLIST_FOR (struct psk, k, keys) {
-        if (k->peer.addr.family != peer->family)
-            continue;
-        unsigned bits = peer->family == FAMILY_V6 ? IR_IS_SET(k->peer_plen) ? (unsigned)k->peer_plen.v : 128 : 32;
-        if (peer->family == FAMILY_V4 && IR_IS_SET(k->mask)) {
-            uint32_t m = addr_v4(&k->mask.a);
-            if ((addr_v4(peer) & m) == (addr_v4(&k->peer.addr) & m))
-                return true;
-            continue;
-        }
-        bool all = is_zero(&k->peer.addr);
-        bool same = true;
-        for (unsigned i = 0; i < bits; i++)
-            same &= ((peer->b[i / 8] ^ k->peer.addr.b[i / 8]) >> (7 - i % 8) & 1) == 0;
-        if (all || same)
-            return true;
-    }
-    return false;
-}
-
-static bool by_name(const struct ptrlist *keys)
-{
-    PTRLIST_FOR (struct psk, k, keys) {
-        if (k->kind.v == KEY_HOSTNAME)
-            return true;
-    }
-    return false;
-}
-
-/* The global keys and those of all keyrings: thousands of single addresses in a table, the few others in a list. */
-struct key_table {
-    struct symtab single;
-    struct ptrlist wide; /* struct psk */
-    bool names;
-};
-
-static void table_add(struct lint_ctx *x, struct key_table *t, const struct ptrlist *keys)
-{
-    PTRLIST_FOR (struct psk, k, keys) {
-        bool mask = IR_IS_SET(k->mask) && addr_v4(&k->mask.a) != 0xffffffffu;
-        t->names |= k->kind.v == KEY_HOSTNAME;
-        if (k->peer.addr.family == FAMILY_NONE)
-            continue;
-        if (mask || IR_IS_SET(k->peer_plen) || is_zero(&k->peer.addr))
-            ptrlist_add(x->arena, &t->wide, k);
-        else
-            symtab_put(x->arena, &t->single, (struct str){(const char *)k->peer.addr.b, sizeof k->peer.addr.b},
-                       k->peer.addr.family, k);
-    }
-}
-
-static bool table_fits(const struct key_table *t, const struct ip_addr *peer)
-{
-    return t->names || symtab_get(&t->single, (struct str){(const char *)peer->b, sizeof peer->b}, peer->family) ||
-           psk_fits(&t->wide, peer);
-}
-
-static bool v1_fits(const struct key_table *global, const struct key_table *rings, const struct crypto_map_entry *e,
-                    const struct ip_addr *peer)
-{
-    const struct isakmp_profile *p = e->sa.isakmp_profile.target;
-    bool has_own = false;
-    for (uint32_t i = 0; p && i < p->keyrings.n; i++) {
-        const struct ir_ref *r = p->keyrings.v[i];
-        const struct keyring *k = r->target;
-        has_own |= k != NULL;
-        if (!k || psk_fits(&k->keys, peer) || by_name(&k->keys))
-            return true; /* undefined, or `default`: said elsewhere, or the global keys */
-    }
-    /* without keyrings of its own any can serve: the isakmp profile is found by identity */
-    return !has_own && (table_fits(global, peer) || table_fits(rings, peer));
-}
-
-static bool v2_fits(const struct ikev2_keyring *k, const struct ip_addr *peer)
-{
-    PTRLIST_FOR (struct ikev2_peer, p, &k->peers) {
-        if (p->address.a.family != peer->family || IR_IS_SET(p->identity))
-            return true; /* found by identity or name, not by address */
-        uint32_t mask = IR_IS_SET(p->mask) && p->mask.a.family == FAMILY_V4 ? addr_v4(&p->mask.a) : 0xffffffffu;
-        if (is_zero(&p->address.a) ||
-            (peer->family == FAMILY_V4 && ((addr_v4(&p->address.a) ^ addr_v4(peer)) & mask) == 0) ||
-            (peer->family == FAMILY_V6 && (addr_eq(&p->address.a, peer) || p->address.plen < 128)))
-            return true;
-    }
-    return k->peers.n == 0;
-}
-
 /* Do all IKEv1 policies want a pre-shared key? */
 static bool only_psk(const struct ir_config *c)
 {
@@ -324,33 +236,44 @@ static void say_where_key_goes(struct lint_ctx *x, struct diag *d, const struct 
         diag_hint(x->diags, d, "add: crypto isakmp key KEY address %s", peer);
 }
 
-/* `crypto isakmp peer address`, `set aggressive-mode password` */
-static bool has_password(const struct ir_config *c, const struct ip_addr *peer)
+/* Is one of its keyrings not defined? That is said where it is named. */
+static bool has_unknown_keyring(const struct isakmp_profile *p)
 {
-    PTRLIST_FOR (struct isakmp_peer, p, &c->isakmp_peers) {
-        if (addr_eq(&p->peer.addr, peer) && p->password.s.form != SECRET_NONE)
+    for (uint32_t i = 0; p && i < p->keyrings.n; i++) {
+        const struct ir_ref *r = p->keyrings.v[i];
+        if (!r->target && !str_is(r->name, "default"))
             return true;
     }
     return false;
 }
 
-static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map_entry *e, bool wanted,
-                         const struct key_table *global, const struct key_table *rings)
+/* May a pre-shared key be what proves the peers of this entry, and is it known where it would be? */
+static bool wants_key(const struct crypto_map_entry *e, bool only_psk_for_v1)
 {
     const struct ikev2_profile *p2 = e->sa.ikev2_profile.target;
-    if (e->type.v != ENTRY_ISAKMP || IR_IS_SET(e->sa.ikev2_profile) != (p2 != NULL))
-        return;
+    if (e->type.v != ENTRY_ISAKMP)
+        return false;
+    if (IR_IS_SET(e->sa.ikev2_profile))
+        return p2 && p2->keyring.target;
+    return only_psk_for_v1 && !has_unknown_keyring(e->sa.isakmp_profile.target);
+}
+
+static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
+                         const struct crypto_map_entry *e, struct peer_keys *keys)
+{
+    const struct ikev2_profile *p2 = e->sa.ikev2_profile.target;
+    const struct ikev2_keyring *k = p2 ? p2->keyring.target : NULL;
+    const struct keyring *of_profile = own_keyring(e);
     PTRLIST_FOR (struct map_peer, p, &e->peers) {
-        const struct ip_addr *a = &p->host.addr;
-        const struct ikev2_keyring *k = p2 ? p2->keyring.target : NULL;
-        if (a->family == FAMILY_NONE)
+        if (p->host.addr.family == FAMILY_NONE)
             continue;
-        if (p2 ? !k || v2_fits(k, a) : !wanted || v1_fits(global, rings, e, a) || has_password(x->c, a))
+        bool has_key = p2 ? peer_has_v2_key(keys, p2, p) : peer_has_v1_key(keys, m, e->sa.isakmp_profile.target, p);
+        if (has_key)
             continue;
         char t[ADDR_TEXT_MAX];
-        struct diag *d = diag_add(x->diags, id, p->host.m.span,
-                                  "no pre-shared key fits peer %s: IKE cannot authenticate it", addr_text(a, t));
-        const struct keyring *of_profile = own_keyring(e);
+        struct diag *d =
+            diag_add(x->diags, id, p->host.m.span, "no pre-shared key fits peer %s: IKE cannot authenticate it",
+                     addr_text(&p->host.addr, t));
         if (k || of_profile)
             diag_note(x->diags, d, k ? k->span : of_profile->span, "in this keyring");
         say_where_key_goes(x, d, e, t);
@@ -359,16 +282,12 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
 
 static void no_key(struct lint_ctx *x, enum diag_id id)
 {
-    struct key_table global = {0}, rings = {0};
-    bool wanted = only_psk(x->c) && (has_keys(x->c) || lint_is_whole(x->c));
-    table_add(x, &global, &x->c->isakmp_keys);
-    PTRLIST_FOR (struct keyring, k, &x->c->keyrings) {
-        table_add(x, &rings, &k->keys);
-    }
-    rings.names = false;
+    struct peer_keys keys = {.arena = x->arena, .c = x->c};
+    const bool wanted = only_psk(x->c) && (has_keys(x->c) || lint_is_whole(x->c));
     PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            entry_no_key(x, id, e, wanted, &global, &rings);
+            if (wants_key(e, wanted))
+                entry_no_key(x, id, m, e, &keys);
         }
     }
 }
