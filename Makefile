@@ -23,7 +23,7 @@ VM_PACKAGES    = qemu-system-x86 busybox-static kmod cpio iperf3
 WARN      = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Werror=format
 CPPFLAGS += -I. -D_GNU_SOURCE -DCARES_NO_DEPRECATED -DIOSCC_VERSION='"$(VERSION)"' -DIOSCC_DOCS_URI='"$(DOCS_URI)"'
 BASEFLAGS = -std=gnu11 $(WARN) -ffile-prefix-map=$(CURDIR)=.
-FLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+FLAGS_release = -O3 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 FLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_mutant  = -O0
 LD_release    = -pie -Wl,-z,relro,-z,now

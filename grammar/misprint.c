@@ -46,22 +46,54 @@ struct skeleton {
     uint32_t n;
 };
 
+static bool is_letter_or_digit(char small)
+{
+    return (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9');
+}
+
+static bool has_letter(struct str w)
+{
+    for (uint32_t i = 0; i < w.len; i++)
+        if (is_letter_or_digit(str_lower(w.p[i])))
+            return true;
+    return false;
+}
+
 /* Letters and digits of the first words, in small letters. */
 static struct skeleton skeleton_of(struct str line, unsigned words)
 {
-    struct skeleton s = {.n = 0};
-    for (unsigned k = 0; k < words; k++) {
-        struct str w = word_at(line, k);
+    struct skeleton s;
+    s.n = 0;
+    for (unsigned k = 0; k < words && s.n < SKELETON_MAX; k++) {
+        struct str w = str_take_word(&line);
         for (uint32_t i = 0; i < w.len && s.n < SKELETON_MAX; i++) {
-            char c = w.p[i];
-            if (c >= 'A' && c <= 'Z')
-                c = (char)(c | 32);
-            if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+            const char c = str_lower(w.p[i]);
+            if (is_letter_or_digit(c))
                 s.p[s.n++] = c;
         }
     }
     s.p[s.n] = '\0';
     return s;
+}
+
+/* Which letters and digits stand in it: a bit for each. */
+static uint64_t signs_in(const char *p, uint32_t n)
+{
+    uint64_t signs = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned bit = p[i] <= '9' ? (unsigned)(p[i] - '0') : 10u + (unsigned)(p[i] - 'a');
+        signs |= UINT64_C(1) << (bit & 63);
+    }
+    return signs;
+}
+
+#define FAR 2 /* letters that may be otherwise */
+
+/* Each letter of one that the other has nowhere is a letter otherwise. */
+static bool is_too_far(const struct skeleton *s, const char *header, uint32_t n)
+{
+    const uint32_t reach = s->n < n + FAR ? s->n : n + FAR;
+    return __builtin_popcountll(signs_in(header, n) & ~signs_in(s->p, reach)) > FAR;
 }
 
 /* Does it begin with that, or with something a letter or two away? Short ones must be exact. */
@@ -70,19 +102,21 @@ static bool begins_as(const struct skeleton *s, const char *header, bool exactly
     uint32_t n = (uint32_t)strlen(header);
     if (s->n >= n && memcmp(s->p, header, n) == 0)
         return true;
-    if (exactly || n < 9)
+    if (s->n + FAR < n)
         return false;
-    for (uint32_t k = n - 2; k <= n + 2 && k <= s->n; k++)
-        if (str_distance((struct str){s->p, k}, header, 2) <= 2)
+    if (exactly || n < 9 || is_too_far(s, header, n))
+        return false;
+    for (uint32_t k = n - FAR; k <= n + FAR && k <= s->n; k++)
+        if (str_distance((struct str){s->p, k}, header, FAR) <= FAR)
             return true;
     return false;
 }
 
 static bool begins_as_one_of(struct str line, const char *const *headers, bool exactly)
 {
-    struct skeleton first = skeleton_of(line, 1), s = skeleton_of(line, 3);
-    if (!first.n) /* a sign before prose */
+    if (!has_letter(word_at(line, 0))) /* a sign before prose */
         return false;
+    const struct skeleton s = skeleton_of(line, 3);
     for (; *headers; headers++)
         if (begins_as(&s, *headers, exactly))
             return true;
@@ -198,10 +232,26 @@ static uint32_t character_len(const char *p, const char *end)
     return (size_t)(end - p) < n ? (uint32_t)(end - p) : n;
 }
 
+/* Eight bytes at a time: nearly every line is. */
+static bool is_ascii(struct str line)
+{
+    uint64_t all = 0, eight;
+    uint32_t i = 0;
+    for (; i + sizeof eight <= line.len; i += sizeof eight) {
+        memcpy(&eight, line.p + i, sizeof eight);
+        all |= eight;
+    }
+    for (; i < line.len; i++)
+        all |= (uint8_t)line.p[i];
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 struct str misprint_lookalike(struct str line)
 {
     const char *end = line.p + line.len;
     char as;
+    if (is_ascii(line))
+        return (struct str){NULL, 0};
     for (const char *p = line.p; p < end; p += character_len(p, end)) {
         if ((unsigned char)*p < 0x80)
             continue;

@@ -6,10 +6,12 @@ bool ios_is_placeholder(struct str w)
 {
     if (w.len == 0)
         return false;
-    if (w.len >= 3 && memmem(w.p, w.len, "${", 2))
-        return true;
-    if (w.len >= 4 && (memmem(w.p, w.len, "{{", 2) || memmem(w.p, w.len, "%{", 2)))
-        return true;
+    if (memchr(w.p, '{', w.len)) { /* hardly a word has one */
+        if (w.len >= 3 && memmem(w.p, w.len, "${", 2))
+            return true;
+        if (w.len >= 4 && (memmem(w.p, w.len, "{{", 2) || memmem(w.p, w.len, "%{", 2)))
+            return true;
+    }
     if (w.len >= 3 && w.p[0] == '<' && memchr(w.p, '>', w.len))
         return true;
     if (w.len >= 3 && w.p[0] == '[' && w.p[w.len - 1] == ']')

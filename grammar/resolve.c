@@ -12,7 +12,8 @@
 #define SYMBOLS 700
 
 struct node {
-    uint16_t *kw; /* token numbers, sorted by spelling */
+    uint16_t *kw;          /* token numbers, sorted by spelling */
+    const char **spelling; /* ... of each */
     uint32_t *kw_next;
     uint16_t nkw;
     bool ready, end;
@@ -50,6 +51,7 @@ static void nodes_clear(struct resolver *r)
 {
     for (uint32_t i = 0; i < r->n; i++) {
         free(r->nodes[i].kw);
+        free(r->nodes[i].spelling);
         free(r->nodes[i].kw_next);
     }
     r->n = 0;
@@ -107,7 +109,8 @@ static void node_learn(struct resolver *r, uint32_t at)
     nd->ready = true;
     nd->kw = calloc((size_t)n + 1, sizeof *nd->kw);
     nd->kw_next = calloc((size_t)n + 1, sizeof *nd->kw_next);
-    if (!nd->kw || !nd->kw_next)
+    nd->spelling = calloc((size_t)n + 1, sizeof *nd->spelling);
+    if (!nd->kw || !nd->kw_next || !nd->spelling)
         abort();
     for (int i = 0; i < n; i++) {
         if (syms[i] == 0)
@@ -118,6 +121,8 @@ static void node_learn(struct resolver *r, uint32_t at)
             nd->shapes |= 1u << (syms[i] - T_NUM);
     }
     qsort(nd->kw, nd->nkw, sizeof *nd->kw, by_spelling);
+    for (uint32_t i = 0; i < nd->nkw; i++)
+        nd->spelling[i] = grammar_symbol_name(nd->kw[i]);
 }
 
 static struct node *node_at(struct resolver *r, uint32_t at)
@@ -150,17 +155,17 @@ static enum kw_match keyword(const struct node *n, struct str w, uint32_t *index
     uint32_t lo = 0, hi = n->nkw;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (word_cmp(w, grammar_symbol_name(n->kw[mid])) > 0)
+        if (word_cmp(w, n->spelling[mid]) > 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    if (lo == n->nkw || word_cmp(w, grammar_symbol_name(n->kw[lo])) != 0)
+    if (lo == n->nkw || word_cmp(w, n->spelling[lo]) != 0)
         return KW_NONE;
     *index = lo;
-    if (grammar_symbol_name(n->kw[lo])[w.len] == '\0') /* the shortest of a run sorts first */
+    if (n->spelling[lo][w.len] == '\0') /* the shortest of a run sorts first */
         return KW_EXACT;
-    return lo + 1 < n->nkw && word_cmp(w, grammar_symbol_name(n->kw[lo + 1])) == 0 ? KW_SEVERAL : KW_PREFIX;
+    return lo + 1 < n->nkw && word_cmp(w, n->spelling[lo + 1]) == 0 ? KW_SEVERAL : KW_PREFIX;
 }
 
 static uint32_t child(struct resolver *r, uint32_t at, int tok, uint32_t *slot)
@@ -198,7 +203,7 @@ static void take_keyword(struct resolver *r, struct resolution *o, uint32_t inde
     int tok = n->kw[index];
     v.kind = IOS_V_KEYWORD;
     v.tok = (uint32_t)tok;
-    v.u.word = grammar_symbol_name(tok);
+    v.u.word = n->spelling[index];
     o->nkeywords++;
     take(r, o, tok, &v, &n->kw_next[index]);
 }
@@ -318,7 +323,7 @@ void resolver_expected(struct resolver *r, uint32_t node, struct expectation *ou
     memset(out, 0, sizeof *out);
     out->end = n->end;
     for (uint32_t i = 0; i < n->nkw && out->nkw < 512; i++)
-        out->kw[out->nkw++] = grammar_symbol_name(n->kw[i]);
+        out->kw[out->nkw++] = n->spelling[i];
     for (int t = T_NUM; t < M_GLOBAL && out->nshape < 16; t++)
         if (takes(n, t) && t != T_CUT && t != T_OTHER) {
             out->shape_tok[out->nshape] = t;
@@ -334,10 +339,10 @@ const char *resolver_nearest(struct resolver *r, uint32_t node, struct str word)
         limit = 2;
     const char *best = NULL;
     for (uint32_t i = 0; i < n->nkw && limit > 0; i++) {
-        unsigned d = str_distance(word, grammar_symbol_name(n->kw[i]), limit - 1);
+        unsigned d = str_distance(word, n->spelling[i], limit - 1);
         if (d < limit) {
             limit = d;
-            best = grammar_symbol_name(n->kw[i]);
+            best = n->spelling[i];
         }
     }
     for (int t = T_NUM; !best && t < M_GLOBAL; t++)

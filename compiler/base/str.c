@@ -14,11 +14,6 @@ bool str_prefix_of(struct str a, const char *z)
     return true;
 }
 
-bool str_ieq(struct str a, const char *z)
-{
-    return a.len == strlen(z) && (a.len == 0 || str_prefix_of(a, z));
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

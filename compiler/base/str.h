@@ -40,7 +40,10 @@ static inline char str_lower(char c)
 }
 /* Is `a` a case-blind prefix of (or equal to) `z`? An empty `a` is not. */
 bool str_prefix_of(struct str a, const char *z) MUST_CHECK;
-bool str_ieq(struct str a, const char *z) MUST_CHECK;
+static inline bool str_ieq(struct str a, const char *z)
+{
+    return a.len == strlen(z) && (a.len == 0 || str_prefix_of(a, z));
+}
 /* The next word of `rest`, up to a blank or tab; `rest` becomes what follows it. Empty at the end. */
 struct str str_take_word(struct str *rest);
 /* Byte order as strcmp(). */
