@@ -336,7 +336,35 @@ static const char *fresh_rekeyed(void)
     return over(&x.s, most > 10 ? broken("the initiator's IKE SAs/children every two minutes:%s", text) : NULL);
 }
 
+/* `lifetime kilobytes disable` at the hub, 4608000 at the branch, which begins or answers: no limit here, and there its
+ * own. */
+static const char *volume_limits(bool is_hub_first)
+{
+    struct office o;
+    office_open(&o, 1, FAR, FAR);
+    o.hub.entries[0].lifetime_kb = 0;
+    o.branch.entries[0].lifetime_kb = 4608000;
+    ike_acquire(o.s.nodes[is_hub_first ? 0 : 1].ike, o.s.now, CHILD(0), NULL, NULL, NULL);
+    sim_run(&o.s, 3000);
+    const struct ike_child *hubs = first_child(&o.s, 0), *branchs = first_child(&o.s, 1);
+    if (!hubs || !branchs)
+        return office_over(&o, "no tunnel");
+    const uint32_t here = hubs->lifetime_kb, there = branchs->lifetime_kb;
+    bool is_right = here == 0 && there == 4608000;
+    return office_over(&o, is_right ? NULL : broken("limits: %u kilobytes here, %u there", here, there));
+}
+static const char *volume_disabled_initiator(void)
+{
+    return volume_limits(true);
+}
+static const char *volume_disabled_responder(void)
+{
+    return volume_limits(false);
+}
+
 const struct attack attacks_again[] = {
+    {"F5 kilobytes disable, IKEv1, the initiator", volume_disabled_initiator},
+    {"F5 kilobytes disable, IKEv1, the responder", volume_disabled_responder},
     {"K4b fresh rekeyed", fresh_rekeyed},
     {"K6 stuck behind", stuck_behind},
     {"K7 taken back", taken_back},

@@ -77,7 +77,9 @@ struct ike_child *v1_child_make(struct ike *ike, struct ike_sa *sa, const struct
     c->initiator = q->initiator;
     c->began_at = q->began_at;
     c->lifetime_s = q->life_s;
-    c->lifetime_kb = q->life_kb;
+    /* `lifetime kilobytes disable`: whatever the peer's limit is, this end asks for no new SA by volume (guide, dynamic
+     * maps, step 7, Note) */
+    c->lifetime_kb = q->entry->lifetime_kb ? q->life_kb : 0;
     bool ok = numbered && keys(ike, sa, q, &k) && ike_child_install(ike, c, &k, late);
     ike_wipe(&k, sizeof k);
     if (ok)
