@@ -33,7 +33,7 @@ enum rule_flag {
 };
 
 /* Families end with a row whose check is NULL. */
-extern const struct lint_rule rules_algorithms[], rules_references[], rules_maps[], rules_manual_sa[],
+extern const struct lint_rule rules_algorithms[], rules_references[], rules_maps[], rules_links[], rules_manual_sa[],
     rules_transforms[], rules_unused[], rules_lifetimes[], rules_lists[], rules_shadow[], rules_filters[], rules_keys[],
     rules_identities[], rules_profiles[], rules_certificates[];
 extern const struct lint_rule *const lint_families[];

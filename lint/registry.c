@@ -2,9 +2,9 @@
 #include "lint/lint.h"
 
 const struct lint_rule *const lint_families[] = {
-    rules_algorithms, rules_references, rules_maps,     rules_manual_sa,    rules_transforms,
-    rules_unused,     rules_lifetimes,  rules_lists,    rules_shadow,       rules_filters,
-    rules_keys,       rules_identities, rules_profiles, rules_certificates, NULL};
+    rules_algorithms, rules_references, rules_maps,         rules_links,  rules_manual_sa, rules_transforms,
+    rules_unused,     rules_lifetimes,  rules_lists,        rules_shadow, rules_filters,   rules_keys,
+    rules_identities, rules_profiles,   rules_certificates, NULL};
 
 const struct lint_rule *lint_rule_of(enum diag_id id)
 {
