@@ -117,6 +117,7 @@ transform_cmd:
   "mode" "tunnel"                   { ST(TS_MODE, $2, none); }
 | "mode" "transport" opt_require    { ST(TS_MODE, $2, $3); }
 | "mode" T_CUT                      { ST(TS_MODE, $2, none); }
+| "mode"                            { ST(TS_MODE, none, none); }
 | "esn"                             { ST(TS_ESN); }
 | "initialization-vector" "size" num { ST(TS_IV_SIZE, $3); }
 ;

@@ -187,6 +187,25 @@ void syntax_report(struct ios_parser *p, enum ios_mode mode)
     }
 }
 
+/* Commands that people look for in another place than they are in. */
+static const struct {
+    enum ios_mode mode;
+    const char *word, *where;
+} elsewhere[] = {
+    {MODE_V2_PROPOSAL, "lifetime", "IKEv2 does not negotiate it: it stands in the profile, each end has its own"},
+    {MODE_V2_PROPOSAL, "authentication", "IKEv2 does not negotiate it: it stands in the profile, for each direction"},
+    {MODE_V2_PROPOSAL, "hash", "the word of IKEv2 is `integrity`"},
+    {MODE_ISAKMP_POLICY, "integrity", "the word of IKEv1 is `hash`"},
+};
+
+static const char *belongs_where(enum ios_mode mode, struct str word)
+{
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (elsewhere[i].mode == mode && word.len >= 4 && str_prefix_of(word, elsewhere[i].word))
+            return elsewhere[i].where;
+    return NULL;
+}
+
 void syntax_unknown_word(struct ios_parser *p, enum ios_mode mode, struct span at, struct str word)
 {
     if (told_sentence(p, at.off))
@@ -197,7 +216,9 @@ void syntax_unknown_word(struct ios_parser *p, enum ios_mode mode, struct span a
     struct diag *d =
         diag_add(p->diags, D_UNKNOWN_COMMAND, at, "%s%.*s%s is not a command of %s", secret ? "" : "'",
                  secret ? 9 : (int)word.len, secret ? "this word" : word.p, secret ? "" : "'", mode_name(mode));
-    const char *near = resolver_nearest(p->resolver, (uint32_t)mode, word);
-    if (near)
+    const char *near = resolver_nearest(p->resolver, (uint32_t)mode, word), *where = belongs_where(mode, word);
+    if (where)
+        diag_hint(p->diags, d, "%s", where);
+    else if (near)
         diag_hint(p->diags, d, "did you mean '%s'?", near);
 }

@@ -85,7 +85,10 @@ static void transform_line(struct builder *b, const struct ios_stmt *s)
     switch (s->kind) {
     case S_TS_MODE:
         ts->require = (struct ir_num){0};
-        set_str(b, s, &ts->mode, ARG(0));
+        if (has(ARG(0)) || undo(s))
+            set_str(b, s, &ts->mode, ARG(0));
+        else
+            ts->mode = (struct ir_str){0}; /* the default (guide, step 4: both words may be left out) */
         if (!undo(s) && has(ARG(1)))
             ts->require = num_of(1, ARG(1)->span);
         break;

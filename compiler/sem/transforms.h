@@ -7,6 +7,9 @@
 
 #include "compiler/ir/ir.h"
 
+/* Of an entry or a profile (guide, Creating Static Crypto Maps, step 7). */
+#define TRANSFORM_SETS_MAX 6
+
 struct transform_parts {
     const struct ir_transform *ah, *cipher, *auth, *comp; /* the first of each class; NULL: none */
     const struct ir_transform *twice;                     /* second of a class */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Entries of crypto maps, IKEv2 proposals, policies and profiles: completeness, order, address families. */
+#include <stdio.h>
+
+#include "compiler/sem/transforms.h"
 #include "lint/lint.h"
 
 /* What an undefined name already said is not said again here. */
@@ -217,9 +220,9 @@ static void standard_acl(struct lint_ctx *x, enum diag_id id)
 
 static void check_sa(struct lint_ctx *x, enum diag_id id, const struct sa_settings *sa)
 {
-    if (id == D_TOO_MANY_SETS && sa->transform_sets.n > 6) {
-        const struct ir_ref *r = sa->transform_sets.v[6];
-        diag_add(x->diags, id, r->m.span, "this is the seventh of %u transform sets: six are allowed",
+    if (id == D_TOO_MANY_SETS && sa->transform_sets.n > TRANSFORM_SETS_MAX) {
+        const struct ir_ref *r = sa->transform_sets.v[TRANSFORM_SETS_MAX];
+        diag_add(x->diags, id, r->m.span, "this is the seventh of %u transform sets: six are allowed, and six are used",
                  sa->transform_sets.n);
     }
     if (id == D_BOTH_PROFILES && IR_IS_SET(sa->isakmp_profile) && IR_IS_SET(sa->ikev2_profile)) {
@@ -245,23 +248,49 @@ static void sa_rules(struct lint_ctx *x, enum diag_id id)
 
 /* ---- IKEv2 ---- */
 
+#define LACKS_MAX 4
+/* What something lacks, as the end of a sentence. */
+struct lacks {
+    const char *names[LACKS_MAX];
+    unsigned n;
+    char text[160];
+};
+
+static void note_lack(struct lacks *l, bool is_lacking, const char *name)
+{
+    if (is_lacking && l->n < LACKS_MAX)
+        l->names[l->n++] = name;
+}
+
+static const char *lacks_text(struct lacks *l)
+{
+    size_t at = 0;
+    l->text[0] = '\0';
+    for (unsigned i = 0; i < l->n && at < sizeof l->text; i++) {
+        const char *between = i + 1 == l->n ? " and no " : ", no ";
+        at += (size_t)snprintf(l->text + at, sizeof l->text - at, "%s%s", i ? between : "no ", l->names[i]);
+    }
+    return l->text;
+}
+
 static void profile_incomplete(struct lint_ctx *x, enum diag_id id)
 {
     PTRLIST_FOR (struct ikev2_profile, p, &x->c->ikev2_profiles) {
+        struct lacks l = {.n = 0};
         if (p->complete.v)
             continue;
-        const char *lacks = !p->auth_local.n && !p->auth_remote.n ? "local and remote authentication method"
-                            : !p->auth_local.n                    ? "local authentication method"
-                            : !p->auth_remote.n                   ? "remote authentication method"
-                                                                  : "match identity or match certificate statement";
-        diag_add(x->diags, id, p->span, "IKEv2 profile '" STR_FMT "' is not used: it has no %s", STR_ARG(p->name.s),
-                 lacks);
+        note_lack(&l, !p->auth_local.n, "local authentication method");
+        note_lack(&l, !p->auth_remote.n, "remote authentication method");
+        note_lack(&l, !p->match_identities.n && !p->cert_maps.n, "match identity or match certificate statement");
+        diag_add(x->diags, id, p->span, "IKEv2 profile '" STR_FMT "' is not used: it has %s", STR_ARG(p->name.s),
+                 lacks_text(&l));
     }
 }
 
 static void proposal_incomplete(struct lint_ctx *x, enum diag_id id)
 {
     PTRLIST_FOR (struct ikev2_proposal, p, &x->c->ikev2_proposals) {
+        struct lacks l = {.n = 0};
         if (p->complete.v || p->is_default.v)
             continue;
         bool aead = false, cbc = false;
@@ -269,12 +298,12 @@ static void proposal_incomplete(struct lint_ctx *x, enum diag_id id)
             aead |= algo_get(a->id)->is_aead;
             cbc |= !algo_get(a->id)->is_aead;
         }
-        const char *lacks = !p->encr.n                  ? "encryption"
-                            : cbc && !p->integ.n        ? "integrity"
-                            : aead && !cbc && !p->prf.n ? "prf"
-                                                        : "group";
-        struct diag *d = diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is incomplete: it has no %s",
-                                  STR_ARG(p->name.s), lacks);
+        note_lack(&l, !p->encr.n, "encryption");
+        note_lack(&l, (cbc || !p->encr.n) && !p->integ.n, "integrity");
+        note_lack(&l, aead && !cbc && !p->prf.n, "prf");
+        note_lack(&l, !p->group.n, "group");
+        struct diag *d = diag_add(x->diags, id, p->span, "IKEv2 proposal '" STR_FMT "' is incomplete: it has %s",
+                                  STR_ARG(p->name.s), lacks_text(&l));
         diag_hint(x->diags, d, "a proposal needs encryption, integrity and group, or aes-gcm, prf and group");
     }
 }

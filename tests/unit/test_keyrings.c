@@ -146,6 +146,7 @@ struct looker {
     const struct row *row;
     const char *says;
     void (*look)(const struct ike_policy *p, const struct looker *l);
+    const char *entry; /* further lines of the entry */
 };
 
 static void with_policy(struct ios_parser *parser, const struct looker *l)
@@ -156,7 +157,8 @@ static void with_policy(struct ios_parser *parser, const struct looker *l)
     struct compiled c;
     int n = snprintf(text, sizeof text, "%s%s%s", r->version == 2 ? before_2 : before_1, r->keys,
                      r->version == 2 ? after_2 : "");
-    n += snprintf(text + n, sizeof text - (size_t)n, rest, r->version == 2 ? " set ikev2-profile PROF\n" : "");
+    const char *entry = r->version == 2 ? " set ikev2-profile PROF\n" : "";
+    n += snprintf(text + n, sizeof text - (size_t)n, rest, l->entry ? l->entry : entry);
     assert_int_equal(source_from_memory(&src, r->name, text, (size_t)n), 0);
     assert_int_equal(sem_compile(&c, parser, &src), 0);
     struct if_map *m = ARENA_NEW(&c.arena, struct if_map);
@@ -204,7 +206,7 @@ static void networks_of_ipv6(void **state)
                                    NULL};
     struct ios_parser *parser = ios_parser_new();
     (void)state;
-    with_policy(parser, &(struct looker){&row, NULL, look_at_network});
+    with_policy(parser, &(struct looker){&row, NULL, look_at_network, NULL});
     ios_parser_free(parser);
 }
 
@@ -213,9 +215,9 @@ static void keyrings(void **state)
     struct ios_parser *parser = ios_parser_new();
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        with_policy(parser, &(struct looker){&rows[i], NULL, look_at_key});
+        with_policy(parser, &(struct looker){&rows[i], NULL, look_at_key, NULL});
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        with_policy(parser, &(struct looker){&named[i].row, named[i].says, look_at_key});
+        with_policy(parser, &(struct looker){&named[i].row, named[i].says, look_at_key, NULL});
     ios_parser_free(parser);
 }
 
@@ -246,7 +248,7 @@ static void call_admission(void **state)
     struct ios_parser *parser = ios_parser_new();
     (void)state;
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        with_policy(parser, &(struct looker){&limits[i], NULL, look_at_limits});
+        with_policy(parser, &(struct looker){&limits[i], NULL, look_at_limits, NULL});
     ios_parser_free(parser);
 }
 
@@ -289,7 +291,34 @@ static void names(void **state)
     struct ios_parser *parser = ios_parser_new();
     (void)state;
     for (size_t i = 0; i < sizeof own_names / sizeof *own_names; i++)
-        with_policy(parser, &(struct looker){&own_names[i], NULL, look_at_names});
+        with_policy(parser, &(struct looker){&own_names[i], NULL, look_at_names, NULL});
+    ios_parser_free(parser);
+}
+
+/* Of seven transform sets a router takes six (guide, Creating Static Crypto Maps, step 7). */
+static void look_at_sets(const struct ike_policy *p, const struct looker *l)
+{
+    (void)l;
+    assert_int_equal(p->n_entries, 1);
+    assert_int_equal(p->entries[0].n_sets, 6);
+    assert_string_equal(p->entries[0].sets[5]->name, "S6");
+}
+
+static void seven_sets(void **state)
+{
+    static const struct row row = {"seven sets", 1,
+                                   "crypto isakmp key K address " PEER "\n"
+                                   "crypto ipsec transform-set S1 esp-aes 256 esp-sha256-hmac\n"
+                                   "crypto ipsec transform-set S2 esp-aes 192 esp-sha256-hmac\n"
+                                   "crypto ipsec transform-set S3 esp-aes 128 esp-sha256-hmac\n"
+                                   "crypto ipsec transform-set S4 esp-aes 256 esp-sha512-hmac\n"
+                                   "crypto ipsec transform-set S5 esp-aes 192 esp-sha512-hmac\n"
+                                   "crypto ipsec transform-set S6 esp-aes 128 esp-sha512-hmac\n"
+                                   "crypto ipsec transform-set S7 esp-3des esp-md5-hmac\n",
+                                   NULL};
+    struct ios_parser *parser = ios_parser_new();
+    (void)state;
+    with_policy(parser, &(struct looker){&row, NULL, look_at_sets, " set transform-set S1 S2 S3 S4 S5 S6 S7\n"});
     ios_parser_free(parser);
 }
 
@@ -297,6 +326,7 @@ int main(void)
 {
     symtab_seed_init();
     const struct CMUnitTest tests[] = {cmocka_unit_test(networks_of_ipv6), cmocka_unit_test(keyrings),
-                                       cmocka_unit_test(call_admission), cmocka_unit_test(names)};
+                                       cmocka_unit_test(call_admission), cmocka_unit_test(names),
+                                       cmocka_unit_test(seven_sets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

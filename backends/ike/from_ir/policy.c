@@ -7,6 +7,7 @@
 #include "backends/ike/engine/engine.h"
 #include "backends/ike/from_ir/maker.h"
 #include "backends/ike/message/wire.h"
+#include "compiler/sem/transforms.h"
 
 uint32_t maker_line(const struct maker *m, struct span at)
 {
@@ -140,7 +141,7 @@ static void settings(struct maker *m, const struct sa_settings *sa, struct ike_e
     const struct ike_transform_set **sets = arena_array(m->a, sa->transform_sets.n + 1, sizeof *sets);
     PTRLIST_FOR (struct ir_ref, r, &sa->transform_sets) {
         const struct transform_set *s = r->target;
-        if (s)
+        if (s && x->n_sets < TRANSFORM_SETS_MAX) /* of more the others are none to a router: IC3212 */
             sets[x->n_sets++] = set_of(m, s);
     }
     x->sets = sets;
