@@ -177,6 +177,15 @@ static void set_replay(struct builder *b, const struct ios_stmt *s, const struct
              "replay window-size " STR_FMT " is not one of 64, 128, 256, 512, 1024", STR_ARG(val_str(b, ARG(0))));
 }
 
+/* `crypto ipsec` of the line that has them at `off`. */
+static struct span first_two_words(const struct builder *b, uint32_t off)
+{
+    struct str rest = {b->src->text + off, b->src->len - off};
+    (void)str_take_word(&rest);
+    const struct str second = str_take_word(&rest);
+    return (struct span){off, (uint32_t)(second.p + second.len - (b->src->text + off))};
+}
+
 static void sa_line(struct builder *b, const struct ios_stmt *s)
 {
     struct sa_fields f = fields_of(b, s);
@@ -230,12 +239,10 @@ static void sa_line(struct builder *b, const struct ios_stmt *s)
             set_flag(b, s, &b->cur_sa->per_host);
         break;
     }
-    if (s->misprint) {
-        struct diag *d =
-            diag_add(b->diags, D_MISPRINT, s->misprint_at,
-                     "the guide prints the global command here; a router takes 'set security-association dummy'");
-        (void)d;
-    }
+    if (s->misprint)
+        diag_fix(diag_add(b->diags, D_MISPRINT, s->misprint_at,
+                          "the guide prints the global command here; a router takes 'set security-association dummy'"),
+                 first_two_words(b, s->misprint_at.off), FIX_REPLACE, "set");
 }
 
 static void global_line(struct builder *b, const struct ios_stmt *s)

@@ -180,9 +180,27 @@ static void set_peer(struct builder *b, const struct ios_stmt *s)
         ptrlist_add(b->a, &e->peers, p);
 }
 
+/* A second line with other sets than the first. */
+static void report_other_sets(struct builder *b, const struct ios_stmt *s, const struct ptrlist *before)
+{
+    bool is_same = before->n == s->nlist;
+    for (uint32_t i = 0; i < before->n && is_same; i++) {
+        const struct ir_ref *r = before->v[i];
+        is_same = str_eq(r->name, source_slice(b->src, s->list[i].span));
+    }
+    const struct ir_ref *first = before->v[0];
+    if (is_same)
+        return;
+    struct diag *d = diag_add(b->diags, D_REDEFINED, s->span,
+                              "this replaces the transform sets that were set before: the later line counts");
+    diag_note(b->diags, d, first->m.span, "first set here");
+}
+
 static void set_transform_sets(struct builder *b, const struct ios_stmt *s)
 {
     struct ptrlist *l = &b->cur_sa->transform_sets;
+    if (!undo(s) && l->n)
+        report_other_sets(b, s, l);
     if (!undo(s))
         l->n = 0; /* the line names the whole list */
     for (uint32_t i = 0; i < s->nlist; i++)
@@ -190,6 +208,17 @@ static void set_transform_sets(struct builder *b, const struct ios_stmt *s)
             ref_list_edit(b, s, l, &s->list[i]);
     if (undo(s))
         l->n = 0;
+}
+
+/* A second line for the same direction and protocol, with another SPI or other keys. */
+static void report_other_key(struct builder *b, const struct ios_stmt *s, const struct manual_key *before)
+{
+    const struct str first = source_slice(b->src, before->span), second = source_slice(b->src, s->span);
+    if (str_eq(first, second))
+        return;
+    struct diag *d = diag_add(b->diags, D_REDEFINED, s->span,
+                              "this replaces the session key that was set before: the later line counts");
+    diag_note(b->diags, d, before->span, "first set here");
 }
 
 static void set_session_key(struct builder *b, const struct ios_stmt *s)
@@ -200,8 +229,11 @@ static void set_session_key(struct builder *b, const struct ios_stmt *s)
     bool every = !val_is(ARG(1), "ah") && !val_is(ARG(1), "esp");
     for (uint32_t i = e->keys.n; i-- > 0;) {
         struct manual_key *k = e->keys.v[i];
-        if (k->outbound.v == outbound && (every || k->proto.v == proto))
-            ptrlist_remove(&e->keys, i);
+        if (k->outbound.v != outbound || (!every && k->proto.v != proto))
+            continue;
+        ptrlist_remove(&e->keys, i);
+        if (!undo(s))
+            report_other_key(b, s, k);
     }
     if (undo(s))
         return;
