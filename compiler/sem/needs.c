@@ -586,12 +586,12 @@ static void ask_v1_keys(struct asker *x, const struct isakmp_profile *p)
     }
 }
 
-static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
+static void ask_keyrings(struct asker *x, const struct ptrlist *keyrings)
 {
-    const struct local_address *elsewhere = local_of_vrf(&p->local);
-    ask_understood(x, p->span, p->name.s);
-    ask_match(x, &p->identities, &p->cert_maps, p->span, p->name.s);
-    PTRLIST_FOR (struct ir_ref, r, &p->keyrings) {
+    const unsigned before = x->n;
+    if (is_sound(x, keyrings))
+        return;
+    PTRLIST_FOR (struct ir_ref, r, keyrings) {
         const struct keyring *k = r->target;
         if (!k && !str_is(r->name, "default"))
             unmet(x, NEED_KEYRING, r->m.span, r->name);
@@ -600,6 +600,16 @@ static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
         ask_understood(x, k->span, k->name.s);
         ask_keyring_vrf(x, k);
     }
+    if (x->n == before)
+        note_sound(x, keyrings);
+}
+
+static void ask_isakmp_profile(struct asker *x, const struct isakmp_profile *p)
+{
+    const struct local_address *elsewhere = local_of_vrf(&p->local);
+    ask_understood(x, p->span, p->name.s);
+    ask_match(x, &p->identities, &p->cert_maps, p->span, p->name.s);
+    ask_keyrings(x, &p->keyrings);
     if (elsewhere)
         unmet(x, NEED_VRF, elsewhere->span, p->name.s);
     ask_authorization(x, &p->other, p->name.s);

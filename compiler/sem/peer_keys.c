@@ -120,11 +120,12 @@ static bool may_claim_address(const struct ptrlist *matches, const struct ip_add
 
 /* ---- rows by what they say of the peer ---- */
 
-/* Of one list of keys. Twenty thousand peers ask twenty thousand rows. */
+/* Of all lists that may serve the same peers: twenty thousand peers ask twenty thousand rows, or as many keyrings. */
 struct key_rows {
     struct ptrlist masks;   /* struct mask: each that a row has */
     struct symtab networks; /* struct masked → the first row (struct psk, struct ikev2_peer) for it */
     struct symtab names;    /* (small letters) → struct ptrlist of rows */
+    struct ptrlist callers; /* rows that whoever calls is found by: names alone say whose they are */
 };
 
 static struct str bytes_of_masked(const struct masked *k)
@@ -156,29 +157,38 @@ static void add_network(struct peer_keys *k, struct key_rows *r, const struct ne
     symtab_put(k->arena, &r->networks, bytes_of_masked(at), 0, (void *)(uintptr_t)row);
 }
 
-static struct str in_small_letters(struct peer_keys *k, struct str name)
+#define NAME_MAX_BYTES 256
+
+static void write_small_letters(char *out, struct str name)
 {
-    char *small = arena_alloc(k->arena, name.len + 1);
     for (uint32_t i = 0; i < name.len; i++)
-        small[i] = str_lower(name.p[i]);
-    return (struct str){small, name.len};
+        out[i] = str_lower(name.p[i]);
 }
 
 static void add_name(struct peer_keys *k, struct key_rows *r, struct str name, const void *row)
 {
-    const struct str small = in_small_letters(k, name);
-    struct ptrlist *rows = symtab_get(&r->names, small, 0);
+    if (!name.len || name.len > NAME_MAX_BYTES)
+        return;
+    char *small = arena_alloc(k->arena, name.len);
+    write_small_letters(small, name);
+    const struct str key = {small, name.len};
+    struct ptrlist *rows = symtab_get(&r->names, key, 0);
     if (!rows) {
         rows = ARENA_NEW(k->arena, struct ptrlist);
-        symtab_put(k->arena, &r->names, small, 0, rows);
+        symtab_put(k->arena, &r->names, key, 0, rows);
     }
     ptrlist_add(k->arena, rows, (void *)(uintptr_t)row);
 }
 
-static const struct ptrlist *rows_of_name(struct peer_keys *k, const struct key_rows *r, struct str name)
+/* Longer names than a line of a router has are nobody's. */
+static const struct ptrlist *rows_of_name(const struct key_rows *r, struct str name)
 {
     static const struct ptrlist none;
-    const struct ptrlist *rows = symtab_get(&r->names, in_small_letters(k, name), 0);
+    char small[NAME_MAX_BYTES];
+    if (!name.len || name.len > sizeof small)
+        return &none;
+    write_small_letters(small, name);
+    const struct ptrlist *rows = symtab_get(&r->names, (struct str){small, name.len}, 0);
     return rows ? rows : &none;
 }
 
@@ -199,22 +209,31 @@ static const void *nearest_row(const struct key_rows *r, const struct ip_addr *a
     return nearest;
 }
 
-static struct str key_of_pointer(const void *const *p)
+/* Two objects, of which either may be NULL. */
+struct both {
+    const void *a, *b;
+};
+
+static void *kept_of(const struct symtab *t, struct both o)
 {
-    return (struct str){(const char *)p, sizeof *p};
+    return symtab_get(t, (struct str){(const char *)&o, sizeof o}, 0);
 }
 
-/* What is kept of an object, NULL: nothing yet. */
-static void *kept_of(const struct symtab *t, const void *object)
+static void keep_of(struct peer_keys *k, struct symtab *t, struct both o, void *value)
 {
-    return symtab_get(t, key_of_pointer(&object), 0);
-}
-
-static void keep_of(struct peer_keys *k, struct symtab *t, const void *object, void *value)
-{
-    const struct str key = {arena_strndup(k->arena, (const char *)&object, sizeof object), sizeof object};
+    const struct str key = {arena_strndup(k->arena, (const char *)&o, sizeof o), sizeof o};
     symtab_put(k->arena, t, key, 0, value);
 }
+
+/* An empty table, kept under these. */
+static struct key_rows *new_rows(struct peer_keys *k, struct both o)
+{
+    struct key_rows *r = ARENA_NEW(k->arena, struct key_rows);
+    keep_of(k, &k->rows, o, r);
+    return r;
+}
+
+static char yes, no; /* values of peer_keys.claimed */
 
 /* ---- IKEv2 ---- */
 
@@ -254,34 +273,34 @@ static bool may_be_its(const struct ikev2_profile *p, const struct ikev2_peer *r
 
 static const struct key_rows *rows_of_v2(struct peer_keys *k, const struct ikev2_keyring *ring)
 {
-    struct key_rows *r = kept_of(&k->rows, ring);
+    const struct both key = {ring, NULL};
+    struct key_rows *r = kept_of(&k->rows, key);
     if (r)
         return r;
-    r = ARENA_NEW(k->arena, struct key_rows);
-    keep_of(k, &k->rows, ring, r);
+    r = new_rows(k, key);
     PTRLIST_FOR (struct ikev2_peer, row, &ring->peers) {
         const struct network net = {row->address.a, &row->mask, row->address.plen};
         add_network(k, r, &net, row);
         add_name(k, r, row->hostname.s, row);
         add_name(k, r, row->identity.s, row);
+        if (is_by_identity(row))
+            ptrlist_add(k->arena, &r->callers, row);
     }
     return r;
 }
 
-static char yes, no;
-
-/* Has the keyring a row that whoever the profile matches may claim? */
-static bool has_claimed_row(struct peer_keys *k, const struct ikev2_profile *p, struct wanted w)
+/* Is there a row that whoever the profile matches may claim? */
+static bool has_claimed_row(struct peer_keys *k, const struct key_rows *r, const struct ikev2_profile *p,
+                            struct wanted w)
 {
-    const char *known = kept_of(&k->claimed, p);
+    const struct both key = {r, p};
+    const char *known = kept_of(&k->claimed, key);
     if (known)
         return known == &yes;
-    const struct ikev2_keyring *ring = p->keyring.target;
     bool has = false;
-    PTRLIST_FOR (struct ikev2_peer, row, &ring->peers) {
-        has |= is_by_identity(row) && is_keyed(row, w) && may_be_its(p, row);
-    }
-    keep_of(k, &k->claimed, p, has ? &yes : &no);
+    for (uint32_t i = 0; i < r->callers.n && !has; i++)
+        has = is_keyed(r->callers.v[i], w) && may_be_its(p, r->callers.v[i]);
+    keep_of(k, &k->claimed, key, has ? &yes : &no);
     return has;
 }
 
@@ -289,12 +308,11 @@ bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, c
 {
     const struct key_rows *r = rows_of_v2(k, profile->keyring.target);
     const struct wanted w = {is_by_key(&profile->auth_local), is_by_key(&profile->auth_remote)};
-    const struct str host = peer->host.name;
-    const struct ptrlist *named = rows_of_name(k, r, host);
-    for (uint32_t i = 0; host.len && i < named->n; i++)
+    const struct ptrlist *named = rows_of_name(r, peer->host.name);
+    for (uint32_t i = 0; i < named->n; i++)
         if (is_keyed(named->v[i], w))
             return true;
-    if (has_claimed_row(k, profile, w))
+    if (has_claimed_row(k, r, profile, w))
         return true;
     const struct ikev2_peer *nearest = nearest_row(r, &peer->host.addr);
     return nearest && is_keyed(nearest, w);
@@ -327,76 +345,109 @@ static bool is_for_map(const struct ptrlist *locals, const struct crypto_map *ma
 
 struct v1_asker {
     struct peer_keys *k;
+    const struct crypto_map *map;
     const struct isakmp_profile *profile;
     const struct map_peer *peer;
 };
 
-static const struct key_rows *rows_of_v1(struct peer_keys *k, const struct ptrlist *keys)
+static void add_v1_keys(struct peer_keys *k, struct key_rows *r, const struct ptrlist *keys)
 {
-    struct key_rows *r = kept_of(&k->rows, keys);
-    if (r)
-        return r;
-    r = ARENA_NEW(k->arena, struct key_rows);
-    keep_of(k, &k->rows, keys, r);
     PTRLIST_FOR (struct psk, x, keys) {
         const unsigned plen = IR_IS_SET(x->peer_plen) ? (unsigned)x->peer_plen.v : 128;
         const struct network net = {x->peer.addr, &x->mask, plen};
-        if (x->kind.v == KEY_HOSTNAME)
-            add_name(k, r, x->peer.name, x);
-        else
+        if (x->kind.v != KEY_HOSTNAME) {
             add_network(k, r, &net, x);
+            continue;
+        }
+        add_name(k, r, x->peer.name, x);
+        ptrlist_add(k->arena, &r->callers, x);
+    }
+}
+
+/* `crypto isakmp key` */
+static const struct key_rows *global_keys(struct peer_keys *k)
+{
+    const struct both key = {&k->c->isakmp_keys, NULL};
+    struct key_rows *r = kept_of(&k->rows, key);
+    if (r)
+        return r;
+    r = new_rows(k, key);
+    add_v1_keys(k, r, &k->c->isakmp_keys);
+    return r;
+}
+
+/* Of all keyrings: those without `local-address` (`map` NULL), or of the others those for that map. */
+static const struct key_rows *keys_of_keyrings(struct peer_keys *k, const struct crypto_map *map)
+{
+    const struct both key = {&k->c->keyrings, map};
+    struct key_rows *r = kept_of(&k->rows, key);
+    if (r)
+        return r;
+    r = new_rows(k, key);
+    PTRLIST_FOR (struct keyring, ring, &k->c->keyrings) {
+        bool counts = map ? ring->local.n && is_for_map(&ring->local, map) : ring->local.n == 0;
+        if (counts)
+            add_v1_keys(k, r, &ring->keys);
+    }
+    return r;
+}
+
+/* Of the keyrings that a profile names; `default` and one that is not there: the global keys. */
+static const struct key_rows *keys_of_profile(const struct v1_asker *x)
+{
+    const struct both key = {x->profile, x->map};
+    struct key_rows *r = kept_of(&x->k->rows, key);
+    if (r)
+        return r;
+    r = new_rows(x->k, key);
+    PTRLIST_FOR (struct ir_ref, ref, &x->profile->keyrings) {
+        const struct keyring *ring = ref->target;
+        if (!ring)
+            add_v1_keys(x->k, r, &x->k->c->isakmp_keys);
+        else if (is_for_map(&ring->local, x->map))
+            add_v1_keys(x->k, r, &ring->keys);
     }
     return r;
 }
 
 /* In aggressive mode who calls says his name: is there a key for one that the profile (NULL: none) lets in? */
-static bool has_claimed_key(const struct v1_asker *x, const struct ptrlist *keys)
+static bool has_claimed_key(const struct v1_asker *x, const struct key_rows *r)
 {
-    const void *const both[2] = {keys, x->profile};
-    const struct str key = {(const char *)both, sizeof both};
-    const char *known = symtab_get(&x->k->claimed, key, 0);
+    const struct both key = {r, x->profile};
+    const char *known = kept_of(&x->k->claimed, key);
     if (known)
         return known == &yes;
-    bool has = false;
-    PTRLIST_FOR (struct psk, p, keys) {
-        bool is_named = p->kind.v == KEY_HOSTNAME;
-        has |= is_named && (!x->profile || may_claim(&x->profile->identities, p->peer.name, false));
+    bool has = !x->profile && r->callers.n;
+    for (uint32_t i = 0; i < r->callers.n && !has; i++) {
+        const struct psk *p = r->callers.v[i];
+        has = may_claim(&x->profile->identities, p->peer.name, false);
     }
-    const struct str kept = {arena_strndup(x->k->arena, key.p, key.len), key.len};
-    symtab_put(x->k->arena, &x->k->claimed, kept, 0, has ? &yes : &no);
+    keep_of(x->k, &x->k->claimed, key, has ? &yes : &no);
     return has;
 }
 
-static bool one_fits(const struct v1_asker *x, const struct ptrlist *keys)
+static bool one_fits(const struct v1_asker *x, const struct key_rows *r)
 {
-    const struct key_rows *r = rows_of_v1(x->k, keys);
     bool may_call = !x->k->c->isakmp.aggressive_disable.v;
-    if (nearest_row(r, &x->peer->host.addr) || rows_of_name(x->k, r, x->peer->host.name)->n)
+    if (nearest_row(r, &x->peer->host.addr) || rows_of_name(r, x->peer->host.name)->n)
         return true;
-    return may_call && has_claimed_key(x, keys);
-}
-
-static bool keyring_fits(const struct v1_asker *x, const struct keyring *k, const struct crypto_map *map)
-{
-    return is_for_map(&k->local, map) && one_fits(x, &k->keys);
+    return may_call && has_claimed_key(x, r);
 }
 
 static const struct key_rows *rows_of_passwords(struct peer_keys *k)
 {
-    const struct ptrlist *peers = &k->c->isakmp_peers;
+    const struct both key = {&k->c->isakmp_peers, NULL};
     static const struct ir_addr whole;
-    struct key_rows *r = kept_of(&k->rows, peers);
+    struct key_rows *r = kept_of(&k->rows, key);
     if (r)
         return r;
-    r = ARENA_NEW(k->arena, struct key_rows);
-    keep_of(k, &k->rows, peers, r);
-    PTRLIST_FOR (struct isakmp_peer, p, peers) {
+    r = new_rows(k, key);
+    PTRLIST_FOR (struct isakmp_peer, p, &k->c->isakmp_peers) {
         const struct network net = {p->peer.addr, &whole, 128};
         if (p->password.s.form == SECRET_NONE)
             continue;
         add_network(k, r, &net, p);
-        if (p->peer.name.len)
-            add_name(k, r, p->peer.name, p);
+        add_name(k, r, p->peer.name, p);
     }
     return r;
 }
@@ -406,27 +457,18 @@ static bool has_password(const struct v1_asker *x)
     const struct key_rows *r = rows_of_passwords(x->k);
     const struct isakmp_peer *at = nearest_row(r, &x->peer->host.addr);
     bool is_at = at && addr_eq(&at->peer.addr, &x->peer->host.addr); /* 0.0.0.0 is nobody's */
-    return is_at || rows_of_name(x->k, r, x->peer->host.name)->n;
+    return is_at || rows_of_name(r, x->peer->host.name)->n;
 }
 
 bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const struct isakmp_profile *profile,
                      const struct map_peer *peer)
 {
-    const struct ir_config *c = k->c;
-    const struct v1_asker x = {k, profile, peer};
+    const struct v1_asker x = {k, map, profile, peer};
     if (has_password(&x))
         return true;
-    for (uint32_t i = 0; profile && i < profile->keyrings.n; i++) {
-        const struct ir_ref *r = profile->keyrings.v[i];
-        bool has = r->target ? keyring_fits(&x, r->target, map) : one_fits(&x, &c->isakmp_keys);
-        if (has)
-            return true;
-    }
     if (profile && profile->keyrings.n)
-        return false;
-    PTRLIST_FOR (struct keyring, ring, &c->keyrings) {
-        if (!profile && keyring_fits(&x, ring, map))
-            return true;
-    }
-    return one_fits(&x, &c->isakmp_keys);
+        return one_fits(&x, keys_of_profile(&x));
+    if (!profile && (one_fits(&x, keys_of_keyrings(k, NULL)) || one_fits(&x, keys_of_keyrings(k, map))))
+        return true;
+    return one_fits(&x, global_keys(k));
 }

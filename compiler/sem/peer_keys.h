@@ -16,14 +16,14 @@
 struct peer_keys {
     struct arena *arena;
     const struct ir_config *c;
-    struct symtab rows;    /* (a keyring, a list of keys) → its rows by what they say of the peer */
-    struct symtab claimed; /* (a profile, a list of keys and a profile) → whether who calls may claim a row of it */
+    struct symtab rows; /* (two of: a keyring, a list of keys, a profile, a map) → rows by what they say of the peer */
+    struct symtab claimed; /* (rows, a profile) → whether who calls may claim one of them */
 };
 
 /* Is there one in the profile's keyring? Not if the row that is nearest to its address has no key that it can be proved
  * by: a wider one does not stand in for it. `profile` has a keyring. */
 bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, const struct map_peer *peer) MUST_CHECK;
-/* Of an entry of `map` (NULL: not known) with that isakmp profile, NULL: without one. Keyrings for other addresses of
+/* Of an entry of `map` with that isakmp profile, NULL: without one. Keyrings for other addresses of
  * ours (`local-address`) than the map's do not count. */
 bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const struct isakmp_profile *profile,
                      const struct map_peer *peer) MUST_CHECK;

@@ -247,15 +247,26 @@ static bool has_unknown_keyring(const struct isakmp_profile *p)
     return false;
 }
 
+/* What the entries ask with. */
+struct key_asker {
+    struct peer_keys keys;
+    bool only_psk_for_v1;
+    const struct isakmp_profile *sound; /* the last one that was looked at, and all of whose keyrings are known */
+};
+
 /* May a pre-shared key be what proves the peers of this entry, and is it known where it would be? */
-static bool wants_key(const struct crypto_map_entry *e, bool only_psk_for_v1)
+static bool wants_key(struct key_asker *a, const struct crypto_map_entry *e)
 {
+    const struct isakmp_profile *p1 = e->sa.isakmp_profile.target;
     const struct ikev2_profile *p2 = e->sa.ikev2_profile.target;
     if (e->type.v != ENTRY_ISAKMP)
         return false;
     if (IR_IS_SET(e->sa.ikev2_profile))
         return p2 && p2->keyring.target;
-    return only_psk_for_v1 && !has_unknown_keyring(e->sa.isakmp_profile.target);
+    if (!a->only_psk_for_v1 || (p1 != a->sound && has_unknown_keyring(p1)))
+        return false;
+    a->sound = p1;
+    return true;
 }
 
 static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypto_map *m,
@@ -282,12 +293,12 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
 
 static void no_key(struct lint_ctx *x, enum diag_id id)
 {
-    struct peer_keys keys = {.arena = x->arena, .c = x->c};
-    const bool wanted = only_psk(x->c) && (has_keys(x->c) || lint_is_whole(x->c));
+    struct key_asker a = {.keys = {.arena = x->arena, .c = x->c},
+                          .only_psk_for_v1 = only_psk(x->c) && (has_keys(x->c) || lint_is_whole(x->c))};
     PTRLIST_FOR (struct crypto_map, m, &x->c->crypto_maps) {
         PTRLIST_FOR (struct crypto_map_entry, e, &m->entries) {
-            if (wants_key(e, wanted))
-                entry_no_key(x, id, m, e, &keys);
+            if (wants_key(&a, e))
+                entry_no_key(x, id, m, e, &a.keys);
         }
     }
 }

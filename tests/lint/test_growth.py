@@ -41,6 +41,22 @@ def claimed_names(n):
     return ['crypto keyring K'] + names + profile + entries(n, ' set isakmp-profile P')
 
 
+def keyrings(n):
+    o = []
+    for i in range(n):
+        o += ['crypto keyring K%d' % i, ' pre-shared-key address %s key k-7fQm2xLw9Rt4-%d' % (peer(i), i * 7919)]
+    return o + entries(n)
+
+
+def keyrings_of_addresses(n):
+    """... each for another address of the router"""
+    o = []
+    for i in range(n):
+        o += ['crypto keyring K%d' % i, ' local-address 198.51.%d.%d' % (i >> 8 & 255, i & 255),
+              ' pre-shared-key address %s key k-7fQm2xLw9Rt4-%d' % (peer(i), i * 7919)]
+    return o + entries(n)
+
+
 def passwords(n):
     o = []
     for i in range(n):
@@ -106,8 +122,8 @@ def lines_of_others(n):
     return ['interface GigabitEthernet0/0'] + [' cryptx ma%d whatever' % i for i in range(n)] + ['router bgp 1'] + [' neighbor %s remote-as 2' % peer(i) for i in range(n)]
 
 
-SHAPES = [keys_of_addresses, keys_of_names, claimed_names, passwords, rows_of_ikev2, identities_of_ikev2, lists, filter_lines, interfaces, object_groups,
-          missing_keys, lines_of_others]
+SHAPES = [keys_of_addresses, keys_of_names, claimed_names, keyrings, keyrings_of_addresses, passwords, rows_of_ikev2, identities_of_ikev2, lists,
+          filter_lines, interfaces, object_groups, missing_keys, lines_of_others]
 
 
 def seconds_of(program, env, path):
