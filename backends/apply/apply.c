@@ -440,7 +440,7 @@ int apply_run(struct apply *a)
     int r = xfrm_diff_run(&a->xfrm_link, &a->xfrm_diff, &a->xfrm, &a->xfrm_held, 0, a->xfrm_diff.ops.n, &at, &back);
     if (r < 0) {
         struct buf what = {0};
-        buf_puts(&what, "the kernel refused: ");
+        buf_puts(&what, a->xfrm_link.is_unheard ? "no answer of the kernel, from here on: " : "the kernel refused: ");
         describe_op(&what, a->xfrm_diff.ops.v[at]);
         fail(a, r, what.p ? what.p : "the kernel refused", &a->xfrm_link);
         buf_free(&what);
@@ -455,6 +455,11 @@ int apply_run(struct apply *a)
                  "rules that hold no more could not be taken away: the same again, or the daemon's watch, does it");
     if (r == 0)
         return 0;
+    if (a->nft_link.is_unheard) { /* the rules may stand: with the policies they close, without them they would not */
+        a->is_half_done = true;
+        return fail(a, r, "no answer of the kernel to the nftables batch: whether the rules stand is not known",
+                    &a->nft_link);
+    }
     fail(a, r, "the kernel refused the nftables batch", &a->nft_link);
     back = xfrm_diff_undo(&a->xfrm_link, &a->xfrm_diff, &a->xfrm_held, 0, a->xfrm_diff.ops.n);
     not_put_back(a, back);

@@ -152,6 +152,7 @@ int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, net
     size_t at = 0;
     uint32_t sent = 0;
     n->extack[0] = '\0';
+    n->is_unheard = false;
     while (r == 0 && sent < b->n && !o.error) {
         size_t end = at;
         uint32_t k = 0, answered = b->n - b->unanswered;
@@ -164,10 +165,13 @@ int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, net
         }
         last_answered->nlmsg_flags |= NLM_F_ACK; /* one answer tells that all before it were seen */
         uint32_t first = b->first_seq + sent, last = last_answered->nlmsg_seq;
-        if (mnl_socket_sendto(n->socket, b->bytes.p + at, end - at) < 0)
-            r = -errno;
-        else
+        r = mnl_socket_sendto(n->socket, b->bytes.p + at, end - at) < 0 ? -errno : 0;
+        if (r == 0) {
             r = collect(n, buffer, first, last, &o);
+            n->is_unheard = r < 0;
+        }
+        if (r < 0)
+            o.failed = sent;
         at = end;
         sent += k;
     }

@@ -31,6 +31,7 @@ struct netlink {
     struct mnl_socket *socket;
     uint32_t port, seq;
     char extack[256]; /* the kernel's own words about the last error, if it had any */
+    bool is_unheard;  /* netlink_send(): its last messages were sent, and the answers to them are lost */
 };
 
 int netlink_open(struct netlink *n, int protocol) MUST_CHECK;
@@ -61,7 +62,8 @@ bool netlink_gone_already(uint32_t i, int error, const void *arg) MUST_CHECK;
 /*
  * Sends all of it and waits for the kernel's verdict on each message. Returns 0, or the error of the first message that
  * failed; *failed is then its number. Messages are handed over in sends of `chunk` messages (0: one send for all).
- * Messages of one send behind one that failed may have been worked off: the caller undoes. `tolerate` may be NULL.
+ * Messages of one send behind one that failed may have been worked off: the caller undoes. Where the answer itself is
+ * lost (n->is_unheard), all of that send may have been, and *failed is the number of its first. `tolerate` may be NULL.
  */
 int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, netlink_tolerate_fn *tolerate,
                  const void *arg, uint32_t *failed) MUST_CHECK;

@@ -661,7 +661,7 @@ static int send_batches(struct netlink *n, struct nft_diff *d)
     r = netlink_send(n, &d->batch, 0, NULL, NULL, &failed);
     if (r == 0 && d->sweep.n)
         return sweep(n, d);
-    if (r == 0 || !d->unfill.n)
+    if (r == 0 || !d->unfill.n || n->is_unheard) /* unheard: what was filled may be in force */
         return r;
     memcpy(words, n->extack, sizeof words);
     (void)!netlink_send(n, &d->unfill, 0, NULL, NULL, &failed); /* who finds it left over takes it away */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps of a difference, sent to the kernel; and back again when one fails. */
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "backends/xfrm/diff.h"
@@ -121,10 +122,15 @@ int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfr
     netlink_batch_free(&b);
     if (r == 0)
         return 0;
-    /* Of the send that failed, the messages behind the bad one were tried too: undoing what was never done is harmless,
-     * leaving what was done is not. */
-    int behind = xfrm_diff_undo(n, d, k, *at + 1, next);
+    /* Of the send that failed, the messages behind the bad one were tried too, and the bad one itself where the answer
+     * is lost: undoing what was never done is harmless, leaving what was done is not. */
+    char words[sizeof n->extack];
+    const bool is_unheard = n->is_unheard;
+    memcpy(words, n->extack, sizeof words);
+    int behind = xfrm_diff_undo(n, d, k, is_unheard ? *at : *at + 1, next);
     int before = xfrm_diff_undo(n, d, k, from, *at);
+    memcpy(n->extack, words, sizeof words); /* those of what failed, not of the undoing */
+    n->is_unheard = is_unheard;
     bool was_never_done = behind == -ENOENT || behind == -ESRCH || behind == -EEXIST;
     *back = was_never_done ? 0 : behind;
     if (before < 0)

@@ -61,6 +61,37 @@ def policies(h):
     return sorted(p.strip().removeprefix('src ') for p in h.policies())
 
 
+# ---- the kernel's answer is lost ----
+
+def lost_answers(edit):
+    """whichever it is: an apply that says that nothing was changed has changed nothing, any other says that it is half done, and
+    the next one mends it; `edit`: over what stands"""
+    if not shutil.which('strace'):
+        raise Unavailable('no strace')
+    halves = refused = 0
+    with alone(applied=edit) as h:
+        wanted = write(h, 'more.cfg', MORE) if edit else h.file
+        for k in range(1, 60):
+            before = held(h)
+            inject = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=recvfrom,recvmsg', '-e', 'inject=recvfrom:error=ENOBUFS:when=%d' % k]
+            p = h.node.run(*inject, RELEASE, 'apply', '--state-dir', h.state, wanted, ok=False, env=ENV, timeout=lab.BOUND)
+            if p.returncode == 0:
+                break
+            says_half = 'It is half done' in p.stderr
+            if 'Nothing was changed.' in p.stderr:
+                refused += 1
+                assert held(h) == before, 'answer %d is lost, and something is changed: %s' % (k, told(p))
+                continue
+            if not says_half:
+                assert held(h) == before, 'answer %d is lost: %s' % (k, told(p))
+                continue
+            halves += 1
+            meets(h.ioscc('apply', wanted), 0)
+            h.in_order('more.cfg' if edit else 'r.cfg')
+            meets(h.ioscc(*(['apply', h.file] if edit else ['remove'])), 0)
+        assert refused and halves, 'no answer was lost: %d, %d' % (refused, halves)
+
+
 # ---- an apply of another state directory that fails ----
 
 def apply_fails(h, path):
@@ -379,6 +410,8 @@ def lost_state_and_a_half(half):
 def tests():
     xfrm = ['--only', 'xfrm']
     rows = [
+        ('an answer of the kernel is lost', lambda: lost_answers(False)),
+        ('an answer of the kernel is lost, an edit', lambda: lost_answers(True)),
         ('failed apply of another, the ruleset is flushed', lambda: failed_apply([], 'nft flush ruleset')),
         ('failed apply of another, policies alone', lambda: failed_apply(xfrm, 'true')),
         ('a message of another is refused', refused_message),
