@@ -31,10 +31,18 @@ static struct ip_addr *keep_address(struct maker *m, const struct ip_addr *a)
     return p;
 }
 
-static void digest(struct maker *m, const struct ir_secret *s, char out[static KEY_DIGEST])
+static void digest_text(const struct maker *m, struct str text, char out[static KEY_DIGEST])
 {
     unsigned char md[EVP_MAX_MD_SIZE];
     unsigned n = 0;
+    bool ok = HMAC(EVP_sha256(), m->secrets->salt.p, (int)m->secrets->salt.len, (const unsigned char *)text.p, text.len,
+                   md, &n) != NULL;
+    for (int i = 0; ok && i < 16; i++)
+        snprintf(out + 2 * i, 3, "%02x", md[i]);
+}
+
+static void digest(struct maker *m, const struct ir_secret *s, char out[static KEY_DIGEST])
+{
     char key[SECRET_CLEAR_MAX];
     size_t len = 0;
     out[0] = '\0';
@@ -45,11 +53,22 @@ static void digest(struct maker *m, const struct ir_secret *s, char out[static K
         text = (struct str){key, (uint32_t)len};
     else if (s->s.form == SECRET_TYPE6)
         return; /* each has its own salt: as written it can be compared with nothing */
-    bool ok = HMAC(EVP_sha256(), m->secrets->salt.p, (int)m->secrets->salt.len, (const unsigned char *)text.p, text.len,
-                   md, &n) != NULL;
+    digest_text(m, text, out);
     explicit_bzero(key, sizeof key);
-    for (int i = 0; ok && i < 16; i++)
-        snprintf(out + 2 * i, 3, "%02x", md[i]);
+}
+
+/* Hexadecimal digits are the same key in any letters. */
+static void digest_hex(struct maker *m, const struct ir_secret *s, char out[static KEY_DIGEST])
+{
+    char small[SECRET_CLEAR_MAX];
+    const struct str text = secret_reveal(&s->s);
+    out[0] = '\0';
+    if (!m->secrets->salt.p || s->s.form == SECRET_NONE || text.len > sizeof small)
+        return;
+    for (uint32_t i = 0; i < text.len; i++)
+        small[i] = str_lower(text.p[i]);
+    digest_text(m, (struct str){small, text.len}, out);
+    explicit_bzero(small, sizeof small);
 }
 
 /* ---- addresses ---- */
@@ -350,6 +369,24 @@ static void add_peer(struct maker *m, struct fact_tunnel *t, const struct ip_add
     ptrlist_add(m->a, &t->peers, p);
 }
 
+/* Nothing is negotiated: the transform set and the keys are all there is. */
+static void manual_keys(struct maker *m, struct fact_tunnel *t, const struct crypto_map_entry *e)
+{
+    t->ike = 0;
+    t->pfs = ALGO_NONE;
+    t->lifetime_s = t->lifetime_kb = 0;
+    PTRLIST_FOR (struct manual_key, k, &e->keys) {
+        struct fact_session_key *f = ARENA_NEW(m->a, struct fact_session_key);
+        *f = (struct fact_session_key){.outbound = k->outbound.v != 0,
+                                       .proto = (uint8_t)k->proto.v,
+                                       .spi = (uint32_t)k->spi.v,
+                                       .line = line_of(m, k->span)};
+        digest_hex(m, &k->cipher, f->cipher);
+        digest_hex(m, &k->authenticator, f->authenticator);
+        ptrlist_add(m->a, &t->keys, f);
+    }
+}
+
 static void entry(struct maker *m, const struct crypto_map *map, const struct crypto_map_entry *e, enum fact_kind kind)
 {
     struct fact_tunnel *t = ARENA_NEW(m->a, struct fact_tunnel);
@@ -368,6 +405,8 @@ static void entry(struct maker *m, const struct crypto_map *map, const struct cr
             add_peer(m, t, &p->host.addr, p->host.m.span);
     }
     settings(m, t, &e->sa);
+    if (e->type.v == ENTRY_MANUAL)
+        manual_keys(m, t, e);
     list(m, t, IR_IS_SET(e->acl) ? e->acl.target : NULL);
     if (t->local.n)
         ptrlist_add(m->a, &m->d->tunnels, t);
@@ -423,7 +462,7 @@ struct fact_device *facts_of(struct arena *a, const struct ir_config *c, const c
         PTRLIST_FOR (struct crypto_map_entry, e, &map->entries) {
             if (e->type.v == ENTRY_DYNAMIC && e->dynamic.target)
                 dynamic(&m, map, e->dynamic.target);
-            else if (e->type.v == ENTRY_ISAKMP && e->complete.v)
+            else if ((e->type.v == ENTRY_ISAKMP || e->type.v == ENTRY_MANUAL) && e->complete.v)
                 entry(&m, map, e, FACT_STATIC);
         }
     }

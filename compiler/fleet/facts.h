@@ -66,12 +66,21 @@ struct fact_identity {
     bool domain;
 };
 
+/* A session key of a manual entry. */
+struct fact_session_key {
+    bool outbound;
+    uint8_t proto; /* enum ipsec_proto: AH or ESP */
+    uint32_t spi, line;
+    char cipher[KEY_DIGEST], authenticator[KEY_DIGEST]; /* empty: it has none, or without a salt */
+};
+
 enum fact_kind { FACT_STATIC, FACT_DYNAMIC, FACT_TUNNEL };
 struct fact_tunnel {
     enum fact_kind kind;
     const char *name; /* "VPN 10", "Tunnel0" */
     uint32_t line;
-    uint8_t ike;          /* 1 or 2 */
+    uint8_t ike;          /* 1 or 2; 0: manual keys */
+    struct ptrlist keys;  /* struct fact_session_key, of manual entries */
     struct ptrlist local; /* struct ip_addr */
     struct ptrlist peers; /* struct fact_peer */
     struct ptrlist sets;  /* struct fact_set */

@@ -89,6 +89,17 @@ static json_t *identity(const struct fact_identity *i)
                      (int)i->domain);
 }
 
+static json_t *session_keys(const struct ptrlist *l)
+{
+    json_t *j = json_array();
+    PTRLIST_FOR (struct fact_session_key, k, l) {
+        json_array_append_new(j, json_pack("{s:b, s:i, s:I, s:i, s:s, s:s}", "outbound", (int)k->outbound, "protocol",
+                                           (int)k->proto, "spi", (json_int_t)k->spi, "line", (int)k->line, "cipher",
+                                           k->cipher, "authenticator", k->authenticator));
+    }
+    return j;
+}
+
 static json_t *tunnel(const struct fact_tunnel *t)
 {
     static const char *const kinds[] = {"static", "dynamic", "tunnel"};
@@ -114,6 +125,8 @@ static json_t *tunnel(const struct fact_tunnel *t)
     json_object_set_new(j, "authLine", json_integer(t->auth_line));
     json_object_set_new(j, "identity", identity(&t->identity));
     json_object_set_new(j, "match", match);
+    if (t->keys.n)
+        json_object_set_new(j, "sessionKeys", session_keys(&t->keys));
     return j;
 }
 
@@ -346,6 +359,27 @@ static void read_peers(struct reader *r, const json_t *o, struct ptrlist *out)
     }
 }
 
+/* Facts of earlier versions have none. */
+static void read_session_keys(struct reader *r, const json_t *o, struct ptrlist *out)
+{
+    const json_t *l = json_object_get(o, "sessionKeys");
+    size_t i;
+    json_t *j;
+    if (l && !json_is_array(l))
+        r->why = "sessionKeys";
+    json_array_foreach(l, i, j)
+    {
+        struct fact_session_key *k = ARENA_NEW(r->a, struct fact_session_key);
+        k->outbound = bool_member(r, j, "outbound");
+        k->proto = (uint8_t)num_member(r, j, "protocol", PROTO_ESP);
+        k->spi = (uint32_t)num_member(r, j, "spi", UINT32_MAX);
+        k->line = (uint32_t)num_member(r, j, "line", INT32_MAX);
+        snprintf(k->cipher, KEY_DIGEST, "%s", str_member(r, j, "cipher"));
+        snprintf(k->authenticator, KEY_DIGEST, "%s", str_member(r, j, "authenticator"));
+        ptrlist_add(r->a, out, k);
+    }
+}
+
 static struct fact_tunnel *read_tunnel(struct reader *r, const json_t *j)
 {
     struct fact_tunnel *t = ARENA_NEW(r->a, struct fact_tunnel);
@@ -363,6 +397,7 @@ static struct fact_tunnel *read_tunnel(struct reader *r, const json_t *j)
         ptrlist_add(r->a, &t->local, a);
     }
     read_peers(r, j, &t->peers);
+    read_session_keys(r, j, &t->keys);
     read_sets(r, j, &t->sets);
     read_lines(r, j, &t->lines);
     t->any_traffic = bool_member(r, j, "anyTraffic");

@@ -249,7 +249,7 @@ static bool choose_set(struct play *p)
             if (!same_transforms(own, theirs))
                 continue;
             bool mine = own->transport && bp, other = theirs->transport && ap;
-            if (mine != other && a->ike == 1) {
+            if (mine != other && a->ike != 2) {
                 but_mode = true;
                 mode_line = own->line;
                 continue;
@@ -280,6 +280,57 @@ static bool choose_pfs(struct play *p)
     if (a->pfs)
         p->n.ipsec = say(p, "%s, PFS %s", p->n.ipsec, algo_get(a->pfs)->name);
     return true;
+}
+
+/* ---- manual keys ---- */
+
+static const struct fact_session_key *session_key(const struct fact_tunnel *t, bool outbound, uint8_t proto)
+{
+    PTRLIST_FOR (struct fact_session_key, k, &t->keys) {
+        if (k->outbound == outbound && k->proto == proto)
+            return k;
+    }
+    return NULL;
+}
+
+static bool is_same_digest(const char *a, const char *b)
+{
+    return !*a || !*b || strcmp(a, b) == 0; /* without a salt nothing can be told */
+}
+
+/* What goes out here comes in there: the same SPI and the same keys (guide, Creating Manual Crypto Maps, step 8). */
+static bool session_keys_agree(struct play *p, uint8_t proto)
+{
+    const struct fact_session_key *out = session_key(p->i->tunnel, true, proto),
+                                  *in = session_key(p->r->tunnel, false, proto);
+    const char *name = proto == PROTO_AH ? "AH" : "ESP", *here = p->i->device->name, *there = p->r->device->name;
+    if (!out)
+        return fail(p, D_FL_SESSION_KEYS, p->i->tunnel->line, p->r->tunnel->line,
+                    say(p, "%s has no outbound session key of %s", here, name));
+    if (!in)
+        return fail(p, D_FL_SESSION_KEYS, out->line, p->r->tunnel->line,
+                    say(p, "%s has no inbound session key of %s", there, name));
+    if (out->spi != in->spi)
+        return fail(p, D_FL_SESSION_KEYS, out->line, in->line,
+                    say(p, "%s sends with SPI %u of %s, %s expects %u", here, out->spi, name, there, in->spi));
+    if (!is_same_digest(out->cipher, in->cipher) || !is_same_digest(out->authenticator, in->authenticator))
+        return fail(p, D_FL_SESSION_KEYS, out->line, in->line,
+                    say(p, "the session keys of %s from %s to %s differ", name, here, there));
+    return true;
+}
+
+static bool manual_agrees(struct play *p)
+{
+    const struct fact_set *s = p->i->tunnel->sets.n ? p->i->tunnel->sets.v[0] : NULL;
+    bool has[PROTO_COMP + 1] = {false};
+    p->n.ike = "manual keys";
+    if (!choose_set(p))
+        return false;
+    PTRLIST_FOR (struct fact_transform, t, &s->transforms) {
+        has[t->proto] = true;
+    }
+    return (!has[PROTO_AH] || session_keys_agree(p, PROTO_AH)) &&
+           (!has[PROTO_ESP] || session_keys_agree(p, PROTO_ESP));
 }
 
 /* ---- what is protected ---- */
@@ -359,13 +410,21 @@ unsigned fleet_affinity(struct arena *a, const struct fleet_end *x, const struct
            (x->tunnel->ike == y->tunnel->ike ? 2 : 0) + (strcmp(x->tunnel->name, y->tunnel->name) == 0 ? 1 : 0);
 }
 
+static const char *speaks(uint8_t ike)
+{
+    static const char *const words[] = {"is keyed by hand", "speaks IKEv1", "speaks IKEv2"};
+    return words[ike];
+}
+
 struct negotiation negotiate(struct arena *a, const struct fleet_end *initiator, const struct fleet_end *responder)
 {
     struct play p = {a, initiator, responder, {0}};
     const struct fact_tunnel *x = initiator->tunnel, *y = responder->tunnel;
     if (x->ike != y->ike)
         fail(&p, D_FL_VERSION, x->line, y->line,
-             say(&p, "%s speaks IKEv%u, %s IKEv%u", initiator->device->name, x->ike, responder->device->name, y->ike));
+             say(&p, "%s %s, %s %s", initiator->device->name, speaks(x->ike), responder->device->name, speaks(y->ike)));
+    else if (x->ike == 0)
+        p.n.up = manual_agrees(&p) && lists_agree(&p);
     else
         p.n.up = (x->ike == 2 ? phase1_v2(&p) : phase1_v1(&p)) && choose_set(&p) && lists_agree(&p) && choose_pfs(&p);
     return p.n;

@@ -99,6 +99,15 @@ M = [
     ('methods differ', 'v2', 'b', ' authentication remote pre-share', ' authentication remote rsa-sig', 'a:IC5010'),
     ('identity refused', 'v2', 'b', 'remote address 198.51.100.2 255', 'remote address 198.51.100.7 255', 'a:IC5011 a:IC5011'),
     ('identity by name refused', 'v2', 'a', ' authentication local pre-share\n', ' identity local fqdn branch.example.net\n authentication local pre-share\n', 'a:IC5011'),
+    # manual keys: what goes out on one side comes in on the other
+    ('SPI differs', 'manual', 'b', 'inbound esp 700', 'inbound esp 702', 'a:IC5014'),
+    ('both SPIs differ', 'manual', 'b', 'outbound esp 701', 'outbound esp 703', 'b:IC5014'),
+    ('session key differs', 'manual', 'a', 'cipher 0a1b', 'cipher 0a1c', 'a:IC5014'),
+    ('authenticator differs', 'manual', 'a', 'authenticator 2211', 'authenticator 2212', 'b:IC5014'),
+    ('manual set differs', 'manual', 'b', 'esp-sha256-hmac', 'esp-sha-hmac', 'b:IC3305 b:IC3305 a:IC5003'),
+    ('mode of a manual set', 'manual', 'b', ' mode tunnel', ' mode transport', 'b:IC3216'),
+    ('manual list without a mirror', 'manual', 'b', '10.1.0.0 0.0.255.255', '10.3.0.0 0.0.255.255', 'a:IC5005'),
+    ('keyed by hand on one side', 'manual', 'b', 'HAND 10 ipsec-manual', 'HAND 10 ipsec-isakmp', 'b:IC0002 b:IC2011 b:IC3001 b:IC3002 b:IC3003 a:IC5009'),
     ('address on two routers', 'hub', 'c', 'ip access-list extended GRE\n', 'interface Loopback1\n ip address 203.0.113.1 255.255.255.255\nip access-list extended GRE\n', 'b:IC5013'),
 ]
 
