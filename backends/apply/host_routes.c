@@ -14,7 +14,9 @@ struct finder {
     const struct target_map *map;
     struct symtab peers;               /* (address) → itself: of the map, those that were looked at */
     struct symtab unreached, networks; /* ... of all maps: peers that were said, networks that were looked at */
+    struct symtab sources;             /* ... of the map, behind which link they are was looked at */
     bool redirects_said;
+    uint32_t n_left_out; /* addresses that there were too many questions for */
 };
 
 static unsigned bytes_of(uint8_t family)
@@ -27,12 +29,17 @@ static bool is_own(const struct target *t, const struct ip_addr *a)
     return host_links_have(&t->ifs->links, a->family, a->b);
 }
 
-/* False: it was looked at before, or enough have been. */
+/* False: it was looked at before, or enough have been: where no route leads the kernel is not asked, and all are looked
+ * at. */
 static bool is_new(struct finder *f, struct symtab *seen, const struct ip_addr *a)
 {
     const struct str key = {(const char *)a->b, bytes_of(a->family)};
-    if (seen->n >= HOST_ROUTES_MOST || symtab_get(seen, key, a->family))
+    if (symtab_get(seen, key, a->family))
         return false;
+    if (f->r->asked >= HOST_ROUTES_MOST) {
+        f->n_left_out++;
+        return false;
+    }
     const struct str kept = {arena_strndup(f->t->arena, key.p, key.len), key.len};
     symtab_put(f->t->arena, seen, kept, a->family, (void *)(uintptr_t)kept.p);
     return true;
@@ -150,6 +157,8 @@ static void look_at_redirects(struct finder *f, const struct target_line *l)
         bool is_of_everybody = b->src.care[0] == 0, is_one = b->src.care[3] == 0xff;
         if (b->family != FAMILY_V4 || is_of_everybody || is_one || is_own(f->t, &from))
             continue; /* one address is the router's own, of NAT or of two routers */
+        if (!is_new(f, &f->sources, &from))
+            continue;
         const char *behind = is_by_default(f, b->family, p.src) ? NULL : routes_source_link(f->r, b->family, p.src);
         PTRLIST_FOR (char, link, &f->map->links) {
             if (!behind || strcmp(link, behind) != 0 || host_setting_of_link(link, "send_redirects") == 0)
@@ -174,16 +183,21 @@ static void look_at_redirects(struct finder *f, const struct target_line *l)
 static void look_at_map(struct finder *f, const struct target_map *m)
 {
     f->map = m;
-    f->peers = (struct symtab){0};
+    f->peers = f->sources = (struct symtab){0};
+    f->n_left_out = 0;
     PTRLIST_FOR (struct crypto_map_entry, e, &m->map->entries) {
         PTRLIST_FOR (struct map_peer, p, &e->peers) {
             look_at_peer(f, p);
         }
     }
-    for (uint32_t i = 0; i < m->lines.n && i < HOST_ROUTES_MOST; i++) {
+    for (uint32_t i = 0; i < m->lines.n; i++) {
         look_at_network(f, m->lines.v[i]);
         look_at_redirects(f, m->lines.v[i]);
     }
+    if (f->n_left_out)
+        diag_add(f->t->diags, D_LX_NO_ROUTE, m->map->span,
+                 "crypto map " STR_FMT ": routes to %u further addresses of its peers and networks were not looked for",
+                 STR_ARG(m->map->name.s), f->n_left_out);
 }
 
 int host_routes_find(struct target *t)

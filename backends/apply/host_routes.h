@@ -11,9 +11,10 @@
  *   IC4034  rp_filter drops what a peer sends by a link of its map, as the route to it leads by another (kernel,
  *           fib_validate_source()); a link that sends ICMP redirects while networks that are protected are behind it:
  *           hosts there are told to send past the tunnel
- * Of peers and of lines the first HOST_ROUTES_MOST are looked at. 0 or a negative errno: it cannot be told.
+ * The kernel is asked HOST_ROUTES_MOST questions; how many addresses that leaves out is a finding too. 0 or a negative
+ * errno: it cannot be told.
  */
-#define HOST_ROUTES_MOST 1000
+#define HOST_ROUTES_MOST 5000
 int host_routes_find(struct target *t) MUST_CHECK;
 
 #endif

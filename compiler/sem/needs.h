@@ -24,7 +24,7 @@
     NEED(KEYRING, D_UNDEFINED_KEYRING, "its profile's keyring is not defined")                                         \
     NEED(KEYRING_NAMED, D_UNDEFINED_KEYRING, "its profile is for pre-shared keys and names no keyring")                \
     NEED(KEYRING_KIND, DIAG_COUNT, "its profile's keys come from AAA, which is not supported")                         \
-    NEED(KEY, D_PEER_NO_KEY, "no pre-shared key is configured for its peer")                                           \
+    NEED(KEY, D_PEER_NO_KEY, "no pre-shared key of the configuration may be its peer's")                                           \
     NEED(PPK, DIAG_COUNT, "post-quantum pre-shared keys (RFC 8784) are not supported")                                 \
     NEED(PQC, DIAG_COUNT, "additional key exchanges (RFC 9370) are not supported")                                     \
     NEED(TRUSTPOINT, D_UNDEFINED_TRUSTPOINT, "its profile's trustpoint is not defined")                                \

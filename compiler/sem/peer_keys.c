@@ -5,72 +5,71 @@
 
 /* ---- addresses ---- */
 
-/* Byte `i` of the mask of a prefix. */
-static uint8_t prefix_byte(unsigned plen, unsigned i)
+static bool is_zero(const struct ip_addr *a)
 {
-    if (plen >= 8 * (i + 1))
-        return 0xff;
-    unsigned rest = plen > 8 * i ? plen - 8 * i : 0;
-    return (uint8_t)(0xff00u >> rest & 0xffu);
+    static const uint8_t none[16];
+    return memcmp(a->b, none, sizeof none) == 0;
 }
 
+/* 0.0.0.0 is anybody whatever its mask; of a mask with holes the address alone counts. */
+static uint8_t plen4(const struct ip_addr *a, const struct ir_addr *mask)
+{
+    const int n = IR_IS_SET(*mask) ? mask4_len(addr_v4(&mask->a)) : 32;
+    if (is_zero(a))
+        return 0;
+    return n < 0 ? 32 : (uint8_t)n;
+}
+
+static uint8_t plen6(const struct ip_addr *a, uint8_t written)
+{
+    if (is_zero(a))
+        return 0;
+    return written <= 128 ? written : 128;
+}
+
+uint8_t psk_plen(const struct psk *k)
+{
+    if (k->kind.v == KEY_IPV6)
+        return IR_IS_SET(k->peer_plen) ? (uint8_t)k->peer_plen.v : 128;
+    return k->peer.addr.family == FAMILY_V6 ? plen6(&k->peer.addr, k->mask.plen) : plen4(&k->peer.addr, &k->mask);
+}
+
+uint8_t ikev2_peer_plen(const struct ikev2_peer *p)
+{
+    return p->address.a.family == FAMILY_V6 ? plen6(&p->address.a, p->address.plen) : plen4(&p->address.a, &p->mask);
+}
+
+uint8_t identity_plen(const struct identity_match *m)
+{
+    bool is_v6 = m->address.a.family == FAMILY_V6;
+    if (is_v6 && m->address.plen <= 128)
+        return m->address.plen;
+    return is_v6 ? plen6(&m->address.a, m->mask.plen) : plen4(&m->address.a, &m->mask);
+}
+
+/* A network, with nothing behind its length: the same for all addresses in it. */
 struct network {
-    struct ip_addr address;
-    const struct ir_addr *mask; /* IPv4 */
-    unsigned plen;              /* IPv6 */
+    uint8_t family, plen, b[16];
 };
 
-static uint8_t mask_byte(const struct network *net, unsigned i)
+static struct network network_of(const struct ip_addr *a, uint8_t plen)
 {
-    if (net->address.family == FAMILY_V6)
-        return prefix_byte(net->plen, i);
-    return IR_IS_SET(*net->mask) ? net->mask->a.b[i] : 0xff;
-}
-
-/* The bits that it says, and which they are. 0.0.0.0 and :: are for anybody. */
-struct mask {
-    uint8_t family;
-    unsigned bits;
-    uint8_t b[16];
-};
-
-static struct mask mask_of(const struct network *net)
-{
-    static const uint8_t zero[16];
-    const unsigned bytes = net->address.family == FAMILY_V6 ? 16 : 4;
-    struct mask m = {.family = net->address.family};
-    if (memcmp(net->address.b, zero, bytes) == 0)
-        return m;
-    for (unsigned i = 0; i < bytes; i++) {
-        m.b[i] = mask_byte(net, i);
-        m.bits += (unsigned)__builtin_popcount(m.b[i]);
+    struct network n;
+    memset(&n, 0, sizeof n);
+    n.family = a->family;
+    n.plen = plen;
+    for (unsigned i = 0; i < 16 && 8 * i < plen; i++) {
+        const unsigned rest = plen - 8 * i;
+        const unsigned mask = rest < 8 ? 0xff00u >> rest & 0xffu : 0xffu;
+        n.b[i] = (uint8_t)(a->b[i] & mask);
     }
-    return m;
+    return n;
 }
 
-/* What an address is under a mask: the same for all in one network. */
-struct masked {
-    uint8_t family, mask[16], network[16];
-};
-
-static struct masked masked(const struct ip_addr *a, const struct mask *m)
+static bool is_in(const struct ip_addr *address, uint8_t plen, const struct ip_addr *a)
 {
-    struct masked k;
-    memset(&k, 0, sizeof k);
-    k.family = m->family;
-    memcpy(k.mask, m->b, sizeof k.mask);
-    for (unsigned i = 0; i < sizeof k.network; i++)
-        k.network[i] = a->b[i] & m->b[i];
-    return k;
-}
-
-static bool is_in(const struct network *net, const struct ip_addr *a)
-{
-    if (net->address.family == FAMILY_NONE || net->address.family != a->family)
-        return false;
-    const struct mask m = mask_of(net);
-    const struct masked x = masked(&net->address, &m), y = masked(a, &m);
-    return memcmp(&x, &y, sizeof x) == 0;
+    const struct network x = network_of(address, plen), y = network_of(a, plen);
+    return address->family != FAMILY_NONE && memcmp(&x, &y, sizeof x) == 0;
 }
 
 static bool is_word(struct str a, struct str b)
@@ -111,8 +110,7 @@ static bool may_claim(const struct ptrlist *matches, struct str name, bool is_do
 static bool may_claim_address(const struct ptrlist *matches, const struct ip_addr *a)
 {
     PTRLIST_FOR (struct identity_match, m, matches) {
-        const struct network net = {m->address.a, &m->mask, m->address.plen};
-        if (str_is(m->kind.s, "any") || is_in(&net, a))
+        if (str_is(m->kind.s, "any") || is_in(&m->address.a, identity_plen(m), a))
             return true;
     }
     return false;
@@ -122,39 +120,26 @@ static bool may_claim_address(const struct ptrlist *matches, const struct ip_add
 
 /* Of all lists that may serve the same peers: twenty thousand peers ask twenty thousand rows, or as many keyrings. */
 struct key_rows {
-    struct ptrlist masks;   /* struct mask: each that a row has */
-    struct symtab networks; /* struct masked → the first row (struct psk, struct ikev2_peer) for it */
+    bool has_plen[129];     /* is there a row for a network of that length? */
+    struct symtab networks; /* struct network → the first row (struct psk, struct ikev2_peer) for it */
     struct symtab names;    /* (small letters) → struct ptrlist of rows */
     struct ptrlist callers; /* rows that whoever calls is found by: names alone say whose they are */
 };
 
-static struct str bytes_of_masked(const struct masked *k)
+static struct str bytes_of(const struct network *n)
 {
-    return (struct str){(const char *)k, sizeof *k};
+    return (struct str){(const char *)n, sizeof *n};
 }
 
-static void add_mask(struct peer_keys *k, struct key_rows *r, const struct mask *m)
+static void add_network(struct peer_keys *k, struct key_rows *r, const struct ip_addr *a, uint8_t plen, const void *row)
 {
-    PTRLIST_FOR (struct mask, x, &r->masks) {
-        if (x->family == m->family && memcmp(x->b, m->b, sizeof x->b) == 0)
-            return;
-    }
-    struct mask *kept = ARENA_NEW(k->arena, struct mask);
-    *kept = *m;
-    ptrlist_add(k->arena, &r->masks, kept);
-}
-
-static void add_network(struct peer_keys *k, struct key_rows *r, const struct network *net, const void *row)
-{
-    if (net->address.family == FAMILY_NONE)
+    const struct network n = network_of(a, plen);
+    if (a->family == FAMILY_NONE || plen > 128 || symtab_get(&r->networks, bytes_of(&n), 0))
         return;
-    const struct mask m = mask_of(net);
-    struct masked *at = ARENA_NEW(k->arena, struct masked);
-    *at = masked(&net->address, &m);
-    if (symtab_get(&r->networks, bytes_of_masked(at), 0))
-        return;
-    add_mask(k, r, &m);
-    symtab_put(k->arena, &r->networks, bytes_of_masked(at), 0, (void *)(uintptr_t)row);
+    struct network *kept = ARENA_NEW(k->arena, struct network);
+    *kept = n;
+    r->has_plen[plen] = true;
+    symtab_put(k->arena, &r->networks, bytes_of(kept), 0, (void *)(uintptr_t)row);
 }
 
 #define NAME_MAX_BYTES 256
@@ -192,21 +177,16 @@ static const struct ptrlist *rows_of_name(const struct key_rows *r, struct str n
     return rows ? rows : &none;
 }
 
-/* The row that says most bits of the address, of several the first; NULL: none is for it. */
+/* The row for the smallest network around the address, of several the first; NULL: none is for it. */
 static const void *nearest_row(const struct key_rows *r, const struct ip_addr *a)
 {
-    const void *nearest = NULL;
-    unsigned bits = 0;
-    PTRLIST_FOR (struct mask, m, &r->masks) {
-        const struct masked at = masked(a, m);
-        const void *row = m->family == a->family ? symtab_get(&r->networks, bytes_of_masked(&at), 0) : NULL;
-        bool is_nearer = row && (!nearest || m->bits > bits);
-        if (!is_nearer)
-            continue;
-        nearest = row;
-        bits = m->bits;
+    for (unsigned plen = 129; a->family != FAMILY_NONE && plen-- > 0;) {
+        const struct network n = network_of(a, (uint8_t)plen);
+        const void *row = r->has_plen[plen] ? symtab_get(&r->networks, bytes_of(&n), 0) : NULL;
+        if (row)
+            return row;
     }
-    return nearest;
+    return NULL;
 }
 
 /* Two objects, of which either may be NULL. */
@@ -279,8 +259,7 @@ static const struct key_rows *rows_of_v2(struct peer_keys *k, const struct ikev2
         return r;
     r = new_rows(k, key);
     PTRLIST_FOR (struct ikev2_peer, row, &ring->peers) {
-        const struct network net = {row->address.a, &row->mask, row->address.plen};
-        add_network(k, r, &net, row);
+        add_network(k, r, &row->address.a, ikev2_peer_plen(row), row);
         add_name(k, r, row->hostname.s, row);
         add_name(k, r, row->identity.s, row);
         if (is_by_identity(row))
@@ -353,14 +332,14 @@ struct v1_asker {
 static void add_v1_keys(struct peer_keys *k, struct key_rows *r, const struct ptrlist *keys)
 {
     PTRLIST_FOR (struct psk, x, keys) {
-        const unsigned plen = IR_IS_SET(x->peer_plen) ? (unsigned)x->peer_plen.v : 128;
-        const struct network net = {x->peer.addr, &x->mask, plen};
         if (x->kind.v != KEY_HOSTNAME) {
-            add_network(k, r, &net, x);
+            add_network(k, r, &x->peer.addr, psk_plen(x), x);
             continue;
         }
         add_name(k, r, x->peer.name, x);
-        ptrlist_add(k->arena, &r->callers, x);
+        struct ip_addr address; /* `hostname 192.0.2.1` is nobody's name */
+        if (x->peer.name.len && !addr_parse(x->peer.name, &address))
+            ptrlist_add(k->arena, &r->callers, x);
     }
 }
 
@@ -385,8 +364,9 @@ static const struct key_rows *keys_of_keyrings(struct peer_keys *k, const struct
         return r;
     r = new_rows(k, key);
     PTRLIST_FOR (struct keyring, ring, &k->c->keyrings) {
+        bool is_for_us = !IR_IS_SET(ring->vrf); /* nothing here is in a VRF */
         bool counts = map ? ring->local.n && is_for_map(&ring->local, map) : ring->local.n == 0;
-        if (counts)
+        if (is_for_us && counts)
             add_v1_keys(k, r, &ring->keys);
     }
     return r;
@@ -404,7 +384,7 @@ static const struct key_rows *keys_of_profile(const struct v1_asker *x)
         const struct keyring *ring = ref->target;
         if (!ring)
             add_v1_keys(x->k, r, &x->k->c->isakmp_keys);
-        else if (is_for_map(&ring->local, x->map))
+        else if (!IR_IS_SET(ring->vrf) && is_for_map(&ring->local, x->map))
             add_v1_keys(x->k, r, &ring->keys);
     }
     return r;
@@ -437,16 +417,15 @@ static bool one_fits(const struct v1_asker *x, const struct key_rows *r)
 static const struct key_rows *rows_of_passwords(struct peer_keys *k)
 {
     const struct both key = {&k->c->isakmp_peers, NULL};
-    static const struct ir_addr whole;
     struct key_rows *r = kept_of(&k->rows, key);
     if (r)
         return r;
     r = new_rows(k, key);
     PTRLIST_FOR (struct isakmp_peer, p, &k->c->isakmp_peers) {
-        const struct network net = {p->peer.addr, &whole, 128};
+        const uint8_t whole = p->peer.addr.family == FAMILY_V6 ? 128 : 32;
         if (p->password.s.form == SECRET_NONE)
             continue;
-        add_network(k, r, &net, p);
+        add_network(k, r, &p->peer.addr, whole, p);
         add_name(k, r, p->peer.name, p);
     }
     return r;
@@ -456,8 +435,7 @@ static bool has_password(const struct v1_asker *x)
 {
     const struct key_rows *r = rows_of_passwords(x->k);
     const struct isakmp_peer *at = nearest_row(r, &x->peer->host.addr);
-    bool is_at = at && addr_eq(&at->peer.addr, &x->peer->host.addr); /* 0.0.0.0 is nobody's */
-    return is_at || rows_of_name(r, x->peer->host.name)->n;
+    return at || rows_of_name(r, x->peer->host.name)->n;
 }
 
 bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const struct isakmp_profile *profile,

@@ -12,6 +12,12 @@
 #include "compiler/base/must.h"
 #include "compiler/ir/ir.h"
 
+/* How many bits of its address a row says, as check and the daemon take them. A wildcard of an IPv6 key has the length
+ * that is written; of a mask with holes the address alone counts. */
+uint8_t psk_plen(const struct psk *k) MUST_CHECK;
+uint8_t ikev2_peer_plen(const struct ikev2_peer *p) MUST_CHECK;
+uint8_t identity_plen(const struct identity_match *m) MUST_CHECK;
+
 /* What was found out of the keys of a configuration. It begins with the first two, the others zero. */
 struct peer_keys {
     struct arena *arena;

@@ -99,6 +99,29 @@ def no_route_to_a_peer():
         assert 'IC4033' not in h.ioscc('plan', h.dir + '/p.cfg').stderr
 
 
+def no_route_to_the_last_of_many():
+    """of two thousand peers each is looked at; where there are too many questions it is said how many are left out"""
+    n = 3000
+    peers = ['203.%d.%d.9' % (i >> 8, i & 255) for i in range(n)]
+    entries = ''.join('crypto map M %d ipsec-isakmp\n set peer %s\n set transform-set T\n match address A%d\n' % (i + 1, p, i) for i, p in enumerate(peers))
+    lists = ''.join('ip access-list extended A%d\n permit ip 10.1.0.0 0.0.255.255 10.%d.%d.0 0.0.0.255\n' % (i, 100 + (i >> 8), i & 255) for i in range(n))
+    config = 'hostname hub\ncrypto isakmp key correct-horse-battery address 0.0.0.0 0.0.0.0\ncrypto ipsec transform-set T esp-aes 256 esp-sha256-hmac\n' + entries + \
+        'interface GigabitEthernet0/0\n ip address 192.0.2.1 255.255.255.0\n crypto map M\n' + lists + 'end\n'
+    with host(applied=False) as h:
+        path = write(h, 'hub.cfg', config)
+        h.node.ip('route', 'add', 'unreachable', peers[1999] + '/32')
+        p = h.ioscc('plan', path)
+        assert 'no route of this host leads to %s: nothing is negotiated with it' % peers[1999] in p.stderr, told(p)[-2000:]
+        left_out = re.search(r'crypto map M: routes to (\d+) further addresses of its peers and networks were not looked for', p.stderr)
+        assert left_out and 0 < int(left_out.group(1)) <= 2 * n - 5000 + 10, told(p)[-2000:]
+        h.node.ip('route', 'del', 'default')
+        h.node.ip('route', 'del', 'unreachable', peers[1999] + '/32')
+        p = h.ioscc('plan', path)  # nobody need ask: all of them
+        shown = p.stderr.count('[IC4033')
+        more = re.search(r'(\d+) more findings of IC4033', p.stderr)
+        assert shown + int(more.group(1)) == 2 * n, '%d shown, %s' % (shown, more and more.group(0))
+
+
 # effective values of the kernel: the higher one of `all` and the link
 FILTERS = [(0, 0, False), (0, 1, True), (1, 0, True), (0, 2, False), (2, 1, False), (1, 2, False)]
 
@@ -339,5 +362,5 @@ def fates():
 
 
 def tests():
-    for f in (rules, each_command, no_route_to_a_peer, reverse_path, redirects, no_daemon, set_up, set_up_and_others, set_up_by_the_daemon, forwarding_by_links, forwarding_of_others, forwarding_of_ipv6, gone_back_from, gone_back_from_by_a_daemon, another_directory, nat_addresses, fates):
+    for f in (rules, each_command, no_route_to_a_peer, no_route_to_the_last_of_many, reverse_path, redirects, no_daemon, set_up, set_up_and_others, set_up_by_the_daemon, forwarding_by_links, forwarding_of_others, forwarding_of_ipv6, gone_back_from, gone_back_from_by_a_daemon, another_directory, nat_addresses, fates):
         yield 'netns: host: ' + f.__name__.replace('_', ' '), f

@@ -4,6 +4,7 @@
 
 #include "backends/ike/engine/proof.h"
 #include "backends/ike/from_ir/maker.h"
+#include "compiler/sem/peer_keys.h"
 
 struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s)
 {
@@ -27,17 +28,6 @@ struct ike_bytes maker_key(struct maker *m, const struct ir_secret *s)
         out = (struct ike_bytes){(const uint8_t *)arena_strndup(m->a, clear, n), (uint32_t)n};
     explicit_bzero(clear, sizeof clear);
     return out;
-}
-
-static uint8_t plen_of(const struct ip_addr *a, const struct ir_addr *mask)
-{
-    static const uint8_t none[16];
-    if (memcmp(a->b, none, 16) == 0)
-        return 0;
-    if (a->family == FAMILY_V6)
-        return IR_IS_SET(*mask) && mask->plen != 255 ? mask->plen : 128;
-    int n = IR_IS_SET(*mask) ? mask4_len(addr_v4(&mask->a)) : 32;
-    return n < 0 ? 32 : (uint8_t)n;
 }
 
 uint8_t maker_id_type(struct str kind)
@@ -68,8 +58,7 @@ static bool match_of(struct maker *m, const struct identity_match *i, struct ike
         return true;
     if (i->address.a.family != FAMILY_NONE) {
         out->addr = i->address.a;
-        out->plen = i->address.plen != 255 && i->address.a.family == FAMILY_V6 ? i->address.plen
-                                                                               : plen_of(&i->address.a, &i->mask);
+        out->plen = identity_plen(i);
         return true;
     }
     out->id_type = maker_id_type(i->kind.s);
@@ -121,8 +110,7 @@ static bool v1_key(struct maker *m, const struct psk *k, uint32_t id, struct ike
         out->who.value = maker_bytes(m, k->peer.name);
     } else {
         out->who.addr = k->peer.addr;
-        out->who.plen = k->kind.v == KEY_IPV6 ? (uint8_t)(IR_IS_SET(k->peer_plen) ? k->peer_plen.v : 128)
-                                              : plen_of(&k->peer.addr, &k->mask);
+        out->who.plen = psk_plen(k);
     }
     return k->key.s.form != SECRET_NONE;
 }
@@ -223,18 +211,6 @@ static void unknown_peer(struct maker *m, const struct ike_profile *x, const str
     ptrlist_add(m->a, &m->profile_lacks[m->p->n_profiles].lines, said.lines.v[0]);
 }
 
-/* `address 2001:db8::/48`: the length is the address' own. */
-static uint8_t plen_of_row(const struct ikev2_peer *p)
-{
-    static const uint8_t zero[16];
-    bool is_v6 = p->address.a.family == FAMILY_V6, has_length = p->address.plen <= 128;
-    if (!is_v6)
-        return plen_of(&p->address.a, &p->mask);
-    if (memcmp(p->address.a.b, zero, sizeof zero) == 0)
-        return 0;
-    return has_length ? p->address.plen : 128;
-}
-
 static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct ikev2_profile *from,
                     struct ike_profile *x)
 {
@@ -261,7 +237,7 @@ static void v2_keys(struct maker *m, const struct ikev2_keyring *k, const struct
             e->host = maker_bytes(m, p->hostname.s);
         if (has_address) {
             e->who.addr = p->address.a;
-            e->who.plen = plen_of_row(p);
+            e->who.plen = ikev2_peer_plen(p);
         } else if (IR_IS_SET(p->identity_kind)) {
             /* by that alone */
         } else if (IR_IS_SET(p->hostname)) {
