@@ -45,6 +45,8 @@ struct apply {
     bool looks_at_routes; /* set after apply_begin(): findings about where this host's routes lead are asked for */
     char lacks[256];      /* of a repair, or where partly is allowed: what is missing or in the way; "" if nothing is */
     bool is_half_done;    /* it failed, and what had been done could not be taken back */
+    bool is_another_file; /* set by who knows: nothing is to change, and what is applied is not this file: keys, and what
+                           * IKE negotiates by, may be others */
 };
 
 /* The host's interfaces and addresses. Returns 0 or a negative errno. */

@@ -179,6 +179,10 @@ void apply_print(struct buf *b, const struct apply *a)
     counted(b, "set elements", f->elements_added, 0, f->elements_removed);
     if (!apply_needed(a)) {
         buf_printf(b, "Nothing to change: %u policies and %u SAs are as they should be.\n", d->same, d->sa_same);
+        if (a->is_another_file)
+            buf_puts(b,
+                     "But the file is another one than what is applied: keys, and what IKE negotiates by, may not be "
+                     "the same.\n");
         return;
     }
     buf_printf(
@@ -277,6 +281,8 @@ void apply_print_json(struct buf *b, const struct apply *a, const struct account
                           (int)d->sa_changed, "remove", (int)d->sa_removed, "unchanged", (int)d->sa_same, "nftables",
                           "changes", f->any, "rules_added", (int)f->rules_added, "rules_removed", (int)f->rules_removed,
                           "elements_added", (int)f->elements_added, "elements_removed", (int)f->elements_removed);
+    if (o)
+        json_object_set_new(o, "another_file", json_boolean(a->is_another_file));
     if (o && lines)
         json_object_set_new(o, "lines", lines_json(lines));
     char *s = o ? json_dumps(o, JSON_INDENT(2)) : NULL;

@@ -338,7 +338,7 @@ static int run_plan(const struct command *c, int argc, char **argv)
         bool written = s.fatal || print_plan(&s, &q);
         if (lines_alone)
             written = print_lines(&s);
-        bool wanted = apply_needed(&s.apply);
+        bool wanted = apply_needed(&s.apply) || s.apply.is_another_file;
         code = wanted ? EXIT_FINDINGS : EXIT_CLEAN;
         if (refused(&s, &q) != EXIT_CLEAN || lacks(&s, &q, file) != EXIT_CLEAN)
             code = EXIT_USAGE;
@@ -450,7 +450,8 @@ static int run_apply(const struct command *c, int argc, char **argv)
 const struct command cmd_plan = {
     "plan",
     "[OPTION…] FILE",
-    "Says what apply would change on this host. Exit status 0: nothing, 1: changes, 2: it cannot be applied.",
+    "Says what apply would change on this host. Exit status 0: nothing, 1: changes, or another file, 2: it cannot be "
+    "applied.",
     plan_options,
     run_plan,
 };

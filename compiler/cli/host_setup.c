@@ -105,10 +105,10 @@ void host_setup_undo(struct session *s)
             continue; /* its link has gone, or whoever was ended in the middle has put it back */
         if (o->is != o->set)
             fprintf(stderr, "ioscc %s: %s is not what ioscc had set any more: it stays\n", s->command->name, what);
-        else if (host_setting_write(o->path, o->was) == 0)
-            fprintf(stderr, "ioscc %s: %s is %d again\n", s->command->name, what, o->was);
-        else
+        else if (host_setting_write(o->path, o->was) < 0)
             fprintf(stderr, "ioscc %s: %s cannot be put back to %d\n", s->command->name, what, o->was);
+        else if (o->was != o->set) /* else it is written as one of those before may have set it too */
+            fprintf(stderr, "ioscc %s: %s is %d again\n", s->command->name, what, o->was);
     }
 }
 

@@ -393,6 +393,14 @@ static void begin_reading(struct session *s, const struct state_config *how)
     s->prepared = true;
 }
 
+/* Keys are in the file, and what the daemon negotiates by: the kernel tells nothing of them. */
+static bool is_another_file(const struct session *s)
+{
+    const char *stored = s->state.current.file;
+    const struct str text = {s->compiled.source.text, s->compiled.source.len};
+    return s->loaded && stored && !apply_needed(&s->apply) && !state_is_as_stored(stored, text);
+}
+
 int session_plan(struct session *s, const char *path, const struct state_config *how)
 {
     begin_reading(s, how);
@@ -411,6 +419,7 @@ int session_plan(struct session *s, const char *path, const struct state_config 
         count(s);
     if (r == 0 && s->apply.lacks[0] && !s->apply.is_repair)
         fprintf(stderr, "ioscc %s: %s: what leaves by it is closed until it comes\n", s->command->name, s->apply.lacks);
+    s->apply.is_another_file = r == 0 && is_another_file(s);
     if (r == 0)
         return EXIT_CLEAN;
     fprintf(stderr, "ioscc %s: %s\n", s->command->name, s->apply.error);

@@ -2,7 +2,7 @@
 """An operator's evening on a live host, hour by hour: what was found there (tests/findings.txt, E7 to E43) and is not looked at whole
 by the tests of each part. Wrong namespaces, ports and files, a second daemon, a damaged state, policies of others: each command is
 refused or says what is so, what stands stands, and the way out that is printed leads out."""
-import contextlib, hashlib, os, re, signal, socket, subprocess, sys
+import contextlib, hashlib, json, os, re, signal, socket, subprocess, sys
 
 sys.path[:0] = ['tests/netns']
 import lab, test_closed as closed
@@ -467,6 +467,20 @@ def many_addresses():
         h.in_order()
 
 
+def another_key():
+    """policies and rules are the same, and the file is not: a pipeline that hands over what plan finds must hear of it"""
+    with host() as h:
+        meets(h.ioscc('plan', h.file), 0, 'Nothing to change')
+        other = write(h, 'other.cfg', CONFIG.replace('correct-horse-battery', 'another-horse-battery'))
+        meets(h.ioscc('plan', other), 1, 'Nothing to change', 'But the file is another one than what is applied: keys, and what IKE negotiates by, may not be the same.')
+        for path, differs in ((other, True), (h.file, False)):
+            said = json.loads(h.ioscc('plan', '--format', 'json', path).stdout)
+            assert (said['changes'], said['another_file']) == (False, differs), said
+        meets(h.ioscc('apply', other), 0, 'Applied.')
+        meets(h.ioscc('plan', other), 0, 'Nothing to change')
+        meets(h.ioscc('plan', h.file), 1, 'But the file is another one')
+
+
 def tests():
     rows = [
         ('second daemon', second_daemon),
@@ -492,6 +506,7 @@ def tests():
         ('empty file with consent', consent_takes_all_away),
         *(('%s misspelt, %s' % (name, 'something stands' if there else 'nothing stands'), lambda row=row, there=there: misspelt(*row, there)) for name, *row in MISSPELT for there in (True, False)),
         ('connections from before', connections_from_before),
+        ('another key', another_key),
         ('two thousand addresses', many_addresses),
     ]
     for name, f in rows[::3] if lab.QUICK else rows:

@@ -184,7 +184,9 @@ def set_up():
         meets(p, 0)
         assert 'is 1 now' not in p.stdout
         meets(h.ioscc('status'), 0)
-        meets(h.ioscc('remove'), 0, 'net.ipv4.conf.eth0.forwarding is 0 again', 'net.ipv4.conf.eth2.rp_filter is 1 again')
+        p = h.ioscc('remove')
+        assert 'ip_forward' not in p.stdout + p.stderr, told(p)  # as it was all the time
+        meets(p, 0, 'net.ipv4.conf.eth0.forwarding is 0 again', 'net.ipv4.conf.eth2.rp_filter is 1 again')
         assert (setting(h, 'conf/eth0/forwarding'), setting(h, 'conf/eth2/rp_filter')) == ('0', '1')
         assert 'again' not in h.ioscc('remove').stdout
 
