@@ -49,10 +49,12 @@ bool ike_addr_in(const struct ip_addr *a, const struct ip_addr *net, unsigned pl
 {
     if (a->family != net->family)
         return false;
-    for (unsigned i = 0; i < plen; i++)
-        if ((a->b[i / 8] ^ net->b[i / 8]) >> (7 - i % 8) & 1)
+    const unsigned whole = plen / 8, rest = plen % 8;
+    const unsigned mask = 0xff00u >> rest & 0xffu;
+    for (unsigned i = 0; i < whole; i++)
+        if (a->b[i] != net->b[i])
             return false;
-    return true;
+    return rest == 0 || ((a->b[whole] ^ net->b[whole]) & mask) == 0;
 }
 
 uint8_t ike_letter(uint8_t id_type, uint8_t c)
@@ -390,8 +392,10 @@ static const struct ike_psk *row_of_place(const struct ike_psk *v, unsigned n, c
     const struct ike_psk *best = NULL;
     for (unsigned i = 0; i < n; i++) {
         const struct ike_match *m = &v[i].who;
+        if (!is_there(&v[i], addr)) /* of ten thousand rows nearly all */
+            continue;
         bool is_anothers = ike_psk_is_anothers(&v[i], addr, id);
-        bool may_be = is_there(&v[i], addr) && (!is_anothers || is_one_address(m));
+        bool may_be = !is_anothers || is_one_address(m);
         if (!may_be || !is_for(&v[i], own))
             continue;
         bool is_nearer = !best || m->plen > best->who.plen;
