@@ -479,6 +479,9 @@ def another_key():
         meets(h.ioscc('apply', other), 0, 'Applied.')
         meets(h.ioscc('plan', other), 0, 'Nothing to change')
         meets(h.ioscc('plan', h.file), 1, 'But the file is another one')
+        p = h.ioscc('rollback')
+        meets(p, 0, 'Back to ' + h.file)
+        assert p.stderr.count('[IC4035') <= 1, 'a finding is said twice: ' + told(p)
 
 
 def tests():
