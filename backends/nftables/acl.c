@@ -405,3 +405,52 @@ const char *nft_acl_chain(struct nft_plan *p, struct target *t, const struct acl
     end->comment = nft_name(p, "acl " STR_FMT " end", STR_ARG(a->name.s));
     return name;
 }
+
+/* ---- later fragments ---- */
+
+/* Has it ports, ICMP types or TCP flags? Of a later fragment they are not known. */
+static bool has_layer4(const struct box *b, const struct conditions *c)
+{
+    bool any_sport = b->sport.lo == 0 && b->sport.hi == 65535, any_dport = b->dport.lo == 0 && b->dport.hi == 65535;
+    return !any_sport || !any_dport || c->any_flag || c->flags_mask;
+}
+
+const struct ace *nft_acl_denies_parts(const struct acl *a)
+{
+    PTRLIST_FOR (struct ace, x, &a->aces) {
+        bool is_denial = !x->remark && !x->permit && a->kind.v != ACL_IPV6;
+        const struct conditions c = is_denial ? conditions_of(x) : (struct conditions){0};
+        if (c.fragments && !c.bad)
+            return x;
+    }
+    return NULL;
+}
+
+static void parts_of_line(struct nft_plan *p, struct nft_chain *chain, const struct acl *l, const struct ace *a)
+{
+    struct conditions c = conditions_of(a);
+    struct boxes b = {0};
+    if (c.bad || ace_boxes(p->arena, a, (enum acl_kind)l->kind.v, &b, TARGET_LINE_MAX) == LINE_UNKNOWN)
+        return; /* stops the apply, or all that it might be about is judged when it is whole */
+    for (uint32_t i = 0; i < b.n; i++) {
+        struct piece x = {.line = a, .more = {.dscp = c.dscp, .dscp_mask = c.dscp_mask}, .box = b.v[i]};
+        if (!a->permit && has_layer4(&x.box, &c))
+            continue;
+        x.box.sport = x.box.dport = (struct port_range){0, 65535};
+        rule_of(p, chain, l, &x);
+    }
+}
+
+const char *nft_acl_parts(struct nft_plan *p, struct target *t, const struct acl *a)
+{
+    const char *whole = nft_acl_denies_parts(a) ? nft_acl_chain(p, t, a) : NULL;
+    const char *name = whole ? nft_name(p, "%s_parts", whole) : NULL;
+    if (!name || nft_chain_named(p, name))
+        return name;
+    struct nft_chain *chain = nft_chain_new(p, name);
+    PTRLIST_FOR (struct ace, x, &a->aces) {
+        if (!x->remark)
+            parts_of_line(p, chain, a, x);
+    }
+    return name;
+}

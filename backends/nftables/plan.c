@@ -407,6 +407,34 @@ static void filter_out(struct nft_plan *p, const struct base *b, const char *lin
     nft_add_name(p, r, RULE_JUMP, chain);
 }
 
+#define BEFORE_DEFRAG (-450)
+
+/* Connection tracking puts packets together before any other chain: whoever denies fragments wants none of that. */
+static void filter_parts(struct nft_plan *p, const char *link, const char *parts)
+{
+    struct nft_chain *early = nft_chain_named(p, "early");
+    if (!early)
+        early = base_chain(p, "early", HOOK_PREROUTING, BEFORE_DEFRAG);
+    struct nft_rule *r = nft_rule_new(p, early);
+    nft_add_name(p, r, RULE_IN_IF, link);
+    nft_add(p, r, RULE_CAME_CLEAR);
+    nft_add(p, r, RULE_FAMILY)->family = FAMILY_V4;
+    nft_add(p, r, RULE_FRAGMENT)->family = FAMILY_V4;
+    nft_add_name(p, r, RULE_JUMP, parts);
+}
+
+/* What leaves, or has come out of a tunnel, has been put together. */
+static void refuse_parts(struct target *t, const struct acl *a)
+{
+    const struct ace *line = nft_acl_denies_parts(a);
+    if (line)
+        diag_add(t->diags, D_LX_LIST, line->span,
+                 "access list " STR_FMT
+                 " denies fragments where this host has put them together already: it can only be "
+                 "applied to what comes in by an interface",
+                 STR_ARG(a->name.s));
+}
+
 static void access_groups(struct nft_plan *p, struct target *t, const struct base *b, const struct ptrlist *groups,
                           const char *link)
 {
@@ -415,9 +443,13 @@ static void access_groups(struct nft_plan *p, struct target *t, const struct bas
         if (!chain)
             continue; /* a list that does not exist or is empty lets everything pass */
         if (str_is(g->direction.s, "in")) {
+            const char *parts = nft_acl_parts(p, t, g->acl.target);
             jump(p, b->prerouting, RULE_IN_IF, link, RULE_CAME_CLEAR, chain);
+            if (parts)
+                filter_parts(p, link, parts);
             continue;
         }
+        refuse_parts(t, g->acl.target);
         filter_out(p, b, link, RULE_FORWARDED, chain);
         filter_out(p, b, link, RULE_FROM_OTHERS, chain);
     }
@@ -432,6 +464,7 @@ static void entry_filters(struct nft_plan *p, struct target *t, const struct bas
             const char *chain = refs[out]->target ? nft_acl_chain(p, t, refs[out]->target) : NULL;
             if (!chain)
                 continue;
+            refuse_parts(t, refs[out]->target);
             struct nft_rule *r = nft_rule_new(p, out ? b->postrouting : b->prerouting);
             if (!out)
                 nft_add(p, r, RULE_CAME_SECURED);

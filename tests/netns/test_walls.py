@@ -5,6 +5,7 @@ import re, socket, time
 import lab
 from lab import wait_for
 from test_closed import CONFIG, World
+from test_evening import host, meets, told
 
 OUTSIDE, INSIDE = ' ip address 192.0.2.1 255.255.255.0\n', ' ip address 10.1.0.1 255.255.0.0\n'
 ZONES = 'zone security IN\nzone security OUT\nzone-pair security IO source IN destination OUT\n'
@@ -110,9 +111,68 @@ def kept_by_a_daemon():
             w.end()
 
 
+# ---- fragments that an access list denies ----
+
+# its lines; what comes of 100 bytes, and of 3000 in fragments, to ports 5300 and 5301
+FRAGMENTS = [
+    ('none are denied', ['permit ip any any'], {5300: [100, 3000], 5301: [100, 3000]}),
+    ('of UDP', ['deny udp any any fragments', 'permit ip any any'], {5300: [100], 5301: [100]}),
+    ('of TCP alone', ['deny tcp any any fragments', 'permit ip any any'], {5300: [100, 3000], 5301: [100, 3000]}),
+    ('of all, behind a permit with a port', ['permit udp any any eq 5300', 'deny ip any any fragments', 'permit ip any any'], {5300: [100, 3000], 5301: [100, 3000]}),
+    ('of all, behind a permit of somebody else', ['permit udp host 192.0.2.77 any', 'deny ip any any fragments', 'permit ip any any'], {5300: [100], 5301: [100]}),
+    ('of all, behind a deny with a port', ['deny udp any any eq 5301', 'deny ip any any fragments', 'permit ip any any'], {5300: [100], 5301: []}),
+]
+
+
+def fragments(lines, wanted):
+    """connection tracking puts packets together before any other chain is asked: what is denied is denied before"""
+    with host(on(' ip access-group EDGE in\n') + 'ip access-list extended EDGE\n ' + '\n '.join(lines) + '\n', applied=False) as h:
+        meets(h.ioscc('apply', '--allow-less', h.file), 0, 'Applied.')
+        with h.node.inside():
+            inside = {port: socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for port in wanted}
+            for port, s in inside.items():
+                s.bind(('192.0.2.1', port))
+                s.setblocking(False)
+        with h.isp.inside():
+            outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        outside.bind(('192.0.2.2', 0))
+        for size in (100, 3000):
+            for port in wanted:
+                outside.sendto(b'x' * size, ('192.0.2.1', port))
+        got = {port: [] for port in wanted}
+
+        def taken():
+            for port, s in inside.items():
+                try:
+                    got[port].append(len(s.recv(9000)))
+                except BlockingIOError:
+                    pass
+            return all(set(wanted[port]) <= set(got[port]) for port in wanted)
+        wait_for('what may come in', taken)
+        time.sleep(0.3)  # what may not
+        taken()
+        assert got == wanted, got
+        for s in (*inside.values(), outside):
+            s.close()
+
+
+def fragments_that_leave():
+    """they have been put together: nothing is applied, with the line"""
+    for words in (' ip access-group EDGE out\n',):
+        with host(on(words) + 'ip access-list extended EDGE\n permit udp any any eq 53\n deny ip any any fragments\n permit ip any any\n', applied=False) as h:
+            with h.untouched():
+                p = h.ioscc('apply', '--allow-less', '--allow-partial', h.file)
+            line = next(n for n, text in enumerate(open(h.file).read().split('\n'), 1) if 'fragments' in text)
+            meets(p, 1, 'access list EDGE denies fragments where this host has put them together already: it can only be applied to what comes in by an interface')
+            assert 'r.cfg:%d:' % line in p.stderr, told(p)
+
+
 def tests():
     for name, *row in ROWS[:1] if lab.QUICK else ROWS:
         yield 'netns: walls: ' + name, lambda row=row: refused(*row)
+    for name, *row in FRAGMENTS:
+        yield 'netns: walls: fragments are denied, ' + name, lambda row=row: fragments(*row)
+    yield 'netns: walls: fragments are denied, of what leaves', fragments_that_leave
     yield 'netns: walls: words of the option', words_of_the_option
     yield 'netns: walls: spelt otherwise', spelt_otherwise
     yield 'netns: walls: kept by a daemon', kept_by_a_daemon
