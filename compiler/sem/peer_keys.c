@@ -20,31 +20,36 @@ static uint8_t plen4(const struct ip_addr *a, const struct ir_addr *mask)
     return n < 0 ? 32 : (uint8_t)n;
 }
 
-static uint8_t plen6(const struct ip_addr *a, uint8_t written)
+/* `written`: the length beside the address; 255: none is. A bare address is one address. */
+static uint8_t plen6(uint8_t written, const struct ir_addr *mask)
 {
-    if (is_zero(a))
-        return 0;
-    return written <= 128 ? written : 128;
+    if (written <= 128)
+        return written;
+    return IR_IS_SET(*mask) && mask->plen <= 128 ? mask->plen : 128;
 }
 
 uint8_t psk_plen(const struct psk *k)
 {
     if (k->kind.v == KEY_IPV6)
         return IR_IS_SET(k->peer_plen) ? (uint8_t)k->peer_plen.v : 128;
-    return k->peer.addr.family == FAMILY_V6 ? plen6(&k->peer.addr, k->mask.plen) : plen4(&k->peer.addr, &k->mask);
+    if (k->peer.addr.family == FAMILY_V6)
+        return is_zero(&k->peer.addr) ? 0 : plen6(255, &k->mask);
+    return plen4(&k->peer.addr, &k->mask);
 }
 
 uint8_t ikev2_peer_plen(const struct ikev2_peer *p)
 {
-    return p->address.a.family == FAMILY_V6 ? plen6(&p->address.a, p->address.plen) : plen4(&p->address.a, &p->mask);
+    if (p->address.a.family == FAMILY_V6)
+        return is_zero(&p->address.a) ? 0 : plen6(p->address.plen, &(const struct ir_addr){0});
+    return plen4(&p->address.a, &p->mask);
 }
 
 uint8_t identity_plen(const struct identity_match *m)
 {
-    bool is_v6 = m->address.a.family == FAMILY_V6;
-    if (is_v6 && m->address.plen <= 128)
-        return m->address.plen;
-    return is_v6 ? plen6(&m->address.a, m->mask.plen) : plen4(&m->address.a, &m->mask);
+    bool is_anybody = is_zero(&m->address.a) && m->address.plen > 128;
+    if (m->address.a.family == FAMILY_V6)
+        return is_anybody ? 0 : plen6(m->address.plen, &m->mask);
+    return plen4(&m->address.a, &m->mask);
 }
 
 /* A network, with nothing behind its length: the same for all addresses in it. */
@@ -218,7 +223,8 @@ static char yes, no; /* values of peer_keys.claimed */
 /* ---- IKEv2 ---- */
 
 struct wanted {
-    bool local, remote; /* which of the two keys; false, false: either */
+    bool local,
+        remote; /* which of the two keys; false, false: none, it is by certificate, or by a key of the profile */
 };
 
 static bool is_by_key(const struct ptrlist *methods)
@@ -285,8 +291,10 @@ static bool has_claimed_row(struct peer_keys *k, const struct key_rows *r, const
 
 bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, const struct map_peer *peer)
 {
-    const struct key_rows *r = rows_of_v2(k, profile->keyring.target);
     const struct wanted w = {is_by_key(&profile->auth_local), is_by_key(&profile->auth_remote)};
+    if (!w.local && !w.remote)
+        return true;
+    const struct key_rows *r = rows_of_v2(k, profile->keyring.target);
     const struct ptrlist *named = rows_of_name(r, peer->host.name);
     for (uint32_t i = 0; i < named->n; i++)
         if (is_keyed(named->v[i], w))
@@ -372,7 +380,23 @@ static const struct key_rows *keys_of_keyrings(struct peer_keys *k, const struct
     return r;
 }
 
-/* Of the keyrings that a profile names; `default` and one that is not there: the global keys. */
+static const struct key_rows *keys_of_keyring(struct peer_keys *k, const struct keyring *ring)
+{
+    const struct both key = {ring, NULL};
+    struct key_rows *r = kept_of(&k->rows, key);
+    if (r)
+        return r;
+    r = new_rows(k, key);
+    add_v1_keys(k, r, &ring->keys);
+    return r;
+}
+
+static bool is_of_use(const struct v1_asker *x, const struct keyring *ring)
+{
+    return !IR_IS_SET(ring->vrf) && is_for_map(&ring->local, x->map);
+}
+
+/* Many keyrings of a profile as one table. `default` and one that is not there: the global keys. */
 static const struct key_rows *keys_of_profile(const struct v1_asker *x)
 {
     const struct both key = {x->profile, x->map};
@@ -384,7 +408,7 @@ static const struct key_rows *keys_of_profile(const struct v1_asker *x)
         const struct keyring *ring = ref->target;
         if (!ring)
             add_v1_keys(x->k, r, &x->k->c->isakmp_keys);
-        else if (!IR_IS_SET(ring->vrf) && is_for_map(&ring->local, x->map))
+        else if (is_of_use(x, ring))
             add_v1_keys(x->k, r, &ring->keys);
     }
     return r;
@@ -412,6 +436,24 @@ static bool one_fits(const struct v1_asker *x, const struct key_rows *r)
     if (nearest_row(r, &x->peer->host.addr) || rows_of_name(r, x->peer->host.name)->n)
         return true;
     return may_call && has_claimed_key(x, r);
+}
+
+/* A few keyrings are asked one by one, and several profiles share their tables. */
+#define FEW_KEYRINGS 4
+
+static bool one_of_profile_fits(const struct v1_asker *x)
+{
+    const struct ptrlist *keyrings = &x->profile->keyrings;
+    if (keyrings->n > FEW_KEYRINGS)
+        return one_fits(x, keys_of_profile(x));
+    PTRLIST_FOR (struct ir_ref, ref, keyrings) {
+        const struct keyring *ring = ref->target;
+        if (ring && !is_of_use(x, ring))
+            continue;
+        if (one_fits(x, ring ? keys_of_keyring(x->k, ring) : global_keys(x->k)))
+            return true;
+    }
+    return false;
 }
 
 static const struct key_rows *rows_of_passwords(struct peer_keys *k)
@@ -445,7 +487,7 @@ bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const st
     if (has_password(&x))
         return true;
     if (profile && profile->keyrings.n)
-        return one_fits(&x, keys_of_profile(&x));
+        return one_of_profile_fits(&x);
     if (!profile && (one_fits(&x, keys_of_keyrings(k, NULL)) || one_fits(&x, keys_of_keyrings(k, map))))
         return true;
     return one_fits(&x, global_keys(k));

@@ -295,6 +295,42 @@ static void names(void **state)
     ios_parser_free(parser);
 }
 
+/* How many bits of an address a profile asks for: a bare one is one address, of IPv6 too. */
+static const struct {
+    struct row row;
+    unsigned plen;
+} identities[] = {
+    {{"a bare address", 1, "crypto isakmp profile P\n match identity address 192.0.2.1\n", NULL}, 32},
+    {{"a network", 1, "crypto isakmp profile P\n match identity address 192.0.2.0 255.255.255.0\n", NULL}, 24},
+    {{"anybody", 1, "crypto isakmp profile P\n match identity address 0.0.0.0\n", NULL}, 0},
+    {{"a bare IPv6 address", 1, "crypto isakmp profile P\n match identity address ipv6 2001:DB8::1\n", NULL}, 128},
+    {{"an IPv6 network", 1, "crypto isakmp profile P\n match identity address ipv6 2001:DB8::/48\n", NULL}, 48},
+    {{"a network of zeros", 1, "crypto isakmp profile P\n match identity address ipv6 ::/64\n", NULL}, 64},
+    {{"anybody of IPv6", 1, "crypto isakmp profile P\n match identity address ipv6 ::/0\n", NULL}, 0},
+};
+
+static unsigned plen_found;
+
+static void look_at_identity(const struct ike_policy *p, const struct looker *l)
+{
+    (void)l;
+    assert_int_equal(p->n_profiles, 1);
+    assert_int_equal(p->profiles[0].n_remote, 1);
+    plen_found = p->profiles[0].remote[0].plen;
+}
+
+static void bits_of_identities(void **state)
+{
+    struct ios_parser *parser = ios_parser_new();
+    (void)state;
+    for (size_t i = 0; i < sizeof identities / sizeof *identities; i++) {
+        with_policy(parser, &(struct looker){&identities[i].row, NULL, look_at_identity, NULL});
+        if (plen_found != identities[i].plen)
+            fail_msg("%s: %u bits, not %u", identities[i].row.name, plen_found, identities[i].plen);
+    }
+    ios_parser_free(parser);
+}
+
 /* Of seven transform sets a router takes six (guide, Creating Static Crypto Maps, step 7). */
 static void look_at_sets(const struct ike_policy *p, const struct looker *l)
 {
@@ -326,7 +362,7 @@ int main(void)
 {
     symtab_seed_init();
     const struct CMUnitTest tests[] = {cmocka_unit_test(networks_of_ipv6), cmocka_unit_test(keyrings),
-                                       cmocka_unit_test(call_admission), cmocka_unit_test(names),
-                                       cmocka_unit_test(seven_sets)};
+                                       cmocka_unit_test(call_admission),   cmocka_unit_test(names),
+                                       cmocka_unit_test(seven_sets),       cmocka_unit_test(bits_of_identities)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
