@@ -29,20 +29,31 @@ static bool is_own(const struct target *t, const struct ip_addr *a)
     return host_links_have(&t->ifs->links, a->family, a->b);
 }
 
-/* False: it was looked at before, or enough have been: where no route leads the kernel is not asked, and all are looked
- * at. */
+/* False: it was looked at before. */
 static bool is_new(struct finder *f, struct symtab *seen, const struct ip_addr *a)
 {
     const struct str key = {(const char *)a->b, bytes_of(a->family)};
     if (symtab_get(seen, key, a->family))
         return false;
-    if (f->r->asked >= HOST_ROUTES_MOST) {
-        f->n_left_out++;
-        return false;
-    }
     const struct str kept = {arena_strndup(f->t->arena, key.p, key.len), key.len};
     symtab_put(f->t->arena, seen, kept, a->family, (void *)(uintptr_t)kept.p);
     return true;
+}
+
+/* Of an address that no route at all leads to the kernel is not asked. */
+static bool may_ask(const struct finder *f, const struct ip_addr *a)
+{
+    return f->r->asked < HOST_ROUTES_MOST || routes_lack(f->r, a->family, a->b);
+}
+
+/* The same for a peer or a network: what is left out is counted. */
+static bool is_looked_at(struct finder *f, struct symtab *seen, const struct ip_addr *a)
+{
+    if (!is_new(f, seen, a))
+        return false;
+    bool may = may_ask(f, a);
+    f->n_left_out += !may;
+    return may;
 }
 
 /* ---- peers ---- */
@@ -73,7 +84,7 @@ static void look_at_peer(struct finder *f, const struct map_peer *p)
 {
     const struct ip_addr *a = &p->host.addr;
     char text[ADDR_TEXT_MAX];
-    if (a->family == FAMILY_NONE || is_own(f->t, a) || !is_new(f, &f->peers, a))
+    if (a->family == FAMILY_NONE || is_own(f->t, a) || !is_looked_at(f, &f->peers, a))
         return;
     const char *by = routes_link(f->r, a->family, a->b);
     if (by)
@@ -125,7 +136,7 @@ static void look_at_network(struct finder *f, const struct target_line *l)
         const struct packet p = box_witness(b);
         struct ip_addr to = {.family = b->family};
         memcpy(to.b, p.dst, bytes_of(b->family));
-        bool is_asked = !is_own(f->t, &to) && is_new(f, &f->networks, &to);
+        bool is_asked = !is_own(f->t, &to) && is_looked_at(f, &f->networks, &to);
         if (!is_asked || has_route_within(f, b) || routes_link(f->r, b->family, to.b) || f->r->error)
             continue;
         diag_add(
@@ -157,7 +168,7 @@ static void look_at_redirects(struct finder *f, const struct target_line *l)
         bool is_of_everybody = b->src.care[0] == 0, is_one = b->src.care[3] == 0xff;
         if (b->family != FAMILY_V4 || is_of_everybody || is_one || is_own(f->t, &from))
             continue; /* one address is the router's own, of NAT or of two routers */
-        if (!is_new(f, &f->sources, &from))
+        if (!is_new(f, &f->sources, &from) || !may_ask(f, &from))
             continue;
         const char *behind = is_by_default(f, b->family, p.src) ? NULL : routes_source_link(f->r, b->family, p.src);
         PTRLIST_FOR (char, link, &f->map->links) {

@@ -85,6 +85,11 @@ static bool has_route_to(const struct routes *r, uint8_t family, const uint8_t *
     return false;
 }
 
+bool routes_lack(const struct routes *r, uint8_t family, const uint8_t *to)
+{
+    return r->is_read && !needs_no_route(family, to) && !has_route_to(r, family, to);
+}
+
 /* `flags`: RTM_F_FIB_MATCH for the route itself, 0 for the way that it leads. */
 static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, struct way_found *w)
 {
@@ -104,8 +109,7 @@ static int ask(struct routes *k, const struct routes_packet *q, uint32_t flags, 
         len += put_attribute(body + len, RTA_SRC, q->src, n);
     const bool has_ports = q->proto == IPPROTO_TCP || q->proto == IPPROTO_UDP;
     const uint8_t proto = protocol_to_ask(k, q);
-    bool has_none = k->is_read && !needs_no_route(q->family, q->to) && !has_route_to(k, q->family, q->to);
-    if (has_none) /* rules of routing choose among tables: none has one */
+    if (routes_lack(k, q->family, q->to)) /* rules of routing choose among tables: none has one */
         return -ENETUNREACH;
     k->asked++;
     if (proto)

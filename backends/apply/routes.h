@@ -80,6 +80,8 @@ struct route_taken {
     bool is_connected;
 };
 bool routes_taken(struct routes *r, const struct routes_packet *p, struct route_taken *taken) MUST_CHECK;
+/* After routes_read(): does no route at all lead there, so that the kernel need not be asked? */
+bool routes_lack(const struct routes *r, uint8_t family, const uint8_t *to) MUST_CHECK;
 /* Reads all routes and rules. 0 or a negative errno. */
 int routes_read(struct routes *r) MUST_CHECK;
 /* The place of the first route whose network is not before that address; `n` where there is none. */

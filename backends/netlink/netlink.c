@@ -168,7 +168,8 @@ int netlink_send(struct netlink *n, struct netlink_batch *b, uint32_t chunk, net
         r = mnl_socket_sendto(n->socket, b->bytes.p + at, end - at) < 0 ? -errno : 0;
         if (r == 0) {
             r = collect(n, buffer, first, last, &o);
-            n->is_unheard = r < 0;
+            n->is_unheard = r < 0 && !o.error;
+            r = o.error ? 0 : r; /* a refusal that was heard is one, whatever is lost behind it */
         }
         if (r < 0)
             o.failed = sent;

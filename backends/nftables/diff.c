@@ -645,27 +645,43 @@ static int sweep(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
     int r = netlink_send(n, &d->sweep, 0, NULL, NULL, &failed);
-    if (r < 0 && !is_held_by_others(r))
+    const bool may_be_done = n->is_unheard;
+    if (r < 0 && (may_be_done || !is_held_by_others(r)))
         r = netlink_send(n, &d->sweep, 0, NULL, NULL, &failed);
+    if (may_be_done && r == -ENOENT) /* all of it went the first time: a batch is one step */
+        r = 0;
     d->is_left_over = r < 0;
     return is_held_by_others(r) ? r : 0;
+}
+
+/* Fresh sets that nothing looks at; who finds them left over takes them away. What is told is why it came to this. */
+static void take_away_filled(struct netlink *n, struct nft_diff *d)
+{
+    uint32_t failed;
+    char words[sizeof n->extack];
+    const bool is_unheard = n->is_unheard;
+    memcpy(words, n->extack, sizeof words);
+    if (d->unfill.n)
+        (void)!netlink_send(n, &d->unfill, 0, NULL, NULL, &failed);
+    memcpy(n->extack, words, sizeof words);
+    n->is_unheard = is_unheard;
 }
 
 static int send_batches(struct netlink *n, struct nft_diff *d)
 {
     uint32_t failed;
-    char words[sizeof n->extack];
     int r = d->fill.n ? netlink_send(n, &d->fill, 0, NULL, NULL, &failed) : 0;
-    if (r < 0)
+    if (r < 0) {
+        if (n->is_unheard)
+            take_away_filled(n, d);
+        n->is_unheard = false; /* whatever became of them: the batch that looks at them was not sent */
         return r;
+    }
     r = netlink_send(n, &d->batch, 0, NULL, NULL, &failed);
     if (r == 0 && d->sweep.n)
         return sweep(n, d);
-    if (r == 0 || !d->unfill.n || n->is_unheard) /* unheard: what was filled may be in force */
-        return r;
-    memcpy(words, n->extack, sizeof words);
-    (void)!netlink_send(n, &d->unfill, 0, NULL, NULL, &failed); /* who finds it left over takes it away */
-    memcpy(n->extack, words, sizeof words);
+    if (r < 0 && !n->is_unheard) /* else what was filled may be in force */
+        take_away_filled(n, d);
     return r;
 }
 

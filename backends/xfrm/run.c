@@ -73,19 +73,33 @@ static bool harmless(uint32_t i, int error, const void *arg)
     return removes && (error == -ENOENT || error == -ESRCH);
 }
 
-int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_kernel *k, uint32_t from,
-                   uint32_t to)
+static int undo(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_kernel *k, uint32_t from, uint32_t to,
+                netlink_tolerate_fn *tolerate)
 {
     int first = 0;
     for (uint32_t i = to; i-- > from;) { /* one by one: each counts, whatever becomes of the others */
         struct netlink_batch b = {0};
         uint32_t failed;
-        int r = put_back(n, &b, d->ops.v[i], k) ? netlink_send(n, &b, 1, NULL, NULL, &failed) : -ENOMEM;
+        int r = put_back(n, &b, d->ops.v[i], k) ? netlink_send(n, &b, 1, tolerate, NULL, &failed) : -ENOMEM;
         netlink_batch_free(&b);
         if (r < 0 && !first)
             first = r;
     }
     return first;
+}
+
+int xfrm_diff_undo(struct netlink *n, const struct xfrm_diff *d, const struct xfrm_kernel *k, uint32_t from,
+                   uint32_t to)
+{
+    return undo(n, d, k, from, to, NULL);
+}
+
+/* What was never done is not there to be taken back, or is still there. */
+static bool was_never_done(uint32_t i, int error, const void *arg)
+{
+    (void)i;
+    (void)arg;
+    return error == -ENOENT || error == -ESRCH || error == -EEXIST;
 }
 
 /* Steps from `from` to before `to` in one send; `b` is used for it. *at: the one that failed. */
@@ -127,13 +141,10 @@ int xfrm_diff_run(struct netlink *n, const struct xfrm_diff *d, const struct xfr
     char words[sizeof n->extack];
     const bool is_unheard = n->is_unheard;
     memcpy(words, n->extack, sizeof words);
-    int behind = xfrm_diff_undo(n, d, k, is_unheard ? *at : *at + 1, next);
+    int behind = undo(n, d, k, is_unheard ? *at : *at + 1, next, was_never_done);
     int before = xfrm_diff_undo(n, d, k, from, *at);
     memcpy(n->extack, words, sizeof words); /* those of what failed, not of the undoing */
     n->is_unheard = is_unheard;
-    bool was_never_done = behind == -ENOENT || behind == -ESRCH || behind == -EEXIST;
-    *back = was_never_done ? 0 : behind;
-    if (before < 0)
-        *back = before;
+    *back = before < 0 ? before : behind;
     return r;
 }

@@ -96,7 +96,8 @@ static void key_peer(struct builder *b, struct psk *k, const struct ios_val *kin
 }
 
 /* Whom a row of a list is for; two rows for the same peer are one. The bytes live as long as the arena. */
-static struct str whom(struct builder *b, const struct ptrlist *l, const struct ir_host *peer, const struct psk *k)
+static struct str whom(struct builder *b, const struct ptrlist *l, const struct ir_host *peer, const struct psk *k,
+                       struct str vrf)
 {
     struct {
         const struct ptrlist *list;
@@ -117,11 +118,13 @@ static struct str whom(struct builder *b, const struct ptrlist *l, const struct 
         memcpy(w.mask.b, k->mask.a.b, sizeof w.mask.b);
     }
     const struct str name = peer->name;
-    char *bytes = arena_alloc(b->a, sizeof w + name.len);
+    char *bytes = arena_alloc(b->a, sizeof w + name.len + 1 + vrf.len);
     memcpy(bytes, &w, sizeof w);
     if (name.len)
         memcpy(bytes + sizeof w, name.p, name.len);
-    return (struct str){bytes, (uint32_t)sizeof w + name.len};
+    if (vrf.len) /* behind a zero byte, which no word has */
+        memcpy(bytes + sizeof w + name.len + 1, vrf.p, vrf.len);
+    return (struct str){bytes, (uint32_t)sizeof w + name.len + 1 + vrf.len};
 }
 
 static void row_remove(struct builder *b, struct ptrlist *l, struct str key, const void *row)
@@ -137,7 +140,7 @@ static void row_remove(struct builder *b, struct ptrlist *l, struct str key, con
 /* Adds, replaces or removes the key of one peer. */
 static void key_edit(struct builder *b, const struct ios_stmt *s, struct ptrlist *l, struct psk *k)
 {
-    const struct str key = whom(b, l, &k->peer, k);
+    const struct str key = whom(b, l, &k->peer, k, STR_EMPTY);
     struct psk *old = symtab_get(&b->peers, key, 0);
     if (undo(s)) {
         if (old)
@@ -298,7 +301,7 @@ static void peer(struct builder *b, const struct ios_stmt *s)
     p->peer = val_host(b, ARG(1));
     if (has(ARG(2)))
         p->vrf = val_name(b, ARG(2));
-    const struct str key = whom(b, &b->c->isakmp_peers, &p->peer, NULL);
+    const struct str key = whom(b, &b->c->isakmp_peers, &p->peer, NULL, p->vrf.s);
     struct isakmp_peer *old = symtab_get(&b->peers, key, 0);
     b->cur[MODE_ISAKMP_PEER] = old ? old : p;
     if (old && undo(s)) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Four times the lines take about four times the work, not sixteen: `check` of configurations with n and 4n of something. Compared
-is the time of the processor, the least of three runs each, in the same minute: a quadratic step shows at 8 on any machine."""
+is the time of the processor, the least of three runs each, in the same minute: linear is 4, the square 16, on any machine."""
 import os
 import subprocess
 import tempfile
@@ -99,7 +99,7 @@ def filter_lines(n):
 def interfaces(n):
     o = []
     for i in range(n):
-        o += ['interface Vlan%d' % (i + 1), ' ip address 10.%d.%d.1 255.255.255.0' % (i >> 8, i & 255), ' ip nat inside', ' no cdp enable', ' load-interval 30']
+        o += ['interface Loopback%d' % i, ' ip address 10.%d.%d.1 255.255.255.0' % (i >> 8, i & 255), ' ip nat inside', ' no cdp enable', ' load-interval 30']
     return o + ['interface GigabitEthernet0/0', ' ip address 198.51.100.2 255.255.255.0', ' ip nat outside',
                 'ip nat inside source list NAT interface GigabitEthernet0/0 overload', 'ip access-list extended NAT', ' permit ip 10.0.0.0 0.255.255.255 any']
 
@@ -147,7 +147,7 @@ def grows(program, env, shape):
     with tempfile.TemporaryDirectory(prefix='ioscc-growth-') as d:
         n = 1000
         many = least(program, env, d + '/many.cfg', shape(4 * n))
-        while many < ENOUGH and n < 32000:
+        while many < ENOUGH and n < 16000:  # a sequence has five digits
             n *= 2
             many = least(program, env, d + '/many.cfg', shape(4 * n))
         few = least(program, env, d + '/few.cfg', shape(n))

@@ -89,6 +89,8 @@ def lost_answers(edit):
             meets(h.ioscc('apply', wanted), 0)
             h.in_order('more.cfg' if edit else 'r.cfg')
             meets(h.ioscc(*(['apply', h.file] if edit else ['remove'])), 0)
+        else:
+            raise AssertionError('it never comes through: ' + told(p))
         assert refused and halves, 'no answer was lost: %d, %d' % (refused, halves)
 
 
