@@ -415,15 +415,21 @@ static bool has_layer4(const struct box *b, const struct conditions *c)
     return !any_sport || !any_dport || c->any_flag || c->flags_mask;
 }
 
-const struct ace *nft_acl_denies_parts(const struct acl *a)
+/* `deny … fragments` that is carried. */
+static bool denies_parts(const struct acl *a, const struct ace *line)
+{
+    bool is_denial = !line->remark && !line->permit && a->kind.v != ACL_IPV6;
+    const struct conditions c = is_denial ? conditions_of(line) : (struct conditions){0};
+    return c.fragments && !c.bad;
+}
+
+static bool any_denies_parts(const struct acl *a)
 {
     PTRLIST_FOR (struct ace, x, &a->aces) {
-        bool is_denial = !x->remark && !x->permit && a->kind.v != ACL_IPV6;
-        const struct conditions c = is_denial ? conditions_of(x) : (struct conditions){0};
-        if (c.fragments && !c.bad)
-            return x;
+        if (denies_parts(a, x))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static void parts_of_line(struct nft_plan *p, struct nft_chain *chain, const struct acl *l, const struct ace *a)
@@ -443,14 +449,36 @@ static void parts_of_line(struct nft_plan *p, struct nft_chain *chain, const str
 
 const char *nft_acl_parts(struct nft_plan *p, struct target *t, const struct acl *a)
 {
-    const char *whole = nft_acl_denies_parts(a) ? nft_acl_chain(p, t, a) : NULL;
-    const char *name = whole ? nft_name(p, "%s_parts", whole) : NULL;
+    const char *whole = any_denies_parts(a) ? nft_acl_chain(p, t, a) : NULL;
+    const char *name = whole ? nft_name(p, "parts_%s", whole) : NULL; /* no list's own chain is called so */
     if (!name || nft_chain_named(p, name))
         return name;
     struct nft_chain *chain = nft_chain_new(p, name);
     PTRLIST_FOR (struct ace, x, &a->aces) {
         if (!x->remark)
             parts_of_line(p, chain, a, x);
+    }
+    return name;
+}
+
+const char *nft_acl_whole(struct nft_plan *p, struct target *t, const struct acl *a)
+{
+    const char *list = any_denies_parts(a) ? nft_acl_chain(p, t, a) : NULL;
+    const char *name = list ? nft_name(p, "whole_%s", list) : NULL;
+    if (!name || nft_chain_named(p, name))
+        return name;
+    struct nft_chain *chain = nft_chain_new(p, name);
+    PTRLIST_FOR (struct ace, x, &a->aces) {
+        struct boxes b = {0};
+        if (!denies_parts(a, x))
+            continue;
+        not_carried(t, x,
+                    "denies fragments where this host has put them together: it holds for what comes in by an "
+                    "interface alone");
+        if (ace_boxes(p->arena, x, (enum acl_kind)a->kind.v, &b, TARGET_LINE_MAX) == LINE_UNKNOWN)
+            continue; /* the list itself drops all of it */
+        for (uint32_t i = 0; i < b.n; i++)
+            rule_of(p, chain, a, &(const struct piece){.line = x, .box = b.v[i]});
     }
     return name;
 }

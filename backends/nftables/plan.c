@@ -423,18 +423,6 @@ static void filter_parts(struct nft_plan *p, const char *link, const char *parts
     nft_add_name(p, r, RULE_JUMP, parts);
 }
 
-/* What leaves, or has come out of a tunnel, has been put together. */
-static void refuse_parts(struct target *t, const struct acl *a)
-{
-    const struct ace *line = nft_acl_denies_parts(a);
-    if (line)
-        diag_add(t->diags, D_LX_LIST, line->span,
-                 "access list " STR_FMT
-                 " denies fragments where this host has put them together already: it can only be "
-                 "applied to what comes in by an interface",
-                 STR_ARG(a->name.s));
-}
-
 static void access_groups(struct nft_plan *p, struct target *t, const struct base *b, const struct ptrlist *groups,
                           const char *link)
 {
@@ -449,10 +437,24 @@ static void access_groups(struct nft_plan *p, struct target *t, const struct bas
                 filter_parts(p, link, parts);
             continue;
         }
-        refuse_parts(t, g->acl.target);
+        const char *whole = nft_acl_whole(p, t, g->acl.target);
+        if (whole) {
+            filter_out(p, b, link, RULE_FORWARDED, whole);
+            filter_out(p, b, link, RULE_FROM_OTHERS, whole);
+        }
         filter_out(p, b, link, RULE_FORWARDED, chain);
         filter_out(p, b, link, RULE_FROM_OTHERS, chain);
     }
+}
+
+static void entry_filter(struct nft_plan *p, const struct base *b, const struct target_line *l, bool out,
+                         const char *chain)
+{
+    struct nft_rule *r = nft_rule_new(p, out ? b->postrouting : b->prerouting);
+    if (!out)
+        nft_add(p, r, RULE_CAME_SECURED);
+    nft_add_number(p, r, out ? RULE_REQID_OUT : RULE_REQID_IN, l->reqid);
+    nft_add_name(p, r, RULE_JUMP, chain);
 }
 
 /* `set ip access-group`: on what an entry's SAs carry. */
@@ -464,12 +466,10 @@ static void entry_filters(struct nft_plan *p, struct target *t, const struct bas
             const char *chain = refs[out]->target ? nft_acl_chain(p, t, refs[out]->target) : NULL;
             if (!chain)
                 continue;
-            refuse_parts(t, refs[out]->target);
-            struct nft_rule *r = nft_rule_new(p, out ? b->postrouting : b->prerouting);
-            if (!out)
-                nft_add(p, r, RULE_CAME_SECURED);
-            nft_add_number(p, r, out ? RULE_REQID_OUT : RULE_REQID_IN, l->reqid);
-            nft_add_name(p, r, RULE_JUMP, chain);
+            const char *whole = nft_acl_whole(p, t, refs[out]->target);
+            if (whole)
+                entry_filter(p, b, l, out, whole);
+            entry_filter(p, b, l, out, chain);
         }
     }
 }

@@ -215,12 +215,13 @@ static inline bool nft_has_addr(const struct addr_bits *a)
 
 /* acl.c: a chain that is an access list for filtering; NULL if the list has no lines (everything passes). */
 const char *nft_acl_chain(struct nft_plan *p, struct target *t, const struct acl *a);
-/* The first line that denies later fragments by name (`fragments`); NULL: none. */
-const struct ace *nft_acl_denies_parts(const struct acl *a);
 /* A chain for later fragments alone, of a list that denies some by name; NULL: it does not. In the order of its lines a
  * permit lets go by addresses and protocol, as does a deny drop that says no more than these (ports are not known);
  * what no line is about is judged when it is whole. To be asked before connection tracking puts packets together. */
 const char *nft_acl_parts(struct nft_plan *p, struct target *t, const struct acl *a);
+/* For where they have been put together (what leaves, what comes out of a tunnel): a finding for each such line, and a
+ * chain that drops all that it might deny, should that be allowed; NULL: there is none. To be asked before the list. */
+const char *nft_acl_whole(struct nft_plan *p, struct target *t, const struct acl *a);
 /* fragments.c: the list as later fragments are judged by it; false: it is the same, as no line has ports. */
 bool nft_fragments(struct arena *ar, const struct flat *list, struct flat *out) MUST_CHECK;
 /* guard.c: the second wall behind the XFRM policies, outbound. After one_map() has made the chain of the inbound check,

@@ -238,7 +238,9 @@ static int clear_sas(struct live *l, const struct which *q, const char *dir)
         gone++;
         back += again != NULL;
     }
-    int r = !ok ? -1 : b.n ? netlink_send(n, &b, 0, gone_already, NULL, &failed) : 0;
+    int r = ok ? 0 : -ENOMEM;
+    if (ok && b.n)
+        r = netlink_send(n, &b, 0, gone_already, NULL, &failed);
     netlink_batch_free(&b);
     if (r < 0) {
         fprintf(stderr, "ioscc clear: the kernel refused: %s %s\n", ok ? strerror(-r) : "out of memory", n->extack);

@@ -421,7 +421,7 @@ static int go_back(struct session *s)
     code = session_open(&again, s->command, s->state.dir, -1, NAMES_KEPT);
     if (code != EXIT_CLEAN)
         return code;
-    again.is_status = true; /* its findings have been said */
+    again.has_told = true;
     code = session_plan(&again, current_path(&again), &again.state.current);
     if (code == EXIT_CLEAN && apply_needed(&again.apply)) {
         fprintf(stderr, "ioscc rollback: went back, but the kernel differs: see 'ioscc status'\n");

@@ -129,7 +129,7 @@ static void count(struct session *s)
         s->fatal |= d->id == D_LX_INTERFACE || d->id == D_LX_TOO_MANY || d->id == D_LX_LIST || d->id == D_LX_GDOI ||
                     d->id == D_LX_DYNAMIC;
     }
-    s->errors = s->is_repair || s->is_status ? 0 : cli_complain(&s->compiled, s->says_notes);
+    s->errors = s->is_repair || s->is_status || s->has_told ? 0 : cli_complain(&s->compiled, s->says_notes);
 }
 
 int session_look(struct session *s, const struct command *c, const char *dir, const struct session_look *how)

@@ -28,6 +28,7 @@ struct session {
     struct kept_errors errors_kept; /* of who holds the locks */
     bool has_moved_names;           /* is_repair: what is put right is for that */
     bool is_busy;                   /* session_open(): another command holds the state's lock */
+    bool has_told;                  /* its findings are known to who reads: they are not said again */
     bool says_notes; /* a file is to be carried out: what will differ on the host is said; not of what stands */
     enum session_journal journal;
     struct ike_omissions left_out; /* of the policy that was made last (run_policy()): in the configuration's arena */
@@ -66,8 +67,8 @@ int session_run(struct session *s, struct state_config how, enum session_previou
 /* What stands is as it should be, and yet does not protect all of it: a map's address is on no interface, or a route
  * leads elsewhere what a line protects. What the first such finding says; NULL: there is none. After session_plan(). */
 const char *session_not_in_force(const struct session *s) MUST_CHECK;
-/* No daemon is or has been there, and entries of what is planned need one: whoever applies by hand may not know of it. A
- * sentence, or nothing. */
+/* No daemon is or has been there, and entries of what is planned need one: whoever applies by hand may not know of it.
+ * A sentence, or nothing. */
 void session_say_needs_daemon(const struct session *s, struct buf *said);
 void session_close(struct session *s);
 /* What was at work has ended in the middle, and the kernel has all of it now (session_plan() says so, under the lock).

@@ -465,7 +465,7 @@ static const struct key_rows *rows_of_passwords(struct peer_keys *k)
     r = new_rows(k, key);
     PTRLIST_FOR (struct isakmp_peer, p, &k->c->isakmp_peers) {
         const uint8_t whole = p->peer.addr.family == FAMILY_V6 ? 128 : 32;
-        if (p->password.s.form == SECRET_NONE)
+        if (p->password.s.form == SECRET_NONE || IR_IS_SET(p->vrf)) /* nothing here is in a VRF */
             continue;
         add_network(k, r, &p->peer.addr, whole, p);
         add_name(k, r, p->peer.name, p);

@@ -156,15 +156,31 @@ def fragments(lines, wanted):
             s.close()
 
 
+def list_called_as_a_chain():
+    """no list's name is that of another one's chain for fragments"""
+    lists = 'ip access-list extended EDGE\n deny udp any any fragments\n permit ip any any\n' + \
+        ''.join('ip access-list extended %s\n permit udp any any eq 53\n' % name for name in ('EDGE_parts', 'parts_EDGE'))
+    for inside in ('EDGE_parts', 'parts_EDGE'):
+        with host(on(' ip access-group EDGE in\n', ' ip access-group %s in\n' % inside) + lists, applied=False) as h:
+            meets(h.ioscc('apply', '--allow-less', h.file), 0, 'Applied.')
+            rules = h.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'acl_' + inside).stdout
+            assert 'acl %s 10' % inside in rules and 'acl %s end' % inside in rules and 'acl EDGE ' not in rules, rules
+
+
 def fragments_that_leave():
-    """they have been put together: nothing is applied, with the line"""
-    for words in (' ip access-group EDGE out\n',):
-        with host(on(words) + 'ip access-list extended EDGE\n permit udp any any eq 53\n deny ip any any fragments\n permit ip any any\n', applied=False) as h:
-            with h.untouched():
-                p = h.ioscc('apply', '--allow-less', '--allow-partial', h.file)
+    """they have been put together: the line stops an apply, and closes where that is allowed"""
+    edge = 'ip access-list extended EDGE\n permit udp any any eq 53\n deny udp any any fragments\n permit ip any any\n'
+    for config in (on(' ip access-group EDGE out\n') + edge, CONFIG.replace(' match address L\n', ' match address L\n set ip access-group EDGE out\n') + edge):
+        with host(config, applied=False) as h:
             line = next(n for n, text in enumerate(open(h.file).read().split('\n'), 1) if 'fragments' in text)
-            meets(p, 1, 'access list EDGE denies fragments where this host has put them together already: it can only be applied to what comes in by an interface')
-            assert 'r.cfg:%d:' % line in p.stderr, told(p)
+            with h.untouched():
+                p = h.ioscc('apply', '--allow-less', h.file)
+            meets(p, 1, 'this line of a filter denies fragments where this host has put them together: it holds for what comes in by an interface alone', 'with --allow-partial all that it might deny is dropped')
+            assert re.findall(r'r\.cfg:(\d+):', p.stderr).count(str(line)) == 1, told(p)
+            meets(h.ioscc('apply', '--allow-less', '--allow-partial', h.file), 0, 'Applied.')
+            rules = h.node.run('nft', 'list', 'chain', 'inet', 'ioscc', 'whole_acl_EDGE').stdout
+            assert re.search(r'l4proto (17|udp) counter packets 0 bytes 0 drop', rules), rules
+            assert h.node.run('nft', 'list', 'table', 'inet', 'ioscc').stdout.count('jump whole_acl_EDGE') >= 1
 
 
 def tests():
@@ -173,6 +189,7 @@ def tests():
     for name, *row in FRAGMENTS:
         yield 'netns: walls: fragments are denied, ' + name, lambda row=row: fragments(*row)
     yield 'netns: walls: fragments are denied, of what leaves', fragments_that_leave
+    yield 'netns: walls: fragments are denied, lists that are called so', list_called_as_a_chain
     yield 'netns: walls: words of the option', words_of_the_option
     yield 'netns: walls: spelt otherwise', spelt_otherwise
     yield 'netns: walls: kept by a daemon', kept_by_a_daemon

@@ -263,7 +263,8 @@ static void aggressive_peers(struct maker *m, struct ike_policy *p)
     p->aggressive = v;
     PTRLIST_FOR (struct isakmp_peer, x, &m->c->isakmp_peers) {
         struct ike_aggressive_peer *y = &v[p->n_aggressive];
-        if (!IR_IS_SET(x->endpoint_kind) && x->password.s.form == SECRET_NONE)
+        bool says_nothing = !IR_IS_SET(x->endpoint_kind) && x->password.s.form == SECRET_NONE;
+        if (says_nothing || IR_IS_SET(x->vrf)) /* nothing here is in a VRF */
             continue;
         if (x->peer.addr.family == FAMILY_NONE) {
             omit(m, "line %u: a peer of aggressive mode is known by name only: it is called in main mode",
