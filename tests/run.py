@@ -118,10 +118,10 @@ def text(v):
 
 def check_fact(line, doc, found, unit):
     word, _, rest = line.partition(' ')
-    if word == 'finding':  # finding ID LINE[:COLUMN] [words of the message]
+    if word == 'finding':  # finding ID LINE[:COLUMN] [words of the message, its hint or a note of it]
         m = re.match(r'(\S+) (\d+)(?::(\d+))?(?: (.*))?$', rest)
         for f in found:
-            if f['id'] == m[1] and f['line'] == int(m[2]) and (not m[3] or f['column'] == int(m[3])) and (not m[4] or m[4] in f['message'] or m[4] in f.get('hint', '')):
+            if f['id'] == m[1] and f['line'] == int(m[2]) and (not m[3] or f['column'] == int(m[3])) and (not m[4] or any(m[4] in t for t in (f['message'], f.get('hint', ''), *(x['message'] for x in f.get('notes', []))))):
                 return None
         return 'no such finding; there are: ' + '; '.join('%s %d:%d %s' % (f['id'], f['line'], f['column'], f['message']) for f in found)[:900]
     if word == 'no-finding':  # no-finding PREFIX

@@ -305,6 +305,12 @@ bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, c
     return nearest && is_keyed(nearest, w);
 }
 
+const struct ikev2_peer *peer_v2_row(struct peer_keys *k, const struct ikev2_profile *profile,
+                                     const struct map_peer *peer)
+{
+    return nearest_row(rows_of_v2(k, profile->keyring.target), &peer->host.addr);
+}
+
 /* ---- IKEv1 ---- */
 
 static bool is_address_of(const struct interface *i, const struct map_binding *b, const struct local_address *l)
@@ -491,4 +497,17 @@ bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const st
     if (!profile && (one_fits(&x, keys_of_keyrings(k, NULL)) || one_fits(&x, keys_of_keyrings(k, map))))
         return true;
     return one_fits(&x, global_keys(k));
+}
+
+const struct psk *peer_v1_key_elsewhere(struct peer_keys *k, const struct map_peer *peer)
+{
+    const struct both key = {&k->c->keyrings, &k->c->keyrings};
+    struct key_rows *r = kept_of(&k->rows, key);
+    if (!r) {
+        r = new_rows(k, key);
+        PTRLIST_FOR (struct keyring, ring, &k->c->keyrings) {
+            add_v1_keys(k, r, &ring->keys);
+        }
+    }
+    return nearest_row(r, &peer->host.addr);
 }

@@ -34,4 +34,11 @@ bool peer_has_v2_key(struct peer_keys *k, const struct ikev2_profile *profile, c
 bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const struct isakmp_profile *profile,
                      const struct map_peer *peer) MUST_CHECK;
 
+/* Where there is none: a key of IKEv1 for its address in a keyring that does not serve the entry (another local
+ * address, another profile's, a VRF's); the nearest row of the profile's keyring for it, which lacks a key that it
+ * would be proved by. NULL: there is none. */
+const struct psk *peer_v1_key_elsewhere(struct peer_keys *k, const struct map_peer *peer);
+const struct ikev2_peer *peer_v2_row(struct peer_keys *k, const struct ikev2_profile *profile,
+                                     const struct map_peer *peer);
+
 #endif

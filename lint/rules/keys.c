@@ -285,9 +285,18 @@ static void entry_no_key(struct lint_ctx *x, enum diag_id id, const struct crypt
         struct diag *d =
             diag_add(x->diags, id, p->host.m.span, "no pre-shared key fits peer %s: IKE cannot authenticate it",
                      addr_text(&p->host.addr, t));
-        if (k || of_profile)
+        const struct psk *elsewhere = p2 ? NULL : peer_v1_key_elsewhere(keys, p);
+        const struct ikev2_peer *row = p2 ? peer_v2_row(keys, p2, p) : NULL;
+        if (elsewhere)
+            diag_note(x->diags, d, elsewhere->span,
+                      "this key is for it, and its keyring does not serve the entry: it is for another local address, "
+                      "another profile or a VRF");
+        else if (row)
+            diag_note(x->diags, d, row->span, "this row is for it, and has no key for one of the directions");
+        else if (k || of_profile)
             diag_note(x->diags, d, k ? k->span : of_profile->span, "in this keyring");
-        say_where_key_goes(x, d, e, t);
+        if (!elsewhere && !row)
+            say_where_key_goes(x, d, e, t);
     }
 }
 
