@@ -412,7 +412,7 @@ unsigned fleet_affinity(struct arena *a, const struct fleet_end *x, const struct
 
 static const char *speaks(uint8_t ike)
 {
-    static const char *const words[] = {"is keyed by hand", "speaks IKEv1", "speaks IKEv2"};
+    static const char *const words[] = {"uses manual keys", "speaks IKEv1", "speaks IKEv2"};
     return words[ike];
 }
 

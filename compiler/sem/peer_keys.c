@@ -210,11 +210,16 @@ static void keep_of(struct peer_keys *k, struct symtab *t, struct both o, void *
     symtab_put(k->arena, t, key, 0, value);
 }
 
-/* An empty table, kept under these. */
-static struct key_rows *new_rows(struct peer_keys *k, struct both o)
+/* The table that is kept under these. `is_new`: it is empty, and to be filled. */
+static struct key_rows *rows_kept(struct peer_keys *k, const void *a, const void *b, bool *is_new)
 {
-    struct key_rows *r = ARENA_NEW(k->arena, struct key_rows);
-    keep_of(k, &k->rows, o, r);
+    const struct both key = {a, b};
+    struct key_rows *r = kept_of(&k->rows, key);
+    *is_new = r == NULL;
+    if (r)
+        return r;
+    r = ARENA_NEW(k->arena, struct key_rows);
+    keep_of(k, &k->rows, key, r);
     return r;
 }
 
@@ -259,11 +264,10 @@ static bool may_be_its(const struct ikev2_profile *p, const struct ikev2_peer *r
 
 static const struct key_rows *rows_of_v2(struct peer_keys *k, const struct ikev2_keyring *ring)
 {
-    const struct both key = {ring, NULL};
-    struct key_rows *r = kept_of(&k->rows, key);
-    if (r)
+    bool is_new;
+    struct key_rows *r = rows_kept(k, ring, NULL, &is_new);
+    if (!is_new)
         return r;
-    r = new_rows(k, key);
     PTRLIST_FOR (struct ikev2_peer, row, &ring->peers) {
         add_network(k, r, &row->address.a, ikev2_peer_plen(row), row);
         add_name(k, r, row->hostname.s, row);
@@ -360,11 +364,10 @@ static void add_v1_keys(struct peer_keys *k, struct key_rows *r, const struct pt
 /* `crypto isakmp key` */
 static const struct key_rows *global_keys(struct peer_keys *k)
 {
-    const struct both key = {&k->c->isakmp_keys, NULL};
-    struct key_rows *r = kept_of(&k->rows, key);
-    if (r)
+    bool is_new;
+    struct key_rows *r = rows_kept(k, &k->c->isakmp_keys, NULL, &is_new);
+    if (!is_new)
         return r;
-    r = new_rows(k, key);
     add_v1_keys(k, r, &k->c->isakmp_keys);
     return r;
 }
@@ -372,11 +375,10 @@ static const struct key_rows *global_keys(struct peer_keys *k)
 /* Of all keyrings: those without `local-address` (`map` NULL), or of the others those for that map. */
 static const struct key_rows *keys_of_keyrings(struct peer_keys *k, const struct crypto_map *map)
 {
-    const struct both key = {&k->c->keyrings, map};
-    struct key_rows *r = kept_of(&k->rows, key);
-    if (r)
+    bool is_new;
+    struct key_rows *r = rows_kept(k, &k->c->keyrings, map, &is_new);
+    if (!is_new)
         return r;
-    r = new_rows(k, key);
     PTRLIST_FOR (struct keyring, ring, &k->c->keyrings) {
         bool is_for_us = !IR_IS_SET(ring->vrf); /* nothing here is in a VRF */
         bool counts = map ? ring->local.n && is_for_map(&ring->local, map) : ring->local.n == 0;
@@ -388,11 +390,10 @@ static const struct key_rows *keys_of_keyrings(struct peer_keys *k, const struct
 
 static const struct key_rows *keys_of_keyring(struct peer_keys *k, const struct keyring *ring)
 {
-    const struct both key = {ring, NULL};
-    struct key_rows *r = kept_of(&k->rows, key);
-    if (r)
+    bool is_new;
+    struct key_rows *r = rows_kept(k, ring, NULL, &is_new);
+    if (!is_new)
         return r;
-    r = new_rows(k, key);
     add_v1_keys(k, r, &ring->keys);
     return r;
 }
@@ -405,11 +406,10 @@ static bool is_of_use(const struct v1_asker *x, const struct keyring *ring)
 /* Many keyrings of a profile as one table. `default` and one that is not there: the global keys. */
 static const struct key_rows *keys_of_profile(const struct v1_asker *x)
 {
-    const struct both key = {x->profile, x->map};
-    struct key_rows *r = kept_of(&x->k->rows, key);
-    if (r)
+    bool is_new;
+    struct key_rows *r = rows_kept(x->k, x->profile, x->map, &is_new);
+    if (!is_new)
         return r;
-    r = new_rows(x->k, key);
     PTRLIST_FOR (struct ir_ref, ref, &x->profile->keyrings) {
         const struct keyring *ring = ref->target;
         if (!ring)
@@ -464,11 +464,10 @@ static bool one_of_profile_fits(const struct v1_asker *x)
 
 static const struct key_rows *rows_of_passwords(struct peer_keys *k)
 {
-    const struct both key = {&k->c->isakmp_peers, NULL};
-    struct key_rows *r = kept_of(&k->rows, key);
-    if (r)
+    bool is_new;
+    struct key_rows *r = rows_kept(k, &k->c->isakmp_peers, NULL, &is_new);
+    if (!is_new)
         return r;
-    r = new_rows(k, key);
     PTRLIST_FOR (struct isakmp_peer, p, &k->c->isakmp_peers) {
         const uint8_t whole = p->peer.addr.family == FAMILY_V6 ? 128 : 32;
         if (p->password.s.form == SECRET_NONE || IR_IS_SET(p->vrf)) /* nothing here is in a VRF */
@@ -501,13 +500,9 @@ bool peer_has_v1_key(struct peer_keys *k, const struct crypto_map *map, const st
 
 const struct psk *peer_v1_key_elsewhere(struct peer_keys *k, const struct map_peer *peer)
 {
-    const struct both key = {&k->c->keyrings, &k->c->keyrings};
-    struct key_rows *r = kept_of(&k->rows, key);
-    if (!r) {
-        r = new_rows(k, key);
-        PTRLIST_FOR (struct keyring, ring, &k->c->keyrings) {
-            add_v1_keys(k, r, &ring->keys);
-        }
-    }
+    bool is_new;
+    struct key_rows *r = rows_kept(k, &k->c->keyrings, &k->c->keyrings, &is_new);
+    for (uint32_t i = 0; is_new && i < k->c->keyrings.n; i++)
+        add_v1_keys(k, r, &((const struct keyring *)k->c->keyrings.v[i])->keys);
     return nearest_row(r, &peer->host.addr);
 }

@@ -38,6 +38,20 @@ static void multipoint(struct lint_ctx *x, enum diag_id id)
     }
 }
 
+/* A line of an interface with a crypto map, whose first word is none of those that IPsec is known to work with. */
+static void say_unlisted(struct lint_ctx *x, enum diag_id id, const struct interface *i, const struct ir_str *line,
+                         const char *const *known, const char *what, const char *works)
+{
+    const struct ir_ref *map = map_on(i);
+    struct str rest = line->s;
+    const struct str word = str_take_word(&rest);
+    if (!map || !word.len || is_one_of(word, known) || lint_is_placeholder(word))
+        return;
+    struct diag *d =
+        diag_add(x->diags, id, line->m.span, "%s " STR_FMT " under a crypto map: %s", what, STR_ARG(word), works);
+    diag_note(x->diags, d, map->m.span, "the crypto map is applied here");
+}
+
 static void encapsulation(struct lint_ctx *x, enum diag_id id)
 {
     /* of serial lines those of the guide; of Ethernet and ATM what only marks the frame */
@@ -45,17 +59,8 @@ static void encapsulation(struct lint_ctx *x, enum diag_id id)
         "frame-relay",     "hdlc",     "ppp",      "dot1q",   "isl",          "dot1ad", "default",
         "priority-tagged", "untagged", "aal5snap", "aal5mux", "aal5ciscoppp", NULL};
     PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
-        const struct ir_ref *map = map_on(i);
-        struct str rest = i->encapsulation.s;
-        const struct str word = str_take_word(&rest);
-        if (!map || !word.len || is_one_of(word, known) || lint_is_placeholder(word))
-            continue;
-        struct diag *d =
-            diag_add(x->diags, id, i->encapsulation.m.span,
-                     "encapsulation " STR_FMT " under a crypto map: on serial lines IPsec works with Frame "
-                     "Relay, HDLC and PPP",
-                     STR_ARG(word));
-        diag_note(x->diags, d, map->m.span, "the crypto map is applied here");
+        say_unlisted(x, id, i, &i->encapsulation, known, "encapsulation",
+                     "on serial lines IPsec works with Frame Relay, HDLC and PPP");
     }
 }
 
@@ -63,15 +68,7 @@ static void tunnel_mode(struct lint_ctx *x, enum diag_id id)
 {
     static const char *const known[] = {"gre", "ipip", "ipsec", NULL};
     PTRLIST_FOR (struct interface, i, &x->c->interfaces) {
-        const struct ir_ref *map = map_on(i);
-        struct str rest = i->tunnel_mode.s;
-        const struct str word = str_take_word(&rest);
-        if (!map || !word.len || is_one_of(word, known) || lint_is_placeholder(word))
-            continue;
-        struct diag *d = diag_add(
-            x->diags, id, i->tunnel_mode.m.span,
-            "tunnel mode " STR_FMT " under a crypto map: IPsec is known to work with GRE and IP in IP", STR_ARG(word));
-        diag_note(x->diags, d, map->m.span, "the crypto map is applied here");
+        say_unlisted(x, id, i, &i->tunnel_mode, known, "tunnel mode", "IPsec is known to work with GRE and IP in IP");
     }
 }
 
