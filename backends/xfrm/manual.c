@@ -197,7 +197,7 @@ static bool possible(struct manual *x)
     if (e->sa.transform_sets.n > 1)
         return refuse(x, ((struct ir_ref *)e->sa.transform_sets.v[1])->m.span, "it may have one transform set");
     if (x->cipher && algo_get(x->cipher->alg)->is_aead)
-        return refuse(x, x->cipher->m.span, "this cipher must not be keyed by hand (RFC 4106 §2, RFC 8221 §3)");
+        return refuse(x, x->cipher->m.span, "this cipher must not have manual keys (RFC 4106 §2, RFC 8221 §3)");
     for (uint32_t i = 0; i < x->m->lines.n; i++) {
         const struct target_line *o = x->m->lines.v[i];
         if (o == x->l)

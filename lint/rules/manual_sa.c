@@ -196,7 +196,7 @@ static void aead(struct lint_ctx *x, enum diag_id id, const struct crypto_map_en
         return;
     struct diag *d =
         diag_add(x->diags, id, ((struct ir_ref *)e->sa.transform_sets.v[0])->m.span,
-                 "%s must not be keyed by hand: a repeated counter gives the key away", algo_get(w.cipher->alg)->name);
+                 "%s must not have manual keys: a repeated counter gives the key away", algo_get(w.cipher->alg)->name);
     diag_note(x->diags, d, ts->span, "transform set defined here");
 }
 
@@ -296,7 +296,7 @@ static void entry_manual(struct lint_ctx *x, enum diag_id id, const struct crypt
             x->diags,
             diag_add(x->diags, id, e->span,
                      "entry %llu of crypto map '" STR_FMT
-                     "' is keyed by hand: keys never change, and nothing stops recorded packets from being sent again",
+                     "' has manual keys: they never change, and nothing stops recorded packets from being sent again",
                      (unsigned long long)e->seq.v, STR_ARG(m->name.s)),
             "use IKE: ipsec-isakmp");
 }
